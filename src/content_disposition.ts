@@ -1,0 +1,159 @@
+import { safeFilename } from "./filename.ts";
+
+const PERCENT_GARBAGE_REGEXP = /%(?![0-9a-f]{2})/i;
+
+// What may stand in the quoted `filename`: printable ASCII without `"` and `\`, which readers unescape in
+// different ways, and without an escape like `%41`, which some decode (RFC 6266 Appendix D).
+const NOT_PLAIN_REGEXP = /[^ -~]|["\\]|%(?=[0-9A-Fa-f]{2})/gu;
+
+// encodeURIComponent leaves these, but they are not attr-char (RFC 8187 §3.2.1).
+const NOT_ATTR_CHAR_REGEXP = /['()*]/g;
+
+/**
+ * Reads the file name out of a Content-Disposition header (RFC 6266).
+ *
+ * `filename*` is preferred over `filename` wherever it stands (§4.3). The name is what the sender wrote: it can
+ * be a path, so it must pass `safeFilename()`.
+ *
+ * @param header The header's value; any string is taken without an error.
+ * @returns The name, or `undefined` when there is none.
+ */
+export function parseFilename(header: string): string | undefined {
+  let plain: string | undefined;
+  let extended: string | undefined;
+  for (const [name, value] of parameters(header)) {
+    if (name === "filename") {
+      plain ??= decodeUtf8Bytes(value).trim() || undefined;
+    }
+    if (name === "filename*") {
+      extended ??= decodeExtended(value)?.trim() || undefined;
+    }
+  }
+
+  return extended ?? plain;
+}
+
+/**
+ * Writes a Content-Disposition header for a name (RFC 6266).
+ *
+ * The name is made safe first. Where it is not plain ASCII the header carries it twice: once with the other
+ * characters replaced, for readers that know no `filename*`, and once in full (Appendix D).
+ *
+ * @param type Whether a browser may show the body or has to save it.
+ * @param filename Any string.
+ * @returns A value that every `Headers` takes.
+ */
+export function formatContentDisposition(
+  type: "inline" | "attachment",
+  filename: string,
+): string {
+  const name = safeFilename(filename);
+  const plain = name.replace(NOT_PLAIN_REGEXP, "_");
+  const quoted = `${type}; filename="${plain}"`;
+
+  return plain === name
+    ? quoted
+    : `${quoted}; filename*=UTF-8''${encodeExtended(name)}`;
+}
+
+// By hand and in one pass: a regular expression for this either trips over `;` inside quotes or backtracks.
+function* parameters(header: string): Generator<[name: string, value: string]> {
+  let at = 0;
+  let equals = header.indexOf("=");
+  let semicolon = indexOrEnd(header, ";", 0);
+  while (equals !== -1) {
+    if (semicolon < equals) {
+      at = semicolon + 1; // a part without a value, like the leading "attachment"
+      semicolon = indexOrEnd(header, ";", at);
+      continue;
+    }
+
+    const name = header.slice(at, equals).trim().toLowerCase();
+    const start = skipSpace(header, equals + 1);
+    if (header[start] === '"') {
+      const { value, end } = readQuoted(header, start + 1);
+      yield [name, value];
+      semicolon = indexOrEnd(header, ";", end);
+    } else {
+      yield [name, header.slice(start, semicolon).trim()];
+    }
+
+    at = semicolon + 1;
+    equals = header.indexOf("=", at);
+    semicolon = indexOrEnd(header, ";", at);
+  }
+}
+
+// quoted-string, RFC 9110 §5.6.4. A missing closing quote is forgiven.
+function readQuoted(
+  header: string,
+  start: number,
+): { value: string; end: number } {
+  let value = "";
+  let at = start;
+  while (at < header.length && header[at] !== '"') {
+    if (header[at] === "\\") at++;
+    value += header[at] ?? "";
+    at++;
+  }
+
+  return { value, end: at };
+}
+
+function skipSpace(header: string, start: number): number {
+  let at = start;
+  while (header[at] === " " || header[at] === "\t") at++;
+
+  return at;
+}
+
+function indexOrEnd(header: string, character: string, start: number): number {
+  const index = header.indexOf(character, start);
+
+  return index === -1 ? header.length : index;
+}
+
+// ext-value, RFC 8187 §3.2: charset'language'percent-encoded. Undefined when it is not one.
+function decodeExtended(value: string): string | undefined {
+  const [charset, , ...rest] = value.split("'");
+  if (charset === undefined || rest.length === 0) return undefined;
+
+  const encoded = rest.join("'"); // senders forget to encode quotes
+  if (PERCENT_GARBAGE_REGEXP.test(encoded)) return undefined;
+
+  switch (charset.trim().toLowerCase()) {
+    case "utf-8":
+      try {
+        return decodeURIComponent(decodeUtf8Bytes(encoded));
+      } catch {
+        return undefined;
+      }
+    case "iso-8859-1":
+      return encoded.replace(
+        /%(..)/g,
+        (_, hex: string) => String.fromCharCode(parseInt(hex, 16)),
+      );
+    default:
+      return undefined;
+  }
+}
+
+function encodeExtended(name: string): string {
+  return encodeURIComponent(name).replace(
+    NOT_ATTR_CHAR_REGEXP,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
+}
+
+// `Headers` shows each byte as one character, so UTF-8 that a server sent raw arrives as "Ã¤". Latin-1 text
+// is hardly ever valid UTF-8 by chance.
+function decodeUtf8Bytes(text: string): string {
+  if (/^\p{ASCII}*$/u.test(text) || /[\u0100-\uffff]/.test(text)) return text;
+
+  const bytes = Uint8Array.from(text, (character) => character.charCodeAt(0));
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,251 @@
+/**
+ * The base of all errors that are the cache's own.
+ *
+ * No message holds a URL, because URLs carry bot tokens and messages end in logs. Errors that a downloader
+ * throws are not wrapped and do not extend this class.
+ *
+ * @example Tell the cache's errors from a downloader's
+ * ```ts
+ * import { MediaCache, MediaCacheError } from "@media-cache/media-cache";
+ * import { assertRejects } from "@std/assert";
+ *
+ * await using cache = await MediaCache.open({ cacheDir: await Deno.makeTempDir() });
+ *
+ * const download = () => Promise.resolve(new Response(null, { status: 500 }));
+ *
+ * await assertRejects(() => cache.getOrDownload("https://example.com/cat.png", download), MediaCacheError);
+ * ```
+ */
+export class MediaCacheError extends Error {
+  /**
+   * Creates the error.
+   *
+   * @param message What could not be done, what was wanted, what was found.
+   * @param options The cause, if there is one.
+   */
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "MediaCacheError";
+  }
+}
+
+/**
+ * Says that a downloader resolved to a `Response` whose status is neither 200 nor 203.
+ *
+ * Nothing was stored and the response's body was cancelled; the next call tries again.
+ *
+ * @example Treat a file that is gone as absent
+ * ```ts
+ * import { HttpStatusError, MediaCache } from "@media-cache/media-cache";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using cache = await MediaCache.open({ cacheDir: await Deno.makeTempDir() });
+ *
+ * const media = await cache
+ *   .getOrDownload("https://example.com/gone.png", () => Promise.resolve(new Response("", { status: 404 })))
+ *   .catch((error) => {
+ *     if (error instanceof HttpStatusError && error.status === 404) return undefined;
+ *     throw error;
+ *   });
+ *
+ * assertEquals(media, undefined);
+ * ```
+ */
+export class HttpStatusError extends MediaCacheError {
+  /** The status that was received. */
+  readonly status: number;
+
+  /**
+   * Creates the error.
+   *
+   * @param status The status that was received.
+   * @param options The cause, if there is one.
+   */
+  constructor(status: number, options?: ErrorOptions) {
+    super(
+      `Cannot download: status must be 200 or 203: received ${status}`,
+      options,
+    );
+    this.name = "HttpStatusError";
+    this.status = status;
+  }
+}
+
+/**
+ * Says that a body ended at another length than the one that was declared for it.
+ *
+ * Readers get it instead of an end, and nothing was stored.
+ *
+ * @example Notice a body that was cut short
+ * ```ts
+ * import { IncompleteBodyError, MediaCache } from "@media-cache/media-cache";
+ * import { assertRejects } from "@std/assert";
+ *
+ * await using cache = await MediaCache.open({ cacheDir: await Deno.makeTempDir() });
+ *
+ * await assertRejects(async () => {
+ *   const media = await cache.getOrDownload(
+ *     "https://example.com/voice.ogg",
+ *     () => Promise.resolve({ data: new Blob(["half of the "]).stream(), size: 24 }),
+ *   );
+ *   await media.bytes();
+ * }, IncompleteBodyError);
+ * ```
+ */
+export class IncompleteBodyError extends MediaCacheError {
+  /** How many bytes came. */
+  readonly received: number;
+  /** How many bytes were declared. */
+  readonly expected: number;
+
+  /**
+   * Creates the error.
+   *
+   * @param received How many bytes came.
+   * @param expected How many bytes were declared.
+   * @param options The cause, if there is one.
+   */
+  constructor(received: number, expected: number, options?: ErrorOptions) {
+    super(
+      `Cannot download: body must have the declared ${expected} bytes: received ${received}`,
+      options,
+    );
+    this.name = "IncompleteBodyError";
+    this.received = received;
+    this.expected = expected;
+  }
+}
+
+/** How large a body was found to be. */
+export interface TooLargeErrorOptions extends ErrorOptions {
+  /** The length that was declared, when that alone was too much. */
+  declared?: number | undefined;
+  /** How many bytes had come when the limit was passed. */
+  received?: number | undefined;
+}
+
+/**
+ * Says that a body is longer than `maxDownloadMb` allows.
+ *
+ * The download was stopped and nothing was stored.
+ *
+ * @example Limit what one download may bring
+ * ```ts
+ * import { MediaCache, TooLargeError } from "@media-cache/media-cache";
+ * import { assertRejects } from "@std/assert";
+ *
+ * await using cache = await MediaCache.open({ cacheDir: await Deno.makeTempDir(), maxDownloadMb: 1 });
+ *
+ * await assertRejects(async () => {
+ *   const media = await cache.getOrDownload(
+ *     "https://example.com/film.mp4",
+ *     () => Promise.resolve({ data: new Uint8Array(2 ** 21) }),
+ *   );
+ *   await media.bytes();
+ * }, TooLargeError);
+ * ```
+ */
+export class TooLargeError extends MediaCacheError {
+  /** The largest body that is let through. */
+  readonly maxBytes: number;
+  /** The length that was declared, when that alone was too much. */
+  readonly declared: number | undefined;
+  /** How many bytes had come when the limit was passed; `undefined` when the declared length was enough. */
+  readonly received: number | undefined;
+
+  /**
+   * Creates the error.
+   *
+   * @param maxBytes The largest body that is let through.
+   * @param options What was declared or received, and the cause.
+   */
+  constructor(maxBytes: number, options: TooLargeErrorOptions = {}) {
+    const { declared, received } = options;
+    const found = received !== undefined
+      ? `received ${received}`
+      : `declared ${declared ?? "more"}`;
+    super(
+      `Cannot download: body must be at most ${maxBytes} bytes: ${found}`,
+      options,
+    );
+    this.name = "TooLargeError";
+    this.maxBytes = maxBytes;
+    this.declared = declared;
+    this.received = received;
+  }
+}
+
+/**
+ * Says that a download took too long.
+ *
+ * `idle` means that no byte came for `idleTimeoutMs`, `total` that the whole was not there after `timeoutMs`.
+ * Time in which our own readers hold the source back does not count as idle.
+ *
+ * @example Give up on a server that says nothing
+ * ```ts
+ * import { DownloadTimeoutError, MediaCache } from "@media-cache/media-cache";
+ * import { assertEquals, assertRejects } from "@std/assert";
+ *
+ * await using cache = await MediaCache.open({ cacheDir: await Deno.makeTempDir(), idleTimeoutMs: 20 });
+ *
+ * const error = await assertRejects(async () => {
+ *   const media = await cache.getOrDownload(
+ *     "https://example.com/cat.png",
+ *     () => Promise.resolve({ data: new ReadableStream<Uint8Array>() }),
+ *   );
+ *   await media.bytes();
+ * }, DownloadTimeoutError);
+ *
+ * assertEquals(error.kind, "idle");
+ * ```
+ */
+export class DownloadTimeoutError extends MediaCacheError {
+  /** The limit that was passed. */
+  readonly timeoutMs: number;
+  /** Whether the pause between two bytes or the whole download was too long. */
+  readonly kind: "idle" | "total";
+
+  /**
+   * Creates the error.
+   *
+   * @param timeoutMs The limit that was passed.
+   * @param kind Which of the two limits it was.
+   * @param options The cause, if there is one.
+   */
+  constructor(
+    timeoutMs: number,
+    kind: "idle" | "total",
+    options?: ErrorOptions,
+  ) {
+    const wanted = kind === "idle" ? "next byte" : "whole body";
+    super(
+      `Cannot download: ${wanted} must come within ${timeoutMs} ms: it did not`,
+      options,
+    );
+    this.name = "DownloadTimeoutError";
+    this.timeoutMs = timeoutMs;
+    this.kind = kind;
+  }
+}
+
+/**
+ * Says that a cache was used after `close()`.
+ *
+ * @example Use a closed cache
+ * ```ts
+ * import { CacheClosedError, MediaCache } from "@media-cache/media-cache";
+ * import { assertRejects } from "@std/assert";
+ *
+ * const cache = await MediaCache.open({ cacheDir: await Deno.makeTempDir() });
+ * await cache.close();
+ *
+ * await assertRejects(() => cache.get("https://example.com/cat.png"), CacheClosedError);
+ * ```
+ */
+export class CacheClosedError extends MediaCacheError {
+  /** Creates the error, with a cause if there is one. */
+  constructor(options?: ErrorOptions) {
+    super("Cannot use cache: cache must be open: it was closed", options);
+    this.name = "CacheClosedError";
+  }
+}

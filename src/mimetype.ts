@@ -1,0 +1,209 @@
+/** The type of bytes that nobody has named (RFC 2046 §4.5.1). */
+export const OCTET_STREAM = "application/octet-stream";
+
+// The first extension of a row is the one that a name without any gets. Extensions are written as
+// `extname()` returns them. Types of one folder are kept together, the common ones first.
+const EXTENSIONS: ReadonlyMap<string, readonly string[]> = new Map([
+  ["image/jpeg", [".jpg", ".jpeg", ".jpe", ".jfif", ".pjpeg"]],
+  ["image/jpg", [".jpg", ".jpeg", ".jpe", ".jfif", ".pjpeg"]],
+  ["image/png", [".png", ".apng"]],
+  ["image/apng", [".apng", ".png"]],
+  ["image/gif", [".gif"]],
+  ["image/webp", [".webp"]],
+  ["image/avif", [".avif"]],
+  ["image/bmp", [".bmp", ".dib"]],
+  ["image/x-ms-bmp", [".bmp", ".dib"]],
+  ["image/heic", [".heic", ".heif"]],
+  ["image/heif", [".heif", ".heic"]],
+  ["image/jxl", [".jxl"]],
+  ["image/tiff", [".tiff", ".tif"]],
+  ["image/svg+xml", [".svg", ".svgz"]],
+  ["image/x-icon", [".ico"]],
+  ["image/vnd.microsoft.icon", [".ico"]],
+  ["image/vnd.adobe.photoshop", [".psd"]],
+  ["video/mp4", [".mp4", ".m4v"]],
+  ["video/x-m4v", [".m4v", ".mp4"]],
+  ["video/webm", [".webm"]],
+  ["video/quicktime", [".mov", ".qt"]],
+  ["video/x-matroska", [".mkv"]],
+  ["video/ogg", [".ogv", ".ogg"]],
+  ["video/mpeg", [".mpeg", ".mpg"]],
+  ["video/3gpp", [".3gp", ".3gpp"]],
+  ["video/x-msvideo", [".avi"]],
+  ["video/x-ms-wmv", [".wmv"]],
+  ["video/x-flv", [".flv"]],
+  ["audio/mpeg", [".mp3", ".mpga", ".mp2"]],
+  ["audio/mp3", [".mp3"]],
+  ["audio/ogg", [".ogg", ".oga", ".opus", ".spx"]],
+  ["audio/opus", [".opus", ".ogg", ".oga"]],
+  ["audio/mp4", [".m4a", ".mp4", ".m4b"]],
+  ["audio/x-m4a", [".m4a", ".m4b"]],
+  ["audio/aac", [".aac", ".m4a"]],
+  ["audio/wav", [".wav"]],
+  ["audio/wave", [".wav"]],
+  ["audio/x-wav", [".wav"]],
+  ["audio/flac", [".flac"]],
+  ["audio/x-flac", [".flac"]],
+  ["audio/webm", [".weba", ".webm"]],
+  ["audio/amr", [".amr"]],
+  ["audio/3gpp", [".3gp", ".3gpp"]],
+  ["audio/midi", [".mid", ".midi"]],
+  ["audio/aiff", [".aiff", ".aif"]],
+  ["audio/x-ms-wma", [".wma"]],
+  ["application/ogg", [".ogg", ".ogx", ".oga", ".ogv", ".opus"]],
+  ["application/x-tgsticker", [".tgs"]],
+  ["application/zip+dotlottie", [".lottie"]],
+  ["application/pdf", [".pdf"]],
+  ["application/zip", [".zip"]],
+  ["application/gzip", [".gz"]],
+  ["application/x-gzip", [".gz"]],
+  ["application/x-tar", [".tar"]],
+  ["application/x-7z-compressed", [".7z"]],
+  ["application/vnd.rar", [".rar"]],
+  ["application/epub+zip", [".epub"]],
+  ["application/rtf", [".rtf"]],
+  ["application/json", [".json", ".geojson", ".map"]],
+  ["application/xml", [".xml"]],
+  ["application/xhtml+xml", [".xhtml", ".html", ".htm"]],
+  ["text/plain", [".txt"]],
+  ["text/html", [".html", ".htm", ".xhtml"]],
+  ["text/xml", [".xml"]],
+  ["text/css", [".css"]],
+  ["text/csv", [".csv"]],
+  ["text/markdown", [".md", ".markdown"]],
+  ["text/javascript", [".js", ".mjs"]],
+  ["text/vcard", [".vcf"]],
+  ["text/vtt", [".vtt"]],
+]);
+
+// Types that only say what a file is wrapped in: a `.docx` is a zip, a `.tgs` is gzip, and text/plain is what
+// servers (and `new Response("…")`) say of anything readable. There the extension knows more than the type.
+const CARRIERS: ReadonlySet<string> = new Set([
+  "text/plain",
+  "text/xml",
+  "application/xml",
+  "application/zip",
+  "application/gzip",
+  "application/x-gzip",
+]);
+
+// What a browser shows without running anything in it. A list of what is allowed, because a list of what is
+// forbidden misses the next type that can carry script; svg, html, xml and pdf all can.
+const INLINE_SAFE: ReadonlySet<string> = new Set([
+  "image/jpeg",
+  "image/jpg",
+  "image/png",
+  "image/apng",
+  "image/gif",
+  "image/webp",
+  "image/avif",
+  "image/bmp",
+  "video/mp4",
+  "video/webm",
+  "video/ogg",
+  "video/quicktime",
+  "audio/mpeg",
+  "audio/mp3",
+  "audio/ogg",
+  "audio/opus",
+  "audio/mp4",
+  "audio/x-m4a",
+  "audio/aac",
+  "audio/wav",
+  "audio/wave",
+  "audio/x-wav",
+  "audio/flac",
+  "audio/x-flac",
+  "audio/webm",
+]);
+
+const MEDIA_TYPE_REGEXP =
+  /^(?:image|video|audio)\/|^application\/(?:ogg|x-tgsticker|zip\+dotlottie)$/;
+
+const MEDIA_EXTENSIONS: ReadonlySet<string> = new Set(
+  [...EXTENSIONS].flatMap(([mimetype, extensions]) =>
+    MEDIA_TYPE_REGEXP.test(mimetype) ? extensions : []
+  ),
+);
+
+// type "/" subtype, both tokens (RFC 9110 §5.6.2 and §8.3.1), no longer than RFC 6838 §4.2 lets a name be.
+const ESSENCE_REGEXP = /^[\w!#$%&'*+.^`|~-]{1,127}\/[\w!#$%&'*+.^`|~-]{1,127}$/;
+const PRINTABLE_REGEXP = /^[ -~]*$/;
+
+// Longer than any real type with its codecs; a header line has to hold it.
+const MAX_STATED_LENGTH = 1000;
+
+/**
+ * Reduces a Content-Type to its lower-case `type/subtype`.
+ *
+ * @param value The header's value, if there is one.
+ * @returns The type without parameters, or `application/octet-stream` when the value is no media type.
+ */
+export function normalizeMimetype(value: string | null | undefined): string {
+  const essence = essenceOf(value ?? "");
+
+  return ESSENCE_REGEXP.test(essence) ? essence.toLowerCase() : OCTET_STREAM;
+}
+
+/**
+ * Checks a type that a caller states himself, and keeps it as he wrote it.
+ *
+ * Case and parameters stay. A value that is no media type, or that could break a header, is replaced.
+ *
+ * @param value The stated type.
+ * @returns The trimmed type, or `application/octet-stream`.
+ */
+export function cleanMimetype(value: string): string {
+  const stated = value.trim();
+  const valid = stated.length <= MAX_STATED_LENGTH &&
+    PRINTABLE_REGEXP.test(stated) &&
+    ESSENCE_REGEXP.test(essenceOf(stated));
+
+  return valid ? stated : OCTET_STREAM;
+}
+
+/**
+ * Lists the extensions that files of a type have, the usual one first.
+ *
+ * @param mimetype The type; case and parameters do not matter.
+ * @returns Lower-case extensions with their dot; none for a type that is not known.
+ */
+export function extensionsOf(mimetype: string): readonly string[] {
+  return EXTENSIONS.get(normalizeMimetype(mimetype)) ?? [];
+}
+
+/**
+ * Tells whether an extension belongs to images, videos, audio or stickers.
+ *
+ * @param extension The extension with its dot, in any case.
+ * @returns True when some known media type has it.
+ */
+export function isMediaExtension(extension: string): boolean {
+  return MEDIA_EXTENSIONS.has(extension.toLowerCase());
+}
+
+/**
+ * Tells whether a type names only the wrapping, so that any extension may be right for it.
+ *
+ * @param mimetype The type; case and parameters do not matter.
+ * @returns True for plain text, XML, zip and gzip.
+ */
+export function isCarrier(mimetype: string): boolean {
+  return CARRIERS.has(normalizeMimetype(mimetype));
+}
+
+/**
+ * Tells whether a browser may show a type from our origin without risk of running script.
+ *
+ * @param mimetype The type; case and parameters do not matter.
+ * @returns True for raster images, video and audio; never for svg, html, xml or pdf.
+ */
+export function isInlineSafe(mimetype: string): boolean {
+  return INLINE_SAFE.has(normalizeMimetype(mimetype));
+}
+
+function essenceOf(value: string): string {
+  const end = value.indexOf(";");
+
+  return (end === -1 ? value : value.slice(0, end)).trim();
+}
