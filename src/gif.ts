@@ -1,0 +1,245 @@
+import {
+  type GifDecision,
+  type GifKeepReason,
+  type GifLimits,
+  GifTimeline,
+} from "./gif_plan.ts";
+
+/** Options of {@linkcode GifScanner}. */
+export interface GifScannerOptions {
+  /**
+   * What to do with a GIF of one frame.
+   *
+   * @default {"convert"}
+   */
+  stills?: "convert" | "keep";
+}
+
+/**
+ * Tells whether bytes begin as a GIF does.
+ *
+ * @param head The first 6 bytes of a body, or more.
+ * @returns True for `GIF87a` and `GIF89a`.
+ */
+export function isGif(head: Uint8Array): boolean {
+  return head.length >= 6 && head[0] === 0x47 && head[1] === 0x49 &&
+    head[2] === 0x46 && head[3] === 0x38 &&
+    (head[4] === 0x37 || head[4] === 0x39) && head[5] === 0x61;
+}
+
+/** The part of the file that the gathered bytes belong to. */
+type State =
+  | "magic"
+  | "screen"
+  | "block"
+  | "extension"
+  | "control"
+  | "application"
+  | "loop-size"
+  | "loop"
+  | "image"
+  | "code-size"
+  | "sub-block"
+  | "end";
+
+/**
+ * Walks the blocks of a GIF as its bytes arrive, and decides whether to convert it.
+ *
+ * No pixel is decoded and no frame remembered, so a scanner is as small for a large file as for a
+ * small one. How the bytes are cut into chunks makes no difference.
+ */
+export class GifScanner {
+  readonly #limits: GifLimits;
+  readonly #stills: "convert" | "keep";
+
+  readonly #timeline = new GifTimeline();
+  #state: State = "magic";
+  #kept: GifDecision | undefined;
+  readonly #field = new Uint8Array(13);
+  #gathered = 0;
+  #wanted = 6;
+  #skip = 0;
+
+  #width = 0;
+  #height = 0;
+  #hasGlobalPalette = false;
+  #inImage = false;
+  #delayCs = 0;
+  #loopCount: number | undefined;
+
+  /**
+   * Starts a scan.
+   *
+   * @param limits What a GIF may cost; one above a limit is kept.
+   * @param options What else decides.
+   */
+  constructor(
+    limits: GifLimits,
+    { stills = "convert" }: GifScannerOptions = {},
+  ) {
+    this.#limits = limits;
+    this.#stills = stills;
+  }
+
+  /**
+   * Reads on.
+   *
+   * @param chunk The next bytes of the body; they are not kept.
+   * @returns The decision to keep the GIF, as soon as it is certain; `undefined` while it may still
+   * be converted.
+   */
+  push(chunk: Uint8Array): GifDecision | undefined {
+    let at = 0;
+    while (at < chunk.length && !this.#kept && this.#state !== "end") {
+      if (this.#skip > 0) {
+        const skipped = Math.min(this.#skip, chunk.length - at);
+        this.#skip -= skipped;
+        at += skipped;
+        continue;
+      }
+      while (this.#gathered < this.#wanted && at < chunk.length) {
+        this.#field[this.#gathered++] = chunk[at++]!; // at < length
+      }
+      if (this.#gathered === this.#wanted) {
+        this.#gathered = 0;
+        this.#step();
+      }
+    }
+    return this.#kept;
+  }
+
+  /**
+   * Ends the scan: the body is complete.
+   *
+   * @returns What to do with the GIF.
+   */
+  end(): GifDecision {
+    if (this.#kept) return this.#kept;
+    if (this.#state === "magic") return this.#keep("not-a-gif");
+    if (this.#state !== "end") return this.#keep("truncated");
+    if (this.#timeline.frames === 0) return this.#keep("empty");
+    if (this.#timeline.frames === 1 && this.#stills === "keep") {
+      return this.#keep("still");
+    }
+    const plan = this.#timeline.plan({
+      width: this.#width,
+      height: this.#height,
+      loopCount: this.#loopCount,
+    });
+    return { action: "convert", plan };
+  }
+
+  #keep(reason: GifKeepReason): GifDecision {
+    return this.#kept = { action: "keep", reason };
+  }
+
+  /** Names what to gather next, after `skip` bytes of no interest. */
+  #expect(state: State, wanted: number, skip = 0): void {
+    this.#state = state;
+    this.#wanted = wanted;
+    this.#skip = skip;
+  }
+
+  #step(): void {
+    const first = this.#field[0]!; // at least one byte was gathered
+    const second = this.#field[1]!;
+    switch (this.#state) {
+      case "magic":
+        if (!isGif(this.#field)) this.#keep("not-a-gif");
+        return this.#expect("screen", 7);
+      case "screen":
+        return this.#readScreen();
+      case "block":
+        if (first === 0x2c) return this.#expect("image", 9);
+        if (first === 0x21) return this.#expect("extension", 2);
+        if (first === 0x3b) return this.#expect("end", 1);
+        // Stray zeros between blocks are common, and every decoder passes over them.
+        if (first !== 0) this.#keep("broken");
+        return;
+      case "extension":
+        if (first === 0xf9 && second === 4) return this.#expect("control", 4);
+        if (first === 0xff && second === 11) {
+          return this.#expect("application", 11);
+        }
+        return second === 0
+          ? this.#expect("block", 1)
+          : this.#expect("sub-block", 1, second);
+      case "control":
+        this.#delayCs = this.#uint16(1);
+        return this.#expect("sub-block", 1);
+      case "application": {
+        const name = String.fromCharCode(...this.#field.subarray(0, 11));
+        const loops = name === "NETSCAPE2.0" || name === "ANIMEXTS1.0";
+        return this.#expect(loops ? "loop-size" : "sub-block", 1);
+      }
+      case "loop-size":
+        if (first === 3) return this.#expect("loop", 3);
+        return first === 0
+          ? this.#expect("block", 1)
+          : this.#expect("sub-block", 1, first);
+      case "loop":
+        if (first === 1) this.#loopCount = this.#uint16(1);
+        return this.#expect("sub-block", 1);
+      case "image":
+        return this.#readImage();
+      case "code-size":
+        // Outside these no LZW table can be built.
+        if (first < 1 || first > 11) this.#keep("broken");
+        return this.#expect("sub-block", 1);
+      case "sub-block":
+        if (first > 0) return this.#expect("sub-block", 1, first);
+        if (this.#inImage) this.#endFrame();
+        return this.#expect("block", 1);
+    }
+  }
+
+  #readScreen(): void {
+    this.#width = this.#uint16(0);
+    this.#height = this.#uint16(2);
+    const pixels = this.#width * this.#height;
+    if (pixels === 0 || pixels > this.#limits.maxPixels) this.#keep("canvas");
+    const flags = this.#field[4]!; // 7 bytes were gathered
+    this.#hasGlobalPalette = (flags & 0x80) !== 0;
+    this.#expect("block", 1, paletteBytes(flags));
+  }
+
+  #readImage(): void {
+    const left = this.#uint16(0);
+    const top = this.#uint16(2);
+    const width = this.#uint16(4);
+    const height = this.#uint16(6);
+    const flags = this.#field[8]!; // 9 bytes were gathered
+    // ffmpeg crops a frame that reaches over the edge, as viewers do, but draws a larger one askew
+    // and drops one that lies outside. Viewers enlarge the canvas to fit the first frame.
+    const fits = width > 0 && height > 0 && width <= this.#width &&
+      height <= this.#height &&
+      left < this.#width && top < this.#height;
+    const reachesOver = left + width > this.#width ||
+      top + height > this.#height;
+    const hasPalette = this.#hasGlobalPalette || (flags & 0x80) !== 0;
+    if (!fits || !hasPalette || (reachesOver && this.#timeline.frames === 0)) {
+      this.#keep("broken");
+    }
+    this.#inImage = true;
+    this.#expect("code-size", 1, paletteBytes(flags));
+  }
+
+  #endFrame(): void {
+    this.#inImage = false;
+    this.#timeline.add(this.#delayCs);
+    this.#delayCs = 0;
+    const reason = this.#timeline.exceeds(
+      this.#limits,
+      this.#width * this.#height,
+    );
+    if (reason) this.#keep(reason);
+  }
+
+  #uint16(at: number): number {
+    return this.#field[at]! | this.#field[at + 1]! << 8; // callers read within what was gathered
+  }
+}
+
+function paletteBytes(flags: number): number {
+  return flags & 0x80 ? 3 * (2 << (flags & 7)) : 0;
+}

@@ -1,0 +1,143 @@
+/** The limits a GIF must keep to be converted: they bound what a conversion can cost. */
+export interface GifLimits {
+  /** The largest canvas, in pixels. */
+  maxPixels: number;
+  /** The largest number of frames in the GIF. */
+  maxFrames: number;
+  /** The longest play time, in milliseconds. */
+  maxDurationMs: number;
+  /** The largest product of canvas and frames, of the GIF or of the video, whichever has more. */
+  maxTotalPixels: number;
+}
+
+/** Why a GIF stays a GIF. */
+export type GifKeepReason =
+  /** The bytes do not begin as a GIF does. */
+  | "not-a-gif"
+  /** The file ends before its trailer. */
+  | "truncated"
+  /** The blocks do not follow the format, or a frame cannot be drawn on the canvas. */
+  | "broken"
+  /** There is no frame. */
+  | "empty"
+  /** There is one frame, and stills are to be kept. */
+  | "still"
+  /** The canvas has no area, or more than `maxPixels`. */
+  | "canvas"
+  /** There are more than `maxFrames` frames. */
+  | "frames"
+  /** It plays for longer than `maxDurationMs`. */
+  | "duration"
+  /** Canvas times frames is above `maxTotalPixels`. */
+  | "pixels";
+
+/** What a conversion needs to know of a GIF, and what its result is checked against. */
+export interface GifPlan {
+  /** Width of the canvas in pixels; odd widths are padded by the conversion. */
+  width: number;
+  /** Height of the canvas in pixels; odd heights are padded by the conversion. */
+  height: number;
+  /** The number of frames in the GIF. */
+  frames: number;
+  /** The play time of one pass in milliseconds, as browsers play it. */
+  durationMs: number;
+  /** Frame rate of the video: frames per `fpsDenominator` seconds. */
+  fpsNumerator: number;
+  /** Frame rate of the video: seconds per `fpsNumerator` frames. */
+  fpsDenominator: number;
+  /** The number of frames in the video. */
+  outputFrames: number;
+  /** The loop count that the GIF states, where 0 means for ever; a video has no place for it. */
+  loopCount: number | undefined;
+}
+
+/** What {@linkcode GifScanner} says about a GIF. */
+export type GifDecision =
+  | { action: "convert"; plan: GifPlan }
+  | { action: "keep"; reason: GifKeepReason };
+
+// Browsers and ffmpeg both play a delay below 2 hundredths of a second as 10.
+const MIN_DELAY_CS = 2;
+const DEFAULT_DELAY_CS = 10;
+
+// 50 frames per second: players drop frames above it, and a frame start rounded
+// to this grid moves by 10 ms at most.
+const MIN_GRID_CS = 2;
+
+/** The frames of a GIF on a clock: how long they play, and on which frame rate a video can show them. */
+export class GifTimeline {
+  #frames = 0;
+  #totalCs = 0;
+  #commonCs = 0;
+
+  /** The number of frames so far. */
+  get frames(): number {
+    return this.#frames;
+  }
+
+  /** The play time so far, in milliseconds. */
+  get durationMs(): number {
+    return this.#totalCs * 10;
+  }
+
+  /** The number of frames that the video needs; ffmpeg's fps filter rounds half up, too. */
+  get outputFrames(): number {
+    return Math.round(this.#totalCs / this.#gridCs());
+  }
+
+  /**
+   * Adds a frame.
+   *
+   * @param delayCs Its delay as the file states it, in hundredths of a second.
+   */
+  add(delayCs: number): void {
+    const shownCs = delayCs < MIN_DELAY_CS ? DEFAULT_DELAY_CS : delayCs;
+    this.#frames++;
+    this.#totalCs += shownCs;
+    this.#commonCs = gcd(this.#commonCs, shownCs);
+  }
+
+  /**
+   * Finds the limit that the frames so far exceed.
+   *
+   * What is compared only ever grows with more frames, so an answer is final.
+   *
+   * @param limits The limits.
+   * @param canvasPixels Width times height of the canvas.
+   * @returns The reason to keep the GIF, if there is one.
+   */
+  exceeds(limits: GifLimits, canvasPixels: number): GifKeepReason | undefined {
+    const drawn = Math.max(this.frames, this.outputFrames);
+    if (this.frames > limits.maxFrames) return "frames";
+    if (this.durationMs > limits.maxDurationMs) return "duration";
+    if (canvasPixels * drawn > limits.maxTotalPixels) return "pixels";
+  }
+
+  /**
+   * Makes the plan of the conversion.
+   *
+   * @param canvas What the timeline does not know.
+   * @returns The plan.
+   */
+  plan(canvas: Pick<GifPlan, "width" | "height" | "loopCount">): GifPlan {
+    const divisor = gcd(100, this.#gridCs());
+    return {
+      ...canvas,
+      frames: this.frames,
+      durationMs: this.durationMs,
+      fpsNumerator: 100 / divisor,
+      fpsDenominator: this.#gridCs() / divisor,
+      outputFrames: this.outputFrames,
+    };
+  }
+
+  /** The time between two frames of the video: every frame of the GIF starts on this grid. */
+  #gridCs(): number {
+    return Math.max(this.#commonCs, MIN_GRID_CS);
+  }
+}
+
+function gcd(a: number, b: number): number {
+  while (b > 0) [a, b] = [b, a % b];
+  return a;
+}
