@@ -60,8 +60,7 @@ export type GifDecision =
 const MIN_DELAY_CS = 2;
 const DEFAULT_DELAY_CS = 10;
 
-// 50 frames per second: players drop frames above it, and a frame start rounded
-// to this grid moves by 10 ms at most.
+// 50 frames per second, as fast as browsers play a GIF: players drop what is faster.
 const MIN_GRID_CS = 2;
 
 /** The frames of a GIF on a clock: how long they play, and on which frame rate a video can show them. */
@@ -80,9 +79,16 @@ export class GifTimeline {
     return this.#totalCs * 10;
   }
 
-  /** The number of frames that the video needs; ffmpeg's fps filter rounds half up, too. */
+  /**
+   * The number of frames that the video needs.
+   *
+   * All frames of the video last equally long, so they are as long as the common divisor of the
+   * delays. Where that is too short, they are 20 ms or a little less: just so much that the whole
+   * remains exact. The start of a frame then moves by less than 10 ms, and no two frames, which
+   * are 20 ms apart at least, meet.
+   */
   get outputFrames(): number {
-    return Math.round(this.#totalCs / this.#gridCs());
+    return Math.ceil(this.#totalCs / Math.max(this.#commonCs, MIN_GRID_CS));
   }
 
   /**
@@ -120,20 +126,16 @@ export class GifTimeline {
    * @returns The plan.
    */
   plan(canvas: Pick<GifPlan, "width" | "height" | "loopCount">): GifPlan {
-    const divisor = gcd(100, this.#gridCs());
+    const outputFrames = this.outputFrames;
+    const divisor = gcd(100 * outputFrames, this.#totalCs);
     return {
       ...canvas,
       frames: this.frames,
       durationMs: this.durationMs,
-      fpsNumerator: 100 / divisor,
-      fpsDenominator: this.#gridCs() / divisor,
-      outputFrames: this.outputFrames,
+      fpsNumerator: 100 * outputFrames / divisor,
+      fpsDenominator: this.#totalCs / divisor,
+      outputFrames,
     };
-  }
-
-  /** The time between two frames of the video: every frame of the GIF starts on this grid. */
-  #gridCs(): number {
-    return Math.max(this.#commonCs, MIN_GRID_CS);
   }
 }
 

@@ -1,0 +1,73 @@
+import type { GifPlan } from "./gif_plan.ts";
+
+/** What a conversion reads, writes and may use. */
+export interface FfmpegJob {
+  /** The GIF. */
+  inputPath: string;
+  /** The MP4. */
+  outputPath: string;
+  /** Writing stops above this size, without an error. */
+  maxOutputBytes: number;
+  /** The time after which the process will be killed, in milliseconds. */
+  timeoutMs: number;
+}
+
+// No picture within the default limits comes near it; a hostile one is stopped by it.
+const MIN_MAX_ALLOC_BYTES = 2 ** 28;
+
+// The decoder counts the padding of its rows as pixels of the picture.
+const ROW_PADDING_PIXELS = 128;
+
+/**
+ * Writes the command line of one conversion, for ffmpeg 4.1 and later.
+ *
+ * @param plan What to make of the GIF.
+ * @param job What to read and write.
+ * @returns The arguments.
+ */
+export function ffmpegArguments(plan: GifPlan, job: FfmpegJob): string[] {
+  const maxPixels = (plan.width + ROW_PADDING_PIXELS) *
+    (plan.height + ROW_PADDING_PIXELS);
+  // A killed owner cannot kill: then ffmpeg's own limit of processor time ends it. Its threads
+  // together use more of it than passes on the clock.
+  const limitSeconds = 4 * Math.ceil(job.timeoutMs / 1000);
+  return [
+    ...["-nostdin", "-hide_banner", "-nostats", "-loglevel", "error"],
+    ...["-progress", "pipe:1", "-abort_on", "empty_output", "-y"],
+    ...["-timelimit", `${limitSeconds}`, "-filter_threads", "1"],
+    ...["-threads", "1", "-max_pixels", `${maxPixels}`],
+    ...["-max_alloc", `${Math.max(MIN_MAX_ALLOC_BYTES, maxPixels * 8)}`],
+    ...["-trans_color", "0xffffffff"],
+    // A "GIF" that is a playlist in truth could otherwise name another file of the cache, or a
+    // server. A path could be taken for an option or a protocol without its prefix.
+    ...["-protocol_whitelist", "file", "-f", "gif"],
+    ...["-i", `file:${job.inputPath}`],
+    ...["-map", "0:v:0", "-an", "-sn", "-dn"],
+    ...["-map_metadata", "-1", "-fflags", "+bitexact"],
+    ...["-vf", filters(plan)],
+    ...[
+      "-c:v",
+      "libx264",
+      "-preset",
+      "veryfast",
+      "-crf",
+      "23",
+      "-threads",
+      "1",
+    ],
+    // One more than planned, so that a surplus shows.
+    ...["-frames:v", `${plan.outputFrames + 1}`],
+    ...["-fs", `${Math.max(1, Math.floor(job.maxOutputBytes))}`],
+    ...["-movflags", "+faststart", "-f", "mp4", `file:${job.outputPath}`],
+  ];
+}
+
+function filters({ fpsNumerator, fpsDenominator }: GifPlan): string {
+  return [
+    // Padding and not scaling: a scaled picture is blurred, and one of 1×1 becomes 0×0.
+    "pad=w=ceil(iw/2)*2:h=ceil(ih/2)*2:color=white",
+    "format=yuv420p",
+    // A constant rate and not the frames' own times: with those the last frame loses its delay.
+    `fps=fps=${fpsNumerator}/${fpsDenominator}`,
+  ].join(",");
+}

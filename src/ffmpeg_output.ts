@@ -1,0 +1,57 @@
+// What ffmpeg prints can be endless; its last words are what counts.
+const MAX_TAIL_BYTES = 4096;
+
+/**
+ * Reads a stream to its end and keeps its end only.
+ *
+ * @param reader The stream; when it is cancelled, that is its end.
+ * @returns The last 4 KiB as text.
+ */
+export async function readTail(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+): Promise<string> {
+  const tail = new Uint8Array(MAX_TAIL_BYTES);
+  let length = 0;
+  while (true) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    const news = value.subarray(-MAX_TAIL_BYTES);
+    const kept = Math.min(length, MAX_TAIL_BYTES - news.length);
+    tail.copyWithin(0, length - kept, length);
+    tail.set(news, kept);
+    length = kept + news.length;
+  }
+  return new TextDecoder().decode(tail.subarray(0, length));
+}
+
+/**
+ * Finds a number in what `-progress` printed.
+ *
+ * @param progress Lines of `key=value`, in which a later line overrules an earlier one.
+ * @param key The key.
+ * @returns Its last value; NaN if there is none.
+ */
+export function lastNumber(progress: string, key: string): number {
+  const line = progress.split("\n").findLast((line) =>
+    line.startsWith(`${key}=`)
+  );
+  return line ? Number(line.slice(key.length + 1)) : NaN;
+}
+
+/**
+ * Makes a message fit for a log.
+ *
+ * Paths tell about the machine, and an address can carry a token.
+ *
+ * @param message What ffmpeg printed.
+ * @param paths The paths that it was given, which may hold spaces.
+ * @returns The message without paths and addresses, in one line.
+ */
+export function withoutPaths(message: string, paths: string[]): string {
+  return paths
+    .reduce((text, path) => text.replaceAll(path, "…"), message)
+    .replace(/[a-z][a-z\d+.-]*:\/\/\S*/gi, "…")
+    .replace(/(?<=^|[\s:'"(])(?:\.{0,2}|[a-z]:)[/\\]\S+/gi, "…")
+    .replace(/\p{Cc}+/gu, " ")
+    .trim();
+}
