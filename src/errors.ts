@@ -125,9 +125,7 @@ export interface TooLargeErrorOptions extends ErrorOptions {
 }
 
 /**
- * Says that a body is longer than `maxDownloadMb` allows.
- *
- * The download was stopped and nothing was stored.
+ * Says that a body is longer than `maxDownloadMb` allows; nothing was stored.
  *
  * @example Limit what one download may bring
  * ```ts

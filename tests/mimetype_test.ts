@@ -1,0 +1,145 @@
+import { assert, assertEquals } from "@std/assert";
+import {
+  cleanMimetype,
+  extensionsOf,
+  isCarrier,
+  isInlineSafe,
+  isMediaExtension,
+  normalizeMimetype,
+  OCTET_STREAM,
+} from "../src/mimetype.ts";
+
+Deno.test("normalizeMimetype() keeps type and subtype in lower case", async (t) => {
+  const cases: [given: string, expected: string][] = [
+    ["image/png", "image/png"],
+    ["Image/PNG", "image/png"],
+    [" text/html ; charset=utf-8", "text/html"],
+    ['video/mp4;codecs="avc1, mp4a"', "video/mp4"],
+    ["image/svg+xml", "image/svg+xml"],
+    ["application/vnd.a-b.c_d!#$&^", "application/vnd.a-b.c_d!#$&^"],
+    ["image/png;", "image/png"],
+  ];
+  for (const [given, expected] of cases) {
+    await t.step(given, () => assertEquals(normalizeMimetype(given), expected));
+  }
+});
+
+Deno.test("normalizeMimetype() returns octet-stream for what is no media type", async (t) => {
+  const cases = [
+    null,
+    undefined,
+    "",
+    "   ",
+    "png",
+    "image/",
+    "/png",
+    "image/p ng",
+    "image/png/x",
+    "image/png, image/png",
+    "image/png\r\nx: y",
+    "im\0age/png",
+    "image/pñg",
+    ";charset=utf-8",
+    `image/${"x".repeat(128)}`,
+  ];
+  for (const given of cases) {
+    await t.step(JSON.stringify(given) ?? "undefined", () => {
+      assertEquals(normalizeMimetype(given), OCTET_STREAM);
+    });
+  }
+});
+
+Deno.test("cleanMimetype() keeps a stated type with its case and parameters", () => {
+  assertEquals(cleanMimetype("Image/PNG"), "Image/PNG");
+  assertEquals(
+    cleanMimetype("  text/plain; charset=utf-8 "),
+    "text/plain; charset=utf-8",
+  );
+  assertEquals(
+    cleanMimetype('audio/ogg; codecs="opus"'),
+    'audio/ogg; codecs="opus"',
+  );
+});
+
+Deno.test("cleanMimetype() replaces what could break a header", async (t) => {
+  const cases = [
+    "",
+    "png",
+    "image/png\r\nset-cookie: a=b",
+    "image/png; a=\0",
+    "image/png; a=ü",
+    "image/png; a=\ud800",
+    `image/png; a=${"x".repeat(10_000)}`,
+  ];
+  for (const given of cases) {
+    await t.step(JSON.stringify(given).slice(0, 40), () => {
+      assertEquals(cleanMimetype(given), OCTET_STREAM);
+    });
+  }
+});
+
+Deno.test("extensionsOf() lists the usual extension first", async (t) => {
+  const cases: [mimetype: string, usual: string][] = [
+    ["image/jpeg", ".jpg"],
+    ["image/webp", ".webp"],
+    ["image/gif", ".gif"],
+    ["video/mp4", ".mp4"],
+    ["video/webm", ".webm"],
+    ["video/quicktime", ".mov"],
+    ["audio/ogg", ".ogg"],
+    ["audio/mpeg", ".mp3"],
+    ["audio/mp4", ".m4a"],
+    ["application/x-tgsticker", ".tgs"],
+    ["application/zip+dotlottie", ".lottie"],
+    ["application/pdf", ".pdf"],
+    ["Text/Plain; charset=utf-8", ".txt"],
+  ];
+  for (const [mimetype, usual] of cases) {
+    await t.step(
+      mimetype,
+      () => assertEquals(extensionsOf(mimetype)[0], usual),
+    );
+  }
+});
+
+Deno.test("extensionsOf() lists nothing for a type it does not know", () => {
+  assertEquals(extensionsOf(OCTET_STREAM), []);
+  assertEquals(extensionsOf("image/x-unheard-of"), []);
+  assertEquals(extensionsOf("constructor"), []);
+});
+
+Deno.test("isMediaExtension() knows images, videos, audio and stickers only", () => {
+  for (const extension of [".png", ".JPG", ".mp4", ".oga", ".tgs", ".lottie"]) {
+    assert(isMediaExtension(extension), extension);
+  }
+  for (const extension of ["", ".", "png", ".txt", ".zip", ".php", ".pdf"]) {
+    assert(!isMediaExtension(extension), extension);
+  }
+});
+
+Deno.test("isCarrier() knows the types that name only a wrapping", () => {
+  assert(isCarrier("text/plain; charset=utf-8"));
+  assert(isCarrier("application/zip"));
+  assert(!isCarrier("application/zip+dotlottie"));
+  assert(!isCarrier(OCTET_STREAM));
+});
+
+Deno.test("isInlineSafe() allows raster images, video and audio", () => {
+  const types =
+    "image/png image/jpeg image/gif image/webp image/avif image/apng video/mp4 video/webm " +
+    "video/ogg audio/ogg audio/mpeg audio/wav audio/flac audio/aac audio/mp4 IMAGE/PNG;a=b";
+  for (const mimetype of types.split(" ")) {
+    assert(isInlineSafe(mimetype), mimetype);
+  }
+});
+
+Deno.test("isInlineSafe() never allows what can carry script", () => {
+  const types =
+    "image/svg+xml text/html text/xml application/xml application/xhtml+xml application/pdf " +
+    "text/javascript text/css application/octet-stream text/plain application/json image/svg+xml;image/png " +
+    "multipart/x-mixed-replace image/png,text/html";
+  for (const mimetype of types.split(" ")) {
+    assert(!isInlineSafe(mimetype), mimetype);
+  }
+  assert(!isInlineSafe(""));
+});
