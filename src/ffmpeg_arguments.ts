@@ -55,17 +55,28 @@ export function ffmpegArguments(plan: GifPlan, job: FfmpegJob): string[] {
       "-threads",
       "1",
     ],
-    // One more than planned, so that a surplus shows.
-    ...["-frames:v", `${plan.outputFrames + 1}`],
+    // ffmpeg makes yuv by this rule; without the note players guess by the size of the picture.
+    ...["-colorspace", "smpte170m", "-color_range", "tv"],
+    // ffmpeg reads on after the trailer, and would show a second GIF that follows there.
+    ...["-frames:v", `${plan.outputFrames}`],
     ...["-fs", `${Math.max(1, Math.floor(job.maxOutputBytes))}`],
     ...["-movflags", "+faststart", "-f", "mp4", `file:${job.outputPath}`],
   ];
 }
 
-function filters({ fpsNumerator, fpsDenominator }: GifPlan): string {
+function filters(plan: GifPlan): string {
+  const { width, height, fpsNumerator, fpsDenominator } = plan;
+  const right = width % 2;
+  const bottom = height % 2;
+  // An odd side gets one more pixel, of the colour beside it. A scaled picture would be blurred,
+  // and a border of one colour would shine through, as two pixels share their tint in yuv420p.
+  const padding = [
+    `pad=w=${width + right}:h=${height + bottom}`,
+    "format=yuv444p",
+    `fillborders=right=${right}:bottom=${bottom}:mode=smear`,
+  ];
   return [
-    // Padding and not scaling: a scaled picture is blurred, and one of 1×1 becomes 0×0.
-    "pad=w=ceil(iw/2)*2:h=ceil(ih/2)*2:color=white",
+    ...(right + bottom > 0 ? padding : []),
     "format=yuv420p",
     // A constant rate and not the frames' own times: with those the last frame loses its delay.
     `fps=fps=${fpsNumerator}/${fpsDenominator}`,

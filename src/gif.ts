@@ -27,6 +27,9 @@ export function isGif(head: Uint8Array): boolean {
     (head[4] === 0x37 || head[4] === 0x39) && head[5] === 0x61;
 }
 
+// The H.264 encoder takes no longer side.
+const MAX_SIDE = 16_384;
+
 /** The part of the file that the gathered bytes belong to. */
 type State =
   | "magic"
@@ -140,6 +143,11 @@ export class GifScanner {
     this.#skip = skip;
   }
 
+  /** Passes over a data sub-block; one of no bytes is the last. */
+  #skipSubBlock(size: number): void {
+    this.#expect(size > 0 ? "sub-block" : "block", 1, size);
+  }
+
   #step(): void {
     const first = this.#field[0]!; // at least one byte was gathered
     const second = this.#field[1]!;
@@ -153,17 +161,17 @@ export class GifScanner {
         if (first === 0x2c) return this.#expect("image", 9);
         if (first === 0x21) return this.#expect("extension", 2);
         if (first === 0x3b) return this.#expect("end", 1);
-        // Stray zeros between blocks are common, and every decoder passes over them.
-        if (first !== 0) this.#keep("broken");
+        this.#keep("broken");
         return;
       case "extension":
-        if (first === 0xf9 && second === 4) return this.#expect("control", 4);
+        if (first === 0xf9) {
+          if (second !== 4) this.#keep("broken");
+          return this.#expect("control", 4);
+        }
         if (first === 0xff && second === 11) {
           return this.#expect("application", 11);
         }
-        return second === 0
-          ? this.#expect("block", 1)
-          : this.#expect("sub-block", 1, second);
+        return this.#skipSubBlock(second);
       case "control":
         this.#delayCs = this.#uint16(1);
         return this.#expect("sub-block", 1);
@@ -174,9 +182,7 @@ export class GifScanner {
       }
       case "loop-size":
         if (first === 3) return this.#expect("loop", 3);
-        return first === 0
-          ? this.#expect("block", 1)
-          : this.#expect("sub-block", 1, first);
+        return this.#skipSubBlock(first);
       case "loop":
         if (first === 1) this.#loopCount = this.#uint16(1);
         return this.#expect("sub-block", 1);
@@ -187,9 +193,8 @@ export class GifScanner {
         if (first < 1 || first > 11) this.#keep("broken");
         return this.#expect("sub-block", 1);
       case "sub-block":
-        if (first > 0) return this.#expect("sub-block", 1, first);
-        if (this.#inImage) this.#endFrame();
-        return this.#expect("block", 1);
+        if (first === 0 && this.#inImage) this.#endFrame();
+        return this.#skipSubBlock(first);
     }
   }
 
@@ -197,7 +202,9 @@ export class GifScanner {
     this.#width = this.#uint16(0);
     this.#height = this.#uint16(2);
     const pixels = this.#width * this.#height;
-    if (pixels === 0 || pixels > this.#limits.maxPixels) this.#keep("canvas");
+    const tooLarge = pixels > this.#limits.maxPixels ||
+      Math.max(this.#width, this.#height) > MAX_SIDE;
+    if (pixels === 0 || tooLarge) this.#keep("canvas");
     const flags = this.#field[4]!; // 7 bytes were gathered
     this.#hasGlobalPalette = (flags & 0x80) !== 0;
     this.#expect("block", 1, paletteBytes(flags));
@@ -211,9 +218,8 @@ export class GifScanner {
     const flags = this.#field[8]!; // 9 bytes were gathered
     // ffmpeg crops a frame that reaches over the edge, as viewers do, but draws a larger one askew
     // and drops one that lies outside. Viewers enlarge the canvas to fit the first frame.
-    const fits = width > 0 && height > 0 && width <= this.#width &&
-      height <= this.#height &&
-      left < this.#width && top < this.#height;
+    const fits = width > 0 && width <= this.#width && left < this.#width &&
+      height > 0 && height <= this.#height && top < this.#height;
     const reachesOver = left + width > this.#width ||
       top + height > this.#height;
     const hasPalette = this.#hasGlobalPalette || (flags & 0x80) !== 0;
@@ -228,10 +234,8 @@ export class GifScanner {
     this.#inImage = false;
     this.#timeline.add(this.#delayCs);
     this.#delayCs = 0;
-    const reason = this.#timeline.exceeds(
-      this.#limits,
-      this.#width * this.#height,
-    );
+    const pixels = this.#width * this.#height;
+    const reason = this.#timeline.exceeds(this.#limits, pixels);
     if (reason) this.#keep(reason);
   }
 

@@ -22,7 +22,7 @@ export type GifKeepReason =
   | "empty"
   /** There is one frame, and stills are to be kept. */
   | "still"
-  /** The canvas has no area, or more than `maxPixels`. */
+  /** The canvas has no area, more than `maxPixels`, or a side that no video can have. */
   | "canvas"
   /** There are more than `maxFrames` frames. */
   | "frames"
