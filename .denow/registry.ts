@@ -120,8 +120,10 @@ async function stdScript(folder: string, path: string): Promise<string> {
   const packages = STD_PACKAGES.join("|");
   return text.replace(
     new RegExp(`from "(?:\\.\\./)+(${packages})/(\\w+(?:/\\w+)*)\\.js"`, "g"),
-    (_, name, module) =>
-      `from "jsr:@std/${name}@^1/${module.replaceAll("_", "-")}"`,
+    (_, name, module) => {
+      const subpath = module === "mod" ? "" : `/${module.replaceAll("_", "-")}`;
+      return `from "jsr:@std/${name}@^1${subpath}"`;
+    },
   );
 }
 
