@@ -5,23 +5,26 @@ const MAX_TAIL_BYTES = 4096;
  * Reads a stream to its end and keeps its end only.
  *
  * @param reader The stream; when it is cancelled, that is its end.
- * @returns The last 4 KiB as text.
+ * @returns The last 4 KiB as text, from the start of a word.
  */
 export async function readTail(
   reader: ReadableStreamDefaultReader<Uint8Array>,
 ): Promise<string> {
   const tail = new Uint8Array(MAX_TAIL_BYTES);
   let length = 0;
+  let isCut = false;
   while (true) {
     const { done, value } = await reader.read();
     if (done) break;
     const news = value.subarray(-MAX_TAIL_BYTES);
     const kept = Math.min(length, MAX_TAIL_BYTES - news.length);
+    isCut ||= news.length < value.length || kept < length;
     tail.copyWithin(0, length - kept, length);
     tail.set(news, kept);
     length = kept + news.length;
   }
-  return new TextDecoder().decode(tail.subarray(0, length));
+  const text = new TextDecoder().decode(tail.subarray(0, length));
+  return isCut ? text.replace(/^\S*\s*/, "") : text; // half a word is no word
 }
 
 /**
