@@ -68,6 +68,20 @@ export function registryUrl(registry: string): string {
   return pathToFileURL(registry).href + "/";
 }
 
+/**
+ * The same for a registry inside the project's folder, with the last letter of
+ * the project's own address as a %-escape. `deno publish` reports every file
+ * whose address begins like the project's as one that the package left out.
+ */
+function registryUrlInProject(registry: string): string {
+  const project = pathToFileURL(dirname(import.meta.dirname!)).href;
+  const escaped = project.replace(
+    /(?<!%|%.)[a-z\d](?=(?:%..|[^a-z\d])*$)/i,
+    (letter) => "%" + letter.charCodeAt(0).toString(16),
+  );
+  return escaped + registryUrl(registry).slice(project.length);
+}
+
 async function publishStd(denoStd: string, registry: string): Promise<void> {
   for (const name of STD_PACKAGES) {
     const files = new Map<string, string>();
@@ -179,6 +193,6 @@ if (import.meta.main) {
   // Whole or not at all, also when two builds of it run at once.
   const staged = join(dirname(registry), `tmp.${process.pid}.registry`);
   await publishStd(denoStd, staged);
-  await writeFile(join(staged, "url"), registryUrl(registry) + "\n");
+  await writeFile(join(staged, "url"), registryUrlInProject(registry) + "\n");
   await rename(staged, registry).catch(() => rm(staged, { recursive: true }));
 }
