@@ -1,0 +1,153 @@
+/**
+ * A program in an empty folder imports the package from JSR, as a bot would,
+ * with no more permission than its cache folder.
+ */
+import { assertEquals } from "@std/assert";
+import { fromFileUrl, join } from "@std/path";
+import { publish, registryUrl } from "../.denow/registry.ts";
+import config from "../deno.json" with { type: "json" };
+
+const root = new URL("../", import.meta.url);
+const [scope, name] = config.name.slice(1).split("/") as [string, string];
+
+const PROGRAM = `
+import { MediaCache } from "jsr:${config.name}";
+
+const [cacheDir] = Deno.args;
+const sticker = "https://example.com/sticker.webp";
+const voice = "https://example.com/voice.ogg";
+const bytes = (text: string) => new TextEncoder().encode(text);
+const text = (bytes?: Uint8Array) => new TextDecoder().decode(bytes);
+const downloader = () =>
+  Promise.resolve({
+    data: bytes("a voice note"),
+    mimetype: "audio/ogg",
+    filename: "voice.ogg",
+  });
+
+const first = await MediaCache.open({ cacheDir });
+console.log(await first.put(sticker, bytes("a sticker"), "image/webp", "sticker.webp"));
+const downloaded = await first.getOrDownload(voice, downloader);
+console.log(downloaded.source, text(await downloaded.bytes()));
+console.log(await downloaded.stored);
+await first.close();
+
+const second = await MediaCache.open({ cacheDir });
+for (const url of [sticker, voice]) {
+  const media = await second.get(url);
+  console.log(media?.filename, media?.mimetype, text(await media?.bytes()));
+}
+await second.close();
+`;
+
+Deno.test("a program that has only the package and a folder caches", async () => {
+  const temp = await Deno.makeTempDir();
+  try {
+    const registry = join(temp, "registry");
+    await publishOurs(registry);
+    const program = join(temp, "empty");
+    await Deno.mkdir(program);
+    await Deno.writeTextFile(join(program, "main.ts"), PROGRAM);
+    const env = await reachRegistry(registry, program);
+
+    const cacheDir = join(temp, "cache");
+    const permissions = [
+      `--allow-read=${cacheDir}`,
+      `--allow-write=${cacheDir}`,
+    ];
+    const { success, stdout, stderr } = await deno(
+      [
+        "run",
+        "--check",
+        "--quiet",
+        "--no-prompt",
+        ...permissions,
+        "main.ts",
+        cacheDir,
+      ],
+      { cwd: program, env: { ...env, DENO_DIR: join(temp, "deno") } },
+    );
+
+    assertEquals({ success, stderr }, { success: true, stderr: "" });
+    assertEquals(stdout.trim().split("\n"), [
+      "true",
+      "download a voice note",
+      "true",
+      "sticker.webp image/webp a sticker",
+      "voice.ogg audio/ogg a voice note",
+    ]);
+  } finally {
+    await Deno.remove(temp, { recursive: true });
+  }
+});
+
+/** Lays out what `deno publish` would upload, with imports as JSR rewrites them. */
+async function publishOurs(registry: string): Promise<void> {
+  const { success, stderr } = await deno(
+    ["publish", "--dry-run", "--allow-dirty", "--no-check"],
+    { cwd: fromFileUrl(root) },
+  );
+  assertEquals(success, true, stderr);
+  const files = new Map<string, string>();
+  for (const [, url] of stderr.matchAll(/^ +(file:\/\/\S+) \(/gm)) {
+    const text = await Deno.readTextFile(new URL(url!));
+    const path = fromFileUrl(url!).slice(fromFileUrl(root).length - 1);
+    files.set(
+      path.replaceAll("\\", "/"),
+      text.replace(
+        /\b(from |import |import\()"([^"]+)"/g,
+        (_, before, specifier) => `${before}"${throughImports(specifier)}"`,
+      ),
+    );
+  }
+  const { version, exports } = config;
+  await publish(registry, { scope, name, version, exports, files });
+}
+
+/** `@std/fs/walk` → `jsr:@std/fs@^1/walk`, by the imports of deno.json. */
+function throughImports(specifier: string): string {
+  for (const [key, target] of Object.entries(config.imports)) {
+    if (specifier === key || specifier.startsWith(`${key}/`)) {
+      return target + specifier.slice(key.length);
+    }
+  }
+  return specifier;
+}
+
+/**
+ * Makes the program find our package. Where a registry of files stands in for
+ * jsr.io, its `@std` joins ours. Where jsr.io itself answers, `@std` comes from
+ * there and a link stands for our package, which may not be published yet.
+ */
+async function reachRegistry(
+  registry: string,
+  program: string,
+): Promise<Record<string, string>> {
+  const standIn = Deno.env.get("JSR_URL");
+  if (standIn?.startsWith("file:")) {
+    await Deno.symlink(
+      fromFileUrl(new URL("@std", standIn)),
+      join(registry, "@std"),
+    );
+    return { JSR_URL: registryUrl(registry) };
+  }
+  const link = join(registry, `@${scope}`, name, config.version);
+  await Deno.writeTextFile(
+    join(program, "deno.json"),
+    JSON.stringify({ links: [link], lock: false }),
+  );
+  return {};
+}
+
+async function deno(
+  args: string[],
+  options: { cwd: string; env?: Record<string, string> },
+): Promise<{ success: boolean; stdout: string; stderr: string }> {
+  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args,
+    ...options,
+    env: { ...options.env, NO_COLOR: "1" },
+  }).output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { success, stdout: text(stdout), stderr: text(stderr) };
+}
