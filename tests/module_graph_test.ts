@@ -1,0 +1,130 @@
+/** The shape of the house: which file may import, call or spawn what. */
+import { assertEquals } from "@std/assert";
+import { walk } from "@std/fs/walk";
+import { fromFileUrl } from "@std/path";
+import config from "../deno.json" with { type: "json" };
+
+const root = new URL("../", import.meta.url);
+
+/** Files of the file system's own calls, and the one that starts programs. */
+const FILE_SYSTEM = "src/file_system.ts";
+const SPAWNER = "src/ffmpeg.ts";
+
+/** `Deno.open`, `Deno.readTextFileSync`, …; not the types, `Deno.FsFile`. */
+const FILE_CALLS =
+  /\bDeno\.(?:open|create|read|write|rename|remove|mkdir|makeTemp|l?stat|f?utime|f?truncate|chmod|chown|copyFile|link|symlink|realPath|umask|watchFs)\w*|"(?:node:)?fs(?:\/promises)?"/;
+const SPAWN_CALLS =
+  /\bDeno\.(?:Command\b|run\b|spawn)|"(?:node:)?child_process"/;
+
+interface Module {
+  specifier: string;
+  dependencies?: {
+    code?: { specifier?: string };
+    type?: { specifier?: string };
+  }[];
+}
+
+/** Each module that an export reaches, with what it imports, types included. */
+async function graph(file: string): Promise<Map<string, string[]>> {
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["info", "--json", file],
+    cwd: fromFileUrl(root),
+    stderr: "inherit",
+  }).output();
+  const { modules } = JSON.parse(new TextDecoder().decode(stdout)) as {
+    modules: Module[];
+  };
+  return new Map(modules.map(({ specifier, dependencies = [] }) => [
+    short(specifier),
+    dependencies.flatMap(({ code, type }) => [code?.specifier, type?.specifier])
+      .filter((each) => each !== undefined).map(short),
+  ]));
+}
+
+/** `src/lru.ts` for a file of ours; other specifiers stay. */
+function short(specifier: string): string {
+  return specifier.startsWith(root.href)
+    ? specifier.slice(root.href.length)
+    : specifier;
+}
+
+async function sources(): Promise<Map<string, string>> {
+  const texts = new Map<string, string>();
+  for await (
+    const { path } of walk(new URL("src", root), {
+      includeDirs: false,
+      exts: ["ts"],
+    })
+  ) {
+    const text = await Deno.readTextFile(path);
+    const code = text.replace(/^\s*(?:\/\*[\s\S]*?\*\/|\/\/.*$)/gm, "");
+    texts.set(path.slice(fromFileUrl(root).length).replaceAll("\\", "/"), code);
+  }
+  return texts;
+}
+
+/** A way from a module back to itself, or undefined. */
+function cycle(modules: Map<string, string[]>): string[] | undefined {
+  const done = new Set<string>();
+  const path: string[] = [];
+  function visit(module: string): string[] | undefined {
+    if (path.includes(module)) {
+      return [...path.slice(path.indexOf(module)), module];
+    }
+    if (done.has(module)) return;
+    path.push(module);
+    for (const next of modules.get(module) ?? []) {
+      const found = visit(next);
+      if (found) return found;
+    }
+    path.pop();
+    done.add(module);
+  }
+  for (const module of modules.keys()) {
+    const found = module.startsWith("src/") ? visit(module) : undefined;
+    if (found) return found;
+  }
+}
+
+const core = await graph("mod.ts");
+const all = new Map(core);
+for (const file of Object.values(config.exports)) {
+  for (const [module, imports] of await graph(file)) all.set(module, imports);
+}
+const texts = await sources();
+
+Deno.test("imports in src point one way", () => {
+  assertEquals(cycle(all), undefined);
+});
+
+Deno.test("the core needs no npm package and none of the other exports", () => {
+  const others = Object.entries(config.exports)
+    .filter(([subpath]) => subpath !== ".").map(([, file]) =>
+      file.slice("./".length)
+    );
+  const unwanted = [...core.values()].flat()
+    .filter((each) => each.startsWith("npm:") || others.includes(each));
+  assertEquals(unwanted, []);
+});
+
+Deno.test("an export reaches every file of src", () => {
+  assertEquals([...texts.keys()].filter((file) => !all.has(file)), []);
+});
+
+Deno.test(`only ${FILE_SYSTEM} calls the file system`, () => {
+  assertEquals(callers(FILE_CALLS, FILE_SYSTEM), {});
+});
+
+Deno.test(`only ${SPAWNER} starts programs`, () => {
+  assertEquals(callers(SPAWN_CALLS, SPAWNER), {});
+});
+
+/** The files that match, with what matched, but for the one that may. */
+function callers(calls: RegExp, allowed: string): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const [file, code] of texts) {
+    const call = code.match(calls)?.[0];
+    if (call && file !== allowed) found[file] = call;
+  }
+  return found;
+}
