@@ -1,0 +1,95 @@
+import { Clock } from "./clock.ts";
+import type { Entry } from "./entry.ts";
+import { Lru } from "./lru.ts";
+import { type MemoryCaps, MemoryTier } from "./memory_tier.ts";
+import type { Touches } from "./touches.ts";
+
+/** What is known of the entries without asking the disk: index, recency, bytes in RAM. */
+export class Catalog {
+  readonly #index = new Lru<Entry>();
+  readonly #memory: MemoryTier;
+  readonly #touches: Touches | undefined;
+  readonly #clock = new Clock();
+
+  /** A catalog without entries; `touches` are kept if given. */
+  constructor(caps: MemoryCaps, touches: Touches | undefined) {
+    this.#memory = new MemoryTier(caps);
+    this.#touches = touches;
+  }
+
+  /** How many entries there are. */
+  get entries(): number {
+    return this.#index.count;
+  }
+
+  /** The bytes of all entries. */
+  get totalBytes(): number {
+    return this.#index.bytes;
+  }
+
+  /** The memory tier. */
+  get memory(): MemoryTier {
+    return this.#memory;
+  }
+
+  /** The entry of a URL; its recency stays. */
+  peek(url: string): Entry | undefined {
+    return this.#index.peek(url);
+  }
+
+  /** The least recently used entry. */
+  oldest(): Entry | undefined {
+    return this.#index.oldest();
+  }
+
+  /** All entries, most recent first. */
+  list(): Entry[] {
+    return [...this.#index.values()];
+  }
+
+  /** The time now, different from any time before. */
+  tick(): number {
+    return this.#clock.tick();
+  }
+
+  /** Takes an entry in as the most recent, in place of any of that URL. */
+  insert(entry: Entry): void {
+    this.#index.set(entry.url, entry, entry.size);
+  }
+
+  /** Takes in an entry that was just stored: that is its first use. */
+  stored(entry: Entry): void {
+    this.insert(entry);
+    this.#touches?.mark(entry);
+  }
+
+  /** Notes a use, which makes the entry the most recent. */
+  use(entry: Entry): void {
+    entry.lastAccess = this.#clock.tick();
+    this.#index.use(entry.url);
+    this.#touches?.mark(entry);
+  }
+
+  /** Another process has used an entry: it goes to where that puts it. */
+  usedElsewhere(entry: Entry, mtimeMs: number): void {
+    entry.mtimeMs = mtimeMs;
+    const used = Math.min(mtimeMs, Date.now());
+    if (used <= entry.lastAccess) return;
+    entry.lastAccess = used;
+    this.#index.reposition(entry.url, (other) => other.lastAccess <= used);
+  }
+
+  /** Forgets an entry and its bytes in RAM. */
+  forget(url: string): void {
+    const entry = this.#index.delete(url);
+    if (entry !== undefined) this.#touches?.forget(entry);
+    this.#memory.delete(url);
+  }
+
+  /** Puts the entries into the order of their last uses. */
+  sort(): void {
+    this.#index.sort((a, b) =>
+      a.lastAccess - b.lastAccess || a.storedAt - b.storedAt
+    );
+  }
+}

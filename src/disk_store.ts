@@ -1,0 +1,269 @@
+import { join } from "@std/path";
+import { MediaCacheError } from "./errors.ts";
+import {
+  type DiskFile,
+  type FileFacts,
+  type FileSystem,
+  isNotFound,
+} from "./file_system.ts";
+import {
+  formatSidecar,
+  MAX_SIDECAR_BYTES,
+  mismatchOf,
+  parseSidecar,
+  type Sidecar,
+} from "./sidecar.ts";
+
+/** A pair whose two files fit each other. */
+export interface Found {
+  /** What the sidecar says, `size` being the length of the .dat. */
+  readonly sidecar: Sidecar;
+  /** The .dat, open. */
+  readonly file: DiskFile;
+  /** Facts of the .dat. */
+  readonly facts: FileFacts;
+}
+
+/** A pair that must not be served. */
+export interface Broken {
+  /** Why. */
+  readonly reason: string;
+}
+
+/** A body that is being written under a name of its own. */
+export interface StagedFile {
+  /** Where it is. */
+  readonly path: string;
+  /** The open file. */
+  readonly file: DiskFile;
+}
+
+/** Options of {@linkcode DiskStore}. */
+export interface DiskStoreOptions {
+  /** The directory. */
+  dir: string;
+  /** Whether commits must survive a power cut. */
+  durable: boolean;
+  /** Whether nothing may be written. */
+  readOnly: boolean;
+}
+
+/** The pairs of .dat and .json in one directory, and how one is replaced. */
+export class DiskStore {
+  /** The directory. */
+  readonly dir: string;
+  readonly #fs: FileSystem;
+  readonly #durable: boolean;
+  readonly #readOnly: boolean;
+  readonly #unique = crypto.randomUUID().slice(0, 8);
+  #count = 0;
+  #prepared: Promise<void> | undefined;
+  #ready = false;
+
+  /** Touches nothing yet. */
+  constructor(fs: FileSystem, { dir, durable, readOnly }: DiskStoreOptions) {
+    this.#fs = fs;
+    this.dir = dir;
+    this.#durable = durable;
+    this.#readOnly = readOnly;
+  }
+
+  /** Whether the directory is there and may be used. */
+  get ready(): boolean {
+    return this.#ready;
+  }
+
+  /**
+   * Makes the directory, if need be, and sees whether it may be used.
+   *
+   * @throws {MediaCacheError} If not; the message names the path and the flags.
+   */
+  prepare(): Promise<void> {
+    return this.#prepared ??= this.#prepare().catch((error) => {
+      this.#prepared = undefined;
+      throw error;
+    });
+  }
+
+  /** The path of a file in the directory. */
+  path(name: string): string {
+    return join(this.dir, name);
+  }
+
+  /** The path of an entry's .dat. */
+  datPath(key: string): string {
+    return this.path(`${key}.dat`);
+  }
+
+  /** The path of an entry's sidecar. */
+  jsonPath(key: string): string {
+    return this.path(`${key}.json`);
+  }
+
+  /** Makes a file to stage a body of `key` in, locked against cleaners. */
+  async stage(key: string): Promise<StagedFile> {
+    await this.prepare();
+    const path = this.#stagedPath(key);
+    try {
+      return { path, file: await this.#create(path) };
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+      // The directory was deleted while we ran.
+      await this.#fs.makeDirectory(this.dir);
+      return { path, file: await this.#create(path) };
+    }
+  }
+
+  /**
+   * Makes a staged body and its sidecar the entry of `key`, in place of any.
+   *
+   * The old sidecar goes first and the new one comes last, so that a kill at any
+   * instant leaves the old pair, or the new one, or a .dat without a sidecar; a
+   * new body never stands beside an old sidecar.
+   */
+  async commit(
+    key: string,
+    staged: StagedFile,
+    sidecar: Sidecar,
+    mtimeMs: number,
+  ): Promise<FileFacts> {
+    const json = { from: this.#stagedPath(key), to: this.jsonPath(key) };
+    const dat = this.datPath(key);
+    try {
+      if (this.#durable) await staged.file.sync();
+      await this.#writeText(json.from, formatSidecar(sidecar));
+      await this.#fs.remove(json.to);
+      await this.#fs.rename(staged.path, dat);
+      await this.#fs.touch(dat, mtimeMs);
+      await this.#fs.rename(json.from, json.to);
+      if (this.#durable) await this.#fs.syncDirectory(this.dir);
+      return await staged.file.facts();
+    } catch (error) {
+      await this.discard(json.from);
+      throw error;
+    }
+  }
+
+  /** Removes a file of ours; a failure leaves it to the next clean-up. */
+  async discard(path: string): Promise<void> {
+    try {
+      await this.#fs.remove(path);
+    } catch {
+      // Its name marks it as a leftover.
+    }
+  }
+
+  /**
+   * Opens the pair of `key`, whoever wrote it.
+   *
+   * The .dat is opened first and looked at again after the sidecar was read: if
+   * it still is the file of that name, no commit can have come between, since a
+   * new sidecar appears only after its .dat.
+   */
+  async find(key: string): Promise<Found | Broken | undefined> {
+    await this.prepare();
+    for (let tries = 0; tries < 3; tries++) {
+      if (!this.#fs.exists(this.jsonPath(key))) return undefined;
+      let file: DiskFile;
+      try {
+        file = await this.#fs.open(this.datPath(key));
+      } catch (error) {
+        if (isNotFound(error)) return { reason: "its .dat is missing" };
+        throw error;
+      }
+      const found = await this.#check(key, file).catch((error) => {
+        file.close();
+        throw error;
+      });
+      if (found === undefined || !("file" in found)) file.close();
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  /** What the sidecar of `key` says; undefined when there is none. */
+  async readSidecar(key: string): Promise<Sidecar | Broken | undefined> {
+    await this.prepare();
+    const path = this.jsonPath(key);
+    if (!this.#fs.exists(path)) return undefined;
+    try {
+      const text = await this.#fs.readText(path, MAX_SIDECAR_BYTES);
+      if (text === undefined) return { reason: "sidecar is too long" };
+      const sidecar = parseSidecar(text, key);
+      return typeof sidecar === "string" ? { reason: sidecar } : sidecar;
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      if (error instanceof TypeError) return { reason: "sidecar is not UTF-8" };
+      throw error;
+    }
+  }
+
+  /** Removes the pair of `key`, the sidecar first; false when there was no body. */
+  async remove(key: string): Promise<boolean> {
+    await this.#fs.remove(this.jsonPath(key));
+    return await this.#fs.remove(this.datPath(key));
+  }
+
+  /** Sets when `key` was last used; false when it is gone. */
+  async touch(key: string, timeMs: number): Promise<boolean> {
+    try {
+      await this.#fs.touch(this.datPath(key), timeMs);
+      return true;
+    } catch (error) {
+      if (isNotFound(error)) return false;
+      throw error;
+    }
+  }
+
+  async #prepare(): Promise<void> {
+    const fail = (found: string, cause?: unknown) => {
+      throw new MediaCacheError(
+        `Cannot open cache: cacheDir must be a directory that may be used with --allow-read=${this.dir} --allow-write=${this.dir}: ${found}`,
+        { cause },
+      );
+    };
+    const missing = this.#fs.missingPermission(this.dir, !this.#readOnly);
+    if (missing !== undefined) fail(`missing ${missing}`);
+    try {
+      if (!this.#readOnly) await this.#fs.makeDirectory(this.dir);
+    } catch (error) {
+      fail(error instanceof Error ? error.message : String(error), error);
+    }
+    this.#ready = true;
+  }
+
+  async #check(
+    key: string,
+    file: DiskFile,
+  ): Promise<Found | Broken | undefined> {
+    const facts = await file.facts();
+    const sidecar = await this.readSidecar(key);
+    if (sidecar === undefined || "reason" in sidecar) return sidecar;
+    const now = await this.#fs.facts(this.datPath(key));
+    if (now?.inode !== facts.inode) return undefined;
+    const reason = mismatchOf(sidecar, facts.size);
+    if (reason !== undefined) return { reason };
+    return { sidecar: { ...sidecar, size: facts.size }, file, facts };
+  }
+
+  async #create(path: string): Promise<DiskFile> {
+    const file = await this.#fs.create(path);
+    file.tryLock();
+    return file;
+  }
+
+  async #writeText(path: string, text: string): Promise<void> {
+    const file = await this.#fs.create(path);
+    try {
+      await file.writeAt(new TextEncoder().encode(text), 0);
+      if (this.#durable) await file.sync();
+    } finally {
+      file.close();
+    }
+  }
+
+  #stagedPath(key: string): string {
+    const unique = this.#unique + (this.#count++).toString(36);
+    return this.path(`${key}.${unique}.part`);
+  }
+}

@@ -1,0 +1,152 @@
+import type { Deadline } from "./deadline.ts";
+import type { StagedFile } from "./disk_store.ts";
+import type { ResolvedOptions } from "./options.ts";
+import type { Reservation, Staging } from "./staging.ts";
+import { Tee, type TeeEvents } from "./tee.ts";
+import type { Description, Tiers } from "./tiers.ts";
+
+/** What a body needs of the cache. */
+export interface BodyEnvironment {
+  /** The cache's options. */
+  readonly options: ResolvedOptions;
+  /** Where bodies are committed. */
+  readonly tiers: Tiers;
+  /** The budget of staged bytes. */
+  readonly staging: Staging;
+}
+
+/** What a body tells its download. */
+export interface BodyEvents extends TeeEvents {
+  /** It can't be stored; it goes on for its readers alone. */
+  onUncached(reason: string): void;
+}
+
+/** The body of one download: its tee, its staged file, and its share of the budget. */
+export class DownloadBody {
+  readonly #env: BodyEnvironment;
+  readonly #events: BodyEvents;
+  readonly #tee: Tee;
+  readonly #staged: StagedFile | undefined;
+  readonly #reservation: Reservation | undefined;
+
+  private constructor(
+    env: BodyEnvironment,
+    events: BodyEvents,
+    size: number | undefined,
+    staged: StagedFile | undefined,
+    reservation: Reservation | undefined,
+  ) {
+    this.#env = env;
+    this.#events = events;
+    this.#staged = staged;
+    this.#reservation = reservation;
+    this.#tee = new Tee(size, staged?.file, events);
+  }
+
+  /** Stages a body of `key`, or lets it go uncached where that can't be. */
+  static async open(
+    env: BodyEnvironment,
+    key: string,
+    size: number | undefined,
+    events: BodyEvents,
+  ): Promise<DownloadBody> {
+    const uncached = (reason: string) => {
+      events.onUncached(reason);
+      return new DownloadBody(env, events, size, undefined, undefined);
+    };
+    const { maxEntryBytes, readOnly } = env.options;
+    if (readOnly) return uncached("the cache is read-only");
+    if (maxEntryBytes === 0) return uncached("the cache may store nothing");
+    if (size !== undefined && size > maxEntryBytes) return uncached(TOO_LARGE);
+    const reservation = env.staging.reserve(size ?? 0);
+    if (reservation === undefined) return uncached(CROWDED);
+    try {
+      const staged = await env.tiers.store.stage(key);
+      return new DownloadBody(env, events, size, staged, reservation);
+    } catch (error) {
+      reservation.release();
+      env.tiers.diskError("stage a download", error);
+      return uncached(DISK_FAILED);
+    }
+  }
+
+  /** The tee that readers join. */
+  get tee(): Tee {
+    return this.#tee;
+  }
+
+  /** Where the bytes are staged; undefined when they are not. */
+  get stagedPath(): string | undefined {
+    return this.#tee.cached ? this.#staged?.path : undefined;
+  }
+
+  /** Takes the next chunk. Waits for readers only when the body is uncached. */
+  async push(
+    chunk: Uint8Array<ArrayBuffer>,
+    deadline: Deadline,
+  ): Promise<void> {
+    if (this.#tee.cached) {
+      const refusal = this.#refusal(chunk.length);
+      if (refusal === undefined) {
+        try {
+          return await this.#tee.push(chunk);
+        } catch (error) {
+          this.#env.tiers.diskError("write a download", error);
+          await this.#uncache(DISK_FAILED);
+        }
+      } else {
+        await this.#uncache(refusal);
+      }
+    }
+    deadline.pause();
+    try {
+      await this.#tee.push(chunk);
+    } finally {
+      deadline.resume();
+    }
+  }
+
+  /** Makes the staged bytes an entry; false when they can't be. */
+  async commit(
+    description: Description,
+    wanted: () => boolean,
+  ): Promise<boolean> {
+    const { tiers } = this.#env;
+    const size = this.#tee.received;
+    if (this.#staged === undefined || !this.#tee.cached || size === 0) {
+      return false;
+    }
+    const file = await tiers.commit(this.#staged, size, description, wanted);
+    if (file === undefined) return false;
+    this.#tee.share(file, tiers.claim(file));
+    file.release(true);
+    return true;
+  }
+
+  /** Gives back what was not committed; readers keep the open file. */
+  async discard(): Promise<void> {
+    this.#reservation?.release();
+    if (this.#staged !== undefined) {
+      await this.#env.tiers.store.discard(this.#staged.path);
+    }
+  }
+
+  #refusal(bytes: number): string | undefined {
+    const { maxEntryBytes } = this.#env.options;
+    if (this.#tee.received + bytes > maxEntryBytes) return TOO_LARGE;
+    return this.#reservation?.write(bytes) ? undefined : CROWDED;
+  }
+
+  async #uncache(reason: string): Promise<void> {
+    this.#tee.uncache();
+    this.#events.onUncached(reason);
+    // Only the name goes: readers that lag behind still read the open file.
+    if (this.#staged !== undefined) {
+      await this.#env.tiers.store.discard(this.#staged.path);
+    }
+  }
+}
+
+const TOO_LARGE = "it is larger than maxEntryMb";
+const CROWDED = "running downloads take all that maxEntryMb allows";
+const DISK_FAILED = "the disk failed";

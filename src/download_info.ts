@@ -1,0 +1,35 @@
+/** How far a download has come. */
+export interface DownloadProgress {
+  /** Bytes received so far. */
+  readonly received: number;
+  /** Bytes in all, where known. */
+  readonly total: number | undefined;
+}
+
+/** What `inFlight()` tells of a running download. */
+export interface DownloadInfo {
+  /** SHA-256 of the URL as 64 hexadecimal digits. */
+  readonly key: string;
+  /** The URL under which it will be stored. */
+  readonly url: string;
+  /** Media type; undefined until the downloader has answered. */
+  readonly mimetype: string | undefined;
+  /** File name; undefined until the downloader has answered. */
+  readonly filename: string | undefined;
+  /** Bytes received so far. */
+  readonly received: number;
+  /** Bytes in all, where known. */
+  readonly total: number | undefined;
+  /** When it was asked for, in milliseconds since the epoch. */
+  readonly startedAt: number;
+  /** What is being done. */
+  readonly phase: "waiting" | "downloading" | "converting" | "storing";
+}
+
+/** Options of `getOrDownload()`: what one caller wants. */
+export interface GetOrDownloadOptions {
+  /** Ends this caller's wait and its Media, and nobody else's. */
+  signal?: AbortSignal | undefined;
+  /** Told of each chunk while the download runs. What it throws is ignored. */
+  onProgress?: ((progress: DownloadProgress) => void) | undefined;
+}

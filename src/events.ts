@@ -1,0 +1,289 @@
+/** What every event carries. */
+export interface EventBase {
+  /** When it happened, in milliseconds since the epoch. */
+  readonly time: number;
+}
+
+/** What events about one URL carry. */
+export interface EntryEventBase extends EventBase {
+  /** The URL. It may hold a secret (Telegram's file URLs hold the bot token). */
+  readonly url: string;
+  /** SHA-256 of the URL: a name for it that is safe to log. */
+  readonly key: string;
+}
+
+/** What events about a known body carry. */
+export interface BodyEventBase extends EntryEventBase {
+  /** Media type. */
+  readonly mimetype: string;
+  /** File name. */
+  readonly filename: string;
+}
+
+/** The directory has been scanned. */
+export interface LoadedEvent extends EventBase {
+  /** Names the kind of event. */
+  readonly type: "loaded";
+  /** Entries found. */
+  readonly entries: number;
+  /** Their bytes. */
+  readonly totalBytes: number;
+  /** How long the scan took, in milliseconds. */
+  readonly durationMs: number;
+}
+
+/** A lookup was answered by a committed entry. */
+export interface HitEvent extends BodyEventBase {
+  /** Names the kind of event. */
+  readonly type: "hit";
+  /** Bytes of the body. */
+  readonly size: number;
+  /** The tier that answered. */
+  readonly source: "memory" | "disk";
+  /** How long the lookup took, in milliseconds. */
+  readonly durationMs: number;
+}
+
+/** A download was started, and its downloader has answered or failed. */
+export interface MissEvent extends EntryEventBase {
+  /** Names the kind of event. */
+  readonly type: "miss";
+  /** Media type; undefined when the downloader failed. */
+  readonly mimetype: string | undefined;
+  /** File name; undefined when the downloader failed. */
+  readonly filename: string | undefined;
+  /** Declared bytes of the body, where known. */
+  readonly size: number | undefined;
+  /** How long the downloader took to answer, in milliseconds. */
+  readonly durationMs: number;
+}
+
+/** A caller joined a running download. */
+export interface JoinedEvent extends EntryEventBase {
+  /** Names the kind of event. */
+  readonly type: "joined";
+  /** Bytes that had been received by then. */
+  readonly received: number;
+}
+
+/** A body was stored. */
+export interface StoredEvent extends BodyEventBase {
+  /** Names the kind of event. */
+  readonly type: "stored";
+  /** Bytes of the body. */
+  readonly size: number;
+  /** Where it came from. */
+  readonly source: "download" | "put";
+  /** From the start of the download or put to its commit, in milliseconds. */
+  readonly durationMs: number;
+}
+
+/** An entry left to make room for another. */
+export interface EvictedEvent extends BodyEventBase {
+  /** Names the kind of event. */
+  readonly type: "evicted";
+  /** Bytes of the body. */
+  readonly size: number;
+  /** Its last access, in milliseconds since the epoch. */
+  readonly lastAccess: number;
+}
+
+/** An entry was removed by `delete()` or `clear()`. */
+export interface DeletedEvent extends EntryEventBase {
+  /** Names the kind of event. */
+  readonly type: "deleted";
+  /** Bytes of the body. */
+  readonly size: number;
+}
+
+/** An entry was dropped because its files are gone or do not fit each other. */
+export interface DroppedEvent extends EntryEventBase {
+  /** Names the kind of event. */
+  readonly type: "dropped";
+  /** What was found. */
+  readonly reason: string;
+}
+
+/** A GIF was converted to MP4. */
+export interface ConvertedEvent extends BodyEventBase {
+  /** Names the kind of event. */
+  readonly type: "converted";
+  /** Bytes of the MP4. */
+  readonly size: number;
+  /** Bytes of the GIF. */
+  readonly sourceSize: number;
+  /** How long the conversion took, in milliseconds. */
+  readonly durationMs: number;
+}
+
+/** A GIF was kept as it is. */
+export interface KeptEvent extends EntryEventBase {
+  /** Names the kind of event. */
+  readonly type: "kept";
+  /** Why it was not converted. */
+  readonly reason: string;
+}
+
+/** GIFs can't be converted for now; told once. */
+export interface ConversionUnavailableEvent extends EventBase {
+  /** Names the kind of event. */
+  readonly type: "conversionUnavailable";
+  /** What is missing. */
+  readonly reason: string;
+}
+
+/** A file in the directory was passed over. */
+export interface SkippedEvent extends EventBase {
+  /** Names the kind of event. */
+  readonly type: "skipped";
+  /** The file. */
+  readonly path: string;
+  /** Why. */
+  readonly reason: string;
+}
+
+/** A download goes on without being stored. */
+export interface UncachedEvent extends EntryEventBase {
+  /** Names the kind of event. */
+  readonly type: "uncached";
+  /** Why it is not stored. */
+  readonly reason: string;
+}
+
+/** A download failed. */
+export interface FailedEvent extends EntryEventBase {
+  /** Names the kind of event. */
+  readonly type: "failed";
+  /** The error that its callers see. */
+  readonly error: unknown;
+  /** Bytes received by then. */
+  readonly received: number;
+}
+
+/** The file system failed; no caller fails for it. */
+export interface DiskErrorEvent extends EventBase {
+  /** Names the kind of event. */
+  readonly type: "diskError";
+  /** What was being done. */
+  readonly operation: string;
+  /** The file system's error. */
+  readonly error: unknown;
+}
+
+/** Everything that a cache tells of itself. */
+export type MediaCacheEvent =
+  | LoadedEvent
+  | HitEvent
+  | MissEvent
+  | JoinedEvent
+  | StoredEvent
+  | EvictedEvent
+  | DeletedEvent
+  | DroppedEvent
+  | ConvertedEvent
+  | KeptEvent
+  | ConversionUnavailableEvent
+  | SkippedEvent
+  | UncachedEvent
+  | FailedEvent
+  | DiskErrorEvent;
+
+/** Is told every event of a cache. What it throws is ignored. */
+export type MediaCacheListener = (event: MediaCacheEvent) => void;
+
+/**
+ * An event as one line of a log, in the form of the Python original.
+ *
+ * No line holds a URL, since URLs may hold secrets: where the original prints
+ * one, the line has the first 12 digits of its key.
+ *
+ * @param event The event.
+ * @returns The line, without a line end.
+ *
+ * @example Log what the cache does
+ * ```ts
+ * import { formatEvent, MediaCache } from "@media-cache/media-cache";
+ * import { assert } from "@std/assert";
+ *
+ * const lines: string[] = [];
+ * await using cache = await MediaCache.open({
+ *   cacheDir: await Deno.makeTempDir(),
+ *   onEvent: (event) => lines.push(formatEvent(event)),
+ * });
+ * await cache.put("https://example.org/a", new Uint8Array(3), "image/png", "a.png");
+ * await cache.get("https://example.org/a");
+ *
+ * assert(lines.includes("Media cache HIT: a.png (image/png, 3 bytes)"));
+ * ```
+ */
+export function formatEvent(event: MediaCacheEvent): string {
+  switch (event.type) {
+    case "loaded":
+      return `Media cache: loaded ${event.entries} entries from disk (${
+        (event.totalBytes / 1_048_576).toFixed(1)
+      } MB)`;
+    case "hit":
+      return `Media cache HIT: ${body(event)}`;
+    case "miss":
+      return event.filename === undefined
+        ? `Media cache MISS: downloading ${entry(event)}`
+        : `Media cache MISS: downloading ${body(event)}`;
+    case "joined":
+      return `Media cache: joined the download of ${
+        entry(event)
+      } at byte ${event.received}`;
+    case "stored":
+      return `Media cache: stored ${body(event)}`;
+    case "evicted":
+      return `Media cache: evicted ${event.filename} (${entry(event)})`;
+    case "deleted":
+      return `Media cache: deleted ${entry(event)}`;
+    case "dropped":
+      return `Media cache: dropped ${entry(event)}: ${event.reason}`;
+    case "converted":
+      return `Media cache: converted ${
+        body(event)
+      } from a GIF of ${event.sourceSize} bytes`;
+    case "kept":
+      return `Media cache: kept GIF ${entry(event)}: ${event.reason}`;
+    case "conversionUnavailable":
+      return `Media cache: GIFs stay GIFs: ${event.reason}`;
+    case "skipped":
+      return `Skipping unreadable cache file ${event.path}: ${event.reason}`;
+    case "uncached":
+      return `Media cache: not storing ${entry(event)}: ${event.reason}`;
+    case "failed":
+      return `Media cache: download of ${
+        entry(event)
+      } failed after ${event.received} bytes: ${nameOf(event.error)}`;
+    case "diskError":
+      return `Media cache: could not ${event.operation}: ${
+        messageOf(event.error)
+      }`;
+  }
+}
+
+function entry(event: EntryEventBase): string {
+  return event.key.slice(0, 12);
+}
+
+function body(
+  event: {
+    filename?: string | undefined;
+    mimetype?: string | undefined;
+    size: number | undefined;
+  },
+): string {
+  return `${event.filename} (${event.mimetype}, ${
+    event.size ?? "unknown"
+  } bytes)`;
+}
+
+// The message of a downloader's error may hold the URL, so only its name is told.
+function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : typeof error;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

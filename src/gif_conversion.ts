@@ -1,0 +1,166 @@
+import type { StagedFile } from "./disk_store.ts";
+import type { EventHub } from "./event_hub.ts";
+import { Ffmpeg } from "./ffmpeg.ts";
+import { GifScanner } from "./gif.ts";
+import type { ResolvedGifToMp4 } from "./gif_options.ts";
+import type { GifPlan } from "./gif_plan.ts";
+import type { Reservation, Staging } from "./staging.ts";
+import type { Counters } from "./stats.ts";
+import type { Tiers } from "./tiers.ts";
+
+/** A video that may take more than this, and more than eight times its GIF, is cut. */
+const MIN_OUTPUT_BYTES = 16_777_216;
+
+/** What is to be converted. */
+export interface GifJob {
+  /** The URL. */
+  url: string;
+  /** Its key. */
+  key: string;
+  /** Where the GIF is staged. */
+  path: string;
+  /** Bytes of the GIF. */
+  size: number;
+  /** What the scanner made of it. */
+  plan: GifPlan;
+  /** File name of the MP4. */
+  filename: string;
+}
+
+/** A video, staged. */
+export interface StagedVideo {
+  /** Its file. */
+  staged: StagedFile;
+  /** Its bytes. */
+  size: number;
+  /** Its file name. */
+  filename: string;
+  /** Its share of the staging budget. */
+  reservation: Reservation;
+}
+
+/** Turns staged GIFs into staged MP4s, and tells what became of each. */
+export class GifConversion {
+  readonly #options: ResolvedGifToMp4;
+  readonly #ffmpeg: Ffmpeg;
+  readonly #tiers: Tiers;
+  readonly #staging: Staging;
+  readonly #hub: EventHub;
+  readonly #counters: Counters;
+  #warned = false;
+
+  /** Runs nothing yet. */
+  constructor(
+    options: ResolvedGifToMp4,
+    env: {
+      tiers: Tiers;
+      staging: Staging;
+      hub: EventHub;
+      counters: Counters;
+    },
+  ) {
+    this.#options = options;
+    this.#ffmpeg = new Ffmpeg(options);
+    this.#tiers = env.tiers;
+    this.#staging = env.staging;
+    this.#hub = env.hub;
+    this.#counters = env.counters;
+  }
+
+  /** A scanner for one body. */
+  scanner(): GifScanner {
+    const { limits, stills } = this.#options;
+    return new GifScanner(limits, { stills });
+  }
+
+  /** Whether ffmpeg can be run. Says so once when it can't. */
+  async available(): Promise<boolean> {
+    const availability = await this.#ffmpeg.availability();
+    if (availability === "available") return true;
+    if (!this.#warned) {
+      this.#warned = true;
+      const command = this.#options.ffmpeg;
+      const reason = availability === "not-found"
+        ? `cannot find ${command}`
+        : `missing --allow-run=${command}`;
+      const time = Date.now();
+      this.#hub.emit({ type: "conversionUnavailable", time, reason });
+    }
+    return false;
+  }
+
+  /** Converts a GIF; a string says why it must stay one. */
+  async convert(
+    job: GifJob,
+    signal: AbortSignal,
+  ): Promise<StagedVideo | string> {
+    const { key, path, size, plan } = job;
+    const start = performance.now();
+    const maxOutputBytes = Math.min(
+      this.#staging.free,
+      this.#options.onlyIfSmaller
+        ? size - 1
+        : Math.max(MIN_OUTPUT_BYTES, 8 * size),
+    );
+    const reservation = this.#staging.reserve(maxOutputBytes);
+    if (reservation === undefined) return "there is no room for the video";
+    let staged: StagedFile | undefined;
+    const give = async (reason: string) => {
+      reservation.release();
+      staged?.file.close();
+      if (staged !== undefined) await this.#tiers.store.discard(staged.path);
+      return reason;
+    };
+    try {
+      staged = await this.#tiers.store.stage(key);
+      const limits = { maxOutputBytes, signal };
+      const result = await this.#ffmpeg.convert(
+        plan,
+        path,
+        staged.path,
+        limits,
+      );
+      if (!result.ok) {
+        if (result.reason === "unavailable") await this.available();
+        if (result.reason === "too-large" && this.#options.onlyIfSmaller) {
+          return await give(NOT_SMALLER);
+        }
+        return await give(`conversion ${result.reason}`);
+      }
+      const video = await staged.file.facts();
+      reservation.write(video.size);
+      this.#counters.conversions++;
+      this.#hub.emit({
+        type: "converted",
+        time: Date.now(),
+        url: job.url,
+        key,
+        mimetype: "video/mp4",
+        filename: job.filename,
+        size: video.size,
+        sourceSize: size,
+        durationMs: performance.now() - start,
+      });
+      return { staged, size: video.size, filename: job.filename, reservation };
+    } catch (error) {
+      this.#tiers.diskError("stage a video", error);
+      return await give("the disk failed");
+    }
+  }
+
+  /** Counts and tells of a GIF that stays one. */
+  kept(url: string, key: string, reason: string): void {
+    if (!NO_FAILURE.has(reason)) this.#counters.conversionFailures++;
+    this.#hub.emit({ type: "kept", time: Date.now(), url, key, reason });
+  }
+}
+
+const NOT_SMALLER = "the video is not smaller";
+
+/** Why a GIF was kept although nothing went wrong. */
+const NO_FAILURE: ReadonlySet<string> = new Set([
+  NOT_SMALLER,
+  "still",
+  "conversion unavailable",
+  "conversion aborted",
+]);

@@ -1,0 +1,12 @@
+// node:crypto and not @std/crypto: a key is made on every lookup, and the
+// one-shot hash of node:crypto takes 1.5 µs where Web Crypto, which @std/crypto
+// wraps, takes 59 µs (measured with 80-byte URLs).
+import { hash } from "node:crypto";
+
+/** What a key looks like: SHA-256 as 64 lower-case hexadecimal digits. */
+export const KEY_REGEXP = /^[0-9a-f]{64}$/;
+
+/** The key of a URL, which names its files on disk. */
+export function keyOf(url: string): string {
+  return hash("sha256", url, "hex");
+}

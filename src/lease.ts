@@ -1,0 +1,112 @@
+import type { ByteReader } from "./byte_reader.ts";
+import { CacheClosedError } from "./errors.ts";
+import type { MaybePromise } from "./file_system.ts";
+import type { MediaBody } from "./media_body.ts";
+
+/** What a Media needs to know of the cache that made it. */
+export interface Lifetime {
+  /** Whether the cache is closed, after which nothing more can be begun. */
+  readonly closed: boolean;
+}
+
+// Those that drop a Media, or a stream of it, still give back what it held.
+const dropped = new FinalizationRegistry<Lease>((lease) => lease.end());
+
+/** All that one Media holds: its body, for as long as it is unread, and readers. */
+export class Lease {
+  readonly #body: MediaBody;
+  readonly #lifetime: Lifetime;
+  readonly #readers = new Set<ByteReader>();
+  #stopped: { reason: unknown } | undefined;
+
+  /** Holds a body for `owner`, until the owner is garbage collected at the latest. */
+  constructor(owner: object, body: MediaBody, lifetime: Lifetime) {
+    this.#body = body;
+    this.#lifetime = lifetime;
+    dropped.register(owner, this);
+  }
+
+  /**
+   * Begins to read.
+   *
+   * @param owner Kept alive for as long as the reader is.
+   * @param unread Whether the body must stay held for a read to come.
+   */
+  read(
+    owner: object,
+    start: number,
+    end: number,
+    unread: boolean,
+  ): ByteReader {
+    this.check();
+    if (this.#lifetime.closed) throw new CacheClosedError();
+    const reader = this.#body.reader(start, end);
+    this.#readers.add(reader);
+    if (!unread) this.#body.release();
+    return new LeasedReader(owner, this, reader);
+  }
+
+  /** Throws when the lease was stopped. */
+  check(): void {
+    if (this.#stopped !== undefined) throw this.#stopped.reason;
+  }
+
+  /** Makes all reads fail, now and later. */
+  stop(reason: unknown): void {
+    this.#stopped ??= { reason };
+    this.end();
+  }
+
+  /** Gives everything back. */
+  end(): void {
+    for (const reader of this.#readers) reader.close();
+    this.#readers.clear();
+    this.#body.release();
+  }
+
+  /** One reader is done. */
+  done(reader: ByteReader): void {
+    reader.close();
+    this.#readers.delete(reader);
+  }
+}
+
+/** A reader that fails when its lease was stopped. */
+class LeasedReader implements ByteReader {
+  // Never read: while somebody reads, the Media must not be collected.
+  readonly #owner: object;
+  readonly #lease: Lease;
+  readonly #reader: ByteReader;
+  readonly readInto?: (view: Uint8Array) => MaybePromise<number>;
+
+  constructor(owner: object, lease: Lease, reader: ByteReader) {
+    this.#owner = owner;
+    this.#lease = lease;
+    this.#reader = reader;
+    const readInto = reader.readInto?.bind(reader);
+    if (readInto === undefined) return;
+    this.readInto = async (view) => {
+      this.#lease.check();
+      const count = await readInto(view);
+      if (count === 0) this.#end();
+      return count;
+    };
+  }
+
+  async read(): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    this.#lease.check();
+    const chunk = await this.#reader.read();
+    if (chunk === undefined) this.#end();
+    return chunk;
+  }
+
+  close(): void {
+    this.#lease.done(this.#reader);
+  }
+
+  // A stopped reader also reads nothing more, but that is no end of the body.
+  #end(): void {
+    this.#lease.check();
+    this.close();
+  }
+}

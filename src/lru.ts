@@ -1,0 +1,151 @@
+/** One place in the order of recency. */
+interface Node<T> {
+  readonly key: string;
+  value: T;
+  size: number;
+  newer: Node<T> | undefined;
+  older: Node<T> | undefined;
+}
+
+/**
+ * Recency and weight of what a tier holds. Pure bookkeeping: it never drops
+ * anything by itself, it names the victims and its owner removes them.
+ *
+ * A map plus a linked list, since a `Map` alone (delete and set again, evict by
+ * `keys().next()`) walks its own tombstones: 35 µs an eviction at 100,000
+ * entries against 1 µs here.
+ */
+export class Lru<T> {
+  readonly #nodes = new Map<string, Node<T>>();
+  #newest: Node<T> | undefined;
+  #oldest: Node<T> | undefined;
+  #bytes = 0;
+
+  /** How many values are held. */
+  get count(): number {
+    return this.#nodes.size;
+  }
+
+  /** The sizes of all values, added up, in bytes. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** The value of a key; its recency stays. */
+  peek(key: string): T | undefined {
+    return this.#nodes.get(key)?.value;
+  }
+
+  /** The value of a key, which becomes the most recent. */
+  use(key: string): T | undefined {
+    const node = this.#nodes.get(key);
+    if (node === undefined) return undefined;
+    if (node !== this.#newest) {
+      this.#unlink(node);
+      this.#linkNewest(node);
+    }
+    return node.value;
+  }
+
+  /** Puts a value in as the most recent, in place of any under the same key. */
+  set(key: string, value: T, size: number): void {
+    this.delete(key);
+    const node: Node<T> = {
+      key,
+      value,
+      size,
+      newer: undefined,
+      older: undefined,
+    };
+    this.#nodes.set(key, node);
+    this.#bytes += size;
+    this.#linkNewest(node);
+  }
+
+  /** Takes a value out and returns it. */
+  delete(key: string): T | undefined {
+    const node = this.#nodes.get(key);
+    if (node === undefined) return undefined;
+    this.#nodes.delete(key);
+    this.#bytes -= node.size;
+    this.#unlink(node);
+    return node.value;
+  }
+
+  /** Takes everything out. */
+  clear(): void {
+    this.#nodes.clear();
+    this.#newest = this.#oldest = undefined;
+    this.#bytes = 0;
+  }
+
+  /** The least recent value. */
+  oldest(): T | undefined {
+    return this.#oldest?.value;
+  }
+
+  /** The values that must go, least recent first, to come within both caps. */
+  victims(maxBytes: number, maxCount = Infinity): T[] {
+    const victims: T[] = [];
+    let bytes = this.#bytes;
+    let count = this.count;
+    for (
+      let node = this.#oldest;
+      node !== undefined && (bytes > maxBytes || count > maxCount);
+      node = node.newer
+    ) {
+      victims.push(node.value);
+      bytes -= node.size;
+      count--;
+    }
+    return victims;
+  }
+
+  /** All values, most recent first. */
+  *values(): Generator<T> {
+    for (let node = this.#newest; node !== undefined; node = node.older) {
+      yield node.value;
+    }
+  }
+
+  /** Orders all values anew: `compare` is negative where `a` is older. */
+  sort(compare: (a: T, b: T) => number): void {
+    const nodes = [...this.#nodes.values()]
+      .sort((a, b) => compare(a.value, b.value));
+    this.#newest = this.#oldest = undefined;
+    for (const node of nodes) this.#linkNewest(node);
+  }
+
+  /**
+   * Moves one value to where `isOlder` says that it belongs, looking from the
+   * most recent end: behind the first value that is older than it.
+   */
+  reposition(key: string, isOlder: (other: T) => boolean): void {
+    const node = this.#nodes.get(key);
+    if (node === undefined) return;
+    this.#unlink(node);
+    let below = this.#newest;
+    while (below !== undefined && !isOlder(below.value)) below = below.older;
+    node.older = below;
+    node.newer = below === undefined ? this.#oldest : below.newer;
+    if (node.newer === undefined) this.#newest = node;
+    else node.newer.older = node;
+    if (below === undefined) this.#oldest = node;
+    else below.newer = node;
+  }
+
+  #linkNewest(node: Node<T>): void {
+    node.newer = undefined;
+    node.older = this.#newest;
+    if (this.#newest !== undefined) this.#newest.newer = node;
+    this.#newest = node;
+    this.#oldest ??= node;
+  }
+
+  #unlink(node: Node<T>): void {
+    if (node.newer === undefined) this.#newest = node.older;
+    else node.newer.older = node.older;
+    if (node.older === undefined) this.#oldest = node.newer;
+    else node.older.newer = node.newer;
+  }
+}

@@ -1,0 +1,16 @@
+import type { ByteReader } from "./byte_reader.ts";
+
+/**
+ * The bytes behind one Media: in RAM, in a file, or in a download that runs. It
+ * is held from the start, for as long as nobody has read it.
+ */
+export interface MediaBody {
+  /** Bytes in all, where known. */
+  readonly size: number | undefined;
+  /** Whether all bytes are there, so that it can be a byte stream. */
+  readonly whole: boolean;
+  /** Reads the bytes from `start` up to `end`, or up to the last. */
+  reader(start: number, end: number): ByteReader;
+  /** Ends the hold of the unread Media; readers go on. Idempotent. */
+  release(): void;
+}

@@ -1,0 +1,189 @@
+import { DiskFile, type FileSystem, type MaybePromise } from "./file_system.ts";
+
+/** Unread handles that may be open at once; the oldest gives way to the next. */
+const MAX_UNREAD = 256;
+
+/**
+ * The open files of committed entries. Whoever reads an entry shares one handle.
+ * An unread Media has a claim on it, which may be parked: its handle is closed,
+ * to be opened again by name when it is read. Before a name goes to another file
+ * the store calls `rescue()`, so that a parked claim never reads another's bytes.
+ */
+export class OpenFiles {
+  readonly #fs: FileSystem;
+  readonly #shared = new Map<string, SharedFile>();
+  readonly #unread = new Set<FileClaim>();
+
+  /** A pool without files. */
+  constructor(fs: FileSystem) {
+    this.#fs = fs;
+  }
+
+  /** The file of that name and inode, if somebody here holds it. */
+  find(path: string, inode: number): SharedFile | undefined {
+    const shared = this.#shared.get(path);
+    return shared?.inode === inode ? shared : undefined;
+  }
+
+  /** Takes over a file that was opened under, or renamed to, `path`. */
+  adopt(path: string, inode: number, file: DiskFile): SharedFile {
+    const shared: SharedFile = new SharedFile(
+      this.#fs,
+      path,
+      inode,
+      file,
+      () => {
+        if (this.#shared.get(path) === shared) this.#shared.delete(path);
+      },
+    );
+    this.#shared.set(path, shared);
+    return shared;
+  }
+
+  /** Holds a file for a Media that nobody has read yet. */
+  claim(shared: SharedFile): FileClaim {
+    const claim: FileClaim = new FileClaim(
+      shared,
+      () => this.#unread.delete(claim),
+    );
+    this.#unread.add(claim);
+    if (this.#unread.size > MAX_UNREAD) {
+      for (const oldest of this.#unread) {
+        oldest.park();
+        break;
+      }
+    }
+    return claim;
+  }
+
+  /** Keeps the file that has this name readable after the name is gone. */
+  async rescue(path: string): Promise<void> {
+    const shared = this.#shared.get(path);
+    if (shared === undefined) return;
+    await shared.pin();
+    this.#shared.delete(path);
+  }
+
+  /** Gives back the handles of all that was not read. */
+  closeUnread(): void {
+    for (const claim of [...this.#unread]) claim.release();
+  }
+}
+
+/** One file, read by many at positions of their own. */
+export class SharedFile {
+  /** Tells it from another file that takes its name. */
+  readonly inode: number;
+  readonly #fs: FileSystem;
+  readonly #path: string;
+  readonly #onUnused: () => void;
+  #file: DiskFile | undefined;
+  #opening: Promise<DiskFile> | undefined;
+  #open = 0;
+  #holders = 0;
+  #pinned = false;
+
+  /** Made by {@linkcode OpenFiles.adopt}. */
+  constructor(
+    fs: FileSystem,
+    path: string,
+    inode: number,
+    file: DiskFile,
+    onUnused: () => void,
+  ) {
+    this.#fs = fs;
+    this.#path = path;
+    this.inode = inode;
+    this.#file = file;
+    this.#onUnused = onUnused;
+  }
+
+  /** Reads into `view` from a position; 0 at the end. */
+  readAt(view: Uint8Array, position: number): MaybePromise<number> {
+    if (this.#file !== undefined) return this.#file.readAt(view, position);
+    return this.#reopen().then((file) => file.readAt(view, position));
+  }
+
+  /** Counts one who holds the file; `open` if he needs the handle as well. */
+  hold(open: boolean): void {
+    this.#holders++;
+    if (open) this.#open++;
+  }
+
+  /** Takes back what `hold()` counted. */
+  release(open: boolean): void {
+    this.#holders--;
+    if (this.#holders === 0) {
+      this.#open = 0;
+      this.#pinned = false;
+      this.#close();
+      this.#onUnused();
+    } else if (open) this.giveWay();
+  }
+
+  /** One holder gives the handle back but wants to read some day. */
+  giveWay(): void {
+    this.#open--;
+    if (this.#open === 0 && !this.#pinned) this.#close();
+  }
+
+  /** Opens the file, if need be, and keeps it open for as long as it is held. */
+  async pin(): Promise<void> {
+    this.#pinned = true;
+    // A file that can't be opened now can't be later: its readers are told then.
+    if (this.#file === undefined) await this.#reopen().catch(() => {});
+  }
+
+  #reopen(): Promise<DiskFile> {
+    return this.#opening ??= (async () => {
+      try {
+        const file = await this.#fs.open(this.#path);
+        if ((await file.facts()).inode !== this.inode) {
+          file.close();
+          throw new Error(
+            "Cannot read media: its entry was replaced by another process",
+          );
+        }
+        return this.#file = file;
+      } finally {
+        this.#opening = undefined;
+      }
+    })();
+  }
+
+  #close(): void {
+    this.#file?.close();
+    this.#file = undefined;
+  }
+}
+
+/** What keeps a file at hand for a Media that nobody has read yet. */
+export class FileClaim {
+  readonly #shared: SharedFile;
+  readonly #leave: () => void;
+  #state: "open" | "parked" | "released" = "open";
+
+  /** Made by {@linkcode OpenFiles.claim}. */
+  constructor(shared: SharedFile, leave: () => void) {
+    this.#shared = shared;
+    this.#leave = leave;
+    shared.hold(true);
+  }
+
+  /** Gives the handle back until somebody reads. */
+  park(): void {
+    if (this.#state !== "open") return;
+    this.#state = "parked";
+    this.#leave();
+    this.#shared.giveWay();
+  }
+
+  /** Ends the claim. Idempotent. */
+  release(): void {
+    if (this.#state === "released") return;
+    const open = this.#state === "open";
+    this.#state = "released";
+    this.#leave();
+    this.#shared.release(open);
+  }
+}

@@ -1,0 +1,271 @@
+import { fromFileUrl } from "@std/path";
+import type { MediaCacheListener } from "./events.ts";
+import {
+  type GifToMp4Options,
+  type ResolvedGifToMp4,
+  resolveGifToMp4,
+} from "./gif_options.ts";
+
+/** Options of {@linkcode MediaCache}. 1 Mb is 1,048,576 bytes; fractions are allowed. */
+export interface MediaCacheOptions {
+  /**
+   * The directory of the files: a path or a `file:` URL. Made when it is missing.
+   *
+   * @default {"media_cache"}
+   */
+  cacheDir?: string | URL;
+  /**
+   * The most that committed entries take on disk, in Mb. 0 stores nothing.
+   *
+   * @default {500}
+   */
+  maxSizeMb?: number;
+  /**
+   * The most bodies that are kept in RAM.
+   *
+   * @default {64}
+   */
+  maxMemoryItems?: number;
+  /**
+   * The most RAM that those bodies take, in Mb.
+   *
+   * @default {64}
+   */
+  maxMemoryMb?: number;
+  /**
+   * The largest body that is kept in RAM, in Mb.
+   *
+   * @default {4}
+   */
+  maxMemoryItemMb?: number;
+  /**
+   * The largest body that is stored, in Mb, and the most that running downloads
+   * take on disk together. A larger body reaches its callers uncached. By
+   * default the same as `maxSizeMb`, which it never exceeds.
+   */
+  maxEntryMb?: number;
+  /**
+   * The largest body that is downloaded at all, in Mb. A longer one is cut with
+   * a {@linkcode TooLargeError}.
+   *
+   * @default {2048}
+   */
+  maxDownloadMb?: number;
+  /**
+   * The longest a download may go without a byte, in milliseconds. Time in which
+   * readers hold it back does not count.
+   *
+   * @default {30000}
+   */
+  idleTimeoutMs?: number;
+  /** The longest a download may take in all, in milliseconds. None by default. */
+  timeoutMs?: number;
+  /**
+   * The most downloads that run at a time; further ones wait.
+   *
+   * @default {64}
+   */
+  maxConcurrentDownloads?: number;
+  /**
+   * Whether GIFs become MP4, and how.
+   *
+   * @default {true}
+   */
+  gifToMp4?: boolean | GifToMp4Options;
+  /**
+   * The URL that stands for all URLs of the same media, such as one without its
+   * signature. It is what is hashed and stored; the downloader is given the
+   * caller's own. When it throws, the call rejects. The identity by default.
+   */
+  canonicalUrl?: (url: string) => string;
+  /**
+   * What becomes of a download when its last reader has left: "finish" into the
+   * cache, or "abort".
+   *
+   * @default {"finish"}
+   */
+  whenAbandoned?: "finish" | "abort";
+  /**
+   * Whether a stored entry must survive a power cut, at the price of waiting for
+   * the disk.
+   *
+   * @default {false}
+   */
+  durable?: boolean;
+  /**
+   * Whether the directory is only looked at: nothing is stored, touched, cleaned
+   * or evicted.
+   *
+   * @default {false}
+   */
+  readOnly?: boolean;
+  /**
+   * Is told every event from the start. Without it warnings go to the console,
+   * once per kind; with it nothing is printed.
+   */
+  onEvent?: MediaCacheListener;
+}
+
+/** The same in bytes, checked and complete. */
+export interface ResolvedOptions {
+  /** The directory as a path. */
+  dir: string;
+  /** Cap of committed bytes. */
+  maxBytes: number;
+  /** Cap of bodies in RAM. */
+  maxMemoryItems: number;
+  /** Cap of bytes in RAM. */
+  maxMemoryBytes: number;
+  /** Cap of one body in RAM, in bytes. */
+  maxMemoryItemBytes: number;
+  /** Cap of one stored body, and of staged bytes in all. */
+  maxEntryBytes: number;
+  /** Cap of one download, in bytes. */
+  maxDownloadBytes: number;
+  /** Longest silence of a download. */
+  idleTimeoutMs: number;
+  /** Longest time of a download. */
+  timeoutMs: number;
+  /** Downloads at a time. */
+  maxConcurrentDownloads: number;
+  /** How GIFs are converted; undefined when they are not. */
+  gifToMp4: ResolvedGifToMp4 | undefined;
+  /** See {@linkcode MediaCacheOptions.canonicalUrl}. */
+  canonicalUrl: ((url: string) => string) | undefined;
+  /** See {@linkcode MediaCacheOptions.whenAbandoned}. */
+  whenAbandoned: "finish" | "abort";
+  /** See {@linkcode MediaCacheOptions.durable}. */
+  durable: boolean;
+  /** See {@linkcode MediaCacheOptions.readOnly}. */
+  readOnly: boolean;
+  /** See {@linkcode MediaCacheOptions.onEvent}. */
+  onEvent: MediaCacheListener | undefined;
+}
+
+const MB = 1_048_576;
+
+/**
+ * Checks options and fills in the defaults.
+ *
+ * @throws {TypeError} If an option is of the wrong type.
+ * @throws {RangeError} If a number is out of range.
+ */
+export function resolveOptions(options: MediaCacheOptions): ResolvedOptions {
+  if (typeof options !== "object" || options === null) {
+    throw invalid(TypeError, "options", "an object", options);
+  }
+  const maxBytes = bytes("maxSizeMb", options.maxSizeMb ?? 500);
+  return {
+    dir: directory(options.cacheDir ?? "media_cache"),
+    maxBytes,
+    maxMemoryItems: count("maxMemoryItems", options.maxMemoryItems ?? 64, 0),
+    maxMemoryBytes: bytes("maxMemoryMb", options.maxMemoryMb ?? 64),
+    maxMemoryItemBytes: bytes("maxMemoryItemMb", options.maxMemoryItemMb ?? 4),
+    maxEntryBytes: options.maxEntryMb === undefined
+      ? maxBytes
+      : Math.min(maxBytes, bytes("maxEntryMb", options.maxEntryMb)),
+    maxDownloadBytes: bytes("maxDownloadMb", options.maxDownloadMb ?? 2048),
+    idleTimeoutMs: time("idleTimeoutMs", options.idleTimeoutMs ?? 30_000),
+    timeoutMs: time("timeoutMs", options.timeoutMs ?? Infinity),
+    maxConcurrentDownloads: count(
+      "maxConcurrentDownloads",
+      options.maxConcurrentDownloads ?? 64,
+      1,
+    ),
+    gifToMp4: gifToMp4(options.gifToMp4 ?? true),
+    canonicalUrl: ofType("canonicalUrl", options.canonicalUrl, "function"),
+    whenAbandoned: whenAbandoned(options.whenAbandoned ?? "finish"),
+    durable: ofType("durable", options.durable, "boolean") ?? false,
+    readOnly: ofType("readOnly", options.readOnly, "boolean") ?? false,
+    onEvent: ofType("onEvent", options.onEvent, "function"),
+  };
+}
+
+function directory(value: string | URL): string {
+  if (value instanceof URL) {
+    if (value.protocol === "file:") return fromFileUrl(value);
+    throw invalid(
+      TypeError,
+      "cacheDir",
+      "a path or a file: URL",
+      value.protocol,
+    );
+  }
+  if (typeof value !== "string") {
+    throw invalid(TypeError, "cacheDir", "a path or a file: URL", value);
+  }
+  if (value === "" || value.includes("\0")) {
+    throw invalid(RangeError, "cacheDir", "a path", JSON.stringify(value));
+  }
+  return value.startsWith("file://") ? fromFileUrl(value) : value;
+}
+
+function bytes(name: string, value: number): number {
+  return Math.floor(numeric(name, value, "a number of at least 0", 0) * MB);
+}
+
+function time(name: string, value: number): number {
+  numeric(name, value, "a number above 0", 0);
+  if (value === 0) throw invalid(RangeError, name, "a number above 0", value);
+  return value;
+}
+
+function count(name: string, value: number, min: number): number {
+  const wanted = `an integer of at least ${min}`;
+  numeric(name, value, wanted, min);
+  if (Number.isInteger(value) || value === Infinity) return value;
+  throw invalid(RangeError, name, wanted, value);
+}
+
+function numeric(
+  name: string,
+  value: number,
+  wanted: string,
+  min: number,
+): number {
+  if (typeof value !== "number") throw invalid(TypeError, name, wanted, value);
+  if (!(value >= min)) throw invalid(RangeError, name, wanted, value);
+  return value;
+}
+
+function gifToMp4(
+  value: boolean | GifToMp4Options,
+): ResolvedGifToMp4 | undefined {
+  if (value === false) return undefined;
+  if (value === true) return resolveGifToMp4({});
+  if (typeof value !== "object" || value === null) {
+    throw invalid(TypeError, "gifToMp4", "a boolean or an object", value);
+  }
+  return resolveGifToMp4(value);
+}
+
+function whenAbandoned(value: string): "finish" | "abort" {
+  if (value === "finish" || value === "abort") return value;
+  const wanted = '"finish" or "abort"';
+  throw invalid(
+    typeof value === "string" ? RangeError : TypeError,
+    "whenAbandoned",
+    wanted,
+    value,
+  );
+}
+
+function ofType<T>(
+  name: string,
+  value: T | undefined,
+  type: "boolean" | "function",
+): T | undefined {
+  if (value === undefined || typeof value === type) return value;
+  throw invalid(TypeError, name, `a ${type}`, value);
+}
+
+function invalid(
+  Type: typeof RangeError | typeof TypeError,
+  name: string,
+  wanted: string,
+  value: unknown,
+): Error {
+  return new Type(
+    `Cannot open cache: ${name} must be ${wanted}: received ${String(value)}`,
+  );
+}

@@ -1,0 +1,91 @@
+import type { DiskStore } from "./disk_store.ts";
+import type { FileSystem } from "./file_system.ts";
+import { classify, isLocked, type Leftover } from "./recovery.ts";
+import type { TaskQueue } from "./task_queue.ts";
+import { startTimer } from "./timer.ts";
+
+/** How long a leftover may belong to a write that is still going on elsewhere. */
+export const GRACE_MS = 600_000;
+
+/** Leftovers in the directory: removed when they are old, and till then counted. */
+export class Orphans {
+  readonly #fs: FileSystem;
+  readonly #store: DiskStore;
+  readonly #writes: TaskQueue;
+  readonly #onError: (operation: string, error: unknown) => void;
+  readonly #waiting = new Map<string, Leftover>();
+  #stopTimer: (() => void) | undefined;
+
+  /** Knows of none yet; removes in turn with the other `writes`. */
+  constructor(
+    fs: FileSystem,
+    store: DiskStore,
+    writes: TaskQueue,
+    onError: (operation: string, error: unknown) => void,
+  ) {
+    this.#fs = fs;
+    this.#store = store;
+    this.#writes = writes;
+    this.#onError = onError;
+  }
+
+  /** Bytes of those that wait. */
+  get bytes(): number {
+    let bytes = 0;
+    for (const leftover of this.#waiting.values()) bytes += leftover.bytes;
+    return bytes;
+  }
+
+  /** Takes note of leftovers; `sweep()` removes them in time. */
+  add(leftover: Leftover): void {
+    const [name] = leftover.names;
+    if (name !== undefined) this.#waiting.set(name, leftover);
+  }
+
+  /** Removes those that are old enough, and comes back for the others. */
+  async sweep(): Promise<void> {
+    this.stop();
+    const now = Date.now();
+    let next = Infinity;
+    for (const [name, leftover] of [...this.#waiting]) {
+      // One that claims to be from the future has just been seen.
+      const due = Math.min(leftover.mtimeMs, now) + GRACE_MS;
+      if (due > now) next = Math.min(next, due);
+      else {
+        this.#waiting.delete(name);
+        await this.#writes.run(() => this.#remove(leftover));
+      }
+    }
+    if (next === Infinity) return;
+    this.#stopTimer = startTimer(next - now, () => this.sweep());
+  }
+
+  /** Comes back no more. */
+  stop(): void {
+    this.#stopTimer?.();
+    this.#stopTimer = undefined;
+  }
+
+  async #remove({ names }: Leftover): Promise<void> {
+    try {
+      for (const name of names) {
+        if (await this.#isNeeded(name)) return;
+        await this.#fs.remove(this.#store.path(name));
+      }
+    } catch (error) {
+      this.#onError("remove a leftover file", error);
+    }
+  }
+
+  /** Whether a leftover has become part of an entry, or is being written again. */
+  async #isNeeded(name: string): Promise<boolean> {
+    const { kind, key } = classify(name);
+    if (kind === "staged") {
+      return await isLocked(this.#fs, this.#store.path(name));
+    }
+    const found = await this.#store.find(key);
+    if (found === undefined || !("file" in found)) return false;
+    found.file.close();
+    return true;
+  }
+}

@@ -1,0 +1,154 @@
+import type { DiskStore } from "./disk_store.ts";
+import type { Entry } from "./entry.ts";
+import type { FileFacts, FileSystem } from "./file_system.ts";
+import { mismatchOf, type Sidecar } from "./sidecar.ts";
+import { Turns } from "./turns.ts";
+
+/** What a file's name says about it. */
+export type NameKind = "dat" | "json" | "staged" | "foreign";
+
+const OURS_REGEXP = /^([0-9a-f]{64})\.(?:(dat)|(json)|[0-9a-z]+\.part)$/;
+
+/** Sorts a file by its name: ours, and then which, or foreign. */
+export function classify(name: string): { kind: NameKind; key: string } {
+  const match = OURS_REGEXP.exec(name);
+  if (match === null) return { kind: "foreign", key: "" };
+  const kind = match[2] ? "dat" : match[3] ? "json" : "staged";
+  return { kind, key: match[1] ?? "" };
+}
+
+/** Files that are no entry and belong to none. */
+export interface Leftover {
+  /** Names that go together, the sidecar first. */
+  readonly names: readonly string[];
+  /** Their bytes. */
+  readonly bytes: number;
+  /** When the youngest was last written, in milliseconds since the epoch. */
+  readonly mtimeMs: number;
+  /** Why they are no entry. */
+  readonly reason: string;
+}
+
+/** What the scan tells as it goes. */
+export interface ScanEvents {
+  /** An entry was found. Called at once, so that nothing can change in between. */
+  onEntry(entry: Entry): void;
+  /** Files that must not stay were found. */
+  onLeftover(leftover: Leftover): void;
+}
+
+/** Makes the index record of a pair. */
+export function entryOf(
+  sidecar: Sidecar,
+  key: string,
+  facts: FileFacts,
+): Entry {
+  const { url, mimetype, filename, ts } = sidecar;
+  const mtimeMs = facts.mtimeMs;
+  return {
+    key,
+    url,
+    mimetype,
+    filename,
+    size: facts.size,
+    storedAt: ts * 1000,
+    inode: facts.inode,
+    // A clock that was set back must not make an entry immortal.
+    lastAccess: Math.min(mtimeMs, Date.now()),
+    mtimeMs,
+  };
+}
+
+/**
+ * Reads the whole directory, without any body, and says what each file means.
+ * Foreign names are passed over. It gives the event loop a turn every
+ * millisecond.
+ */
+export async function scan(
+  fs: FileSystem,
+  store: DiskStore,
+  events: ScanEvents,
+): Promise<void> {
+  const dats = new Set<string>();
+  const jsons = new Set<string>();
+  const staged: string[] = [];
+  for (const name of await fs.list(store.dir)) {
+    const { kind, key } = classify(name);
+    if (kind === "dat") dats.add(key);
+    else if (kind === "json") jsons.add(key);
+    else if (kind === "staged") staged.push(name);
+  }
+
+  const turns = new Turns();
+  for (const key of jsons) {
+    if (turns.due) await turns.next();
+    await scanPair(fs, store, key, events);
+    dats.delete(key);
+  }
+  for (const key of dats) {
+    if (turns.due) await turns.next();
+    const names = [`${key}.dat`];
+    await leftover(fs, store, names, "it has no sidecar", events);
+  }
+  for (const name of staged) {
+    if (turns.due) await turns.next();
+    if (await isLocked(fs, store.path(name))) continue;
+    await leftover(fs, store, [name], "nobody writes it any more", events);
+  }
+}
+
+/** Whether somebody holds the lock of a staged file. */
+export async function isLocked(fs: FileSystem, path: string): Promise<boolean> {
+  try {
+    const file = await fs.open(path);
+    const free = file.tryLock();
+    file.close();
+    return !free;
+  } catch {
+    return false;
+  }
+}
+
+async function scanPair(
+  fs: FileSystem,
+  store: DiskStore,
+  key: string,
+  events: ScanEvents,
+): Promise<void> {
+  let reason: string;
+  try {
+    const sidecar = await store.readSidecar(key);
+    if (sidecar === undefined) return;
+    const facts = await fs.facts(store.datPath(key));
+    if ("reason" in sidecar) reason = sidecar.reason;
+    else if (facts === undefined) reason = "its .dat is missing";
+    else {
+      const mismatch = mismatchOf(sidecar, facts.size);
+      if (mismatch === undefined) {
+        return events.onEntry(entryOf(sidecar, key, facts));
+      }
+      reason = mismatch;
+    }
+  } catch (error) {
+    reason = error instanceof Error ? error.message : String(error);
+  }
+  const names = [`${key}.json`, `${key}.dat`];
+  await leftover(fs, store, names, reason, events);
+}
+
+async function leftover(
+  fs: FileSystem,
+  store: DiskStore,
+  names: readonly string[],
+  reason: string,
+  events: ScanEvents,
+): Promise<void> {
+  let bytes = 0;
+  let mtimeMs = 0;
+  for (const name of names) {
+    const facts = await fs.facts(store.path(name)).catch(() => undefined);
+    bytes += facts?.size ?? 0;
+    mtimeMs = Math.max(mtimeMs, facts?.mtimeMs ?? 0);
+  }
+  events.onLeftover({ names, bytes, mtimeMs, reason });
+}

@@ -1,0 +1,59 @@
+/**
+ * The bytes that running downloads and conversions may take on disk together.
+ * They are reserved before they are written, so that two downloads of known
+ * length never find out half-way that only one of them fits.
+ */
+export class Staging {
+  readonly #maxBytes: number;
+  #reserved = 0;
+  #written = 0;
+
+  /** A budget of which nothing is used. */
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  /** Bytes on disk now. */
+  get bytes(): number {
+    return this.#written;
+  }
+
+  /** Bytes that could still be reserved. */
+  get free(): number {
+    return this.#maxBytes - this.#reserved;
+  }
+
+  /** Reserves bytes; undefined when they don't fit. */
+  reserve(bytes: number): Reservation | undefined {
+    if (bytes > this.free) return undefined;
+    this.#reserved += bytes;
+    let reserved = bytes;
+    let written = 0;
+    return {
+      write: (bytes) => {
+        const more = written + bytes - reserved;
+        if (more > this.free) return false;
+        if (more > 0) {
+          reserved += more;
+          this.#reserved += more;
+        }
+        written += bytes;
+        this.#written += bytes;
+        return true;
+      },
+      release: () => {
+        this.#reserved -= reserved;
+        this.#written -= written;
+        reserved = written = 0;
+      },
+    };
+  }
+}
+
+/** A share of the staging budget. */
+export interface Reservation {
+  /** Counts bytes that are about to be written; false when they don't fit. */
+  write(bytes: number): boolean;
+  /** Gives the share back. Idempotent. */
+  release(): void;
+}

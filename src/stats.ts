@@ -1,0 +1,116 @@
+/** A snapshot of what a cache holds and has done. Plain data. */
+export interface CacheStats {
+  /** Committed entries known to this cache. */
+  entries: number;
+  /** Entries whose bytes are in RAM. */
+  entriesInMemory: number;
+  /** Bytes of all committed entries. */
+  totalBytes: number;
+  /** The same in Mb of 1,048,576 bytes, to 2 places. */
+  totalMb: number;
+  /** The cap, in Mb, to 2 places. */
+  maxMb: number;
+  /** Lookups that a committed entry answered. */
+  hits: number;
+  /** Calls of `getOrDownload()` that none answered; joiners and failures count. */
+  misses: number;
+  /** hits ÷ (hits + misses) to 3 places; 0 before the first lookup. */
+  hitRate: number;
+  /** Bytes of the bodies in RAM. */
+  memoryBytes: number;
+  /** Bytes on disk of running downloads and conversions. */
+  stagedBytes: number;
+  /** Bytes on disk of leftovers that are still too young to be removed. */
+  orphanBytes: number;
+  /** Downloads that run now. */
+  inFlight: number;
+  /** Misses that joined a running download. */
+  coalesced: number;
+  /** Entries evicted to make room. */
+  evictions: number;
+  /** Bytes received from downloaders. */
+  bytesDownloaded: number;
+  /** Bytes handed to readers. */
+  bytesServed: number;
+  /** GIFs converted to MP4. */
+  conversions: number;
+  /** GIFs that could not be converted: over a limit, broken, or ffmpeg failed. */
+  conversionFailures: number;
+  /** Failures of the file system. */
+  diskErrors: number;
+}
+
+/** The numbers that only ever grow. */
+export class Counters {
+  /** See {@linkcode CacheStats.hits}. */
+  hits = 0;
+  /** See {@linkcode CacheStats.misses}. */
+  misses = 0;
+  /** See {@linkcode CacheStats.coalesced}. */
+  coalesced = 0;
+  /** See {@linkcode CacheStats.evictions}. */
+  evictions = 0;
+  /** See {@linkcode CacheStats.bytesDownloaded}. */
+  bytesDownloaded = 0;
+  /** See {@linkcode CacheStats.bytesServed}. */
+  bytesServed = 0;
+  /** See {@linkcode CacheStats.conversions}. */
+  conversions = 0;
+  /** See {@linkcode CacheStats.conversionFailures}. */
+  conversionFailures = 0;
+  /** See {@linkcode CacheStats.diskErrors}. */
+  diskErrors = 0;
+}
+
+/** The sizes that go up and down. */
+export interface Gauges {
+  /** See {@linkcode CacheStats.entries}. */
+  entries: number;
+  /** See {@linkcode CacheStats.entriesInMemory}. */
+  entriesInMemory: number;
+  /** See {@linkcode CacheStats.totalBytes}. */
+  totalBytes: number;
+  /** The cap of `totalBytes`. */
+  maxBytes: number;
+  /** See {@linkcode CacheStats.memoryBytes}. */
+  memoryBytes: number;
+  /** See {@linkcode CacheStats.stagedBytes}. */
+  stagedBytes: number;
+  /** See {@linkcode CacheStats.orphanBytes}. */
+  orphanBytes: number;
+  /** See {@linkcode CacheStats.inFlight}. */
+  inFlight: number;
+}
+
+/** Puts counters and gauges into the shape that users see. */
+export function snapshot(counters: Counters, gauges: Gauges): CacheStats {
+  const { hits, misses } = counters;
+  const { entries, entriesInMemory, totalBytes, maxBytes, ...rest } = gauges;
+  const { memoryBytes, stagedBytes, orphanBytes, inFlight } = rest;
+  return {
+    entries,
+    entriesInMemory,
+    totalBytes,
+    totalMb: round(totalBytes / 1_048_576, 2),
+    maxMb: round(maxBytes / 1_048_576, 2),
+    hits,
+    misses,
+    hitRate: hits + misses === 0 ? 0 : round(hits / (hits + misses), 3),
+    memoryBytes,
+    stagedBytes,
+    orphanBytes,
+    inFlight,
+    coalesced: counters.coalesced,
+    evictions: counters.evictions,
+    bytesDownloaded: counters.bytesDownloaded,
+    bytesServed: counters.bytesServed,
+    conversions: counters.conversions,
+    conversionFailures: counters.conversionFailures,
+    diskErrors: counters.diskErrors,
+  };
+}
+
+function round(value: number, places: number): number {
+  const scale = 10 ** places;
+  return Math.round(value * scale) / scale;
+}

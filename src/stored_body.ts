@@ -1,0 +1,140 @@
+import { type ByteReader, PIECE_BYTES } from "./byte_reader.ts";
+import { IncompleteBodyError } from "./errors.ts";
+import type { MaybePromise } from "./file_system.ts";
+import type { MediaBody } from "./media_body.ts";
+import type { OpenFiles, SharedFile } from "./open_files.ts";
+
+/** Told how many bytes a reader was handed. */
+export type OnServed = (bytes: number) => void;
+
+/** A body in RAM. The bytes are the memory tier's, so readers get copies. */
+export function memoryBody(bytes: Uint8Array, onServed: OnServed): MediaBody {
+  const readAt = (view: Uint8Array, position: number) => {
+    const piece = bytes.subarray(position, position + view.length);
+    view.set(piece);
+    return piece.length;
+  };
+  return {
+    size: bytes.length,
+    whole: true,
+    reader: (start, end) =>
+      new StoredReader(
+        readAt,
+        start,
+        Math.min(end, bytes.length),
+        onServed,
+        () => {},
+      ),
+    release() {},
+  };
+}
+
+/** A body in a committed file, which stays readable when its entry goes. */
+export function fileBody(
+  files: OpenFiles,
+  file: SharedFile,
+  size: number,
+  onServed: OnServed,
+): MediaBody {
+  const claim = files.claim(file);
+  return {
+    size,
+    whole: true,
+    reader(start, end) {
+      file.hold(true);
+      return new StoredReader(
+        (view, position) => file.readAt(view, position),
+        start,
+        Math.min(end, size),
+        onServed,
+        () => file.release(true),
+      );
+    },
+    release: () => claim.release(),
+  };
+}
+
+/** Reads a body of known length, that can be read anywhere. */
+export class StoredReader implements ByteReader {
+  readonly #readAt: (
+    view: Uint8Array,
+    position: number,
+  ) => MaybePromise<number>;
+  readonly #end: number;
+  readonly #onServed: OnServed;
+  #onClose: (() => void) | undefined;
+  #position: number;
+
+  /** Reads from `start` to `end`; `onClose` is called once. */
+  constructor(
+    readAt: (view: Uint8Array, position: number) => MaybePromise<number>,
+    start: number,
+    end: number,
+    onServed: OnServed,
+    onClose: () => void,
+  ) {
+    this.#readAt = readAt;
+    this.#position = start;
+    this.#end = end;
+    this.#onServed = onServed;
+    this.#onClose = onClose;
+  }
+
+  /** See {@linkcode ByteReader.read}. */
+  async read(): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    const left = this.#end - this.#position;
+    if (left <= 0) return this.#finish();
+    const view = new Uint8Array(Math.min(PIECE_BYTES, left));
+    const result = this.readInto(view);
+    const count = typeof result === "number" ? result : await result;
+    return count === view.length ? view : view.subarray(0, count);
+  }
+
+  /** See {@linkcode ByteReader.readInto}. */
+  readInto(view: Uint8Array): MaybePromise<number> {
+    const left = this.#end - this.#position;
+    if (left <= 0 || this.#onClose === undefined) {
+      this.#finish();
+      return 0;
+    }
+    const target = view.length > left ? view.subarray(0, left) : view;
+    let result: MaybePromise<number>;
+    try {
+      result = this.#readAt(target, this.#position);
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+    if (typeof result === "number") return this.#served(result);
+    return result.then(
+      (count) => this.#served(count),
+      (error) => {
+        this.close();
+        throw error;
+      },
+    );
+  }
+
+  /** See {@linkcode ByteReader.close}. */
+  close(): void {
+    this.#onClose?.();
+    this.#onClose = undefined;
+  }
+
+  #served(count: number): number {
+    // A file that another program cut short must not look like a whole one.
+    if (count === 0) {
+      this.close();
+      throw new IncompleteBodyError(this.#position, this.#end);
+    }
+    this.#position += count;
+    this.#onServed(count);
+    // The handle goes back with the last byte, not with the read after it.
+    if (this.#position >= this.#end) this.close();
+    return count;
+  }
+
+  #finish(): undefined {
+    this.close();
+  }
+}

@@ -1,0 +1,287 @@
+import type { ByteReader } from "./byte_reader.ts";
+import { PIECE_BYTES } from "./byte_reader.ts";
+import { ChunkWindow } from "./chunk_window.ts";
+import { IncompleteBodyError, MediaCacheError } from "./errors.ts";
+import type { DiskFile, MaybePromise } from "./file_system.ts";
+import type { MediaBody } from "./media_body.ts";
+import type { SharedFile } from "./open_files.ts";
+
+/** The most that an uncached download keeps for its slowest reader, in bytes. */
+export const WINDOW_BYTES = 1_048_576;
+
+/** What a tee tells its owner. */
+export interface TeeEvents {
+  /** A reader was handed bytes. */
+  onServed(bytes: number): void;
+  /** The last reader, and the last Media that might become one, has left. */
+  onAbandoned(): void;
+}
+
+/**
+ * The body of one running download, teed to the disk file and to its readers.
+ *
+ * Each chunk is written to the file and then handed, the very same, to the
+ * readers that have caught up; others read the file. So a reader may join at any
+ * time and read at any pace, and memory holds one chunk, however long the body.
+ * `ReadableStream.tee()` would buffer all that the slowest reader has not read.
+ *
+ * Without a file the tee is uncached: a window of the latest chunks goes along
+ * at the pace of the slowest reader that has begun, and `push()` waits for it.
+ *
+ * It ends in one of three ways: complete, failed, or abandoned by its owner.
+ */
+export class Tee {
+  readonly #events: TeeEvents;
+  readonly #declaredSize: number | undefined;
+  readonly #window = new ChunkWindow();
+  readonly #readers = new Set<TeeReader>();
+  #claims = 0;
+  #staged: DiskFile | undefined;
+  #stagedEnd = 0;
+  #writing: boolean;
+  #committed: { file: SharedFile; claim: { release(): void } } | undefined;
+  #end: "complete" | { error: unknown } | undefined;
+  #change: PromiseWithResolvers<void> | undefined;
+
+  /** A tee to `file`, which it closes when nobody needs it any more. */
+  constructor(
+    declaredSize: number | undefined,
+    file: DiskFile | undefined,
+    events: TeeEvents,
+  ) {
+    this.#declaredSize = declaredSize;
+    this.#staged = file;
+    this.#writing = file !== undefined;
+    this.#events = events;
+  }
+
+  /** Bytes received so far. */
+  get received(): number {
+    return this.#window.end;
+  }
+
+  /** Bytes in all, where known. */
+  get size(): number | undefined {
+    return this.#end === "complete" ? this.received : this.#declaredSize;
+  }
+
+  /** Whether the bytes still go to the file. */
+  get cached(): boolean {
+    return this.#writing;
+  }
+
+  /** Whether there is neither a reader nor a Media that might become one. */
+  get idle(): boolean {
+    return this.#claims === 0 && this.#readers.size === 0;
+  }
+
+  /** The body, held for one more Media. */
+  body(): MediaBody {
+    this.#claims++;
+    let held = true;
+    const tee = this;
+    return {
+      get size() {
+        return tee.size;
+      },
+      whole: false,
+      reader: (start, end) => new TeeReader(this, start, end),
+      release: () => {
+        if (!held) return;
+        held = false;
+        this.#claims--;
+        this.#left();
+      },
+    };
+  }
+
+  /**
+   * Takes the next chunk, to the file first, so that readers never see a byte
+   * that is not on disk. Rejects with the file system's error when that fails;
+   * the owner then calls `uncache()` and pushes the chunk again.
+   */
+  async push(chunk: Uint8Array<ArrayBuffer>): Promise<void> {
+    if (this.#writing && this.#staged !== undefined) {
+      const written = this.#staged.writeAt(chunk, this.received);
+      if (written !== undefined) await written;
+      if (this.#end !== undefined) return;
+      this.#window.push(chunk);
+      this.#window.dropBefore(this.received - chunk.length);
+      this.#stagedEnd = this.received;
+      this.#wake();
+      return;
+    }
+    this.#window.push(chunk);
+    this.#wake();
+    while (this.#window.bytes >= WINDOW_BYTES && this.#end === undefined) {
+      await this.#changed();
+    }
+  }
+
+  /** From here on no byte goes to the file; those that are there stay readable. */
+  uncache(): void {
+    this.#writing = false;
+  }
+
+  /** Ends the body: all bytes were pushed. */
+  complete(): void {
+    if (this.#end !== undefined) return;
+    this.#end = "complete";
+    if (this.#writing) this.#window.dropBefore(Infinity);
+    this.#wake();
+    this.#left();
+  }
+
+  /** Ends the body with an error, which every reader sees. */
+  fail(error: unknown): void {
+    if (this.#end !== undefined) return;
+    this.#end = { error };
+    this.#window.dropBefore(Infinity);
+    this.#wake();
+    this.#closeFile();
+  }
+
+  /** The file was committed: it is shared with those who read the entry. */
+  share(file: SharedFile, claim: { release(): void }): void {
+    this.#staged = undefined;
+    this.#committed = { file, claim };
+    for (const _ of this.#readers) file.hold(true);
+    this.#left();
+  }
+
+  /** Reads what is there at `position`; undefined at the end of the body. */
+  read(
+    position: number,
+    limit: number,
+  ): MaybePromise<Uint8Array<ArrayBuffer> | undefined> {
+    if (typeof this.#end === "object") throw this.#end.error;
+    if (position >= this.received) {
+      if (this.#end === "complete") return undefined;
+      return this.#changed().then(() => new Uint8Array(0));
+    }
+    const chunk = this.#window.at(position);
+    if (chunk !== undefined) {
+      return chunk.length > limit ? chunk.subarray(0, limit) : chunk;
+    }
+    if (position >= this.#stagedEnd) {
+      throw new MediaCacheError(
+        "Cannot read media: it could not be stored and was not read in time",
+      );
+    }
+    return this.#readFile(
+      position,
+      Math.min(limit, PIECE_BYTES, this.#stagedEnd - position),
+    );
+  }
+
+  /** A reader begins. */
+  join(reader: TeeReader): void {
+    this.#readers.add(reader);
+    this.#committed?.file.hold(true);
+  }
+
+  /** A reader has moved on, by this many bytes. */
+  moved(bytes: number): void {
+    this.#events.onServed(bytes);
+    if (!this.#writing) this.#dropRead();
+  }
+
+  /** A reader has ended. */
+  leave(reader: TeeReader): void {
+    if (!this.#readers.delete(reader)) return;
+    this.#committed?.file.release(true);
+    if (!this.#writing) this.#dropRead();
+    this.#wake();
+    this.#left();
+  }
+
+  async #readFile(
+    position: number,
+    length: number,
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    const view = new Uint8Array(length);
+    const file = this.#committed?.file ?? this.#staged;
+    const count = await file?.readAt(view, position) ?? 0;
+    if (count === 0) {
+      throw new IncompleteBodyError(position, this.size ?? this.received);
+    }
+    return count === length ? view : view.subarray(0, count);
+  }
+
+  #dropRead(): void {
+    let slowest = Infinity;
+    for (const { position } of this.#readers) {
+      if (position < slowest) slowest = position;
+    }
+    if (slowest === Infinity) return;
+    this.#window.dropBefore(slowest);
+    this.#wake();
+  }
+
+  #left(): void {
+    if (this.#claims > 0) return;
+    if (this.#end === undefined) {
+      if (this.idle) this.#events.onAbandoned();
+      return;
+    }
+    this.#committed?.claim.release();
+    if (this.#readers.size === 0) this.#closeFile();
+  }
+
+  #closeFile(): void {
+    this.#staged?.close();
+    this.#staged = undefined;
+  }
+
+  #changed(): Promise<void> {
+    return (this.#change ??= Promise.withResolvers()).promise;
+  }
+
+  #wake(): void {
+    this.#change?.resolve();
+    this.#change = undefined;
+  }
+}
+
+/** Reads a tee at a pace of its own. */
+class TeeReader implements ByteReader {
+  readonly #tee: Tee;
+  readonly #end: number;
+  #closed = false;
+  /** The next byte that it will read. */
+  position: number;
+
+  constructor(tee: Tee, start: number, end: number) {
+    this.#tee = tee;
+    this.position = start;
+    this.#end = end;
+    tee.join(this);
+  }
+
+  async read(): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    try {
+      while (!this.#closed && this.position < this.#end) {
+        const result = this.#tee.read(
+          this.position,
+          this.#end - this.position,
+        );
+        const chunk = result instanceof Promise ? await result : result;
+        if (chunk === undefined || this.#closed) break;
+        if (chunk.length === 0) continue;
+        this.position += chunk.length;
+        this.#tee.moved(chunk.length);
+        return chunk;
+      }
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+    this.close();
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#tee.leave(this);
+  }
+}

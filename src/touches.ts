@@ -1,0 +1,74 @@
+import type { Entry } from "./entry.ts";
+import { startTimer } from "./timer.ts";
+import { Turns } from "./turns.ts";
+
+/** How long a touch may stay in memory, in milliseconds; the promise is 5 s. */
+const FLUSH_AFTER_MS = 4_000;
+
+/**
+ * Last accesses that are not on disk yet. They become the mtimes of the .dat
+ * files: no other file is needed, other processes see them, and setting one
+ * takes a microsecond.
+ */
+export class Touches {
+  readonly #write: (entry: Entry, timeMs: number) => Promise<void>;
+  readonly #dirty = new Set<Entry>();
+  #stopTimer: (() => void) | undefined;
+  #floor = 0;
+
+  /** `write` sets the mtime of an entry; it does not reject. */
+  constructor(write: (entry: Entry, timeMs: number) => Promise<void>) {
+    this.#write = write;
+  }
+
+  /** Notes that an entry was used. */
+  mark(entry: Entry): void {
+    this.#dirty.add(entry);
+    this.#stopTimer ??= startTimer(FLUSH_AFTER_MS, () => this.flush());
+  }
+
+  /** Forgets an entry that is gone. */
+  forget(entry: Entry): void {
+    this.#dirty.delete(entry);
+  }
+
+  /** Writes what is pending. */
+  async flush(): Promise<void> {
+    this.#stopTimer?.();
+    this.#stopTimer = undefined;
+    const entries = [...this.#dirty]
+      .sort((a, b) => a.lastAccess - b.lastAccess);
+    this.#dirty.clear();
+    const times = spread(
+      entries.map((entry) => entry.lastAccess),
+      this.#floor,
+      Date.now(),
+    );
+    this.#floor = times.at(-1) ?? this.#floor;
+    const turns = new Turns();
+    for (const [i, entry] of entries.entries()) {
+      await this.#write(entry, times[i] ?? entry.lastAccess);
+      if (turns.due) await turns.next();
+    }
+  }
+}
+
+/**
+ * Gives ascending times a millisecond each, since a file's time is read back in
+ * whole ones: none later than `now`, and where there is room none the same as
+ * another. There is no room for more than 1,000 entries a second; those that
+ * share a millisecond are told apart by when they were stored.
+ */
+export function spread(
+  times: readonly number[],
+  floor: number,
+  now: number,
+): number[] {
+  const result: number[] = [];
+  let next = now + 1;
+  for (const time of times.toReversed()) {
+    next = Math.max(Math.min(Math.floor(time), next - 1), Math.min(floor, now));
+    result.push(next);
+  }
+  return result.reverse();
+}

@@ -1,0 +1,140 @@
+import { crypto } from "@std/crypto/crypto";
+import type { ByteReader } from "./byte_reader.ts";
+import type { DiskStore } from "./disk_store.ts";
+import type { DiskFile, FileSystem } from "./file_system.ts";
+import { type Leftover, scan } from "./recovery.ts";
+import { StoredReader } from "./stored_body.ts";
+import type { TaskQueue } from "./task_queue.ts";
+import { Turns } from "./turns.ts";
+
+/** Options of `verify()`. */
+export interface VerifyOptions {
+  /**
+   * Whether what is wrong is removed.
+   *
+   * @default {false}
+   */
+  fix?: boolean;
+}
+
+/** Something wrong that `verify()` found. */
+export interface VerifyProblem {
+  /** Names of the files, in the directory. */
+  readonly names: readonly string[];
+  /** Their bytes. */
+  readonly bytes: number;
+  /** What is wrong. */
+  readonly reason: string;
+}
+
+/** What `verify()` found. */
+export interface VerifyReport {
+  /** Entries that are whole. */
+  entries: number;
+  /** Their bytes. */
+  bytes: number;
+  /** Those of them whose digest was there and was right. */
+  digests: number;
+  /** All that is wrong. */
+  problems: VerifyProblem[];
+  /** How many of these were removed. */
+  fixed: number;
+}
+
+/** What `verify()` works on. */
+export interface VerifyTarget {
+  /** The file system. */
+  fs: FileSystem;
+  /** The directory. */
+  store: DiskStore;
+  /** Those who change it. */
+  writes: TaskQueue;
+  /** An entry is about to be removed. */
+  forget(url: string, path: string): Promise<void>;
+}
+
+/** Checks all files: lengths, digests where a sidecar has one, leftovers. */
+export async function verify(
+  { fix = false }: VerifyOptions,
+  { fs, store, writes, forget }: VerifyTarget,
+): Promise<VerifyReport> {
+  const report: VerifyReport = {
+    entries: 0,
+    bytes: 0,
+    digests: 0,
+    problems: [],
+    fixed: 0,
+  };
+  const remove = async (names: readonly string[]) => {
+    if (!fix) return;
+    for (const name of names) await fs.remove(store.path(name));
+    report.fixed++;
+  };
+  const pairs: { key: string; url: string }[] = [];
+  const leftovers: Leftover[] = [];
+
+  await store.prepare();
+  // In turn with commits, which would look like leftovers half-way.
+  await writes.run(async () => {
+    await scan(fs, store, {
+      onEntry: ({ key, url }) => pairs.push({ key, url }),
+      onLeftover: (leftover) => leftovers.push(leftover),
+    });
+    for (const { names, bytes, reason } of leftovers) {
+      report.problems.push({ names, bytes, reason });
+      await remove(names);
+    }
+  });
+
+  const turns = new Turns();
+  for (const { key, url } of pairs) {
+    if (turns.due) await turns.next();
+    const found = await store.find(key);
+    if (found === undefined || !("file" in found)) continue;
+    const { size } = found.facts;
+    const { sha256 } = found.sidecar;
+    const digest = sha256 && await digestOf(found.file, size);
+    found.file.close();
+    if (digest === sha256) {
+      report.entries++;
+      report.bytes += size;
+      if (digest) report.digests++;
+      continue;
+    }
+    const names = [`${key}.json`, `${key}.dat`];
+    const reason = "its bytes do not have the digest of the sidecar";
+    report.problems.push({ names, bytes: size, reason });
+    await writes.run(async () => {
+      if (!fix) return;
+      await forget(url, store.datPath(key));
+      await remove(names);
+    });
+  }
+  return report;
+}
+
+async function digestOf(file: DiskFile, size: number): Promise<string> {
+  const reader: ByteReader = new StoredReader(
+    (view, position) => file.readAt(view, position),
+    0,
+    size,
+    () => {},
+    () => {},
+  );
+  const digest = await crypto.subtle.digest("SHA-256", pieces(reader));
+  return new Uint8Array(digest).toHex();
+}
+
+async function* pieces(
+  reader: ByteReader,
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  const turns = new Turns();
+  for (
+    let piece = await reader.read();
+    piece !== undefined;
+    piece = await reader.read()
+  ) {
+    yield piece;
+    if (turns.due) await turns.next();
+  }
+}
