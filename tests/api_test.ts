@@ -2,7 +2,7 @@
  * The public API as a list of signatures, compared with the committed snapshot.
  * After a change that is meant:
  *
- *     deno test --allow-read --allow-write --allow-run --update-snapshots tests/api_test.ts
+ *     deno test --allow-all --update-snapshots tests/api_test.ts
  */
 // deno-lint-ignore-file no-explicit-any -- what `deno doc --json` prints has no types
 import { fromFileUrl } from "@std/path";
