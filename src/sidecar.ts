@@ -86,6 +86,8 @@ export function parseSidecar(text: string, key: string): Sidecar | string {
   const size = record.get("size");
   const ts = record.get("ts");
   if (typeof url !== "string") return "url is not a string";
+  // A lone surrogate is hashed as U+FFFD, so such a URL would share its name.
+  if (!url.isWellFormed()) return "url is not Unicode";
   if (typeof mimetype !== "string") return "mimetype is not a string";
   if (typeof filename !== "string") return "filename is not a string";
   if (!isCount(size)) return "size is not a number of bytes";
