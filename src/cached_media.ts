@@ -45,8 +45,7 @@ export class CachedMedia implements Media {
     this.#body = body;
     this.#source = options.source;
     this.#stored = options.stored;
-    this.#lease = new Lease(this, body, options.lifetime);
-    if (options.signal !== undefined) this.#listen(options.signal);
+    this.#lease = new Lease(this, body, options.lifetime, options.signal);
   }
 
   get key(): string {
@@ -140,16 +139,6 @@ export class CachedMedia implements Media {
 
   #read(start: number, end: number, unread: boolean): ByteReader {
     return this.#lease.read(this, start, end, unread);
-  }
-
-  // The signal may live for long; it must not keep the lease of a dropped Media.
-  #listen(signal: AbortSignal): void {
-    const lease = new WeakRef(this.#lease);
-    signal.addEventListener(
-      "abort",
-      () => lease.deref()?.stop(signal.reason),
-      { once: true },
-    );
   }
 }
 

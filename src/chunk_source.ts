@@ -2,7 +2,7 @@ import { PIECE_BYTES } from "./byte_reader.ts";
 
 /** Yields the bytes of whatever a downloader or a caller of `put()` gives. */
 export interface ChunkSource {
-  /** The next chunk; undefined at the end. */
+  /** The next chunk, at least one byte; undefined at the end. */
   next(): Promise<Uint8Array<ArrayBuffer> | undefined>;
   /** Stops the source; a `next()` that waits ends. Never rejects. */
   cancel(reason: unknown): Promise<void>;
@@ -21,10 +21,12 @@ function bytesSource(data: Uint8Array): ChunkSource {
   return {
     next() {
       if (position >= data.length) return Promise.resolve(undefined);
-      // Copied: readers get the piece, and the array stays the caller's.
-      const piece = data.slice(position, position + PIECE_BYTES);
-      position += piece.length;
-      return Promise.resolve(piece as Uint8Array<ArrayBuffer>);
+      const end = Math.min(position + PIECE_BYTES, data.length);
+      // A copy (`slice()` of a Node Buffer would be none): readers are handed
+      // the piece, and the array stays the caller's.
+      const piece = new Uint8Array(data.subarray(position, end));
+      position = end;
+      return Promise.resolve(piece);
     },
     cancel: () => Promise.resolve(),
   };

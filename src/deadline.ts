@@ -10,7 +10,7 @@ export class Deadline {
   #lastByte = 0;
   #paused = false;
 
-  /** Starts both clocks. They never keep the process alive. */
+  /** Starts both clocks. */
   constructor(
     idleMs: number,
     totalMs: number,

@@ -129,17 +129,20 @@ export class DiskStore {
   ): Promise<FileFacts> {
     const json = { from: this.#stagedPath(key), to: this.jsonPath(key) };
     const dat = this.datPath(key);
+    let renamed = false;
     try {
       if (this.#durable) await staged.file.sync();
       await this.#writeText(json.from, formatSidecar(sidecar));
       await this.#fs.remove(json.to);
       await this.#fs.rename(staged.path, dat);
+      renamed = true;
       await this.#fs.touch(dat, mtimeMs);
       await this.#fs.rename(json.from, json.to);
       if (this.#durable) await this.#fs.syncDirectory(this.dir);
       return await staged.file.facts();
     } catch (error) {
       await this.discard(json.from);
+      if (renamed) await this.discard(dat);
       throw error;
     }
   }

@@ -3,7 +3,8 @@ import type { StagedFile } from "./disk_store.ts";
 import type { ResolvedOptions } from "./options.ts";
 import type { Reservation, Staging } from "./staging.ts";
 import { Tee, type TeeEvents } from "./tee.ts";
-import type { Description, Tiers } from "./tiers.ts";
+import type { Tiers } from "./tiers.ts";
+import type { Commission } from "./committer.ts";
 
 /** What a body needs of the cache. */
 export interface BodyEnvironment {
@@ -65,7 +66,7 @@ export class DownloadBody {
       return new DownloadBody(env, events, size, staged, reservation);
     } catch (error) {
       reservation.release();
-      env.tiers.diskError("stage a download", error);
+      env.tiers.errors.report("stage a download", error);
       return uncached(DISK_FAILED);
     }
   }
@@ -91,7 +92,7 @@ export class DownloadBody {
         try {
           return await this.#tee.push(chunk);
         } catch (error) {
-          this.#env.tiers.diskError("write a download", error);
+          this.#env.tiers.errors.report("write a download", error);
           await this.#uncache(DISK_FAILED);
         }
       } else {
@@ -108,7 +109,7 @@ export class DownloadBody {
 
   /** Makes the staged bytes an entry; false when they can't be. */
   async commit(
-    description: Description,
+    description: Commission["description"],
     wanted: () => boolean,
   ): Promise<boolean> {
     const { tiers } = this.#env;
@@ -116,7 +117,12 @@ export class DownloadBody {
     if (this.#staged === undefined || !this.#tee.cached || size === 0) {
       return false;
     }
-    const file = await tiers.commit(this.#staged, size, description, wanted);
+    const file = await tiers.commit({
+      staged: this.#staged,
+      size,
+      description,
+      wanted,
+    });
     if (file === undefined) return false;
     this.#tee.share(file, tiers.claim(file));
     file.release(true);

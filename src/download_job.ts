@@ -1,26 +1,31 @@
+import { answerOf } from "./answer.ts";
 import { CachedMedia, type MediaFacts } from "./cached_media.ts";
 import { type ChunkSource, chunkSource } from "./chunk_source.ts";
 import { Deadline } from "./deadline.ts";
 import { type BodyEnvironment, DownloadBody } from "./download_body.ts";
-import type { Download, Downloader } from "./downloader.ts";
+import type { DownloadInfo, GetOrDownloadOptions } from "./download_info.ts";
+import type { Downloader } from "./downloader.ts";
 import { IncompleteBodyError, TooLargeError } from "./errors.ts";
 import type { EventHub } from "./event_hub.ts";
-import { replaceExtension, withFittingExtension } from "./filename.ts";
-import type { GifConversion, StagedVideo } from "./gif_conversion.ts";
-import type { GifDecision, GifPlan } from "./gif_plan.ts";
 import type {
-  DownloadInfo,
-  DownloadProgress,
-  GetOrDownloadOptions,
-} from "./download_info.ts";
+  EntryEventBase,
+  FailedEvent,
+  MissEvent,
+  StoredEvent,
+  UncachedEvent,
+} from "./events.ts";
+import { replaceExtension, withFittingExtension } from "./filename.ts";
+import type { GifConversion } from "./gif_conversion.ts";
+import type { GifPlan } from "./gif_plan.ts";
 import { keyOf } from "./key.ts";
 import type { Lifetime } from "./lease.ts";
 import type { Media } from "./media.ts";
 import type { MediaBody } from "./media_body.ts";
-import { type Source, toSource } from "./response.ts";
+import type { Source } from "./response.ts";
 import type { Semaphore } from "./semaphore.ts";
 import type { Counters } from "./stats.ts";
 import { Turns } from "./turns.ts";
+import { TypeGate, type TypeVerdict } from "./type_gate.ts";
 import { Waiters } from "./waiters.ts";
 
 /** What all downloads of a cache share. */
@@ -38,7 +43,7 @@ export interface DownloadEnvironment extends BodyEnvironment {
 }
 
 /** What every caller is given once the type is certain. */
-interface Ready {
+interface Handout {
   readonly facts: MediaFacts;
   readonly body: () => MediaBody;
 }
@@ -57,12 +62,12 @@ export class DownloadJob {
   readonly #started = performance.now();
   readonly #controller = new AbortController();
   readonly #waiters = new Waiters<{ facts: MediaFacts; body: MediaBody }>();
-  readonly #listeners = new Set<(progress: DownloadProgress) => void>();
+  readonly #watchers = new Set<GetOrDownloadOptions>();
   #phase: DownloadInfo["phase"] = "waiting";
   #detached = false;
   #source: Source | undefined;
   #body: DownloadBody | undefined;
-  #ready: Ready | undefined;
+  #handout: Handout | undefined;
   #conversion: string | undefined;
 
   /**
@@ -106,28 +111,19 @@ export class DownloadJob {
 
   /** Waits until the type is certain, and gives a Media of the body. */
   async join(options: GetOrDownloadOptions): Promise<Media> {
-    const { signal, onProgress } = options;
-    if (onProgress !== undefined) {
-      this.#listeners.add(onProgress);
-      signal?.addEventListener("abort", () => {
-        this.#listeners.delete(onProgress);
-      }, { once: true });
-    }
-    const { facts, body } = this.#ready !== undefined
-      ? { facts: this.#ready.facts, body: this.#ready.body() }
+    const { signal } = options;
+    if (options.onProgress !== undefined) this.#watchers.add(options);
+    const { facts, body } = this.#handout !== undefined
+      ? { facts: this.#handout.facts, body: this.#handout.body() }
       : await this.#waiters.wait(signal, () => this.#left());
-    const { stored } = this;
-    const { lifetime } = this.#env;
     if (signal?.aborted) {
       body.release();
       throw signal.reason;
     }
-    return new CachedMedia(facts, body, {
-      source: "download",
-      stored,
-      lifetime,
-      signal,
-    });
+    const { lifetime } = this.#env;
+    const { stored } = this;
+    const traits = { source: "download", stored, lifetime, signal } as const;
+    return new CachedMedia(facts, body, traits);
   }
 
   /** Its readers go on, but nothing will be stored. */
@@ -155,7 +151,7 @@ export class DownloadJob {
       this.#fail(error);
       return false;
     } finally {
-      this.#listeners.clear();
+      this.#watchers.clear();
       this.#onUnjoinable();
       await this.#body?.discard();
     }
@@ -169,28 +165,22 @@ export class DownloadJob {
       const source = await this.#ask(downloader, callerUrl);
       const plan = await this.#receive(source, deadline);
       deadline.stop();
-      return await this.#finish(source, plan);
+      const stored = plan && await this.#finishVideo(source, plan);
+      return stored ?? await this.#finish(source);
     } finally {
       deadline.stop();
     }
   }
 
-  /** Runs the downloader, and reads what it gives. */
   async #ask(downloader: Downloader, callerUrl: string): Promise<Source> {
     this.#phase = "downloading";
     const { signal } = this.#controller;
     try {
-      const answer = (async () =>
-        await downloader({ url: callerUrl, signal }))();
-      const result = await orAborted(answer, signal);
-      this.#source = toSource(result, callerUrl);
+      this.#source = await answerOf(downloader, { url: callerUrl, signal });
       return this.#source;
     } finally {
-      this.#env.hub.emit({
+      this.#emit({
         type: "miss",
-        time: Date.now(),
-        url: this.url,
-        key: this.key,
         mimetype: this.#source?.mimetype,
         filename: this.#source?.filename,
         size: this.#source?.size,
@@ -214,13 +204,15 @@ export class DownloadJob {
       if (source.size !== undefined && source.size > maxDownloadBytes) {
         throw new TooLargeError(maxDownloadBytes, { declared: source.size });
       }
-      const body = await DownloadBody.open(this.#env, this.key, source.size, {
+      this.#body = await DownloadBody.open(this.#env, this.key, source.size, {
         onServed: (bytes) => this.#env.counters.bytesServed += bytes,
         onAbandoned: () => this.#left(),
-        onUncached: (reason) => this.#uncached(reason),
+        onUncached: (reason) => {
+          this.#onUnjoinable();
+          this.#emit({ type: "uncached", reason });
+        },
       });
-      this.#body = body;
-      return await this.#pump(source, body, chunks, deadline);
+      return await this.#pump(source, this.#body, chunks, deadline);
     } catch (error) {
       await chunks.cancel(error);
       throw error;
@@ -236,7 +228,7 @@ export class DownloadJob {
     deadline: Deadline,
   ): Promise<GifPlan | undefined> {
     const { signal } = this.#controller;
-    const scanner = this.#env.gifs?.scanner();
+    const gate = new TypeGate(this.#env.gifs);
     const turns = new Turns();
     for (;;) {
       const chunk = await chunks.next();
@@ -244,86 +236,62 @@ export class DownloadJob {
       if (chunk === undefined) break;
       deadline.alive();
       this.#count(chunk.length, source.size);
-      const starts = this.#ready === undefined;
-      const decision = starts ? scanner?.push(chunk) : undefined;
       await body.push(chunk, deadline);
       signal.throwIfAborted();
-      if (starts) await this.#tryStart(source, body, decision);
+      if (this.#handout === undefined) {
+        this.#decide(await gate.push(chunk, body.tee.cached), source, body);
+      }
       this.#progress(source.size);
       if (turns.due) await turns.next();
     }
     if (source.size !== undefined && this.received !== source.size) {
       throw new IncompleteBodyError(this.received, source.size);
     }
-    if (this.#ready !== undefined) return undefined;
-    const decision = scanner?.end();
-    if (decision?.action === "convert") return decision.plan;
-    await this.#tryStart(source, body, decision);
+    if (this.#handout !== undefined) return undefined;
+    const verdict = gate.end();
+    if (verdict.type === "convert") return verdict.plan;
+    this.#decide(verdict, source, body);
   }
 
   /** Lets the callers go on as soon as the type is certain. */
-  async #tryStart(
+  #decide(
+    verdict: TypeVerdict | undefined,
     source: Source,
     body: DownloadBody,
-    decision: GifDecision | undefined,
-  ): Promise<void> {
-    const { gifs } = this.#env;
-    if (gifs === undefined) return this.#start(source, body);
-    if (decision?.action === "keep") {
-      if (decision.reason === "not-a-gif") return this.#start(source, body);
-      return this.#keepGif(source, body, decision.reason);
-    }
-    if (this.received < MAGIC_BYTES) return;
-    // It begins as a GIF does, and callers wait only if there is a conversion to come.
-    if (!body.tee.cached) return this.#keepGif(source, body, undefined);
-    if (!await gifs.available()) this.#keepGif(source, body, undefined);
-  }
-
-  #keepGif(
-    source: Source,
-    body: DownloadBody,
-    reason: string | undefined,
   ): void {
-    const mimetype = "image/gif";
-    const filename = withFittingExtension(source.filename, mimetype);
-    this.#source = { ...source, mimetype, filename };
-    if (reason !== undefined) {
-      this.#conversion = reason;
-      this.#env.gifs?.kept(this.url, this.key, reason);
+    if (verdict === undefined || verdict.type === "convert") return;
+    if (verdict.type === "gif") {
+      const mimetype = "image/gif";
+      const filename = withFittingExtension(source.filename, mimetype);
+      this.#source = { ...source, mimetype, filename };
+      this.#conversion = verdict.reason;
+      if (verdict.reason !== undefined) {
+        this.#env.gifs?.kept(this.url, this.key, verdict.reason);
+      }
     }
-    this.#start(this.#source, body);
-  }
-
-  #start({ mimetype, filename }: Source, { tee }: DownloadBody): void {
+    const { mimetype, filename } = this.#source ?? source;
     this.#hand({
       facts: { key: this.key, url: this.url, mimetype, filename },
-      body: () => tee.body(),
+      body: () => body.tee.body(),
     });
   }
 
-  #hand(ready: Ready): void {
-    const { facts } = ready;
-    this.#ready = ready;
-    this.#waiters.resolve(() => ({ facts, body: ready.body() }));
+  #hand(handout: Handout): void {
+    const { facts } = handout;
+    this.#handout = handout;
+    this.#waiters.resolve(() => ({ facts, body: handout.body() }));
   }
 
-  /** Commits what was received, converted if need be. */
-  async #finish(source: Source, plan: GifPlan | undefined): Promise<boolean> {
-    const { tiers } = this.#env;
-    const { signal } = this.#controller;
+  /** Commits what was received. */
+  async #finish(source: Source): Promise<boolean> {
     const body = this.#body;
     if (body === undefined) return false;
-    if (plan !== undefined) {
-      const video = await this.#convert(source, body, plan);
-      signal.throwIfAborted();
-      if (typeof video !== "string") {
-        return await this.#finishVideo(video, body);
-      }
-      this.#keepGif(source, body, video);
+    if (this.#handout === undefined) {
+      this.#decide({ type: "gif" }, source, body);
     }
     this.#phase = "storing";
     // Readers see the end when the entry is there, but don't wait for a scan.
-    if (!tiers.loaded) body.tee.complete();
+    if (!this.#env.tiers.loaded) body.tee.complete();
     const { mimetype, filename } = this.#source ?? source;
     const stored = await body.commit({
       url: this.url,
@@ -331,45 +299,50 @@ export class DownloadJob {
       filename,
       ...(this.#conversion !== undefined && { conversion: this.#conversion }),
     }, () => !this.#detached);
-    if (stored) this.#stored(mimetype, filename, this.received);
+    if (stored) this.#tellStored(mimetype, filename, this.received);
     this.#onUnjoinable();
     body.tee.complete();
     return stored;
   }
 
-  #convert(
+  /** Converts what was received, and commits the video; undefined when it stays a GIF. */
+  async #finishVideo(
     source: Source,
-    body: DownloadBody,
     plan: GifPlan,
-  ): Promise<StagedVideo | string> {
+  ): Promise<boolean | undefined> {
+    const { tiers, gifs } = this.#env;
+    const { signal } = this.#controller;
+    const { url, key, received } = this;
+    const body = this.#body;
+    const path = body?.stagedPath;
+    if (gifs === undefined || body === undefined || path === undefined) return;
     this.#phase = "converting";
-    const { gifs } = this.#env;
-    const path = body.stagedPath;
-    if (gifs === undefined || path === undefined) {
-      return Promise.resolve("the download is not stored");
-    }
-    const filename = replaceExtension(source.filename, ".mp4");
-    const { url, key, received: size } = this;
-    const job = { url, key, path, size, plan, filename };
-    return gifs.convert(job, this.#controller.signal);
-  }
-
-  async #finishVideo(video: StagedVideo, body: DownloadBody): Promise<boolean> {
-    const { tiers } = this.#env;
-    const { url, key } = this;
-    const { staged, size, filename, reservation } = video;
-    this.#phase = "storing";
     const mimetype = "video/mp4";
-    const committed = await tiers.commit(staged, size, {
-      url,
-      mimetype,
-      filename,
-      sourceMimetype: "image/gif",
-      sourceSize: this.received,
-    }, () => !this.#detached);
+    const filename = replaceExtension(source.filename, ".mp4");
+    const job = { url, key, path, size: received, plan, filename };
+    const video = await gifs.convert(job, signal);
+    signal.throwIfAborted();
+    if (typeof video === "string") {
+      this.#decide({ type: "gif", reason: video }, source, body);
+      return undefined;
+    }
+    this.#phase = "storing";
+    const { staged, size, reservation } = video;
+    const committed = await tiers.commit({
+      staged,
+      size,
+      description: {
+        url,
+        mimetype,
+        filename,
+        sourceMimetype: "image/gif",
+        sourceSize: received,
+      },
+      wanted: () => !this.#detached,
+    });
     const file = committed ?? await tiers.adoptUnstored(staged);
     reservation.release();
-    if (committed !== undefined) this.#stored(mimetype, filename, size);
+    if (committed !== undefined) this.#tellStored(mimetype, filename, size);
     this.#hand({
       facts: { key, url, mimetype, filename },
       body: () => tiers.sharedBody(file, size),
@@ -379,7 +352,6 @@ export class DownloadJob {
     body.tee.complete();
     return committed !== undefined;
   }
-
   #count(bytes: number, expected: number | undefined): void {
     const received = this.received + bytes;
     this.#env.counters.bytesDownloaded += bytes;
@@ -393,91 +365,50 @@ export class DownloadJob {
   }
 
   #progress(total: number | undefined): void {
-    for (const listener of this.#listeners) {
+    for (const { onProgress, signal } of this.#watchers) {
+      if (signal?.aborted) continue;
       try {
-        listener({ received: this.received, total });
+        onProgress?.({ received: this.received, total });
       } catch {
         // One caller's fault must not fail the download of all.
       }
     }
   }
 
-  /** Nobody waits and nobody reads any more. */
+  /** Somebody has left: perhaps nobody waits and nobody reads any more. */
   #left(): void {
     const isAbandoned = this.#waiters.count === 0 &&
-      (this.#ready === undefined || this.#body?.tee.idle === true);
+      (this.#handout === undefined || this.#body?.tee.idle === true);
     if (!isAbandoned) return;
-    const pointless = this.#detached || this.#body?.tee.cached === false;
-    if (pointless || this.#env.options.whenAbandoned === "abort") {
+    const isPointless = this.#detached || this.#body?.tee.cached === false;
+    if (isPointless || this.#env.options.whenAbandoned === "abort") {
       this.abort(new DOMException("The download was abandoned", "AbortError"));
     }
   }
 
-  #uncached(reason: string): void {
-    const { url, key } = this;
-    this.#onUnjoinable();
-    this.#env.hub.emit({
-      type: "uncached",
-      time: Date.now(),
-      url,
-      key,
-      reason,
-    });
-  }
-
-  #stored(mimetype: string, filename: string, size: number): void {
-    this.#env.hub.emit({
-      type: "stored",
-      time: Date.now(),
-      url: this.url,
-      key: this.key,
-      mimetype,
-      filename,
-      size,
-      source: "download",
-      durationMs: performance.now() - this.#started,
-    });
-  }
-
   #fail(error: unknown): void {
-    const { url, key, received } = this;
     // First, so that a caller who tries again at once starts a download.
     this.#onUnjoinable();
     this.#body?.tee.fail(error);
     this.#waiters.reject(error);
-    const time = Date.now();
-    this.#env.hub.emit({ type: "failed", time, url, key, error, received });
+    this.#emit({ type: "failed", error, received: this.received });
+  }
+
+  #tellStored(mimetype: string, filename: string, size: number): void {
+    const durationMs = performance.now() - this.#started;
+    const body = { mimetype, filename, size, durationMs };
+    this.#emit({ type: "stored", source: "download", ...body });
+  }
+
+  #emit(event: JobEvent): void {
+    const { url, key } = this;
+    this.#env.hub.emit({ ...event, time: Date.now(), url, key });
   }
 }
 
-/** The bytes that tell a GIF from anything else. */
-const MAGIC_BYTES = 6;
-
-/** Waits for a downloader, but no longer than until the signal. */
-async function orAborted(
-  answer: Promise<Response | Download>,
-  signal: AbortSignal,
-): Promise<Response | Download> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const onAbort = () => reject(signal.reason);
-  if (signal.aborted) onAbort();
-  signal.addEventListener("abort", onAbort);
-  let late = true;
-  try {
-    const result = await Promise.race([answer, aborted]);
-    late = false;
-    return result;
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-    // An answer that comes too late must not keep its connection.
-    if (late) answer.then(discard, () => {});
-  }
-}
-
-async function discard(result: Response | Download): Promise<void> {
-  try {
-    await chunkSource(toSource(result, "").body).cancel(undefined);
-  } catch {
-    // It was none that could hold a connection.
-  }
-}
+/** Events about one URL, without what the job adds to each. */
+type JobEvent =
+  | Omit<MissEvent, keyof EntryEventBase>
+  | Omit<StoredEvent, keyof EntryEventBase>
+  | Omit<UncachedEvent, keyof EntryEventBase>
+  | Omit<FailedEvent, keyof EntryEventBase>;

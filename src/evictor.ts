@@ -1,36 +1,15 @@
-import type { Catalog } from "./catalog.ts";
-import type { DiskStore } from "./disk_store.ts";
+import type { DiskTier } from "./disk_tier.ts";
 import type { Entry } from "./entry.ts";
-import type { FileSystem } from "./file_system.ts";
-import type { OpenFiles } from "./open_files.ts";
-import { GRACE_MS, type Orphans } from "./orphans.ts";
+import { GRACE_MS } from "./orphans.ts";
 import { Turns } from "./turns.ts";
-
-/** What an evictor works on. */
-export interface EvictorOptions {
-  /** The file system. */
-  fs: FileSystem;
-  /** The directory. */
-  store: DiskStore;
-  /** The entries. */
-  catalog: Catalog;
-  /** Their open files. */
-  files: OpenFiles;
-  /** What could not be removed. */
-  orphans: Orphans;
-  /** An entry is gone. */
-  onEvicted(entry: Entry): void;
-  /** The file system failed. */
-  onError(operation: string, error: unknown): void;
-}
 
 /** Removes the least recently used entries from disk. */
 export class Evictor {
-  readonly #options: EvictorOptions;
+  readonly #tier: DiskTier;
 
   /** Evicts nothing yet. */
-  constructor(options: EvictorOptions) {
-    this.#options = options;
+  constructor(tier: DiskTier) {
+    this.#tier = tier;
   }
 
   /**
@@ -38,7 +17,7 @@ export class Evictor {
    * once more before it goes: another process may have used it.
    */
   async makeRoom(maxBytes: number): Promise<void> {
-    const { fs, store, catalog } = this.#options;
+    const { fs, store, catalog } = this.#tier;
     const turns = new Turns();
     while (catalog.totalBytes > maxBytes) {
       const victim = catalog.oldest();
@@ -53,11 +32,11 @@ export class Evictor {
   }
 
   async #evict(victim: Entry): Promise<void> {
-    const { store, catalog, files, orphans, onEvicted, onError } =
-      this.#options;
-    const { key, size } = victim;
+    const { store, catalog, files, orphans, errors, counters, hub } =
+      this.#tier;
+    const { url, key, mimetype, filename, size, lastAccess } = victim;
     await files.rescue(store.datPath(key));
-    catalog.forget(victim.url);
+    catalog.forget(url);
     try {
       await store.remove(key);
     } catch (error) {
@@ -67,8 +46,10 @@ export class Evictor {
         mtimeMs: Date.now() - GRACE_MS,
         reason: "it could not be evicted",
       });
-      onError("evict an entry", error);
+      errors.report("evict an entry", error);
     }
-    onEvicted(victim);
+    counters.evictions++;
+    const body = { url, key, mimetype, filename, size, lastAccess };
+    hub.emit({ type: "evicted", time: Date.now(), ...body });
   }
 }

@@ -143,7 +143,7 @@ export class GifConversion {
       });
       return { staged, size: video.size, filename: job.filename, reservation };
     } catch (error) {
-      this.#tiers.diskError("stage a video", error);
+      this.#tiers.errors.report("stage a video", error);
       return await give("the disk failed");
     }
   }

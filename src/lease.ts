@@ -18,12 +18,24 @@ export class Lease {
   readonly #lifetime: Lifetime;
   readonly #readers = new Set<ByteReader>();
   #stopped: { reason: unknown } | undefined;
+  #unread = true;
+  #stopListening: (() => void) | undefined;
 
-  /** Holds a body for `owner`, until the owner is garbage collected at the latest. */
-  constructor(owner: object, body: MediaBody, lifetime: Lifetime) {
+  /**
+   * Holds a body for `owner`, until the owner is garbage collected at the latest.
+   *
+   * @param signal Stops the lease.
+   */
+  constructor(
+    owner: object,
+    body: MediaBody,
+    lifetime: Lifetime,
+    signal: AbortSignal | undefined,
+  ) {
     this.#body = body;
     this.#lifetime = lifetime;
     dropped.register(owner, this);
+    if (signal !== undefined) this.#listen(signal);
   }
 
   /**
@@ -42,7 +54,10 @@ export class Lease {
     if (this.#lifetime.closed) throw new CacheClosedError();
     const reader = this.#body.reader(start, end);
     this.#readers.add(reader);
-    if (!unread) this.#body.release();
+    if (!unread) {
+      this.#unread = false;
+      this.#body.release();
+    }
     return new LeasedReader(owner, this, reader);
   }
 
@@ -62,12 +77,23 @@ export class Lease {
     for (const reader of this.#readers) reader.close();
     this.#readers.clear();
     this.#body.release();
+    this.#stopListening?.();
   }
 
   /** One reader is done. */
   done(reader: ByteReader): void {
     reader.close();
     this.#readers.delete(reader);
+    if (!this.#unread && this.#readers.size === 0) this.#stopListening?.();
+  }
+
+  // A signal may live for long and have many Media: it must neither keep them
+  // alive nor gather listeners.
+  #listen(signal: AbortSignal): void {
+    const lease = new WeakRef(this);
+    const onAbort = () => lease.deref()?.stop(signal.reason);
+    signal.addEventListener("abort", onAbort, { once: true });
+    this.#stopListening = () => signal.removeEventListener("abort", onAbort);
   }
 }
 

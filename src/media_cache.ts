@@ -7,20 +7,25 @@ import { CacheClosedError } from "./errors.ts";
 import { EventHub } from "./event_hub.ts";
 import type { MediaCacheListener } from "./events.ts";
 import { GifConversion } from "./gif_conversion.ts";
-import { KEY_REGEXP, keyOf } from "./key.ts";
+import { KEY_REGEXP } from "./key.ts";
 import type { Media } from "./media.ts";
-import { type MediaCacheOptions, resolveOptions } from "./options.ts";
+import {
+  type MediaCacheOptions,
+  type ResolvedOptions,
+  resolveOptions,
+} from "./options.ts";
 import { type PutData, type PutOptions, Putter } from "./putter.ts";
 import { Semaphore } from "./semaphore.ts";
 import { Staging } from "./staging.ts";
 import { type CacheStats, Counters, snapshot } from "./stats.ts";
-import { startTimer } from "./timer.ts";
 import { Tiers } from "./tiers.ts";
+import { startTimer } from "./timer.ts";
 import type { VerifyOptions, VerifyReport } from "./verify.ts";
 
-/** How long `close()` waits for running downloads, in milliseconds. */
+/** How long `close()` waits for what runs, in milliseconds. */
 const CLOSE_TIMEOUT_MS = 10_000;
 
+/** A hit is stored. */
 const STORED: Promise<boolean> = Promise.resolve(true);
 
 /** Options of {@linkcode MediaCache.close}. */
@@ -39,8 +44,53 @@ export interface CloseOptions {
   timeoutMs?: number;
 }
 
+/**
+ * A streaming, disk-backed LRU cache: the same URL is never fetched twice.
+ *
+ * **One download.** Callers of one URL share one download, whenever they come.
+ * Each gets all bytes from the first, at a pace of its own. A failed download
+ * fails for all who wait, and the next call tries again.
+ *
+ * **Stream first.** A download goes to the disk file and to its callers at the
+ * same time. Memory does not grow with the size of a body or with the number of
+ * its readers.
+ *
+ * **Whole or not at all.** An entry becomes visible when all its bytes are on
+ * disk. A reader of a broken download sees an error, never a clean end.
+ *
+ * **The cache can't break the fetch.** When the disk fails or is full, a
+ * download goes on uncached. A lookup that the disk fails is a miss.
+ *
+ * **Bounds.** Committed entries never take more than `maxSizeMb`; the least
+ * recently used leave first, also after a restart, and only to make room for
+ * one that is stored. What was returned stays readable when its entry goes.
+ *
+ * **The directory is shared.** It belongs to the caches that are opened on it,
+ * in one process or several, and to the Python original. Foreign names in it are
+ * never touched.
+ *
+ * URLs are compared as given. URLs of Telegram hold the bot's token: no message
+ * of an error and no line of {@linkcode formatEvent} holds a URL, but sidecars
+ * on disk do.
+ *
+ * @example Fetch once
+ * ```ts
+ * import { MediaCache } from "@media-cache/media-cache";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, () => new Response("meow"));
+ * const url = `http://127.0.0.1:${server.addr.port}/cat.txt`;
+ * await using cache = await MediaCache.open({ cacheDir: await Deno.makeTempDir() });
+ *
+ * for (let i = 0; i < 3; i++) {
+ *   const media = await cache.getOrDownload(url, ({ url, signal }) => fetch(url, { signal }));
+ *   assertEquals(await new Response(media.body).text(), "meow");
+ * }
+ * assertEquals(cache.stats().misses, 1);
+ * ```
+ */
 export class MediaCache implements AsyncDisposable {
-  readonly #options;
+  readonly #options: ResolvedOptions;
   readonly #hub: EventHub;
   readonly #counters = new Counters();
   readonly #tiers: Tiers;
@@ -49,9 +99,19 @@ export class MediaCache implements AsyncDisposable {
   readonly #env: DownloadEnvironment;
   readonly #jobs = new Set<DownloadJob>();
   readonly #joinable = new Map<string, DownloadJob>();
+  /** Whether nothing more can be read that was not begun. */
   readonly #lifetime = { closed: false };
   #closing: Promise<void> | undefined;
 
+  /**
+   * Makes a cache. It reads nothing and blocks on nothing: lookups find what is
+   * on disk, and the first store builds the index. {@linkcode MediaCache.open}
+   * builds it at once.
+   *
+   * @param options Where the files lie, and all limits.
+   * @throws {TypeError} If an option is of the wrong type.
+   * @throws {RangeError} If an option is out of range.
+   */
   constructor(options: MediaCacheOptions = {}) {
     const resolved = resolveOptions(options);
     this.#options = resolved;
@@ -74,21 +134,79 @@ export class MediaCache implements AsyncDisposable {
     };
   }
 
+  /**
+   * Makes a cache and builds its index.
+   *
+   * @param options Where the files lie, and all limits.
+   * @returns The cache.
+   * @throws {TypeError} If an option is of the wrong type.
+   * @throws {RangeError} If an option is out of range.
+   * @throws {MediaCacheError} If the directory can't be used, or a permission
+   * is missing; the message names the path and the flag.
+   *
+   * @example Open a cache for a script
+   * ```ts
+   * import { MediaCache } from "@media-cache/media-cache";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using cache = await MediaCache.open({
+   *   cacheDir: await Deno.makeTempDir(),
+   *   maxSizeMb: 100,
+   * });
+   *
+   * assertEquals(cache.stats().maxMb, 100);
+   * ```
+   */
   static async open(options: MediaCacheOptions = {}): Promise<MediaCache> {
     const cache = new MediaCache(options);
     await cache.ensureLoaded();
     return cache;
   }
 
+  /**
+   * Makes the directory, if need be, and builds the index from it, without
+   * reading a body and without holding the event loop. Idempotent; concurrent
+   * calls share one scan. Nothing is evicted.
+   *
+   * @throws {MediaCacheError} If the directory can't be used, or a permission
+   * is missing; the message names the path and the flag. Nothing prompts.
+   * @throws {CacheClosedError} If the cache is closed.
+   */
   async ensureLoaded(): Promise<void> {
     this.#assertOpen();
     await this.#tiers.load();
   }
 
+  /**
+   * Looks up a committed entry. A hit becomes the most recently used and counts
+   * as a hit; a miss counts as nothing.
+   *
+   * @param url The URL, compared as given.
+   * @returns The media, or undefined when it is not stored.
+   * @throws {CacheClosedError} If the cache is closed.
+   *
+   * @example Look up without downloading
+   * ```ts
+   * import { MediaCache } from "@media-cache/media-cache";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using cache = await MediaCache.open({ cacheDir: await Deno.makeTempDir() });
+   *
+   * assertEquals(await cache.get("https://example.org/cat.png"), undefined);
+   * ```
+   */
   async get(url: string | URL): Promise<Media | undefined> {
     return await this.#get(this.#canonical(url));
   }
 
+  /**
+   * As {@linkcode MediaCache.get}, by the SHA-256 of the URL.
+   *
+   * @param key 64 lower-case hexadecimal digits; with others nothing is found.
+   * @returns The media, or undefined when it is not stored.
+   * @throws {TypeError} If `key` is not a string.
+   * @throws {CacheClosedError} If the cache is closed.
+   */
   async getByKey(key: string): Promise<Media | undefined> {
     this.#assertOpen();
     if (typeof key !== "string") {
@@ -101,10 +219,46 @@ export class MediaCache implements AsyncDisposable {
     return url === undefined ? undefined : await this.#get(url);
   }
 
+  /**
+   * Whether a URL is stored. Touches nothing and counts nothing.
+   *
+   * @param url The URL, compared as given.
+   * @returns True for a committed entry.
+   * @throws {CacheClosedError} If the cache is closed.
+   */
   async has(url: string | URL): Promise<boolean> {
     return await this.#tiers.has(this.#canonical(url));
   }
 
+  /**
+   * Stores bytes as they are; nothing is converted. During a download of the
+   * same URL it waits for that. The bytes of a known URL stay, and a given
+   * stream is cancelled unread, unless `replace` is set. An array of more than
+   * `maxMemoryItemMb` must not be changed before the call has settled.
+   *
+   * @param url The URL.
+   * @param data The bytes.
+   * @param mimetype Media type.
+   * @param filename File name; made safe where it is a path.
+   * @param options Whether to replace.
+   * @returns True when the URL is on disk afterwards; false for empty or
+   * oversize data, or when the disk fails.
+   * @throws {TypeError} If an argument is of the wrong type.
+   * @throws {CacheClosedError} If the cache is or becomes closed.
+   * @throws The error of a given stream.
+   *
+   * @example Store bytes that are at hand
+   * ```ts
+   * import { MediaCache } from "@media-cache/media-cache";
+   * import { assert } from "@std/assert";
+   *
+   * await using cache = await MediaCache.open({ cacheDir: await Deno.makeTempDir() });
+   * const bytes = new TextEncoder().encode("hello");
+   *
+   * assert(await cache.put("https://example.org/hello", bytes, "text/plain", "hello.txt"));
+   * assert(await cache.has("https://example.org/hello"));
+   * ```
+   */
   async put(
     url: string | URL,
     data: PutData,
@@ -113,15 +267,52 @@ export class MediaCache implements AsyncDisposable {
     options: PutOptions = {},
   ): Promise<boolean> {
     const canonical = this.#canonical(url);
-    for (;;) {
-      const running = this.#joinable.get(canonical);
-      if (running === undefined) break;
-      await running.stored;
-    }
+    for (
+      let running = this.#joinable.get(canonical);
+      running !== undefined;
+      running = this.#joinable.get(canonical)
+    ) await running.stored;
     this.#assertOpen();
     return await this.#putter.put(canonical, data, mimetype, filename, options);
   }
 
+  /**
+   * The media of a URL: from the cache, from a download that runs already, or
+   * from one that this call starts. Resolves as soon as the type is certain:
+   * after the first 6 bytes, for a GIF after its conversion to MP4.
+   *
+   * @param url The URL, compared as given.
+   * @param downloader Fetches what is not there. It is called once, for all who
+   * want the URL at the same time.
+   * @param options The caller's signal, and who is told of progress.
+   * @returns The media, whose stream runs along with the download.
+   * @throws {HttpStatusError} If the downloader gave a `Response` with a status
+   * other than 200 and 203.
+   * @throws {TooLargeError} If the download is declared to be above `maxDownloadMb`.
+   * @throws {DownloadTimeoutError} If it is silent or takes too long.
+   * @throws {IncompleteBodyError} If it ends early, before the type is certain.
+   * @throws {CacheClosedError} If the cache is or becomes closed.
+   * @throws The downloader's own error, or the reason of the signal.
+   *
+   * @example Stream while the download runs
+   * ```ts
+   * import { MediaCache } from "@media-cache/media-cache";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using cache = await MediaCache.open({ cacheDir: await Deno.makeTempDir() });
+   * const data = new Blob(["first ", "last"]).stream();
+   *
+   * const media = await cache.getOrDownload(
+   *   "https://example.org/text",
+   *   () => Promise.resolve({ data, mimetype: "text/plain" }),
+   * );
+   * let text = "";
+   * for await (const chunk of media.body) text += new TextDecoder().decode(chunk);
+   *
+   * assertEquals(text, "first last");
+   * assertEquals(await media.stored, true);
+   * ```
+   */
   async getOrDownload(
     url: string | URL,
     downloader: Downloader,
@@ -136,7 +327,7 @@ export class MediaCache implements AsyncDisposable {
     options.signal?.throwIfAborted();
     let job = this.#joinable.get(canonical);
     if (job === undefined) {
-      const media = await this.#get(canonical, options.signal);
+      const media = await this.#lookUp(canonical, options.signal);
       if (media !== undefined) return media;
       options.signal?.throwIfAborted();
       this.#assertOpen();
@@ -144,41 +335,112 @@ export class MediaCache implements AsyncDisposable {
       job = this.#joinable.get(canonical);
     }
     this.#counters.misses++;
-    if (job === undefined) {
-      job = this.#start(canonical, String(url), downloader);
-    } else this.#joined(job);
+    if (job !== undefined) this.#joined(job);
+    else job = this.#start(canonical, String(url), downloader);
     return await job.join(options);
   }
 
+  /**
+   * The committed entries, most recently used first, as they are when the
+   * iteration begins. Builds the index first. Touches nothing and counts nothing.
+   *
+   * @returns The entries.
+   * @throws {CacheClosedError} If the cache is closed.
+   *
+   * @example Add up sizes
+   * ```ts
+   * import { MediaCache } from "@media-cache/media-cache";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using cache = await MediaCache.open({ cacheDir: await Deno.makeTempDir() });
+   * await cache.put("https://example.org/a", new Uint8Array(3), "image/png", "a.png");
+   * await cache.put("https://example.org/b", new Uint8Array(4), "image/png", "b.png");
+   *
+   * const names: string[] = [];
+   * for await (const { filename } of cache.entries()) names.push(filename);
+   *
+   * assertEquals(names, ["b.png", "a.png"]);
+   * ```
+   */
   async *entries(): AsyncIterableIterator<EntryInfo> {
     this.#assertOpen();
-    await this.#tiers.load().catch((error) =>
-      this.#tiers.diskError("list the directory", error)
-    );
+    try {
+      await this.#tiers.load();
+    } catch (error) {
+      this.#tiers.errors.report("list the directory", error);
+    }
     for (const entry of this.#tiers.catalog.list()) yield infoOf(entry);
   }
 
+  /**
+   * The downloads that run now, oldest first.
+   *
+   * @returns What is known of each.
+   */
   inFlight(): DownloadInfo[] {
     return [...this.#jobs].map((job) => job.info);
   }
 
+  /**
+   * Removes an entry. A running download of the URL is detached: its readers
+   * finish, and nothing is stored.
+   *
+   * @param url The URL, compared as given.
+   * @returns True when there was an entry.
+   * @throws {CacheClosedError} If the cache is closed.
+   */
   async delete(url: string | URL): Promise<boolean> {
     const canonical = this.#canonical(url);
     this.#joinable.get(canonical)?.detach();
     return await this.#tiers.delete(canonical);
   }
 
+  /**
+   * Removes all entries, also those that other processes stored. Running
+   * downloads are detached, as in {@linkcode MediaCache.delete}.
+   *
+   * @throws {CacheClosedError} If the cache is closed.
+   */
   async clear(): Promise<void> {
     this.#assertOpen();
     for (const job of this.#jobs) job.detach();
     await this.#tiers.clear();
   }
 
+  /**
+   * Checks every file: its length, its digest where the sidecar has one, and
+   * whether it belongs to an entry at all.
+   *
+   * @param options Whether to remove what is wrong.
+   * @returns What was found.
+   * @throws {MediaCacheError} If the directory can't be used.
+   * @throws {CacheClosedError} If the cache is closed.
+   *
+   * @example Repair a directory
+   * ```ts
+   * import { MediaCache } from "@media-cache/media-cache";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const cacheDir = await Deno.makeTempDir();
+   * await Deno.writeTextFile(`${cacheDir}/${"0".repeat(64)}.dat`, "left over");
+   * await using cache = await MediaCache.open({ cacheDir });
+   *
+   * const { problems, fixed } = await cache.verify({ fix: true });
+   *
+   * assertEquals([problems.length, fixed], [1, 1]);
+   * ```
+   */
   async verify(options: VerifyOptions = {}): Promise<VerifyReport> {
     this.#assertOpen();
     return await this.#tiers.verify(options);
   }
 
+  /**
+   * What the cache holds and has done. Plain data; no I/O and no lock, so it is
+   * cheap enough to poll.
+   *
+   * @returns A snapshot.
+   */
   stats(): CacheStats {
     const { catalog, orphanBytes } = this.#tiers;
     const { entries, totalBytes, memory } = catalog;
@@ -194,18 +456,67 @@ export class MediaCache implements AsyncDisposable {
     });
   }
 
+  /**
+   * Tells a listener of every event from now on. What it throws is ignored.
+   *
+   * @param listener Called with each event, at once.
+   * @returns A function that ends the subscription.
+   *
+   * @example Count evictions
+   * ```ts
+   * import { MediaCache } from "@media-cache/media-cache";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using cache = await MediaCache.open({ cacheDir: await Deno.makeTempDir(), maxSizeMb: 1 });
+   * const evicted: string[] = [];
+   * const unsubscribe = cache.subscribe((event) => {
+   *   if (event.type === "evicted") evicted.push(event.filename);
+   * });
+   * const bytes = new Uint8Array(600_000);
+   * await cache.put("https://example.org/old", bytes, "image/png", "old.png");
+   * await cache.put("https://example.org/new", bytes, "image/png", "new.png");
+   * unsubscribe();
+   *
+   * assertEquals(evicted, ["old.png"]);
+   * ```
+   */
   subscribe(listener: MediaCacheListener): () => void {
     return this.#hub.subscribe(listener);
   }
 
+  /**
+   * Closes the cache. Running downloads finish, for 10 s at the most, and are
+   * then aborted; what is pending is written. Later calls reject with
+   * {@linkcode CacheClosedError}; streams that were begun can be read to their
+   * end, and a Media that nobody began to read rejects. Idempotent.
+   *
+   * @param options How long to wait.
+   */
   close(options: CloseOptions = {}): Promise<void> {
-    if (options.abort) this.#abortAll();
-    return this.#closing ??= this.#close(options.timeoutMs ?? CLOSE_TIMEOUT_MS);
+    const { abort = false, timeoutMs = CLOSE_TIMEOUT_MS } = options;
+    this.#closing ??= this.#close(abort ? 0 : timeoutMs);
+    // Also when another call is waiting more patiently.
+    if (abort) this.#abortAll();
+    return this.#closing;
   }
 
+  /** The same as {@linkcode MediaCache.close}. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
+
+  /** A lookup, and another when the entry was stored during the first. */
+  async #lookUp(
+    url: string,
+    signal: AbortSignal | undefined,
+  ): Promise<Media | undefined> {
+    const isKnown = this.#tiers.catalog.peek(url) !== undefined;
+    const media = await this.#get(url, signal);
+    if (media !== undefined || isKnown) return media;
+    if (this.#tiers.catalog.peek(url) === undefined) return undefined;
+    return await this.#get(url, signal);
+  }
+
   async #get(url: string, signal?: AbortSignal): Promise<Media | undefined> {
     this.#assertOpen();
     const start = performance.now();
@@ -221,8 +532,8 @@ export class MediaCache implements AsyncDisposable {
       this.#hub.emit({ type: "hit", time, ...facts });
     }
     const lifetime = this.#lifetime;
-    const options = { source, stored: STORED, lifetime, signal };
-    return new CachedMedia(entry, body, options);
+    const traits = { source, stored: STORED, lifetime, signal };
+    return new CachedMedia(entry, body, traits);
   }
 
   #start(url: string, callerUrl: string, downloader: Downloader): DownloadJob {
@@ -245,7 +556,7 @@ export class MediaCache implements AsyncDisposable {
     this.#assertOpen();
     if (typeof url !== "string" && !(url instanceof URL)) {
       throw new TypeError(
-        `Cannot look up media: url must be a string or a URL: received ${typeof url}`,
+        `Cannot use URL: url must be a string or a URL: received ${typeof url}`,
       );
     }
     const given = String(url);
@@ -254,24 +565,26 @@ export class MediaCache implements AsyncDisposable {
     const canonical: unknown = canonicalUrl(given);
     if (typeof canonical === "string") return canonical;
     throw new TypeError(
-      `Cannot look up media: canonicalUrl must return a string: received ${typeof canonical}`,
+      `Cannot use URL: canonicalUrl must return a string: received ${typeof canonical}`,
     );
   }
 
   #assertOpen(): void {
-    if (this.#lifetime.closed) throw new CacheClosedError();
+    if (this.#closing !== undefined) throw new CacheClosedError();
   }
 
   #abortAll(): void {
-    for (const job of this.#jobs) job.abort(new CacheClosedError());
+    const error = new CacheClosedError();
+    for (const job of this.#jobs) job.abort(error);
+    this.#putter.abort(error);
   }
 
   async #close(timeoutMs: number): Promise<void> {
-    const jobs = [...this.#jobs].map((job) => job.stored);
-    this.#lifetime.closed = true;
     const stopTimer = startTimer(timeoutMs, () => this.#abortAll());
-    await Promise.all(jobs);
+    const downloads = [...this.#jobs].map((job) => job.stored);
+    await Promise.all([...downloads, this.#putter.settled()]);
     stopTimer();
+    this.#lifetime.closed = true;
     await this.#tiers.close();
   }
 }

@@ -1,4 +1,4 @@
-import { DiskFile, type FileSystem, type MaybePromise } from "./file_system.ts";
+import type { DiskFile, FileSystem, MaybePromise } from "./file_system.ts";
 
 /** Unread handles that may be open at once; the oldest gives way to the next. */
 const MAX_UNREAD = 256;

@@ -1,8 +1,9 @@
+import type { DiskErrors } from "./disk_errors.ts";
 import type { DiskStore } from "./disk_store.ts";
 import type { FileSystem } from "./file_system.ts";
 import { classify, isLocked, type Leftover } from "./recovery.ts";
 import type { TaskQueue } from "./task_queue.ts";
-import { startTimer } from "./timer.ts";
+import { startIdleTimer } from "./timer.ts";
 
 /** How long a leftover may belong to a write that is still going on elsewhere. */
 export const GRACE_MS = 600_000;
@@ -12,7 +13,7 @@ export class Orphans {
   readonly #fs: FileSystem;
   readonly #store: DiskStore;
   readonly #writes: TaskQueue;
-  readonly #onError: (operation: string, error: unknown) => void;
+  readonly #errors: DiskErrors;
   readonly #waiting = new Map<string, Leftover>();
   #stopTimer: (() => void) | undefined;
 
@@ -21,12 +22,12 @@ export class Orphans {
     fs: FileSystem,
     store: DiskStore,
     writes: TaskQueue,
-    onError: (operation: string, error: unknown) => void,
+    errors: DiskErrors,
   ) {
     this.#fs = fs;
     this.#store = store;
     this.#writes = writes;
-    this.#onError = onError;
+    this.#errors = errors;
   }
 
   /** Bytes of those that wait. */
@@ -57,7 +58,7 @@ export class Orphans {
       }
     }
     if (next === Infinity) return;
-    this.#stopTimer = startTimer(next - now, () => this.sweep());
+    this.#stopTimer = startIdleTimer(next - now, () => this.sweep());
   }
 
   /** Comes back no more. */
@@ -73,7 +74,7 @@ export class Orphans {
         await this.#fs.remove(this.#store.path(name));
       }
     } catch (error) {
-      this.#onError("remove a leftover file", error);
+      this.#errors.report("remove a leftover file", error);
     }
   }
 

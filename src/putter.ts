@@ -35,14 +35,34 @@ export interface PutEnvironment {
   readonly hub: EventHub;
 }
 
+/** A body to be stored, and what its sidecar will say. */
+interface Body {
+  readonly url: string;
+  readonly data: PutData;
+  readonly mimetype: string;
+  readonly filename: string;
+}
+
 /** Stores what callers have in hand, one after the other for each URL. */
 export class Putter {
   readonly #env: PutEnvironment;
   readonly #queues = new Map<string, { queue: TaskQueue; users: number }>();
+  readonly #controller = new AbortController();
+  readonly #running = new Set<Promise<unknown>>();
 
   /** Stores nothing yet. */
   constructor(env: PutEnvironment) {
     this.#env = env;
+  }
+
+  /** Settles when all that is being stored now has ended. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#running);
+  }
+
+  /** Ends all that is being stored. */
+  abort(reason: unknown): void {
+    this.#controller.abort(reason);
   }
 
   /** Stores a body; true when the URL is on disk afterwards. */
@@ -53,78 +73,87 @@ export class Putter {
     filename: string,
     { replace = false }: PutOptions,
   ): Promise<boolean> {
+    assertString("mimetype", mimetype);
+    assertString("filename", filename);
+    const body = {
+      url,
+      data: owned(data, this.#env.options.maxMemoryItemBytes),
+      mimetype: cleanMimetype(mimetype),
+      filename: safeFilename(filename),
+    };
     const entry = this.#queues.get(url) ?? { queue: new TaskQueue(), users: 0 };
     this.#queues.set(url, entry);
     entry.users++;
+    const result = entry.queue.run(async () => {
+      this.#controller.signal.throwIfAborted();
+      if (replace || !await this.#env.tiers.use(url)) {
+        return await this.#store(body);
+      }
+      await cancel(data);
+      return true;
+    });
+    this.#running.add(result);
     try {
-      return await entry.queue.run(async () => {
-        if (!replace && await this.#env.tiers.use(url)) {
-          await cancel(data);
-          return true;
-        }
-        return await this.#store(url, data, mimetype, filename);
-      });
+      return await result;
     } finally {
+      this.#running.delete(result);
       if (--entry.users === 0) this.#queues.delete(url);
     }
   }
 
-  async #store(
-    url: string,
-    data: PutData,
-    mimetype: string,
-    filename: string,
-  ): Promise<boolean> {
-    const { options, staging, tiers, hub } = this.#env;
-    const start = performance.now();
-    const size = sizeOf(data);
+  async #store(body: Body): Promise<boolean> {
+    const { staging, tiers } = this.#env;
+    const size = sizeOf(body.data);
     const reservation = this.#mayStore(size)
       ? staging.reserve(size ?? 0)
       : undefined;
     if (reservation === undefined) {
-      await cancel(data);
+      await cancel(body.data);
       return false;
     }
-    const key = keyOf(url);
     let staged: StagedFile | undefined;
-    try {
-      staged = await tiers.store.stage(key);
-    } catch (error) {
-      tiers.diskError("stage a put", error);
-      reservation.release();
-      await cancel(data);
-      return false;
-    }
     let isStored = false;
     try {
-      const received = await this.#write(data, staged, reservation);
-      if (received === undefined || received === 0) return false;
-      const body = {
-        url,
-        mimetype: cleanMimetype(mimetype),
-        filename: safeFilename(filename),
-      };
-      const file = await tiers.commit(staged, received, body);
-      if (file === undefined) return false;
-      isStored = true;
-      file.release(true);
-      hub.emit({
-        type: "stored",
-        time: Date.now(),
-        key,
-        ...body,
-        size: received,
-        source: "put",
-        durationMs: performance.now() - start,
-      });
-      return true;
+      try {
+        staged = await tiers.store.stage(keyOf(body.url));
+      } catch (error) {
+        tiers.errors.report("stage a put", error);
+        await cancel(body.data);
+        return false;
+      }
+      isStored = await this.#stored(body, staged, reservation);
+      return isStored;
     } finally {
       reservation.release();
-      if (!isStored) {
+      if (staged !== undefined && !isStored) {
         staged.file.close();
         await tiers.store.discard(staged.path);
       }
     }
+  }
+
+  async #stored(
+    { url, data, mimetype, filename }: Body,
+    staged: StagedFile,
+    reservation: Reservation,
+  ): Promise<boolean> {
+    const { tiers, hub } = this.#env;
+    const start = performance.now();
+    const size = await this.#write(data, staged, reservation);
+    if (size === undefined || size === 0) return false;
+    const file = await tiers.commit({
+      staged,
+      size,
+      description: { url, mimetype, filename },
+      bytes: data instanceof Uint8Array ? data : undefined,
+    });
+    if (file === undefined) return false;
+    file.release(true);
+    const key = keyOf(url);
+    const durationMs = performance.now() - start;
+    const body = { url, key, mimetype, filename, size, durationMs };
+    hub.emit({ type: "stored", time: Date.now(), source: "put", ...body });
+    return true;
   }
 
   #mayStore(size: number | undefined): boolean {
@@ -140,29 +169,58 @@ export class Putter {
     reservation: Reservation,
   ): Promise<number | undefined> {
     const { options, tiers } = this.#env;
+    const { signal } = this.#controller;
     const chunks = chunkSource(data);
+    const onAbort = () => chunks.cancel(signal.reason);
+    signal.addEventListener("abort", onAbort, { once: true });
     const turns = new Turns();
     let received = 0;
-    for (;;) {
-      const chunk = await chunks.next();
-      if (chunk === undefined) return received;
-      const fits = received + chunk.length <= options.maxEntryBytes &&
-        reservation.write(chunk.length);
-      if (!fits) {
-        await chunks.cancel(new RangeError("Cannot store: body is too large"));
-        return undefined;
+    try {
+      for (;;) {
+        const chunk = await chunks.next();
+        signal.throwIfAborted();
+        if (chunk === undefined) return received;
+        const fits = received + chunk.length <= options.maxEntryBytes &&
+          reservation.write(chunk.length);
+        if (!fits) {
+          await chunks.cancel(new RangeError("Cannot put: body is too large"));
+          return undefined;
+        }
+        try {
+          await staged.file.writeAt(chunk, received);
+        } catch (error) {
+          tiers.errors.report("write a put", error);
+          await chunks.cancel(error);
+          return undefined;
+        }
+        received += chunk.length;
+        if (turns.due) await turns.next();
       }
-      try {
-        await staged.file.writeAt(chunk, received);
-      } catch (error) {
-        tiers.diskError("write a put", error);
-        await chunks.cancel(error);
-        return undefined;
-      }
-      received += chunk.length;
-      if (turns.due) await turns.next();
+    } finally {
+      signal.removeEventListener("abort", onAbort);
     }
   }
+}
+
+/**
+ * Bytes that the caller can't change any more, where they are few enough for the
+ * memory tier, which wants a copy anyway. More are written as they are.
+ */
+function owned(data: PutData, maxBytes: number): PutData {
+  if (data instanceof Uint8Array) {
+    return data.length <= maxBytes ? new Uint8Array(data) : data;
+  }
+  if (data instanceof Blob || data instanceof ReadableStream) return data;
+  throw new TypeError(
+    `Cannot put: data must be a Uint8Array, Blob or ReadableStream: received ${typeof data}`,
+  );
+}
+
+function assertString(name: string, value: unknown): void {
+  if (typeof value === "string") return;
+  throw new TypeError(
+    `Cannot put: ${name} must be a string: received ${typeof value}`,
+  );
 }
 
 function sizeOf(data: PutData): number | undefined {

@@ -1,4 +1,4 @@
-import { type ByteReader, PIECE_BYTES } from "./byte_reader.ts";
+import { type ByteReader, gather, PIECE_BYTES } from "./byte_reader.ts";
 import { IncompleteBodyError } from "./errors.ts";
 import type { MaybePromise } from "./file_system.ts";
 import type { MediaBody } from "./media_body.ts";
@@ -52,6 +52,22 @@ export function fileBody(
     },
     release: () => claim.release(),
   };
+}
+
+/** Reads all of a shared file, which is held meanwhile. */
+export async function readAll(
+  file: SharedFile,
+  size: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  file.hold(true);
+  const reader = new StoredReader(
+    (view, position) => file.readAt(view, position),
+    0,
+    size,
+    () => {},
+    () => file.release(true),
+  );
+  return await gather(reader, size);
 }
 
 /** Reads a body of known length, that can be read anywhere. */

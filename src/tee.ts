@@ -79,10 +79,10 @@ export class Tee {
   body(): MediaBody {
     this.#claims++;
     let held = true;
-    const tee = this;
+    const size = () => this.size;
     return {
       get size() {
-        return tee.size;
+        return size();
       },
       whole: false,
       reader: (start, end) => new TeeReader(this, start, end),

@@ -1,5 +1,5 @@
 import type { Entry } from "./entry.ts";
-import { startTimer } from "./timer.ts";
+import { startIdleTimer } from "./timer.ts";
 import { Turns } from "./turns.ts";
 
 /** How long a touch may stay in memory, in milliseconds; the promise is 5 s. */
@@ -24,7 +24,7 @@ export class Touches {
   /** Notes that an entry was used. */
   mark(entry: Entry): void {
     this.#dirty.add(entry);
-    this.#stopTimer ??= startTimer(FLUSH_AFTER_MS, () => this.flush());
+    this.#stopTimer ??= startIdleTimer(FLUSH_AFTER_MS, () => this.flush());
   }
 
   /** Forgets an entry that is gone. */

@@ -1,10 +1,9 @@
 import { crypto } from "@std/crypto/crypto";
 import type { ByteReader } from "./byte_reader.ts";
-import type { DiskStore } from "./disk_store.ts";
-import type { DiskFile, FileSystem } from "./file_system.ts";
+import type { DiskTier } from "./disk_tier.ts";
+import type { DiskFile } from "./file_system.ts";
 import { type Leftover, scan } from "./recovery.ts";
 import { StoredReader } from "./stored_body.ts";
-import type { TaskQueue } from "./task_queue.ts";
 import { Turns } from "./turns.ts";
 
 /** Options of `verify()`. */
@@ -41,22 +40,10 @@ export interface VerifyReport {
   fixed: number;
 }
 
-/** What `verify()` works on. */
-export interface VerifyTarget {
-  /** The file system. */
-  fs: FileSystem;
-  /** The directory. */
-  store: DiskStore;
-  /** Those who change it. */
-  writes: TaskQueue;
-  /** An entry is about to be removed. */
-  forget(url: string, path: string): Promise<void>;
-}
-
 /** Checks all files: lengths, digests where a sidecar has one, leftovers. */
 export async function verify(
   { fix = false }: VerifyOptions,
-  { fs, store, writes, forget }: VerifyTarget,
+  { fs, store, writes, catalog, files }: DiskTier,
 ): Promise<VerifyReport> {
   const report: VerifyReport = {
     entries: 0,
@@ -106,7 +93,8 @@ export async function verify(
     report.problems.push({ names, bytes: size, reason });
     await writes.run(async () => {
       if (!fix) return;
-      await forget(url, store.datPath(key));
+      await files.rescue(store.datPath(key));
+      catalog.forget(url);
       await remove(names);
     });
   }

@@ -1,0 +1,83 @@
+import type { StagedFile } from "./disk_store.ts";
+import type { DiskTier } from "./disk_tier.ts";
+import type { Entry } from "./entry.ts";
+import { Evictor } from "./evictor.ts";
+import { keyOf } from "./key.ts";
+import type { SharedFile } from "./open_files.ts";
+import { entryOf } from "./recovery.ts";
+import type { Sidecar } from "./sidecar.ts";
+import { readAll } from "./stored_body.ts";
+
+/** A body that is about to become an entry. */
+export interface Commission {
+  /** The staged body. */
+  readonly staged: StagedFile;
+  /** Its bytes. */
+  readonly size: number;
+  /** What its sidecar will say, size and time apart. */
+  readonly description: Omit<Sidecar, "size" | "ts">;
+  /** Asked at the last moment: the entry may have been deleted by then. */
+  readonly wanted?: () => boolean;
+  /** The bytes for the memory tier, where they are in hand. */
+  readonly bytes?: Uint8Array | undefined;
+}
+
+/** Makes staged bodies entries, within the budget. */
+export class Committer {
+  readonly #tier: DiskTier;
+  readonly #evictor: Evictor;
+
+  /** Commits nothing yet. */
+  constructor(tier: DiskTier) {
+    this.#tier = tier;
+    this.#evictor = new Evictor(tier);
+  }
+
+  /**
+   * Commits a body, in place of any under the same URL. One at a time.
+   *
+   * @returns The file, held for the caller, who must release it.
+   */
+  async commit(commission: Commission): Promise<SharedFile> {
+    const { staged, size, description, bytes } = commission;
+    const { options, store, catalog, files } = this.#tier;
+    const { url } = description;
+    const key = keyOf(url);
+    const path = store.datPath(key);
+    const old = catalog.peek(url);
+    // What is about to be replaced makes room by itself, so it is no victim.
+    if (old !== undefined) catalog.use(old);
+    await this.#evictor.makeRoom(options.maxBytes - size + (old?.size ?? 0));
+    await files.rescue(path);
+    const storedAt = catalog.tick();
+    const mtimeMs = Math.floor(storedAt);
+    const sidecar: Sidecar = { ...description, size, ts: storedAt / 1000 };
+    // From here on the old pair is no longer what the catalog knows.
+    catalog.forget(url);
+    const facts = await store.commit(key, staged, sidecar, mtimeMs);
+    const entry = {
+      ...entryOf(sidecar, key, { ...facts, size, mtimeMs }),
+      storedAt,
+      lastAccess: storedAt,
+    };
+    catalog.stored(entry);
+    const file = files.adopt(path, entry.inode, staged.file);
+    file.hold(true);
+    await this.#keepInMemory(entry, file, bytes);
+    return file;
+  }
+
+  async #keepInMemory(
+    entry: Entry,
+    file: SharedFile,
+    bytes: Uint8Array | undefined,
+  ): Promise<void> {
+    const { catalog: { memory }, errors } = this.#tier;
+    if (!memory.admits(entry.size)) return;
+    try {
+      memory.keep(entry.url, bytes ?? await readAll(file, entry.size));
+    } catch (error) {
+      errors.report("read an entry back", error);
+    }
+  }
+}

@@ -1,0 +1,157 @@
+import type { DiskTier } from "./disk_tier.ts";
+import type { Entry } from "./entry.ts";
+import { keyOf } from "./key.ts";
+import type { MediaBody } from "./media_body.ts";
+import type { SharedFile } from "./open_files.ts";
+import { entryOf } from "./recovery.ts";
+import { fileBody, memoryBody, type OnServed, readAll } from "./stored_body.ts";
+
+/** A committed entry and its bytes, held for one Media. */
+export interface Located {
+  /** The entry. */
+  readonly entry: Entry;
+  /** Its bytes. */
+  readonly body: MediaBody;
+  /** Where they were found. */
+  readonly source: "memory" | "disk";
+}
+
+/** An entry and its open file. */
+interface Opened {
+  readonly entry: Entry;
+  readonly file: SharedFile;
+}
+
+/** Finds committed entries, in RAM or on disk. */
+export class Locator {
+  readonly #tier: DiskTier;
+  readonly #onServed: OnServed;
+
+  /** Looks nothing up yet. */
+  constructor(tier: DiskTier, onServed: OnServed) {
+    this.#tier = tier;
+    this.#onServed = onServed;
+  }
+
+  /**
+   * Finds an entry, makes it the most recent, and holds its bytes. A fault of
+   * the disk is a miss, and leaves the entry as it is.
+   */
+  async locate(url: string): Promise<Located | undefined> {
+    const { catalog, errors } = this.#tier;
+    const bytes = catalog.memory.use(url);
+    const entry = bytes && catalog.peek(url);
+    if (bytes && entry) {
+      catalog.use(entry);
+      const body = memoryBody(bytes, this.#onServed);
+      return { entry, body, source: "memory" };
+    }
+    try {
+      return await this.#locateOnDisk(url);
+    } catch (error) {
+      errors.report("read an entry", error);
+    }
+  }
+
+  /** Whether there is an entry; changes nothing. */
+  async has(url: string): Promise<boolean> {
+    const { fs, store, catalog, errors } = this.#tier;
+    try {
+      const entry = catalog.peek(url);
+      if (entry !== undefined) {
+        const facts = await fs.facts(store.datPath(entry.key));
+        if (facts?.size === entry.size) return true;
+      }
+      const found = await store.find(keyOf(url));
+      if (found === undefined || !("file" in found)) return false;
+      found.file.close();
+      return true;
+    } catch (error) {
+      errors.report("look for an entry", error);
+      return false;
+    }
+  }
+
+  /** Makes an entry the most recent; false when there is none. */
+  async use(url: string): Promise<boolean> {
+    const { catalog } = this.#tier;
+    if (!await this.has(url)) return false;
+    const entry = catalog.peek(url);
+    if (entry !== undefined) catalog.use(entry);
+    else (await this.locate(url))?.body.release();
+    return true;
+  }
+
+  /** The URL of an entry by its key. */
+  async urlOf(key: string): Promise<string | undefined> {
+    const { store, errors } = this.#tier;
+    try {
+      const sidecar = await store.readSidecar(key);
+      return sidecar && "url" in sidecar ? sidecar.url : undefined;
+    } catch (error) {
+      errors.report("read a sidecar", error);
+    }
+  }
+
+  async #locateOnDisk(url: string): Promise<Located | undefined> {
+    const { store, catalog, files } = this.#tier;
+    if (!store.ready) await store.prepare();
+    const known = catalog.peek(url);
+    const opened = known && await this.#open(known) ||
+      await this.#discover(url, known);
+    if (opened === undefined) return undefined;
+    const { entry, file } = opened;
+    catalog.use(entry);
+    if (!catalog.memory.admits(entry.size)) {
+      const body = fileBody(files, file, entry.size, this.#onServed);
+      return { entry, body, source: "disk" };
+    }
+    const bytes = await readAll(file, entry.size);
+    // It may have been deleted while it was read.
+    if (catalog.peek(url) === entry) catalog.memory.keep(url, bytes);
+    return { entry, body: memoryBody(bytes, this.#onServed), source: "disk" };
+  }
+
+  /** Opens an entry that is known, if its file is still the one known. */
+  async #open(entry: Entry): Promise<Opened | undefined> {
+    const { fs, store, files } = this.#tier;
+    const path = store.datPath(entry.key);
+    const facts = await fs.facts(path);
+    if (facts?.inode !== entry.inode || facts.size !== entry.size) return;
+    const file = files.find(path, entry.inode) ??
+      files.adopt(path, entry.inode, await fs.open(path));
+    return { entry, file };
+  }
+
+  /**
+   * Looks at the hashed path: another process may have stored the URL, or the
+   * scan has not come to it yet. An entry whose files are gone, or do not fit
+   * each other, is dropped.
+   */
+  async #discover(
+    url: string,
+    known: Entry | undefined,
+  ): Promise<Opened | undefined> {
+    const { store, catalog, files, orphans, hub } = this.#tier;
+    const key = keyOf(url);
+    const found = await store.find(key);
+    if (found !== undefined && "file" in found) {
+      const entry = entryOf(found.sidecar, key, found.facts);
+      if (known !== undefined) catalog.forget(url);
+      catalog.insert(entry);
+      const path = store.datPath(key);
+      return { entry, file: files.adopt(path, entry.inode, found.file) };
+    }
+    const reason = found?.reason ?? "its files are gone";
+    const time = Date.now();
+    if (known !== undefined) {
+      catalog.forget(url);
+      hub.emit({ type: "dropped", time, url, key, reason });
+    }
+    if (found !== undefined) {
+      const names = [`${key}.json`, `${key}.dat`];
+      orphans.add({ names, bytes: 0, mtimeMs: time, reason });
+      hub.emit({ type: "skipped", time, path: store.jsonPath(key), reason });
+    }
+  }
+}
