@@ -86,11 +86,16 @@ export class Putter {
     entry.users++;
     const result = entry.queue.run(async () => {
       this.#controller.signal.throwIfAborted();
-      if (replace || !await this.#env.tiers.use(url)) {
-        return await this.#store(body);
+      const { tiers } = this.#env;
+      if (replace) return await this.#store(body, () => true);
+      if (await tiers.use(url)) {
+        await cancel(data);
+        return true;
       }
-      await cancel(data);
-      return true;
+      // A download may store it while a slow stream comes; its bytes stay too.
+      const before = tiers.catalog.peek(url);
+      const isWanted = () => tiers.catalog.peek(url) === before;
+      return await this.#store(body, isWanted) || await tiers.use(url);
     });
     this.#running.add(result);
     try {
@@ -101,7 +106,7 @@ export class Putter {
     }
   }
 
-  async #store(body: Body): Promise<boolean> {
+  async #store(body: Body, isWanted: () => boolean): Promise<boolean> {
     const { staging, tiers } = this.#env;
     const size = sizeOf(body.data);
     const reservation = this.#mayStore(size)
@@ -121,7 +126,7 @@ export class Putter {
         await cancel(body.data);
         return false;
       }
-      isStored = await this.#stored(body, staged, reservation);
+      isStored = await this.#stored(body, staged, reservation, isWanted);
       return isStored;
     } finally {
       reservation.release();
@@ -136,6 +141,7 @@ export class Putter {
     { url, data, mimetype, filename }: Body,
     staged: StagedFile,
     reservation: Reservation,
+    isWanted: () => boolean,
   ): Promise<boolean> {
     const { tiers, hub } = this.#env;
     const start = performance.now();
@@ -145,6 +151,7 @@ export class Putter {
       staged,
       size,
       description: { url, mimetype, filename },
+      wanted: isWanted,
       bytes: data instanceof Uint8Array ? data : undefined,
     });
     if (file === undefined) return false;
@@ -196,6 +203,10 @@ export class Putter {
         received += chunk.length;
         if (turns.due) await turns.next();
       }
+    } catch (error) {
+      // A stream whose chunks are no bytes would go on otherwise.
+      await chunks.cancel(error);
+      throw error;
     } finally {
       signal.removeEventListener("abort", onAbort);
     }
