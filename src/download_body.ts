@@ -131,10 +131,17 @@ export class DownloadBody {
 
   /** Gives back what was not committed; readers keep the open file. */
   async discard(): Promise<void> {
+    const { tiers } = this.#env;
     this.#reservation?.release();
-    if (this.#staged !== undefined) {
-      await this.#env.tiers.store.discard(this.#staged.path);
+    if (this.#staged === undefined) return;
+    if (this.#tee.needsFile) {
+      const file = await tiers.adoptUnstored(this.#staged);
+      this.#tee.share(file, tiers.claim(file));
+      file.release(true);
+    } else {
+      await tiers.store.discard(this.#staged.path);
     }
+    this.#tee.letGo();
   }
 
   #refusal(bytes: number): string | undefined {

@@ -196,7 +196,11 @@ export class DownloadJob {
   ): Promise<GifPlan | undefined> {
     const { signal } = this.#controller;
     const chunks = chunkSource(source.body);
-    const onAbort = () => chunks.cancel(signal.reason);
+    const onAbort = () => {
+      chunks.cancel(signal.reason);
+      // A push may wait for readers, who have left or will be slow to.
+      this.#body?.tee.fail(signal.reason);
+    };
     signal.addEventListener("abort", onAbort, { once: true });
     try {
       signal.throwIfAborted();
@@ -210,11 +214,15 @@ export class DownloadJob {
         onUncached: (reason) => {
           this.#onUnjoinable();
           this.#emit({ type: "uncached", reason });
+          this.#left();
         },
       });
+      // All callers may have left before it turned out that nothing is stored.
+      this.#left();
       return await this.#pump(source, this.#body, chunks, deadline);
     } catch (error) {
-      await chunks.cancel(error);
+      // Not awaited: a source may take its time, and callers wait for the error.
+      chunks.cancel(error);
       throw error;
     } finally {
       signal.removeEventListener("abort", onAbort);

@@ -1,3 +1,4 @@
+import { Bell } from "./bell.ts";
 import type { ByteReader } from "./byte_reader.ts";
 import { PIECE_BYTES } from "./byte_reader.ts";
 import { ChunkWindow } from "./chunk_window.ts";
@@ -41,9 +42,11 @@ export class Tee {
   #writing: boolean;
   #committed: { file: SharedFile; claim: { release(): void } } | undefined;
   #end: "complete" | { error: unknown } | undefined;
-  #change: PromiseWithResolvers<void> | undefined;
+  readonly #progress = new Bell();
+  readonly #room = new Bell();
+  #owned = true;
 
-  /** A tee to `file`, which it closes when nobody needs it any more. */
+  /** A tee to `file`, which it closes when neither the owner nor a reader needs it. */
   constructor(
     declaredSize: number | undefined,
     file: DiskFile | undefined,
@@ -68,6 +71,11 @@ export class Tee {
   /** Whether the bytes still go to the file. */
   get cached(): boolean {
     return this.#writing;
+  }
+
+  /** Whether readers, present or to come, need a file that was not committed. */
+  get needsFile(): boolean {
+    return this.#staged !== undefined && !this.idle;
   }
 
   /** Whether there is neither a reader nor a Media that might become one. */
@@ -108,14 +116,12 @@ export class Tee {
       this.#window.push(chunk);
       this.#window.dropBefore(this.received - chunk.length);
       this.#stagedEnd = this.received;
-      this.#wake();
-      return;
+    } else {
+      while (!this.#hasRoom(chunk.length)) await this.#room.wait();
+      if (this.#end !== undefined) return;
+      this.#window.push(chunk);
     }
-    this.#window.push(chunk);
-    this.#wake();
-    while (this.#window.bytes >= WINDOW_BYTES && this.#end === undefined) {
-      await this.#changed();
-    }
+    this.#progress.ring();
   }
 
   /** From here on no byte goes to the file; those that are there stay readable. */
@@ -128,7 +134,7 @@ export class Tee {
     if (this.#end !== undefined) return;
     this.#end = "complete";
     if (this.#writing) this.#window.dropBefore(Infinity);
-    this.#wake();
+    this.#progress.ring();
     this.#left();
   }
 
@@ -137,8 +143,15 @@ export class Tee {
     if (this.#end !== undefined) return;
     this.#end = { error };
     this.#window.dropBefore(Infinity);
-    this.#wake();
+    this.#progress.ring();
+    this.#room.ring();
     this.#closeFile();
+  }
+
+  /** The owner needs the file no more. */
+  letGo(): void {
+    this.#owned = false;
+    this.#left();
   }
 
   /** The file was committed: it is shared with those who read the entry. */
@@ -157,7 +170,7 @@ export class Tee {
     if (typeof this.#end === "object") throw this.#end.error;
     if (position >= this.received) {
       if (this.#end === "complete") return undefined;
-      return this.#changed().then(() => new Uint8Array(0));
+      return this.#progress.wait().then(() => new Uint8Array(0));
     }
     const chunk = this.#window.at(position);
     if (chunk !== undefined) {
@@ -178,20 +191,21 @@ export class Tee {
   join(reader: TeeReader): void {
     this.#readers.add(reader);
     this.#committed?.file.hold(true);
+    this.#room.ring();
   }
 
   /** A reader has moved on, by this many bytes. */
   moved(bytes: number): void {
     this.#events.onServed(bytes);
-    if (!this.#writing) this.#dropRead();
+    this.#room.ring();
   }
 
   /** A reader has ended. */
   leave(reader: TeeReader): void {
     if (!this.#readers.delete(reader)) return;
     this.#committed?.file.release(true);
-    if (!this.#writing) this.#dropRead();
-    this.#wake();
+    this.#room.ring();
+    this.#progress.ring();
     this.#left();
   }
 
@@ -208,14 +222,18 @@ export class Tee {
     return count === length ? view : view.subarray(0, count);
   }
 
-  #dropRead(): void {
-    let slowest = Infinity;
-    for (const { position } of this.#readers) {
-      if (position < slowest) slowest = position;
+  /** Makes room in the window for an uncached chunk, if readers have moved on. */
+  #hasRoom(bytes: number): boolean {
+    if (this.#window.bytes + bytes > WINDOW_BYTES) {
+      let slowest = this.#readers.size === 0 ? 0 : Infinity;
+      for (const { position } of this.#readers) {
+        if (position < slowest) slowest = position;
+      }
+      this.#window.dropBefore(Math.max(slowest, this.#stagedEnd));
     }
-    if (slowest === Infinity) return;
-    this.#window.dropBefore(slowest);
-    this.#wake();
+    // A chunk above the limit is let through alone.
+    return this.#window.bytes + bytes <= WINDOW_BYTES ||
+      this.#window.bytes === 0 || this.#end !== undefined;
   }
 
   #left(): void {
@@ -225,21 +243,14 @@ export class Tee {
       return;
     }
     this.#committed?.claim.release();
-    if (this.#readers.size === 0) this.#closeFile();
+    if (this.#readers.size > 0) return;
+    this.#window.dropBefore(Infinity);
+    if (!this.#owned) this.#closeFile();
   }
 
   #closeFile(): void {
     this.#staged?.close();
     this.#staged = undefined;
-  }
-
-  #changed(): Promise<void> {
-    return (this.#change ??= Promise.withResolvers()).promise;
-  }
-
-  #wake(): void {
-    this.#change?.resolve();
-    this.#change = undefined;
   }
 }
 

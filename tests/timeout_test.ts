@@ -1,0 +1,105 @@
+import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
+import { DownloadTimeoutError, MediaCache } from "../mod.ts";
+import { pattern, readRest, readSome } from "./fixtures/bytes.ts";
+import { Origin } from "./fixtures/origin.ts";
+import { Progress } from "./fixtures/recorder.ts";
+import { Tap } from "./fixtures/tap.ts";
+import { tempDir } from "./fixtures/temp_dir.ts";
+
+Deno.test("idleTimeoutMs ends a download whose server never answers", async () => {
+  await using origin = new Origin();
+  await using temp = await tempDir();
+  const cacheDir = temp.path;
+  await using cache = await MediaCache.open({ cacheDir, idleTimeoutMs: 50 });
+  const asked = Promise.withResolvers<Request>();
+  const answer = Promise.withResolvers<Response>();
+  const url = origin.on("/a", (request) => {
+    asked.resolve(request);
+    return answer.promise;
+  });
+
+  const error = await assertRejects(
+    () => cache.getOrDownload(url, ({ url, signal }) => fetch(url, { signal })),
+    DownloadTimeoutError,
+  );
+
+  assertEquals([error.kind, error.timeoutMs], ["idle", 50]);
+  await asked.promise;
+  answer.resolve(new Response());
+});
+
+Deno.test("idleTimeoutMs ends a downloader that ignores its signal", async () => {
+  await using temp = await tempDir();
+  const cacheDir = temp.path;
+  await using cache = await MediaCache.open({ cacheDir, idleTimeoutMs: 50 });
+  const answer = Promise.withResolvers<{ data: ReadableStream }>();
+  const tap = new Tap();
+
+  await assertRejects(
+    () => cache.getOrDownload("a:", () => answer.promise),
+    DownloadTimeoutError,
+  );
+
+  answer.resolve({ data: tap.readable });
+  await tap.cancelled;
+});
+
+Deno.test("idleTimeoutMs ends a body that falls silent", async () => {
+  await using temp = await tempDir();
+  const cacheDir = temp.path;
+  await using cache = await MediaCache.open({ cacheDir, idleTimeoutMs: 50 });
+  const tap = new Tap();
+
+  const call = cache
+    .getOrDownload("a:", () => Promise.resolve({ data: tap.readable }));
+  tap.write(pattern(10));
+  const media = await call;
+  const error = await assertRejects(() => media.bytes(), DownloadTimeoutError);
+
+  assertEquals(error.kind, "idle");
+  assertStrictEquals(await tap.cancelled, error);
+});
+
+Deno.test("idleTimeoutMs does not count the time in which readers hold the source back", async () => {
+  await using temp = await tempDir();
+  await using cache = await MediaCache.open({
+    cacheDir: temp.path,
+    idleTimeoutMs: 50,
+    maxEntryMb: 0.1,
+  });
+  const body = pattern(4 * 2 ** 20);
+  const data = new Blob([body]).stream();
+  const progress = new Progress();
+  const { onProgress } = progress;
+
+  const media = await cache.getOrDownload(
+    "a:",
+    () => Promise.resolve({ data, size: body.length }),
+    { onProgress },
+  );
+  const reader = media.body.getReader();
+  const start = await readSome(reader, 1);
+  await new Promise((resolve) => setTimeout(resolve, 150));
+  const rest = await readRest(reader);
+
+  assertEquals(await new Blob([start, rest]).bytes(), body);
+});
+
+Deno.test("timeoutMs ends a download that goes on for too long", async () => {
+  await using temp = await tempDir();
+  const cacheDir = temp.path;
+  await using cache = await MediaCache.open({ cacheDir, timeoutMs: 50 });
+  const data = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      controller.enqueue(pattern(10));
+    },
+  });
+
+  const media = await cache
+    .getOrDownload("a:", () => Promise.resolve({ data }));
+  const error = await assertRejects(() => media.bytes(), DownloadTimeoutError);
+
+  assertEquals([error.kind, error.timeoutMs], ["total", 50]);
+  assertEquals(await media.stored, false);
+});
