@@ -378,7 +378,7 @@ export class MediaCache implements AsyncDisposable {
    * @returns What is known of each.
    */
   inFlight(): DownloadInfo[] {
-    return [...this.#jobs].map((job) => job.info);
+    return this.#running().map((job) => job.info);
   }
 
   /**
@@ -452,7 +452,7 @@ export class MediaCache implements AsyncDisposable {
       memoryBytes: memory.bytes,
       stagedBytes: this.#staging.bytes,
       orphanBytes,
-      inFlight: this.#jobs.size,
+      inFlight: this.#running().length,
     });
   }
 
@@ -546,7 +546,11 @@ export class MediaCache implements AsyncDisposable {
     return job;
   }
 
-  #joined({ url, key, received }: DownloadJob): void {
+  #running(): DownloadJob[] {
+    return [...this.#jobs].filter((job) => job.isRunning);
+  }
+
+  #joined({ url, key, info: { received } }: DownloadJob): void {
     this.#counters.coalesced++;
     const time = Date.now();
     this.#hub.emit({ type: "joined", time, url, key, received });
@@ -559,11 +563,12 @@ export class MediaCache implements AsyncDisposable {
         `Cannot use URL: url must be a string or a URL: received ${typeof url}`,
       );
     }
-    const given = String(url);
+    // A lone surrogate is hashed, and written, as U+FFFD.
+    const given = String(url).toWellFormed();
     const { canonicalUrl } = this.#options;
     if (canonicalUrl === undefined) return given;
     const canonical: unknown = canonicalUrl(given);
-    if (typeof canonical === "string") return canonical;
+    if (typeof canonical === "string") return canonical.toWellFormed();
     throw new TypeError(
       `Cannot use URL: canonicalUrl must return a string: received ${typeof canonical}`,
     );
