@@ -4,7 +4,7 @@ import type { Entry } from "./entry.ts";
 import { Evictor } from "./evictor.ts";
 import { keyOf } from "./key.ts";
 import type { SharedFile } from "./open_files.ts";
-import { entryOf } from "./recovery.ts";
+import { entryOf, pairOf } from "./recovery.ts";
 import type { Sidecar } from "./sidecar.ts";
 import { readAll } from "./stored_body.ts";
 
@@ -40,7 +40,7 @@ export class Committer {
    */
   async commit(commission: Commission): Promise<SharedFile> {
     const { staged, size, description, bytes } = commission;
-    const { options, store, catalog, files } = this.#tier;
+    const { options, store, catalog, files, orphans } = this.#tier;
     const { url } = description;
     const key = keyOf(url);
     const path = store.datPath(key);
@@ -61,6 +61,7 @@ export class Committer {
       lastAccess: storedAt,
     };
     catalog.stored(entry);
+    orphans.forget(pairOf(key));
     const file = files.adopt(path, entry.inode, staged.file);
     file.hold(true);
     await this.#keepInMemory(entry, file, bytes);

@@ -1,6 +1,6 @@
 import type { DiskTier } from "./disk_tier.ts";
 import type { Entry } from "./entry.ts";
-import { GRACE_MS } from "./orphans.ts";
+import { pairOf } from "./recovery.ts";
 import { Turns } from "./turns.ts";
 
 /** Removes the least recently used entries from disk. */
@@ -41,9 +41,9 @@ export class Evictor {
       await store.remove(key);
     } catch (error) {
       orphans.add({
-        names: [`${key}.json`, `${key}.dat`],
+        names: pairOf(key),
         bytes: size,
-        mtimeMs: Date.now() - GRACE_MS,
+        mtimeMs: Date.now(),
         reason: "it could not be evicted",
       });
       errors.report("evict an entry", error);

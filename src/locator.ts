@@ -3,7 +3,7 @@ import type { Entry } from "./entry.ts";
 import { keyOf } from "./key.ts";
 import type { MediaBody } from "./media_body.ts";
 import type { SharedFile } from "./open_files.ts";
-import { entryOf } from "./recovery.ts";
+import { entryOf, leftoverOf, pairOf } from "./recovery.ts";
 import { fileBody, memoryBody, type OnServed, readAll } from "./stored_body.ts";
 
 /** A committed entry and its bytes, held for one Media. */
@@ -132,25 +132,29 @@ export class Locator {
     url: string,
     known: Entry | undefined,
   ): Promise<Opened | undefined> {
-    const { store, catalog, files, orphans, hub } = this.#tier;
+    const { fs, store, catalog, files, orphans, hub } = this.#tier;
     const key = keyOf(url);
     const found = await store.find(key);
+    // A commit or a deletion that came between knows better.
+    const isCurrent = catalog.peek(url) === known;
     if (found !== undefined && "file" in found) {
       const entry = entryOf(found.sidecar, key, found.facts);
-      if (known !== undefined) catalog.forget(url);
-      catalog.insert(entry);
+      if (isCurrent) {
+        catalog.forget(url);
+        catalog.insert(entry);
+        orphans.forget(pairOf(key));
+      }
       const path = store.datPath(key);
       return { entry, file: files.adopt(path, entry.inode, found.file) };
     }
     const reason = found?.reason ?? "its files are gone";
     const time = Date.now();
-    if (known !== undefined) {
+    if (known !== undefined && isCurrent) {
       catalog.forget(url);
       hub.emit({ type: "dropped", time, url, key, reason });
     }
     if (found !== undefined) {
-      const names = [`${key}.json`, `${key}.dat`];
-      orphans.add({ names, bytes: 0, mtimeMs: time, reason });
+      orphans.add(await leftoverOf(fs, store, pairOf(key), reason));
       hub.emit({ type: "skipped", time, path: store.jsonPath(key), reason });
     }
   }

@@ -16,6 +16,7 @@ export class Orphans {
   readonly #errors: DiskErrors;
   readonly #waiting = new Map<string, Leftover>();
   #stopTimer: (() => void) | undefined;
+  #sweeps = false;
 
   /** Knows of none yet; removes in turn with the other `writes`. */
   constructor(
@@ -37,34 +38,49 @@ export class Orphans {
     return bytes;
   }
 
-  /** Takes note of leftovers; `sweep()` removes them in time. */
+  /** Takes note of leftovers, which are removed in time if `sweep()` is in use. */
   add(leftover: Leftover): void {
     const [name] = leftover.names;
-    if (name !== undefined) this.#waiting.set(name, leftover);
+    if (name === undefined) return;
+    this.#waiting.set(name, leftover);
+    if (this.#sweeps) this.#schedule();
+  }
+
+  /** Files of these names are part of an entry now, or gone. */
+  forget(names: readonly string[]): void {
+    for (const name of names) this.#waiting.delete(name);
   }
 
   /** Removes those that are old enough, and comes back for the others. */
   async sweep(): Promise<void> {
-    this.stop();
+    this.#sweeps = true;
     const now = Date.now();
-    let next = Infinity;
     for (const [name, leftover] of [...this.#waiting]) {
-      // One that claims to be from the future has just been seen.
-      const due = Math.min(leftover.mtimeMs, now) + GRACE_MS;
-      if (due > now) next = Math.min(next, due);
-      else {
-        this.#waiting.delete(name);
-        await this.#writes.run(() => this.#remove(leftover));
-      }
+      if (dueAt(leftover, now) > now) continue;
+      this.#waiting.delete(name);
+      await this.#writes.run(() => this.#remove(leftover));
     }
-    if (next === Infinity) return;
-    this.#stopTimer = startIdleTimer(next - now, () => this.sweep());
+    if (this.#sweeps) this.#schedule();
   }
 
   /** Comes back no more. */
   stop(): void {
+    this.#sweeps = false;
     this.#stopTimer?.();
     this.#stopTimer = undefined;
+  }
+
+  #schedule(): void {
+    this.#stopTimer?.();
+    this.#stopTimer = undefined;
+    const now = Date.now();
+    let next = Infinity;
+    for (const leftover of this.#waiting.values()) {
+      next = Math.min(next, dueAt(leftover, now));
+    }
+    if (next === Infinity) return;
+    const waitMs = Math.max(0, next - now);
+    this.#stopTimer = startIdleTimer(waitMs, () => this.sweep());
   }
 
   async #remove({ names }: Leftover): Promise<void> {
@@ -89,4 +105,9 @@ export class Orphans {
     found.file.close();
     return true;
   }
+}
+
+// One that claims to be from the future has just been seen.
+function dueAt({ mtimeMs }: Leftover, now: number): number {
+  return Math.min(mtimeMs, now) + GRACE_MS;
 }

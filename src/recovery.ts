@@ -17,6 +17,11 @@ export function classify(name: string): { kind: NameKind; key: string } {
   return { kind, key: match[1] ?? "" };
 }
 
+/** The names of an entry's two files, the sidecar first. */
+export function pairOf(key: string): readonly string[] {
+  return [`${key}.json`, `${key}.dat`];
+}
+
 /** Files that are no entry and belong to none. */
 export interface Leftover {
   /** Names that go together, the sidecar first. */
@@ -88,12 +93,14 @@ export async function scan(
   for (const key of dats) {
     if (turns.due) await turns.next();
     const names = [`${key}.dat`];
-    await leftover(fs, store, names, "it has no sidecar", events);
+    const reason = "it has no sidecar";
+    events.onLeftover(await leftoverOf(fs, store, names, reason));
   }
   for (const name of staged) {
     if (turns.due) await turns.next();
     if (await isLocked(fs, store.path(name))) continue;
-    await leftover(fs, store, [name], "nobody writes it any more", events);
+    const reason = "nobody writes it any more";
+    events.onLeftover(await leftoverOf(fs, store, [name], reason));
   }
 }
 
@@ -132,17 +139,16 @@ async function scanPair(
   } catch (error) {
     reason = error instanceof Error ? error.message : String(error);
   }
-  const names = [`${key}.json`, `${key}.dat`];
-  await leftover(fs, store, names, reason, events);
+  events.onLeftover(await leftoverOf(fs, store, pairOf(key), reason));
 }
 
-async function leftover(
+/** Looks at files that are no entry. */
+export async function leftoverOf(
   fs: FileSystem,
   store: DiskStore,
   names: readonly string[],
   reason: string,
-  events: ScanEvents,
-): Promise<void> {
+): Promise<Leftover> {
   let bytes = 0;
   let mtimeMs = 0;
   for (const name of names) {
@@ -150,5 +156,5 @@ async function leftover(
     bytes += facts?.size ?? 0;
     mtimeMs = Math.max(mtimeMs, facts?.mtimeMs ?? 0);
   }
-  events.onLeftover({ names, bytes, mtimeMs, reason });
+  return { names, bytes, mtimeMs, reason };
 }

@@ -103,7 +103,7 @@ export function parseSidecar(text: string, key: string): Sidecar | string {
     ts,
   };
   const sha256 = record.get("sha256");
-  if (typeof sha256 === "string") sidecar.sha256 = sha256;
+  if (typeof sha256 === "string") sidecar.sha256 = sha256.toLowerCase();
   const sourceMimetype = record.get("sourceMimetype");
   if (typeof sourceMimetype === "string") {
     sidecar.sourceMimetype = sourceMimetype;

@@ -12,7 +12,7 @@ import type { MediaBody } from "./media_body.ts";
 import { OpenFiles, type SharedFile } from "./open_files.ts";
 import type { ResolvedOptions } from "./options.ts";
 import { Orphans } from "./orphans.ts";
-import { type Leftover, scan } from "./recovery.ts";
+import { type Leftover, pairOf, scan } from "./recovery.ts";
 import type { Counters } from "./stats.ts";
 import { fileBody } from "./stored_body.ts";
 import { TaskQueue } from "./task_queue.ts";
@@ -219,12 +219,13 @@ export class Tiers {
   }
 
   async #delete(url: string): Promise<boolean> {
-    const { store, catalog, files, hub } = this.#tier;
+    const { store, catalog, files, orphans, hub } = this.#tier;
     const key = keyOf(url);
     const known = catalog.peek(url);
     await files.rescue(store.datPath(key));
     catalog.forget(url);
     const removed = await store.remove(key);
+    orphans.forget(pairOf(key));
     if (!removed && known === undefined) return false;
     const size = known?.size ?? 0;
     hub.emit({ type: "deleted", time: Date.now(), url, key, size });

@@ -2,7 +2,7 @@ import { crypto } from "@std/crypto/crypto";
 import type { ByteReader } from "./byte_reader.ts";
 import type { DiskTier } from "./disk_tier.ts";
 import type { DiskFile } from "./file_system.ts";
-import { type Leftover, scan } from "./recovery.ts";
+import { classify, type Leftover, pairOf, scan } from "./recovery.ts";
 import { StoredReader } from "./stored_body.ts";
 import { Turns } from "./turns.ts";
 
@@ -43,7 +43,7 @@ export interface VerifyReport {
 /** Checks all files: lengths, digests where a sidecar has one, leftovers. */
 export async function verify(
   { fix = false }: VerifyOptions,
-  { fs, store, writes, catalog, files }: DiskTier,
+  { options, fs, store, writes, catalog, files, orphans, errors }: DiskTier,
 ): Promise<VerifyReport> {
   const report: VerifyReport = {
     entries: 0,
@@ -52,19 +52,33 @@ export async function verify(
     problems: [],
     fixed: 0,
   };
-  const remove = async (names: readonly string[]) => {
-    if (!fix) return;
-    for (const name of names) await fs.remove(store.path(name));
-    report.fixed++;
+  const forget = async (key: string) => {
+    await files.rescue(store.datPath(key));
+    const entry = catalog.list().find((entry) => entry.key === key);
+    if (entry !== undefined) catalog.forget(entry.url);
   };
-  const pairs: { key: string; url: string }[] = [];
+  const remove = async (names: readonly string[]) => {
+    if (!fix || options.readOnly) return;
+    try {
+      for (const name of names) {
+        const { kind, key } = classify(name);
+        if (kind !== "staged") await forget(key);
+        await fs.remove(store.path(name));
+      }
+      orphans.forget(names);
+      report.fixed++;
+    } catch (error) {
+      errors.report("remove what is wrong", error);
+    }
+  };
+  const keys: string[] = [];
   const leftovers: Leftover[] = [];
 
   await store.prepare();
   // In turn with commits, which would look like leftovers half-way.
   await writes.run(async () => {
     await scan(fs, store, {
-      onEntry: ({ key, url }) => pairs.push({ key, url }),
+      onEntry: ({ key }) => keys.push(key),
       onLeftover: (leftover) => leftovers.push(leftover),
     });
     for (const { names, bytes, reason } of leftovers) {
@@ -74,7 +88,7 @@ export async function verify(
   });
 
   const turns = new Turns();
-  for (const { key, url } of pairs) {
+  for (const key of keys) {
     if (turns.due) await turns.next();
     const found = await store.find(key);
     if (found === undefined || !("file" in found)) continue;
@@ -88,15 +102,10 @@ export async function verify(
       if (digest) report.digests++;
       continue;
     }
-    const names = [`${key}.json`, `${key}.dat`];
+    const names = pairOf(key);
     const reason = "its bytes do not have the digest of the sidecar";
     report.problems.push({ names, bytes: size, reason });
-    await writes.run(async () => {
-      if (!fix) return;
-      await files.rescue(store.datPath(key));
-      catalog.forget(url);
-      await remove(names);
-    });
+    await writes.run(() => remove(names));
   }
   return report;
 }
