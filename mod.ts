@@ -4,7 +4,7 @@
  * @module
  */
 export { MediaCache } from "./src/media_cache.ts";
-export type { CloseOptions } from "./src/media_cache.ts";
+export type { CloseOptions, GetByKeyOptions } from "./src/media_cache.ts";
 export type { MediaCacheOptions } from "./src/options.ts";
 export type { GifToMp4Options } from "./src/gif_options.ts";
 export type { Media } from "./src/media.ts";
@@ -21,6 +21,7 @@ export type {
 export type { PutData, PutOptions } from "./src/putter.ts";
 export type { EntryInfo } from "./src/entry.ts";
 export type { CacheStats } from "./src/stats.ts";
+export type { CacheLimits } from "./src/limits.ts";
 export type {
   VerifyOptions,
   VerifyProblem,

@@ -1,5 +1,6 @@
 import { type ByteReader, gather, toStream } from "./byte_reader.ts";
 import { formatContentDisposition } from "./content_disposition.ts";
+import { type Entry, type EntryInfo, infoOf } from "./entry.ts";
 import { Lease, type Lifetime } from "./lease.ts";
 import type { Media } from "./media.ts";
 import type { MediaBody } from "./media_body.ts";
@@ -21,6 +22,8 @@ export interface MediaFacts {
 export interface CachedMediaOptions {
   /** Where the bytes come from. */
   source: Media["source"];
+  /** The entry, if the bytes are those of one. */
+  entry?: Entry;
   /** See {@linkcode Media.stored}. */
   stored: Promise<boolean>;
   /** The cache. */
@@ -35,6 +38,7 @@ export class CachedMedia implements Media {
   readonly #body: MediaBody;
   readonly #lease: Lease;
   readonly #source: Media["source"];
+  readonly #entry: Entry | undefined;
   readonly #stored: Promise<boolean>;
   #stream: ReadableStream<Uint8Array<ArrayBuffer>> | undefined;
   #taken = false;
@@ -44,6 +48,7 @@ export class CachedMedia implements Media {
     this.#facts = facts;
     this.#body = body;
     this.#source = options.source;
+    this.#entry = options.entry;
     this.#stored = options.stored;
     this.#lease = new Lease(this, body, options.lifetime, options.signal);
   }
@@ -74,6 +79,10 @@ export class CachedMedia implements Media {
 
   get stored(): Promise<boolean> {
     return this.#stored;
+  }
+
+  get entry(): EntryInfo | undefined {
+    return this.#entry && infoOf(this.#entry);
   }
 
   get body(): ReadableStream<Uint8Array<ArrayBuffer>> {

@@ -14,6 +14,10 @@ import {
   type Sidecar,
 } from "./sidecar.ts";
 
+/** What a probe writes: no entry has that key, and a full disk has not that much room. */
+const PROBE_KEY = "0".repeat(64);
+const PROBE_BYTES = 4096;
+
 /** A pair whose two files fit each other. */
 export interface Found {
   /** What the sidecar says, `size` being the length of the .dat. */
@@ -83,6 +87,24 @@ export class DiskStore {
       this.#prepared = undefined;
       throw error;
     });
+  }
+
+  /**
+   * Writes a little and removes it again.
+   *
+   * @throws {MediaCacheError} If the directory can't be used.
+   * @throws The file system's error.
+   */
+  async probe(): Promise<void> {
+    await this.prepare();
+    if (this.#readOnly) return await this.#fs.statDirectory(this.dir);
+    const { path, file } = await this.stage(PROBE_KEY);
+    try {
+      await file.writeAt(new Uint8Array(PROBE_BYTES), 0);
+    } finally {
+      file.close();
+      await this.discard(path);
+    }
   }
 
   /** The path of a file in the directory. */

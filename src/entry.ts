@@ -12,6 +12,8 @@ export interface Entry {
   readonly size: number;
   /** When it was stored, in milliseconds since the epoch. */
   readonly storedAt: number;
+  /** SHA-256 of the body, where the sidecar has it. */
+  readonly sha256?: string;
   /** Tells its .dat from another that takes the name. */
   readonly inode: number;
   /** When it was last used, in milliseconds since the epoch. */
@@ -36,10 +38,13 @@ export interface EntryInfo {
   readonly storedAt: number;
   /** When it was last used, in milliseconds since the epoch. */
   readonly lastAccess: number;
+  /** SHA-256 of the body as hexadecimal digits, where the sidecar has it. */
+  readonly sha256?: string;
 }
 
 /** An entry as users see it. */
 export function infoOf(entry: Entry): EntryInfo {
   const { key, url, mimetype, filename, size, storedAt, lastAccess } = entry;
-  return { key, url, mimetype, filename, size, storedAt, lastAccess };
+  const info = { key, url, mimetype, filename, size, storedAt, lastAccess };
+  return entry.sha256 === undefined ? info : { ...info, sha256: entry.sha256 };
 }

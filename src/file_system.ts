@@ -78,6 +78,12 @@ export class FileSystem {
     }
   }
 
+  /** Rejects when there is no such directory. */
+  async statDirectory(dir: string): Promise<void> {
+    if ((await Deno.stat(dir)).isDirectory) return;
+    throw new Deno.errors.NotADirectory("Cannot use directory: it is none");
+  }
+
   /** The names in a directory, read off the event loop. */
   async list(dir: string): Promise<string[]> {
     const names: string[] = [];

@@ -1,9 +1,10 @@
 import type { DiskTier } from "./disk_tier.ts";
-import type { Entry } from "./entry.ts";
+import { type Entry, type EntryInfo, infoOf } from "./entry.ts";
 import { keyOf } from "./key.ts";
 import type { MediaBody } from "./media_body.ts";
 import type { SharedFile } from "./open_files.ts";
 import { entryOf, leftoverOf, pairOf } from "./recovery.ts";
+import { mismatchOf } from "./sidecar.ts";
 import { fileBody, memoryBody, type OnServed, readAll } from "./stored_body.ts";
 
 /** A committed entry and its bytes, held for one Media. */
@@ -50,6 +51,45 @@ export class Locator {
       return await this.#locateOnDisk(url);
     } catch (error) {
       errors.report("read an entry", error);
+    }
+  }
+
+  /** The same, but counts nothing and leaves recency and the memory tier. */
+  async peek(url: string): Promise<Located | undefined> {
+    const { catalog, store, files, errors } = this.#tier;
+    const bytes = catalog.memory.peek(url);
+    const known = catalog.peek(url);
+    if (bytes && known) {
+      const body = memoryBody(bytes, () => {});
+      return { entry: known, body, source: "memory" };
+    }
+    try {
+      await store.prepare();
+      const opened = known && await this.#open(known) ||
+        await this.#discover(url, known);
+      if (opened === undefined) return undefined;
+      const { entry, file } = opened;
+      const body = fileBody(files, file, entry.size, () => {});
+      return { entry, body, source: "disk" };
+    } catch (error) {
+      errors.report("read an entry", error);
+    }
+  }
+
+  /** What is known of an entry, by its key; opens no body and changes nothing. */
+  async info(key: string): Promise<EntryInfo | undefined> {
+    const { fs, store, catalog, errors } = this.#tier;
+    try {
+      const sidecar = await store.readSidecar(key);
+      if (sidecar === undefined || "reason" in sidecar) return undefined;
+      const facts = await fs.facts(store.datPath(key));
+      if (facts === undefined || mismatchOf(sidecar, facts.size)) return;
+      const known = catalog.peek(sidecar.url);
+      return infoOf(
+        known?.inode === facts.inode ? known : entryOf(sidecar, key, facts),
+      );
+    } catch (error) {
+      errors.report("read a sidecar", error);
     }
   }
 

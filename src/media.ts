@@ -1,3 +1,5 @@
+import type { EntryInfo } from "./entry.ts";
+
 /**
  * What a lookup or a download gives its caller: facts and bytes.
  *
@@ -34,6 +36,8 @@ export interface Media extends AsyncDisposable {
   readonly size: number | undefined;
   /** Where the bytes come from. */
   readonly source: "memory" | "disk" | "download";
+  /** What is known of the entry that the bytes are of; undefined for a download. */
+  readonly entry: EntryInfo | undefined;
   /**
    * The bytes as a stream: of a hit a byte stream, so that BYOB readers work; of
    * a download one that runs along with it. Chunks of a download are shared with

@@ -8,12 +8,15 @@ import { EventHub } from "./event_hub.ts";
 import type { MediaCacheListener } from "./events.ts";
 import { GifConversion } from "./gif_conversion.ts";
 import { KEY_REGEXP } from "./key.ts";
+import { type CacheLimits, limitsOf } from "./limits.ts";
+import type { Located } from "./locator.ts";
 import type { Media } from "./media.ts";
 import {
   type MediaCacheOptions,
   type ResolvedOptions,
   resolveOptions,
 } from "./options.ts";
+import { probe } from "./probe.ts";
 import { type PutData, type PutOptions, Putter } from "./putter.ts";
 import { Semaphore } from "./semaphore.ts";
 import { Staging } from "./staging.ts";
@@ -42,6 +45,17 @@ export interface CloseOptions {
    * @default {10000}
    */
   timeoutMs?: number;
+}
+
+/** Options of {@linkcode MediaCache.getByKey}. */
+export interface GetByKeyOptions {
+  /**
+   * Whether the lookup leaves no trace: it is not counted, tells no event, and
+   * the entry is no more recently used than before.
+   *
+   * @default {false}
+   */
+  peek?: boolean;
 }
 
 /**
@@ -203,20 +217,58 @@ export class MediaCache implements AsyncDisposable {
    * As {@linkcode MediaCache.get}, by the SHA-256 of the URL.
    *
    * @param key 64 lower-case hexadecimal digits; with others nothing is found.
+   * @param options Whether to leave no trace.
    * @returns The media, or undefined when it is not stored.
    * @throws {TypeError} If `key` is not a string.
    * @throws {CacheClosedError} If the cache is closed.
    */
-  async getByKey(key: string): Promise<Media | undefined> {
+  async getByKey(
+    key: string,
+    options: GetByKeyOptions = {},
+  ): Promise<Media | undefined> {
+    const url = this.#isKey(key) ? await this.#tiers.urlOf(key) : undefined;
+    if (url === undefined) return undefined;
+    if (!options.peek) return await this.#get(url);
     this.#assertOpen();
-    if (typeof key !== "string") {
-      throw new TypeError(
-        `Cannot get media: key must be a string: received ${typeof key}`,
-      );
-    }
-    if (!KEY_REGEXP.test(key)) return undefined;
-    const url = await this.#tiers.urlOf(key);
-    return url === undefined ? undefined : await this.#get(url);
+    const located = await this.#tiers.peek(url);
+    return located && this.#hit(located);
+  }
+
+  /**
+   * What is known of a committed entry, by the SHA-256 of its URL. Opens no body,
+   * touches nothing and counts nothing.
+   *
+   * @param key 64 lower-case hexadecimal digits; with others nothing is found.
+   * @returns The facts, or undefined when it is not stored.
+   * @throws {TypeError} If `key` is not a string.
+   * @throws {CacheClosedError} If the cache is closed.
+   */
+  async infoByKey(key: string): Promise<EntryInfo | undefined> {
+    return this.#isKey(key) ? await this.#tiers.info(key) : undefined;
+  }
+
+  /**
+   * Joins a running download, by the SHA-256 of its URL. Counts as a miss that
+   * joined, as in {@linkcode MediaCache.getOrDownload}.
+   *
+   * @param key 64 lower-case hexadecimal digits; with others nothing is found.
+   * @param options The caller's signal, and who is told of progress.
+   * @returns The media, or undefined when no such download runs.
+   * @throws {TypeError} If `key` is not a string.
+   * @throws {CacheClosedError} If the cache is or becomes closed.
+   * @throws What the download fails with before its type is certain, or the
+   * reason of the signal.
+   */
+  async joinByKey(
+    key: string,
+    options: GetOrDownloadOptions = {},
+  ): Promise<Media | undefined> {
+    const job = this.#joinableByKey(key);
+    if (job === undefined) return undefined;
+    options.signal?.throwIfAborted();
+    this.#counters.misses++;
+    this.#joined(job);
+    return await job.join(options);
   }
 
   /**
@@ -396,6 +448,20 @@ export class MediaCache implements AsyncDisposable {
   }
 
   /**
+   * As {@linkcode MediaCache.delete}, by the SHA-256 of the URL.
+   *
+   * @param key 64 lower-case hexadecimal digits; with others nothing is found.
+   * @returns True when there was an entry.
+   * @throws {TypeError} If `key` is not a string.
+   * @throws {CacheClosedError} If the cache is closed.
+   */
+  async deleteByKey(key: string): Promise<boolean> {
+    this.#joinableByKey(key)?.detach();
+    const url = this.#isKey(key) ? await this.#tiers.urlOf(key) : undefined;
+    return url !== undefined && await this.#tiers.delete(url);
+  }
+
+  /**
    * Removes all entries, also those that other processes stored. Running
    * downloads are detached, as in {@linkcode MediaCache.delete}.
    *
@@ -454,6 +520,32 @@ export class MediaCache implements AsyncDisposable {
       orphanBytes,
       inFlight: this.#running().length,
     });
+  }
+
+  /** The caps that the options set. */
+  get limits(): CacheLimits {
+    return limitsOf(this.#options);
+  }
+
+  /**
+   * Sees whether entries can be stored, by writing a few bytes to the directory
+   * and removing them. A cache that is `readOnly` only looks for the directory.
+   *
+   * @returns Why not, without any path; undefined when all is well.
+   *
+   * @example Tell a supervisor
+   * ```ts
+   * import { MediaCache } from "@media-cache/media-cache";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using cache = await MediaCache.open({ cacheDir: await Deno.makeTempDir() });
+   *
+   * assertEquals(await cache.probe(), undefined);
+   * ```
+   */
+  async probe(): Promise<string | undefined> {
+    if (this.#closing !== undefined) return "the cache is closed";
+    return await probe(this.#tiers.store);
   }
 
   /**
@@ -522,7 +614,7 @@ export class MediaCache implements AsyncDisposable {
     const start = performance.now();
     const located = await this.#tiers.locate(url);
     if (located === undefined) return undefined;
-    const { entry, body, source } = located;
+    const { entry, source } = located;
     this.#counters.hits++;
     if (this.#hub.listening) {
       const { key, mimetype, filename, size } = entry;
@@ -531,9 +623,28 @@ export class MediaCache implements AsyncDisposable {
       const facts = { url, key, mimetype, filename, size, source, durationMs };
       this.#hub.emit({ type: "hit", time, ...facts });
     }
+    return this.#hit(located, signal);
+  }
+
+  #hit({ entry, body, source }: Located, signal?: AbortSignal): Media {
     const lifetime = this.#lifetime;
-    const traits = { source, stored: STORED, lifetime, signal };
+    const traits = { source, entry, stored: STORED, lifetime, signal };
     return new CachedMedia(entry, body, traits);
+  }
+
+  #isKey(key: string): boolean {
+    this.#assertOpen();
+    if (typeof key === "string") return KEY_REGEXP.test(key);
+    throw new TypeError(
+      `Cannot use key: key must be a string: received ${typeof key}`,
+    );
+  }
+
+  #joinableByKey(key: string): DownloadJob | undefined {
+    if (!this.#isKey(key)) return undefined;
+    for (const job of this.#joinable.values()) {
+      if (job.key === key) return job;
+    }
   }
 
   #start(url: string, callerUrl: string, downloader: Downloader): DownloadJob {

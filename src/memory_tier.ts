@@ -44,6 +44,11 @@ export class MemoryTier {
     return this.#bodies.use(url)?.bytes;
   }
 
+  /** The same body; its recency stays. */
+  peek(url: string): Uint8Array | undefined {
+    return this.#bodies.peek(url)?.bytes;
+  }
+
   /**
    * Keeps `bytes`, which from now on belong to the tier, and sheds the least
    * recently used bodies until all caps hold.

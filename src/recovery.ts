@@ -48,7 +48,7 @@ export function entryOf(
   key: string,
   facts: FileFacts,
 ): Entry {
-  const { url, mimetype, filename, ts } = sidecar;
+  const { url, mimetype, filename, ts, sha256 } = sidecar;
   const mtimeMs = facts.mtimeMs;
   return {
     key,
@@ -57,6 +57,7 @@ export function entryOf(
     filename,
     size: facts.size,
     storedAt: ts * 1000,
+    ...(sha256 !== undefined && { sha256 }),
     inode: facts.inode,
     // A clock that was set back must not make an entry immortal.
     lastAccess: Math.min(mtimeMs, Date.now()),

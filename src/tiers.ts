@@ -3,7 +3,7 @@ import { type Commission, Committer } from "./committer.ts";
 import { DiskErrors } from "./disk_errors.ts";
 import { DiskStore, type StagedFile } from "./disk_store.ts";
 import type { DiskTier } from "./disk_tier.ts";
-import type { Entry } from "./entry.ts";
+import type { Entry, EntryInfo } from "./entry.ts";
 import type { EventHub } from "./event_hub.ts";
 import { FileSystem } from "./file_system.ts";
 import { keyOf } from "./key.ts";
@@ -88,6 +88,16 @@ export class Tiers {
   /** See {@linkcode Locator.locate}. */
   locate(url: string): Promise<Located | undefined> {
     return this.#locator.locate(url);
+  }
+
+  /** See {@linkcode Locator.peek}. */
+  peek(url: string): Promise<Located | undefined> {
+    return this.#locator.peek(url);
+  }
+
+  /** See {@linkcode Locator.info}. */
+  info(key: string): Promise<EntryInfo | undefined> {
+    return this.#locator.info(key);
   }
 
   /** See {@linkcode Locator.has}. */

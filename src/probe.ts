@@ -1,0 +1,24 @@
+import type { DiskStore } from "./disk_store.ts";
+import { MediaCacheError } from "./errors.ts";
+
+/** Why a directory can't be used now; undefined when it can. No path is told. */
+export async function probe(store: DiskStore): Promise<string | undefined> {
+  try {
+    await store.probe();
+  } catch (error) {
+    return `the directory can't be used: ${reasonOf(error)}`;
+  }
+}
+
+// A probe's answer may be shown to anybody, and messages hold paths.
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return "unknown error";
+  if (error instanceof MediaCacheError) {
+    return error.cause === undefined
+      ? "a permission is missing"
+      : reasonOf(error.cause);
+  }
+  return "code" in error && typeof error.code === "string"
+    ? error.code
+    : error.name;
+}
