@@ -10,9 +10,12 @@ const root = new URL("../", import.meta.url);
 const FILE_SYSTEM = "src/file_system.ts";
 const SPAWNER = "src/ffmpeg.ts";
 
+/** Calls it too, for files that a user of the command line names. */
+const USER_FILES = "src/cli/user_files.ts";
+
 /** `Deno.open`, `Deno.readTextFileSync`, …; not the types, `Deno.FsFile`. */
 const FILE_CALLS =
-  /\bDeno\.(?:open|create|read|write|rename|remove|mkdir|makeTemp|l?stat|f?utime|f?truncate|chmod|chown|copyFile|link|symlink|realPath|umask|watchFs)\w*|"(?:node:)?fs(?:\/promises)?"/;
+  /\bDeno\.(?:open|create|read|write|rename|remove(?!SignalListener)|mkdir|makeTemp|l?stat|f?utime|f?truncate|chmod|chown|copyFile|link|symlink|realPath|umask|watchFs)\w*|"(?:node:)?fs(?:\/promises)?"/;
 const SPAWN_CALLS =
   /\bDeno\.(?:Command\b|run\b|spawn)|"(?:node:)?child_process"/;
 
@@ -98,12 +101,9 @@ Deno.test("imports in src point one way", () => {
 });
 
 Deno.test("the core needs no npm package and none of the other exports", () => {
-  const others = Object.entries(config.exports)
-    .filter(([subpath]) => subpath !== ".").map(([, file]) =>
-      file.slice("./".length)
-    );
+  // Each of those has a folder of its own in src.
   const unwanted = [...core.values()].flat()
-    .filter((each) => each.startsWith("npm:") || others.includes(each));
+    .filter((each) => /^npm:|^src\/\w+\//.test(each));
   assertEquals(unwanted, []);
 });
 
@@ -111,20 +111,23 @@ Deno.test("an export reaches every file of src", () => {
   assertEquals([...texts.keys()].filter((file) => !all.has(file)), []);
 });
 
-Deno.test(`only ${FILE_SYSTEM} calls the file system`, () => {
-  assertEquals(callers(FILE_CALLS, FILE_SYSTEM), {});
+Deno.test(`only ${FILE_SYSTEM} and ${USER_FILES} call the file system`, () => {
+  assertEquals(callers(FILE_CALLS, FILE_SYSTEM, USER_FILES), {});
 });
 
 Deno.test(`only ${SPAWNER} starts programs`, () => {
   assertEquals(callers(SPAWN_CALLS, SPAWNER), {});
 });
 
-/** The files that match, with what matched, but for the one that may. */
-function callers(calls: RegExp, allowed: string): Record<string, string> {
+/** The files that match, with what matched, but for those that may. */
+function callers(
+  calls: RegExp,
+  ...allowed: string[]
+): Record<string, string> {
   const found: Record<string, string> = {};
   for (const [file, code] of texts) {
     const call = code.match(calls)?.[0];
-    if (call && file !== allowed) found[file] = call;
+    if (call && !allowed.includes(file)) found[file] = call;
   }
   return found;
 }

@@ -1,0 +1,19 @@
+import type { Command } from "./command.ts";
+import { explain } from "./commands/explain.ts";
+import { get } from "./commands/get.ts";
+import { ls } from "./commands/ls.ts";
+import { prune } from "./commands/prune.ts";
+import { rm } from "./commands/rm.ts";
+import { stats } from "./commands/stats.ts";
+import { verify } from "./commands/verify.ts";
+
+/** All commands, in the order of the help. */
+export const COMMANDS: readonly Command[] = [
+  stats,
+  ls,
+  explain,
+  get,
+  rm,
+  prune,
+  verify,
+];

@@ -1,0 +1,118 @@
+import type { Call } from "../call.ts";
+import type { Command } from "../command.ts";
+import {
+  DIR_OPTION,
+  JSON_OPTION,
+  KEY_OPTION,
+  URLS_OPTION,
+} from "../command_option.ts";
+import { expectUsable } from "../directory.ts";
+import { EXIT } from "../failures.ts";
+import { type Inspection, Inspector } from "../inspection.ts";
+import { formatBytes, formatCount, formatTime } from "../quantities.ts";
+import { layOutFacts } from "../table.ts";
+import { expectTargets, targetsOf } from "../targets.ts";
+
+/** `explain`: all that is known of one URL. */
+export const explain: Command = {
+  name: "explain",
+  operands: "URL",
+  summary: "tell whether a URL is stored, why not, and what is known of it",
+  details: [
+    "URLs are compared as given. If your program opens the cache with canonicalUrl,",
+    "ask for the canonical URL.",
+  ],
+  options: {
+    dir: DIR_OPTION,
+    key: { ...KEY_OPTION, multiple: true },
+    urls: URLS_OPTION,
+    json: JSON_OPTION,
+  },
+  permissions: ["--allow-read=DIR"],
+  json: [
+    "{ key, stored, reason, mimetype, filename, size, storedAt, lastAccess,",
+    "  sha256, sourceMimetype, sourceSize, conversion, url,",
+    "  staged: [{ name, size, locked }] }",
+    "(null where unknown; reason says why it is not stored, conversion why a GIF",
+    "is still a GIF; url with --urls only)",
+  ],
+  run,
+};
+
+async function run(call: Call): Promise<number> {
+  expectTargets(call, 1);
+  const { dir, output } = call;
+  await expectUsable(dir, false, false);
+  const inspector = new Inspector(dir);
+  const withUrl = call.flag("urls");
+  let code: number = EXIT.ok;
+  for (const { key } of await targetsOf(call, inspector)) {
+    const inspection = await inspector.inspect(key);
+    if (inspection.reason !== undefined) code = EXIT.failure;
+    if (call.flag("json")) await output.json(recordOf(inspection, withUrl));
+    else {
+      for (const line of layOutFacts(factsOf(inspection, withUrl))) {
+        await output.print(line);
+      }
+    }
+  }
+  return code;
+}
+
+function recordOf(inspection: Inspection, withUrl: boolean): unknown {
+  const { key, reason, sidecar, size, lastAccess, staged } = inspection;
+  return {
+    key,
+    stored: reason === undefined,
+    reason: reason ?? null,
+    mimetype: sidecar?.mimetype ?? null,
+    filename: sidecar?.filename ?? null,
+    size: size ?? null,
+    storedAt: sidecar ? sidecar.ts * 1000 : null,
+    lastAccess: lastAccess ?? null,
+    sha256: sidecar?.sha256 ?? null,
+    sourceMimetype: sidecar?.sourceMimetype ?? null,
+    sourceSize: sidecar?.sourceSize ?? null,
+    conversion: sidecar?.conversion ?? null,
+    ...(withUrl && { url: sidecar?.url ?? null }),
+    staged,
+  };
+}
+
+function factsOf(
+  { key, reason, sidecar, size, lastAccess, staged }: Inspection,
+  withUrl: boolean,
+): [string, string][] {
+  const facts: [string, string][] = [
+    ["Key", key],
+    ["Stored", reason === undefined ? "yes" : `no: ${reason}`],
+  ];
+  if (sidecar !== undefined) {
+    const { url, filename, mimetype, ts } = sidecar;
+    if (withUrl) facts.push(["URL", url]);
+    facts.push(["Name", filename], ["Type", mimetype]);
+    if (ts > 0) facts.push(["Stored at", formatTime(ts * 1000)]);
+  }
+  if (lastAccess !== undefined) {
+    facts.push(["Last use", formatTime(lastAccess)]);
+  }
+  if (size !== undefined) facts.push(["Size", exactly(size)]);
+  const { sourceMimetype, sourceSize, conversion, sha256 } = sidecar ?? {};
+  if (sourceMimetype !== undefined) {
+    const from = sourceSize === undefined ? "" : ` of ${exactly(sourceSize)}`;
+    facts.push(["Converted", `from ${sourceMimetype}${from}`]);
+  }
+  if (conversion !== undefined) facts.push(["Not converted", conversion]);
+  if (sha256 !== undefined) facts.push(["SHA-256", sha256]);
+  for (const { name, size, locked } of staged) {
+    const by = locked ? "is being written" : "left by a program that ended";
+    facts.push(["Staged", `${name}, ${formatBytes(size)}, ${by}`]);
+  }
+  return facts;
+}
+
+function exactly(bytes: number): string {
+  return bytes < 1024
+    ? formatBytes(bytes)
+    : `${formatBytes(bytes)} (${formatCount(bytes)} bytes)`;
+}

@@ -1,0 +1,58 @@
+import type { Call } from "../call.ts";
+import type { Command } from "../command.ts";
+import { DIR_OPTION, KEY_OPTION } from "../command_option.ts";
+import { openCache } from "../directory.ts";
+import { shortKey } from "../entry_record.ts";
+import { EXIT, Failure, UsageError } from "../failures.ts";
+import { Inspector } from "../inspection.ts";
+import { expectTargets, targetsOf } from "../targets.ts";
+import { writeStream } from "../user_files.ts";
+
+/** `get`: the bytes of an entry. */
+export const get: Command = {
+  name: "get",
+  operands: "URL > FILE",
+  summary: "write the bytes of an entry to a file or a pipe",
+  details: [
+    "Only what is stored: nothing is downloaded (see warm), and the entry becomes",
+    "no more recent. A terminal gets no bytes unless you ask with --output -,",
+    "since they could make it do things.",
+  ],
+  options: {
+    dir: DIR_OPTION,
+    key: { ...KEY_OPTION, multiple: true },
+    output: { value: "FILE", help: "write to FILE; - is the standard output" },
+  },
+  permissions: [
+    "--allow-read=DIR",
+    "--allow-read=DIR --allow-write=FILE   with --output FILE",
+  ],
+  run,
+};
+
+async function run(call: Call): Promise<number> {
+  expectTargets(call, 1);
+  const { output } = call;
+  const file = call.text("output");
+  if (file === "") throw new UsageError("--output must name a file");
+  if (file === undefined && output.isTerminal) {
+    throw new UsageError(
+      "bytes don't go to a terminal: redirect them, or use --output",
+    );
+  }
+  await using opened = await openCache(call, { readOnly: true });
+  const inspector = new Inspector(call.dir);
+  for (const { key } of await targetsOf(call, inspector)) {
+    await using media = await opened.cache.getByKey(key);
+    if (media === undefined) {
+      const { reason } = await inspector.inspect(key);
+      throw new Failure(`${shortKey(key)} is not there: ${reason}`);
+    }
+    if (file !== undefined && file !== "-") {
+      await writeStream(file, media.body);
+    } else {
+      for await (const chunk of media.body) await output.bytes(chunk);
+    }
+  }
+  return EXIT.ok;
+}

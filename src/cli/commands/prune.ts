@@ -1,0 +1,85 @@
+import type { EntryInfo } from "../../entry.ts";
+import type { Call } from "../call.ts";
+import type { Command } from "../command.ts";
+import { DIR_OPTION, JSON_OPTION } from "../command_option.ts";
+import { openCache } from "../directory.ts";
+import { recordOf, shortKey } from "../entry_record.ts";
+import { EXIT, UsageError } from "../failures.ts";
+import { formatAge, formatBytes, formatEntries } from "../quantities.ts";
+
+/** `prune`: makes the folder fit a limit. */
+export const prune: Command = {
+  name: "prune",
+  operands: "--max-size-mb N",
+  summary: "remove the least recently used entries until the rest fits",
+  details: ["1 Mb is 1,048,576 bytes; fractions are allowed, 0 removes all."],
+  options: {
+    dir: DIR_OPTION,
+    "max-size-mb": { value: "N", help: "the most that entries may take" },
+    "dry-run": { help: "only tell what would go" },
+    json: JSON_OPTION,
+  },
+  permissions: [
+    "--allow-read=DIR --allow-write=DIR",
+    "--allow-read=DIR   with --dry-run",
+  ],
+  json: [
+    "{ evicted: [{ key, mimetype, filename, size, storedAt, lastAccess }],",
+    "  entries, totalBytes, maxBytes, dryRun }",
+    "(entries and totalBytes are what is left)",
+  ],
+  run,
+};
+
+async function run(call: Call): Promise<number> {
+  call.expectNoOperands();
+  const { output } = call;
+  const maxMb = call.number("max-size-mb");
+  if (maxMb === undefined) throw new UsageError("--max-size-mb is missing");
+  const maxBytes = Math.floor(maxMb * 1_048_576);
+  const dryRun = call.flag("dry-run");
+  const withJson = call.flag("json");
+  await using opened = await openCache(call, { readOnly: dryRun });
+  const { cache } = opened;
+  await cache.ensureLoaded();
+
+  // Most recent first, so victims come off the end.
+  const left = await Array.fromAsync(cache.entries());
+  let totalBytes = left.reduce((sum, { size }) => sum + size, 0);
+  const evicted: EntryInfo[] = [];
+  while (totalBytes > maxBytes) {
+    const victim = left.pop();
+    if (victim === undefined) break;
+    // One that another process has removed takes no room either.
+    if (!dryRun) await cache.delete(victim.url);
+    if (opened.diskErrors > 0) return EXIT.failure;
+    totalBytes -= victim.size;
+    evicted.push(victim);
+    if (!withJson) await output.print(lineOf(victim));
+  }
+
+  if (withJson) {
+    await output.json({
+      evicted: evicted.map((entry) => recordOf(entry, false)),
+      entries: left.length,
+      totalBytes,
+      maxBytes,
+      dryRun,
+    });
+    return EXIT.ok;
+  }
+  const freed = evicted.reduce((sum, { size }) => sum + size, 0);
+  await output.print(
+    `${formatEntries(evicted.length)} ${dryRun ? "would go" : "removed"}, ${
+      formatBytes(freed)
+    }; ${formatEntries(left.length)} left, ${formatBytes(totalBytes)}`,
+    "bold",
+  );
+  return EXIT.ok;
+}
+
+function lineOf({ key, size, lastAccess, filename }: EntryInfo): string {
+  const bytes = formatBytes(size).padStart(10);
+  const age = formatAge(lastAccess).padEnd(8);
+  return `${shortKey(key)}  ${bytes}  ${age}  ${filename}`;
+}

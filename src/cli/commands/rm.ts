@@ -1,0 +1,52 @@
+import type { Call } from "../call.ts";
+import type { Command } from "../command.ts";
+import { DIR_OPTION, JSON_OPTION, KEY_OPTION } from "../command_option.ts";
+import { openCache } from "../directory.ts";
+import { shortKey } from "../entry_record.ts";
+import { EXIT } from "../failures.ts";
+import { Inspector } from "../inspection.ts";
+import { expectTargets, targetsOf } from "../targets.ts";
+
+/** `rm`: removes entries. */
+export const rm: Command = {
+  name: "rm",
+  operands: "URL...",
+  summary: "remove entries",
+  details: [
+    "What is not there makes the exit code 1; the others go all the same.",
+  ],
+  options: {
+    dir: DIR_OPTION,
+    key: { ...KEY_OPTION, multiple: true },
+    json: JSON_OPTION,
+  },
+  permissions: ["--allow-read=DIR --allow-write=DIR"],
+  json: ["{ removed: [key], missing: [{ key, reason }] }"],
+  run,
+};
+
+async function run(call: Call): Promise<number> {
+  expectTargets(call, Infinity);
+  const { output } = call;
+  const withJson = call.flag("json");
+  await using opened = await openCache(call, {});
+  const inspector = new Inspector(call.dir);
+  const removed: string[] = [];
+  const missing: { key: string; reason: string }[] = [];
+  for (const target of await targetsOf(call, inspector)) {
+    const { key } = target;
+    const { sidecar, reason } = await inspector.inspect(key);
+    // Of a broken pair only those who name it by URL know the URL.
+    const url = target.url ?? sidecar?.url;
+    if (url !== undefined && await opened.cache.delete(url)) {
+      removed.push(key);
+      if (!withJson) await output.print(`removed  ${shortKey(key)}`);
+    } else {
+      const why = reason ?? "the disk failed";
+      missing.push({ key, reason: why });
+      output.complain(`${shortKey(key)} is not there: ${why}`);
+    }
+  }
+  if (withJson) await output.json({ removed, missing });
+  return missing.length === 0 ? EXIT.ok : EXIT.failure;
+}

@@ -1,0 +1,100 @@
+import type { EntryInfo } from "../../entry.ts";
+import type { Call } from "../call.ts";
+import type { Command } from "../command.ts";
+import { DIR_OPTION, JSON_OPTION } from "../command_option.ts";
+import { openCache } from "../directory.ts";
+import { EXIT } from "../failures.ts";
+import { formatAge, formatBytes, formatCount } from "../quantities.ts";
+import { layOut, layOutFacts } from "../table.ts";
+
+interface TypeSum {
+  mimetype: string;
+  entries: number;
+  bytes: number;
+}
+
+/** `stats`: what a folder holds, in numbers. */
+export const stats: Command = {
+  name: "stats",
+  operands: "",
+  summary: "show how many entries there are, of which types, and their bytes",
+  details: [
+    "What lies in the folder. Hits and misses are known to the process that uses",
+    "the cache, and to nobody else.",
+  ],
+  options: { dir: DIR_OPTION, json: JSON_OPTION },
+  permissions: ["--allow-read=DIR"],
+  json: [
+    "{ entries, totalBytes, leftovers, leftoverBytes, newestAccess, oldestAccess,",
+    "  types: [{ mimetype, entries, bytes }] }",
+  ],
+  run,
+};
+
+async function run(call: Call): Promise<number> {
+  call.expectNoOperands();
+  await using opened = await openCache(call, { readOnly: true });
+  const { cache } = opened;
+  await cache.ensureLoaded();
+  const { leftovers } = opened;
+  const entries = await Array.fromAsync(cache.entries());
+  const { totalBytes, orphanBytes: leftoverBytes } = cache.stats();
+  const newestAccess = entries.at(0)?.lastAccess ?? null;
+  const oldestAccess = entries.at(-1)?.lastAccess ?? null;
+  const types = sumByType(entries);
+  const { output } = call;
+  if (call.flag("json")) {
+    await output.json({
+      entries: entries.length,
+      totalBytes,
+      leftovers,
+      leftoverBytes,
+      newestAccess,
+      oldestAccess,
+      types,
+    });
+    return EXIT.ok;
+  }
+  const facts: [string, string][] = [
+    ["Folder", call.dir],
+    ["Entries", formatCount(entries.length)],
+    ["Size", formatBytes(totalBytes)],
+  ];
+  if (newestAccess !== null && oldestAccess !== null) {
+    facts.push(
+      ["Last use", formatAge(newestAccess)],
+      ["Longest unused", formatAge(oldestAccess)],
+    );
+  }
+  if (leftovers > 0) {
+    const size = formatBytes(leftoverBytes);
+    facts.push(["Leftovers", `${formatCount(leftovers)}, ${size}`]);
+  }
+  for (const line of layOutFacts(facts)) await output.print(line);
+  if (types.length === 0) return EXIT.ok;
+  await output.print("");
+  await output.table(layOut<TypeSum>([
+    { title: "ENTRIES", cell: (sum) => formatCount(sum.entries), right: true },
+    { title: "SIZE", cell: (sum) => formatBytes(sum.bytes), right: true },
+    { title: "TYPE", cell: (sum) => sum.mimetype },
+  ], types));
+  return EXIT.ok;
+}
+
+/** The types, that with the most bytes first. */
+function sumByType(entries: readonly EntryInfo[]): TypeSum[] {
+  const sums = new Map<string, TypeSum>();
+  for (const { mimetype, size } of entries) {
+    const sum = sums.get(mimetype) ?? { mimetype, entries: 0, bytes: 0 };
+    sums.set(mimetype, sum);
+    sum.entries++;
+    sum.bytes += size;
+  }
+  return [...sums.values()].sort((a, b) =>
+    b.bytes - a.bytes || compare(a.mimetype, b.mimetype)
+  );
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -1,0 +1,62 @@
+import type { Call } from "../call.ts";
+import type { Command } from "../command.ts";
+import { DIR_OPTION, JSON_OPTION } from "../command_option.ts";
+import { openCache } from "../directory.ts";
+import { EXIT } from "../failures.ts";
+import { formatBytes, formatCount, formatEntries } from "../quantities.ts";
+
+/** `verify`: checks every file. */
+export const verify: Command = {
+  name: "verify",
+  operands: "",
+  summary: "check lengths and digests, and find files that belong to no entry",
+  details: [
+    "With --fix whatever is wrong is removed, also what is being stored at that",
+    "moment; use it while nothing else uses the folder. Without it nothing is",
+    "changed, and problems make the exit code 1.",
+  ],
+  options: {
+    dir: DIR_OPTION,
+    fix: { help: "remove what is wrong" },
+    json: JSON_OPTION,
+  },
+  permissions: [
+    "--allow-read=DIR",
+    "--allow-read=DIR --allow-write=DIR   with --fix",
+  ],
+  json: [
+    "{ entries, bytes, digests, problems: [{ names, bytes, reason }], fixed }",
+    "(digests counts the entries whose digest was there and was right)",
+  ],
+  run,
+};
+
+async function run(call: Call): Promise<number> {
+  call.expectNoOperands();
+  const { output } = call;
+  const fix = call.flag("fix");
+  await using opened = await openCache(call, { readOnly: !fix });
+  const report = await opened.cache.verify({ fix });
+  const { entries, bytes, digests, problems, fixed } = report;
+  if (call.flag("json")) await output.json(report);
+  else {
+    for (const { names, bytes, reason } of problems) {
+      const verdict = fix ? "removed" : "wrong";
+      const files = names.join(", ");
+      await output.print(
+        `${verdict}  ${files} (${formatBytes(bytes)}): ${reason}`,
+        "red",
+      );
+    }
+    await output.print(
+      `${formatEntries(entries)} whole, ${formatBytes(bytes)}; ${
+        formatCount(digests)
+      } checked by digest; ${formatCount(problems.length)} wrong` +
+        (fix ? `, ${formatCount(fixed)} removed` : ""),
+      problems.length === fixed ? "green" : "bold",
+    );
+  }
+  return problems.length === fixed && opened.diskErrors === 0
+    ? EXIT.ok
+    : EXIT.failure;
+}

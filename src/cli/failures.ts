@@ -1,0 +1,34 @@
+/** Exit codes, as `--help` and the README list them. */
+export const EXIT: {
+  readonly ok: 0;
+  readonly failure: 1;
+  readonly usage: 2;
+  readonly brokenPipe: 141;
+} = { ok: 0, failure: 1, usage: 2, brokenPipe: 141 };
+
+/** Something that the user asked for can't be done; the message is all there is to say. */
+export class Failure extends Error {
+  /** Creates the error. */
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "Failure";
+  }
+}
+
+/** The command line itself is wrong. */
+export class UsageError extends Error {
+  /** Creates the error. */
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "UsageError";
+  }
+}
+
+// Up to the next space, but for what ends a bracket or a sentence.
+const URL_REGEXP = /\b[a-z][a-z0-9+.-]*:\/\/\S+?(?=[)\]>"',:;.]*(?:\s|$))/gi;
+
+/** What an error says, without the URLs that messages of `fetch` hold. */
+export function reasonOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return message.replace(URL_REGEXP, "URL");
+}

@@ -1,0 +1,145 @@
+/**
+ * The command line tool: looks into the folder of a cache, fills it, repairs it.
+ *
+ * ```sh
+ * deno run -A jsr:@media-cache/media-cache/cli COMMAND --dir DIR
+ * ```
+ *
+ * | command                           | what it does                                                    | least permissions                                                                        |
+ * | --------------------------------- | --------------------------------------------------------------- | ---------------------------------------------------------------------------------------- |
+ * | `stats`                           | how many entries there are, of which types, and their bytes     | `--allow-read=DIR`                                                                       |
+ * | `ls`                              | lists entries: `--sort`, `--limit`, `--filter`, `--type`        | `--allow-read=DIR`                                                                       |
+ * | `explain URL`                     | whether a URL is stored, why not, and what is known of it       | `--allow-read=DIR`                                                                       |
+ * | `get URL > FILE`                  | writes the bytes of an entry                                    | `--allow-read=DIR`, with `--output FILE` also `--allow-write=FILE`                       |
+ * | `warm FILE`                       | downloads the URLs of a list that are not stored yet            | `--allow-read=DIR,FILE --allow-write=DIR --allow-net=HOSTS`, and `--allow-run=ffmpeg`    |
+ * | `rm URL...`                       | removes entries                                                 | `--allow-read=DIR --allow-write=DIR`                                                     |
+ * | `prune --max-size-mb N`           | removes the least recently used entries until the rest fits     | `--allow-read=DIR --allow-write=DIR`                                                     |
+ * | `verify`                          | checks lengths and digests; `--fix` removes what is wrong       | `--allow-read=DIR`, with `--fix` also `--allow-write=DIR`                                |
+ *
+ * Commands that only look open the folder read-only and never make it. With
+ * `--json` all that prints data prints JSON; `COMMAND --help` tells its shape.
+ *
+ * It exits with 0 when all is done, 1 when something failed, 2 when the command
+ * line is wrong, 130 after Ctrl-C (129 and 143 after SIGHUP and SIGTERM), and
+ * 141 when whoever read the output has gone.
+ *
+ * @module
+ */
+import config from "../../deno.json" with { type: "json" };
+import { Call } from "./call.ts";
+import { COMMANDS } from "./commands.ts";
+import { EXIT, reasonOf, UsageError } from "./failures.ts";
+import { commandHelp, generalHelp } from "./help.ts";
+import { type CliOutput, Output } from "./output.ts";
+import type { CliInput } from "./url_list.ts";
+
+export type { CliInput, CliOutput };
+
+/** What {@linkcode main} uses in place of the process's own. */
+export interface MainOptions {
+  /** Where it reads what is named `-`. */
+  stdin?: CliInput;
+  /** Where results go. */
+  stdout?: CliOutput;
+  /** Where complaints and progress bars go. */
+  stderr?: CliOutput;
+  /** Whether terminals show colors. By default as NO_COLOR says. */
+  color?: boolean;
+  /** Interrupts it as Ctrl-C does, which it then leaves alone. */
+  signal?: AbortSignal;
+}
+
+/**
+ * Runs the tool.
+ *
+ * @param args The command and its arguments.
+ * @param options Streams and signals in place of the process's own.
+ * @returns The exit code.
+ *
+ * @example Count the entries of a folder
+ * ```ts
+ * import { main } from "@media-cache/media-cache/cli";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const code = await main(["stats", "--dir", await Deno.makeTempDir()]);
+ *
+ * assertEquals(code, 0);
+ * ```
+ */
+export async function main(
+  args: readonly string[],
+  options: MainOptions = {},
+): Promise<number> {
+  const {
+    stdin = Deno.stdin,
+    stdout = Deno.stdout,
+    stderr = Deno.stderr,
+    color = !Deno.noColor,
+    signal,
+  } = options;
+  const output = new Output(stdout, stderr, color);
+  try {
+    return await run(args, output, stdin, signal);
+  } catch (error) {
+    // As with `| head`: nobody is there to be told.
+    if (error instanceof Deno.errors.BrokenPipe) return EXIT.brokenPipe;
+    output.complain(reasonOf(error));
+    return error instanceof UsageError ? EXIT.usage : EXIT.failure;
+  }
+}
+
+async function run(
+  args: readonly string[],
+  output: Output,
+  stdin: CliInput,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  const [first, ...rest] = args;
+  if (first === undefined) {
+    output.note(generalHelp(COMMANDS));
+    return EXIT.usage;
+  }
+  if (first === "--version" || first === "-V") {
+    await output.text(config.version);
+    return EXIT.ok;
+  }
+  const wantsHelp = first === "help" || isHelp(first);
+  const name = wantsHelp ? rest.find((arg) => !isHelp(arg)) : first;
+  if (name === undefined) {
+    await output.text(generalHelp(COMMANDS));
+    return EXIT.ok;
+  }
+  const command = COMMANDS.find((each) => each.name === name);
+  if (command === undefined) {
+    const names = COMMANDS.map((each) => each.name).join(", ");
+    throw new UsageError(
+      name.startsWith("-")
+        ? `the command comes first: one of ${names}`
+        : `unknown command ${name}: must be one of ${names}`,
+    );
+  }
+  if (wantsHelp || asksForHelp(rest)) {
+    await output.text(commandHelp(command));
+    return EXIT.ok;
+  }
+  try {
+    return await command.run(
+      new Call(command.options, rest, { output, stdin, signal }),
+    );
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    throw new UsageError(`${error.message} (see ${name} --help)`);
+  }
+}
+
+function isHelp(arg: string): boolean {
+  return arg === "--help" || arg === "-h";
+}
+
+/** Whether help is asked for among the options, and not as what follows `--`. */
+function asksForHelp(args: readonly string[]): boolean {
+  const end = args.indexOf("--");
+  return args.slice(0, end < 0 ? args.length : end).some(isHelp);
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -1,0 +1,50 @@
+/*
+ * The files that a user names beside the cache's own: the only file of the tool
+ * that calls the file system itself.
+ */
+import { Failure, reasonOf } from "./failures.ts";
+
+/**
+ * Sees to it that a folder is there; nothing makes it.
+ *
+ * @throws {Failure} If it is not.
+ */
+export async function expectFolder(dir: string): Promise<void> {
+  let isDirectory: boolean;
+  try {
+    ({ isDirectory } = await Deno.stat(dir));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) {
+      throw new Failure(`there is no folder ${dir}`, { cause: error });
+    }
+    throw new Failure(`can't open ${dir}: ${reasonOf(error)}`, {
+      cause: error,
+    });
+  }
+  if (!isDirectory) throw new Failure(`${dir} is not a folder`);
+}
+
+/** The text of a file: a regular one, a pipe, whatever can be read. */
+export async function readList(path: string): Promise<string> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (error) {
+    throw new Failure(`can't read ${path}: ${reasonOf(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+/** Writes a stream to a file, in place of what it holds. */
+export async function writeStream(
+  path: string,
+  stream: ReadableStream<Uint8Array>,
+): Promise<void> {
+  try {
+    await Deno.writeFile(path, stream);
+  } catch (error) {
+    throw new Failure(`can't write ${path}: ${reasonOf(error)}`, {
+      cause: error,
+    });
+  }
+}
