@@ -6,6 +6,7 @@ import { prune } from "./commands/prune.ts";
 import { rm } from "./commands/rm.ts";
 import { stats } from "./commands/stats.ts";
 import { verify } from "./commands/verify.ts";
+import { warm } from "./commands/warm.ts";
 
 /** All commands, in the order of the help. */
 export const COMMANDS: readonly Command[] = [
@@ -13,6 +14,7 @@ export const COMMANDS: readonly Command[] = [
   ls,
   explain,
   get,
+  warm,
   rm,
   prune,
   verify,

@@ -1,0 +1,104 @@
+import type { Call } from "../call.ts";
+import type { Command } from "../command.ts";
+import { DIR_OPTION, JSON_OPTION, URLS_OPTION } from "../command_option.ts";
+import { openCache } from "../directory.ts";
+import { EXIT, UsageError } from "../failures.ts";
+import { Interruption } from "../interruption.ts";
+import { Progress, type Tally } from "../progress.ts";
+import { readUrls } from "../url_list.ts";
+import { WarmReport } from "../warm_report.ts";
+import { warm as warmCache } from "../warmer.ts";
+
+const CONCURRENCY = 4;
+
+/** `warm`: downloads what is missing. */
+export const warm: Command = {
+  name: "warm",
+  operands: "FILE",
+  summary: "download the URLs of a list that are not stored yet",
+  details: [
+    "FILE (- is the standard input) has a URL a line; blank lines and lines that",
+    "begin with # are passed over. What is stored already counts as used, and is",
+    "not fetched again. Nothing is evicted unless you give a limit.",
+    "",
+    "On a terminal there is a progress bar for each download and one for all. A URL",
+    "that fails makes the exit code 1; the others go on. After Ctrl-C only whole",
+    "entries are left. URLs are shown by their keys and line numbers.",
+  ],
+  options: {
+    dir: DIR_OPTION,
+    concurrency: { value: "N", help: `downloads at a time (${CONCURRENCY})` },
+    "max-size-mb": {
+      value: "N",
+      help: "evict the least recently used to stay within N",
+    },
+    "keep-gifs": { help: "store GIFs as they are, not as MP4" },
+    "no-progress": { help: "no progress bars" },
+    urls: URLS_OPTION,
+    json: JSON_OPTION,
+  },
+  permissions: [
+    "--allow-read=DIR,FILE --allow-write=DIR --allow-net=HOSTS",
+    "and --allow-run=ffmpeg to turn GIFs into MP4",
+  ],
+  json: [
+    "a line for each URL as it is done:",
+    "{ result, line, key, reason, mimetype, filename, size, url }",
+    "(result is stored, present or failed; reason is there when it failed, type,",
+    "name and size when not; url with --urls only), and a last line:",
+    "{ result: done or interrupted, urls, stored, present, failed, bytes }",
+  ],
+  run,
+};
+
+async function run(call: Call): Promise<number> {
+  const { output, operands: [file, second] } = call;
+  if (file === undefined) throw new UsageError("a list of URLs is missing");
+  if (second !== undefined) {
+    throw new UsageError(`unexpected argument ${second}`);
+  }
+  const concurrency = call.count("concurrency") ?? CONCURRENCY;
+  const maxSizeMb = call.number("max-size-mb") ?? Infinity;
+  const urls = await readUrls(file, call.stdin);
+  await using opened = await openCache(call, {
+    create: true,
+    maxSizeMb,
+    maxConcurrentDownloads: concurrency,
+    gifToMp4: !call.flag("keep-gifs"),
+  });
+  const { cache } = opened;
+  await cache.ensureLoaded();
+  // From here on there is something to clean up.
+  using interruption = new Interruption(call.signal);
+  const { signal } = interruption;
+  const tally: Tally = {
+    urls: urls.length,
+    stored: 0,
+    present: 0,
+    failed: 0,
+    bytes: 0,
+  };
+  const hasBars = output.stderr.isTerminal() && !call.flag("no-progress");
+  using progress = hasBars
+    ? new Progress(output.stderr, tally, () => cache.inFlight())
+    : undefined;
+  const report = new WarmReport(output, tally, {
+    json: call.flag("json"),
+    urls: call.flag("urls"),
+    progress,
+  });
+  // First of all, so that a second Ctrl-C finds the terminal as it was.
+  signal.addEventListener("abort", () => report.endProgress(), { once: true });
+  try {
+    await warmCache(cache, urls, {
+      concurrency: Math.min(concurrency, Math.max(1, urls.length)),
+      signal,
+      onOutcome: (outcome) => report.add(outcome),
+    });
+  } finally {
+    report.endProgress();
+  }
+  await report.end(signal.aborted);
+  if (signal.aborted) return interruption.exitCode;
+  return tally.failed > 0 ? EXIT.failure : EXIT.ok;
+}
