@@ -67,11 +67,10 @@ export class Call {
     return typeof value === "string" ? value : undefined;
   }
 
-  /** The values of an option that may be given more than once. */
+  /** All values of an option. */
   texts(name: string): string[] {
     const value = this.#values[name];
-    if (!Array.isArray(value)) return [];
-    return value.filter((each) => typeof each === "string");
+    return [value ?? []].flat().filter((each) => typeof each === "string");
   }
 
   /** The value of an option that names one of several things. */

@@ -17,7 +17,7 @@ export const DIR_OPTION: CommandOption = {
 /** How entries are named without their URLs. */
 export const KEY_OPTION: CommandOption = {
   value: "KEY",
-  help: "an entry by its key, or by the first digits that ls shows",
+  help: "an entry by its key, or by those digits that ls shows",
 };
 
 /** Whether URLs may be shown. */

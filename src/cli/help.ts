@@ -71,7 +71,7 @@ function optionLine(
   [name, { value, help, multiple }]: [string, CommandOption],
 ): [string, string] {
   const flag = value === undefined ? `--${name}` : `--${name} ${value}`;
-  return [flag, multiple ? `${help}; may be repeated` : help];
+  return [flag, multiple ? `${help}; repeatable` : help];
 }
 
 function aligned(rows: readonly (readonly [string, string])[]): string[] {

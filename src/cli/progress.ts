@@ -130,7 +130,7 @@ function payloadOf(tally: Tally): Payload {
   const done = stored + present + failed;
   return {
     percent: percentOf(done, urls),
-    amount: `${formatCount(done)} of ${formatCount(urls)}`,
+    amount: padded(`${formatCount(done)} of ${formatCount(urls)}`),
     name: `${formatBytes(bytes)} stored` +
       (failed === 0 ? "" : `, ${formatCount(failed)} failed`),
   };
@@ -140,11 +140,18 @@ function payloadOfDownload(info: DownloadInfo): Payload {
   const { key, filename, phase, received, total } = info;
   return {
     percent: percentOf(received, total),
-    amount: formatBytes(received) +
-      (total === undefined ? "" : ` of ${formatBytes(total)}`),
+    amount: padded(
+      formatBytes(received) +
+        (total === undefined ? "" : ` of ${formatBytes(total)}`),
+    ),
     name: printable(filename ?? shortKey(key)) +
       (phase === "downloading" ? "" : ` (${phase})`),
   };
+}
+
+/** Puts names under each other where there is room for it. */
+function padded(amount: string): string {
+  return columnsOf() < WIDE ? amount : amount.padEnd(20);
 }
 
 function percentOf(value: number, total: number | undefined): string {

@@ -33,10 +33,13 @@ export interface WarmOptions {
 export async function warm(
   cache: MediaCache,
   urls: readonly ListedUrl[],
-  { concurrency, signal, onOutcome }: WarmOptions,
+  options: WarmOptions,
 ): Promise<void> {
+  const { concurrency, onOutcome } = options;
   const reasons = new Reasons();
   const unsubscribe = cache.subscribe(reasons.onEvent);
+  const broken = new AbortController();
+  const signal = AbortSignal.any([options.signal, broken.signal]);
   const onAbort = () => void cache.close({ abort: true });
   signal.addEventListener("abort", onAbort, { once: true });
   const queue = urls.values();
@@ -49,8 +52,14 @@ export async function warm(
       await onOutcome(outcome);
     }
   };
+  const stopAll = (error: unknown) => {
+    broken.abort();
+    throw error;
+  };
   try {
-    await Promise.all(Array.from({ length: concurrency }, work));
+    await Promise.all(
+      Array.from({ length: concurrency }, () => work().catch(stopAll)),
+    );
   } finally {
     signal.removeEventListener("abort", onAbort);
     unsubscribe();

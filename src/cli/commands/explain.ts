@@ -24,7 +24,7 @@ export const explain: Command = {
   ],
   options: {
     dir: DIR_OPTION,
-    key: { ...KEY_OPTION, multiple: true },
+    key: KEY_OPTION,
     urls: URLS_OPTION,
     json: JSON_OPTION,
   },

@@ -20,7 +20,7 @@ export const get: Command = {
   ],
   options: {
     dir: DIR_OPTION,
-    key: { ...KEY_OPTION, multiple: true },
+    key: KEY_OPTION,
     output: { value: "FILE", help: "write to FILE; - is the standard output" },
   },
   permissions: [
