@@ -1,30 +1,13 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { CacheClosedError, type Media, MediaCache } from "../mod.ts";
+import { CacheClosedError, MediaCache } from "../mod.ts";
 import { keyOf } from "../src/key.ts";
+import { begin } from "./fixtures/begun.ts";
 import { pattern } from "./fixtures/bytes.ts";
 import { writePair } from "./fixtures/files.ts";
 import { Recorder } from "./fixtures/recorder.ts";
-import { Tap } from "./fixtures/tap.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";
 
 const MB = 1_048_576;
-
-/** A download that has begun, of bytes that come when the test says so. */
-async function begin(cache: MediaCache, url: string): Promise<Begun> {
-  const tap = new Tap();
-  const asked = Promise.withResolvers<void>();
-  const call = cache.getOrDownload(url, () => {
-    asked.resolve();
-    return Promise.resolve({ data: tap.readable });
-  });
-  await asked.promise;
-  return { tap, call };
-}
-
-interface Begun {
-  tap: Tap;
-  call: Promise<Media>;
-}
 
 Deno.test("getByKey() with peek leaves no trace", async () => {
   await using temp = await tempDir();

@@ -1,0 +1,82 @@
+import { timingSafeEqual } from "@std/crypto/timing-safe-equal";
+import type { Context, MiddlewareHandler, Next } from "hono";
+import { basicAuth } from "hono/basic-auth";
+import { bearerAuth } from "hono/bearer-auth";
+import { HTTPException } from "hono/http-exception";
+import { keyOf } from "../key.ts";
+import type { Access } from "./router_options.ts";
+
+const REALM = "Media cache";
+
+/** What lets requests through to all but `/healthz`. */
+export function guardOf(access: Access): MiddlewareHandler {
+  return access.kind === "token" ? tokenGuard(access.token) : pass;
+}
+
+/**
+ * Turns away requests that change something and come from a page of another
+ * origin: the browser would send a password along with them.
+ */
+export async function sameOriginGuard(
+  c: Context,
+  next: Next,
+): Promise<Response | void> {
+  const origin = c.req.header("Origin");
+  if (origin !== undefined && !isSameOrigin(origin, c)) {
+    return c.text("The request comes from another origin\n", 403);
+  }
+  await next();
+}
+
+function isSameOrigin(origin: string, c: Context): boolean {
+  const given = URL.parse(origin);
+  if (given === null) return false;
+  // By the host alone: behind a proxy that ends TLS our own scheme is another.
+  const host = c.req.header("Host") ?? new URL(c.req.url).host;
+  return URL.parse(`${given.protocol}//${host}`)?.host === given.host;
+}
+
+/** Bearer for programs, Basic for people; the challenge offers both. */
+function tokenGuard(token: string): MiddlewareHandler {
+  const expected = digestOf(token);
+  const isToken = (given: string) => timingSafeEqual(digestOf(given), expected);
+  const bearer: MiddlewareHandler = bearerAuth({
+    verifyToken: isToken,
+    realm: REALM,
+  });
+  const basic: MiddlewareHandler = basicAuth({
+    verifyUser: (_user, password) => isToken(password),
+    realm: REALM,
+  });
+  return async function tokenGuard(c, next) {
+    const isBearer = /^bearer /i.test(c.req.header("Authorization") ?? "");
+    let isIn = false;
+    const enter = () => {
+      isIn = true;
+      return Promise.resolve();
+    };
+    try {
+      await (isBearer ? bearer : basic)(c, enter);
+    } catch (error) {
+      if (!(error instanceof HTTPException)) throw error;
+    }
+    if (!isIn) return unauthorized();
+    await next();
+  };
+}
+
+function unauthorized(): Response {
+  const headers = new Headers({ "Cache-Control": "no-store" });
+  headers.append("WWW-Authenticate", `Basic realm="${REALM}", charset="UTF-8"`);
+  headers.append("WWW-Authenticate", `Bearer realm="${REALM}"`);
+  return new Response("Unauthorized\n", { status: 401, headers });
+}
+
+/** Of equal length for all tokens, which the comparison in constant time asks for. */
+function digestOf(text: string): Uint8Array {
+  return new TextEncoder().encode(keyOf(text));
+}
+
+async function pass(_c: Context, next: Next): Promise<void> {
+  await next();
+}

@@ -1,0 +1,55 @@
+import type { CacheStats } from "../stats.ts";
+
+/** The stats at a time. */
+export interface Sample {
+  /** In milliseconds since the epoch. */
+  readonly time: number;
+  /** What they were. */
+  readonly stats: CacheStats;
+}
+
+/** How long one sample stands for, in milliseconds. */
+export const STEP_MS = 5000;
+
+/** One hour. */
+const MAX_SAMPLES = 720;
+
+/** While events pour in, the latest sample is renewed this often, in milliseconds. */
+const RENEW_MS = 500;
+
+/**
+ * Samples of the stats, the last one of each step of time in which something
+ * happened. It keeps no timer: events and requests say when to look. Steps
+ * without a sample are like the one before.
+ */
+export class History {
+  readonly #read: () => CacheStats;
+  readonly #samples: Sample[] = [];
+  #latest: Sample;
+
+  /** Takes the first sample. */
+  constructor(read: () => CacheStats, now: number = Date.now()) {
+    this.#read = read;
+    this.#latest = { time: now, stats: read() };
+  }
+
+  /** Something may have changed. */
+  look(now: number = Date.now(), renewMs: number = RENEW_MS): void {
+    if (now - this.#latest.time < renewMs) return;
+    if (stepOf(now) !== stepOf(this.#latest.time)) {
+      this.#samples.push(this.#latest);
+      if (this.#samples.length > MAX_SAMPLES) this.#samples.shift();
+    }
+    this.#latest = { time: now, stats: this.#read() };
+  }
+
+  /** All samples, oldest first, the last one as of now. */
+  samples(now: number = Date.now()): Sample[] {
+    this.look(now, 0);
+    return [...this.#samples, this.#latest];
+  }
+}
+
+function stepOf(time: number): number {
+  return Math.floor(time / STEP_MS);
+}

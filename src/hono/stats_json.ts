@@ -1,0 +1,15 @@
+import type { CacheStats } from "../stats.ts";
+
+/** The snapshot under the keys of the Python original, ours named alike. */
+export function statsJson(
+  stats: CacheStats,
+): { media_cache: Record<string, number> } {
+  const entries = Object.entries(stats).map((
+    [name, value]: [string, number],
+  ) => [snakeCase(name), value]);
+  return { media_cache: Object.fromEntries(entries) };
+}
+
+function snakeCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}

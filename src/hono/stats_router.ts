@@ -1,0 +1,99 @@
+/**
+ * A Hono app that shows what a cache does, and serves what it holds: numbers,
+ * metrics, health, entries, media, and a dashboard.
+ *
+ * @example Mount it
+ * ```ts
+ * import { MediaCache } from "@media-cache/media-cache";
+ * import { statsRouter } from "@media-cache/media-cache/hono";
+ * import { assertEquals } from "@std/assert";
+ * import { Hono } from "hono";
+ *
+ * await using cache = await MediaCache.open({ cacheDir: await Deno.makeTempDir() });
+ * const app = new Hono();
+ * app.route("/cache", statsRouter(cache));
+ *
+ * const response = await app.request("/cache/stats");
+ * assertEquals((await response.json()).media_cache.entries, 0);
+ * ```
+ *
+ * @module
+ */
+import { Hono } from "hono";
+import { HTTPException } from "hono/http-exception";
+import { CacheClosedError } from "../errors.ts";
+import type { MediaCache } from "../media_cache.ts";
+import { getEntries } from "./entries_endpoint.ts";
+import { guardOf, sameOriginGuard } from "./guard.ts";
+import { deleteMedia, getMedia, getPreview } from "./media_endpoint.ts";
+import { monitorOf } from "./monitor.ts";
+import { getHealth, getMetrics, getStats } from "./number_endpoints.ts";
+import { resolveAccess, type StatsRouterOptions } from "./router_options.ts";
+
+export type { StatsRouterOptions } from "./router_options.ts";
+
+/** What {@linkcode statsRouter} makes: an app of `npm:hono`, which has a `fetch` of its own. */
+export type StatsRouter = Hono;
+
+/**
+ * Makes a router that shows a cache. It keeps no timer and holds the cache no
+ * longer than it lives itself.
+ *
+ * Without options it serves numbers only: `/stats`, `/metrics`, `/healthz`, and a
+ * dashboard that names nothing. The rest needs a token, or a mount that its
+ * owner guards.
+ *
+ * @param cache The cache; it may be closed later.
+ * @param options Who may see more than numbers.
+ * @returns The router.
+ * @throws {TypeError} If an option is of the wrong type, or both are given.
+ * @throws {RangeError} If the token is empty or can't be sent, or `access` is
+ * not known.
+ *
+ * @example Show everything to those who know a token
+ * ```ts
+ * import { MediaCache } from "@media-cache/media-cache";
+ * import { statsRouter } from "@media-cache/media-cache/hono";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using cache = await MediaCache.open({ cacheDir: await Deno.makeTempDir() });
+ * const router = statsRouter(cache, { token: "long-and-random" });
+ *
+ * assertEquals((await router.request("/entries")).status, 401);
+ * const headers = { Authorization: "Bearer long-and-random" };
+ * assertEquals((await router.request("/entries", { headers })).status, 200);
+ * ```
+ */
+export function statsRouter(
+  cache: MediaCache,
+  options: StatsRouterOptions = {},
+): StatsRouter {
+  const access = resolveAccess(options);
+  const guard = guardOf(access);
+  const monitor = monitorOf(cache);
+  const router = new Hono();
+
+  // Each route has its guard: one for all paths would, on a router mounted at
+  // "/", also stand before the other routes of the app.
+  router.get("/healthz", (c) => getHealth(cache, c));
+  router.get("/stats", guard, (c) => getStats(cache, c));
+  router.get("/metrics", guard, (c) => getMetrics(cache, monitor, c));
+  if (access.kind !== "numbers") {
+    router.get("/entries", guard, (c) => getEntries(cache, c));
+    router.get("/media/:key", guard, (c) => getMedia(cache, c));
+    router.get("/preview/:key", guard, (c) => getPreview(cache, c));
+    router.delete(
+      "/media/:key",
+      guard,
+      sameOriginGuard,
+      (c) => deleteMedia(cache, c),
+    );
+  }
+
+  router.onError((error, c) => {
+    if (error instanceof HTTPException) return error.getResponse();
+    if (error instanceof CacheClosedError) return c.text("Closed\n", 503);
+    throw error; // the app's to handle
+  });
+  return router;
+}

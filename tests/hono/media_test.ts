@@ -1,0 +1,269 @@
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertNotEquals,
+} from "@std/assert";
+import { keyOf } from "../../src/key.ts";
+import { pattern } from "../fixtures/bytes.ts";
+import { writePair } from "../fixtures/files.ts";
+import { mounted, statusOf } from "../fixtures/mounted.ts";
+import { openFiles } from "../fixtures/open_files.ts";
+
+const MB = 1_048_576;
+const MEDIA = `/media/${keyOf("a:")}`;
+const TRUSTED = { access: "trusted" } as const;
+
+Deno.test("GET /media gives the bytes with their type, length and name", async () => {
+  await using router = await mounted(TRUSTED);
+  for (const size of [3, 300_000, 5 * MB]) {
+    const body = pattern(size);
+    await router.cache.put("a:", body, "image/png", "日本.png", {
+      replace: true,
+    });
+
+    const response = await router.ask(MEDIA);
+
+    const { headers } = response;
+    assertEquals(response.status, 200);
+    assertEquals(await response.bytes(), body);
+    assertEquals(headers.get("Content-Type"), "image/png");
+    assertEquals(headers.get("Content-Length"), `${size}`);
+    assertEquals(headers.get("Accept-Ranges"), "bytes");
+    assertEquals(
+      headers.get("Content-Disposition"),
+      "inline; filename=\"__.png\"; filename*=UTF-8''%E6%97%A5%E6%9C%AC.png",
+    );
+  }
+  assertEquals(router.cache.stats().hits, 3);
+});
+
+Deno.test("GET /media shows only safe types in place, and no type can run anything", async () => {
+  await using router = await mounted(TRUSTED);
+  const types = [
+    ["text/html", "page.html"],
+    ["image/svg+xml", "drawing.svg"],
+    ["application/xhtml+xml", "page.xhtml"],
+    ["application/pdf", "paper.pdf"],
+    ["text/javascript", "code.js"],
+    ["image/gif_then_html", "x.gif"],
+    ["video/mp4", "film.mp4"],
+    ["audio/ogg", "voice.ogg"],
+  ] as const;
+  for (const [type, name] of types) {
+    await router.cache.put("a:", pattern(10), type, name, { replace: true });
+    const { headers, body } = await router.ask(MEDIA);
+    await body?.cancel();
+    const isSafe = /^(video|audio)/.test(type);
+
+    const shown = isSafe ? type : "application/octet-stream";
+    assertEquals(headers.get("Content-Type"), shown);
+    const disposition = headers.get("Content-Disposition") ?? "";
+    assert(disposition.startsWith(isSafe ? "inline" : "attachment"), type);
+    assertEquals(headers.get("X-Content-Type-Options"), "nosniff");
+    assertEquals(
+      headers.get("Content-Security-Policy"),
+      "default-src 'none'; sandbox",
+    );
+    assertEquals(headers.get("Cross-Origin-Resource-Policy"), "same-origin");
+  }
+});
+
+Deno.test("HEAD /media tells the same headers, opens no file and counts nothing", async () => {
+  await using router = await mounted(TRUSTED);
+  await router.cache.put("a:", pattern(5 * MB), "video/mp4", "a.mp4");
+  const whole = await router.ask(MEDIA);
+  await whole.body?.cancel();
+  const before = router.cache.stats();
+
+  const head = await router.ask(MEDIA, { method: "HEAD" });
+
+  assertEquals(await head.text(), "");
+  assertEquals(head.status, 200);
+  for (
+    const name of ["ETag", "Content-Type", "Content-Length", "Last-Modified"]
+  ) {
+    assertEquals(head.headers.get(name), whole.headers.get(name), name);
+  }
+  assertEquals(router.cache.stats(), before);
+  assertEquals(openFiles(router.dir), []);
+  const unknown = router.ask(`/media/${keyOf("b:")}`, { method: "HEAD" });
+  assertEquals(await statusOf(unknown), 404);
+});
+
+Deno.test("GET /media of what is not there is 404", async () => {
+  await using router = await mounted(TRUSTED);
+
+  for (const key of [keyOf("b:"), "x", "..%2f..%2fetc%2fpasswd", "%00"]) {
+    assertEquals(await statusOf(router.ask(`/media/${key}`)), 404, key);
+  }
+});
+
+Deno.test("GET /media gives single ranges, also of large bodies", async () => {
+  await using router = await mounted(TRUSTED);
+  const body = pattern(5 * MB);
+  await router.cache.put("a:", body, "video/mp4", "a.mp4");
+  const ranges: [string, number, number][] = [
+    ["bytes=0-0", 0, 1],
+    ["bytes=100-", 100, body.length],
+    [`bytes=${4 * MB}-${4 * MB + 9}`, 4 * MB, 4 * MB + 10],
+    ["bytes=-10", body.length - 10, body.length],
+  ];
+  for (const [Range, start, end] of ranges) {
+    const response = await router.ask(MEDIA, { headers: { Range } });
+
+    assertEquals(response.status, 206);
+    assertEquals(
+      response.headers.get("Content-Range"),
+      `bytes ${start}-${end - 1}/${body.length}`,
+    );
+    assertEquals(response.headers.get("Content-Length"), `${end - start}`);
+    assertEquals(await response.bytes(), body.subarray(start, end));
+  }
+  assertEquals(openFiles(router.dir), []);
+});
+
+Deno.test("GET /media answers several ranges with the whole, and 416 beyond the end", async () => {
+  await using router = await mounted(TRUSTED);
+  await router.cache.put("a:", pattern(5 * MB), "video/mp4", "a.mp4");
+
+  const several = await router.ask(MEDIA, {
+    headers: { Range: "bytes=0-1,5-6" },
+  });
+  assertEquals(several.status, 200);
+  assertEquals((await several.bytes()).length, 5 * MB);
+
+  const beyond = await router.ask(MEDIA, { headers: { Range: "bytes=9e9-" } });
+  assertEquals(await statusOf(Promise.resolve(beyond)), 200, "no integer");
+  const far = await router.ask(MEDIA, {
+    headers: { Range: `bytes=${5 * MB}-` },
+  });
+  assertEquals(far.status, 416);
+  assertEquals(far.headers.get("Content-Range"), `bytes */${5 * MB}`);
+  await far.body?.cancel();
+  assertEquals(openFiles(router.dir), []);
+});
+
+Deno.test("GET /media heeds a range only for the version that If-Range names", async () => {
+  await using router = await mounted(TRUSTED);
+  await router.cache.put("a:", pattern(100), "image/png", "a.png");
+  const first = await router.ask(MEDIA);
+  await first.body?.cancel();
+  const status = (ifRange: string) =>
+    statusOf(router.ask(MEDIA, {
+      headers: { "Range": "bytes=0-9", "If-Range": ifRange },
+    }));
+
+  assertEquals(await status(first.headers.get("ETag")!), 206);
+  assertEquals(await status(first.headers.get("Last-Modified")!), 206);
+  assertEquals(await status(`W/${first.headers.get("ETag")}`), 200);
+  assertEquals(await status('"other"'), 200);
+  assertEquals(await status("Thu, 01 Jan 1970 00:00:00 GMT"), 200);
+});
+
+Deno.test("GET /media spares the body of what the client has, without counting it", async () => {
+  await using router = await mounted(TRUSTED);
+  await router.cache.put("a:", pattern(5 * MB), "video/mp4", "a.mp4");
+  const first = await router.ask(MEDIA);
+  await first.body?.cancel();
+  const etag = first.headers.get("ETag")!;
+  assertMatch(etag, /^"[\w-]+"$/);
+  const since = first.headers.get("Last-Modified")!;
+  const { hits } = router.cache.stats();
+  const status = (headers: Record<string, string>, method = "GET") =>
+    statusOf(router.ask(MEDIA, { headers, method }));
+
+  assertEquals(await status({ "If-None-Match": etag }), 304);
+  assertEquals(await status({ "If-None-Match": etag }, "HEAD"), 304);
+  assertEquals(await status({ "If-None-Match": `"x", W/${etag}` }), 304);
+  assertEquals(await status({ "If-None-Match": "*" }), 304);
+  assertEquals(await status({ "If-Modified-Since": since }), 304);
+  assertEquals(await status({ "If-Match": '"x"' }), 412);
+  const long = "Thu, 01 Jan 1970 00:00:00 GMT";
+  assertEquals(await status({ "If-Unmodified-Since": long }), 412);
+  assertEquals(router.cache.stats().hits, hits);
+  assertEquals(openFiles(router.dir), []);
+
+  assertEquals(await status({ "If-None-Match": '"x"' }), 200);
+  assertEquals(await status({ "If-Modified-Since": long }), 200);
+  assertEquals(await status({ "If-Modified-Since": "yesterday" }), 200);
+  assertEquals(await status({ "If-Match": etag }), 200);
+  assertEquals(await status({ "If-Unmodified-Since": since }), 200);
+  const both = { "If-None-Match": '"x"', "If-Modified-Since": since };
+  assertEquals(await status(both), 200);
+});
+
+Deno.test("an ETag tells versions apart, and lasts over a restart", async () => {
+  await using router = await mounted(TRUSTED);
+  const etag = async (from = router) =>
+    (await from.ask(MEDIA, { method: "HEAD" })).headers.get("ETag");
+  await router.cache.put("a:", pattern(10), "image/png", "a.png");
+  const first = await etag();
+  await router.cache.put("a:", pattern(10), "image/png", "a.png", {
+    replace: true,
+  });
+  const second = await etag();
+  assertNotEquals(second, first);
+  await router.cache.close();
+
+  await using again = await mounted(TRUSTED, { cacheDir: router.dir });
+  assertEquals(await etag(again), second);
+});
+
+Deno.test("an ETag is the digest where the sidecar has one", async () => {
+  await using router = await mounted(TRUSTED);
+  const sha256 = "0F".repeat(32);
+  await writePair(router.dir, "a:", pattern(10), { sidecar: { sha256 } });
+  await writePair(router.dir, "b:", pattern(10), {
+    sidecar: { sha256: 'x"\r\nSet-Cookie: a', ts: 0 },
+  });
+
+  const { headers } = await router.ask(MEDIA, { method: "HEAD" });
+  assertEquals(headers.get("ETag"), `"${sha256.toLowerCase()}"`);
+  const odd = await router.ask(`/media/${keyOf("b:")}`);
+  assertEquals((await odd.bytes()).length, 10);
+  assertMatch(odd.headers.get("ETag") ?? "", /^"[0-9a-f]{16}-0"$/);
+  assertEquals(odd.headers.get("Last-Modified"), null);
+});
+
+Deno.test("a client that leaves early leaves no file open", async () => {
+  await using router = await mounted(TRUSTED);
+  await router.cache.put("a:", pattern(8 * MB), "video/mp4", "a.mp4");
+  for (const headers of [{}, { Range: "bytes=5-" }]) {
+    const { body } = await router.ask(MEDIA, { headers });
+    const reader = body!.getReader();
+    await reader.read();
+    await reader.cancel();
+  }
+  // The server notices when it next writes; the whole body shows that it goes on.
+  await (await router.ask(MEDIA)).bytes();
+
+  while (openFiles(router.dir).length > 0) {
+    await (await router.ask("/stats")).body?.cancel();
+  }
+});
+
+Deno.test("DELETE /media removes an entry once", async () => {
+  await using router = await mounted(TRUSTED);
+  await router.cache.put("a:", pattern(10), "image/png", "a.png");
+  const remove = () => statusOf(router.ask(MEDIA, { method: "DELETE" }));
+
+  assertEquals([await remove(), await remove()], [204, 404]);
+  assertEquals(router.cache.stats().entries, 0);
+});
+
+Deno.test("GET /preview shows what is safe, and looking changes nothing", async () => {
+  await using router = await mounted(TRUSTED);
+  await router.cache.put("a:", pattern(10), "image/png", "a.png");
+  await router.cache.put("b:", pattern(10), "text/html", "b.html");
+  const before = router.cache.stats();
+
+  const shown = await router.ask(`/preview/${keyOf("a:")}`);
+  assertEquals(await shown.bytes(), pattern(10));
+  assertMatch(shown.headers.get("Cache-Control") ?? "", /max-age=\d+/);
+  for (const url of ["b:", "c:"]) {
+    assertEquals(await statusOf(router.ask(`/preview/${keyOf(url)}`)), 404);
+  }
+
+  assertEquals(router.cache.stats(), before);
+});

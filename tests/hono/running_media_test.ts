@@ -1,0 +1,112 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { keyOf } from "../../src/key.ts";
+import { begin } from "../fixtures/begun.ts";
+import { pattern } from "../fixtures/bytes.ts";
+import { mounted, statusOf } from "../fixtures/mounted.ts";
+
+const MEDIA = `/media/${keyOf("a:")}`;
+const TRUSTED = { access: "trusted" } as const;
+
+Deno.test("GET /media joins a running download and streams it", async () => {
+  await using router = await mounted(TRUSTED);
+  const facts = { mimetype: "video/mp4", filename: "a.mp4" };
+  const { tap, call } = await begin(router.cache, "a:", facts);
+  tap.write(pattern(1000));
+  await using _first = await call;
+
+  const response = await router.ask(MEDIA);
+  const reader = response.body!.getReader();
+  const { value } = await reader.read();
+  assertEquals(value, pattern(1000));
+  assertEquals(response.headers.get("Content-Type"), "video/mp4");
+  assertEquals(response.headers.get("ETag"), null);
+  assertEquals(response.headers.get("Content-Length"), null);
+  tap.end();
+
+  assertEquals((await reader.read()).done, true);
+  assertEquals(router.cache.stats().coalesced, 1);
+});
+
+Deno.test("GET /media gives a range of a running download as soon as its bytes are there", async () => {
+  await using router = await mounted(TRUSTED);
+  const facts = { mimetype: "video/mp4", size: 2000 };
+  const { tap, call } = await begin(router.cache, "a:", facts);
+  tap.write(pattern(1000));
+  await using _first = await call;
+
+  const response = await router.ask(MEDIA, {
+    headers: { Range: "bytes=10-19" },
+  });
+
+  assertEquals(response.status, 206);
+  assertEquals(response.headers.get("Content-Range"), "bytes 10-19/2000");
+  assertEquals(await response.bytes(), pattern(1000).subarray(10, 20));
+  tap.write(pattern(1000));
+  tap.end();
+});
+
+Deno.test("HEAD /media tells of a running download what is certain, and joins nothing", async () => {
+  await using router = await mounted(TRUSTED);
+  const film = { mimetype: "video/mp4", filename: "a.mp4", size: 7 };
+  const { tap, call } = await begin(router.cache, "a:", film);
+  tap.write(pattern(6));
+  await using _media = await call;
+  const { headers } = await router.ask(MEDIA, { method: "HEAD" });
+  assertEquals(headers.get("Content-Type"), "video/mp4");
+  assertEquals(headers.get("Content-Length"), "7");
+  tap.write(pattern(1));
+  tap.end();
+
+  const gif = { mimetype: "image/gif", filename: "b.gif", size: 9 };
+  const { tap: other, call: waiting } = await begin(router.cache, "b:", gif);
+  const head = await router.ask(`/media/${keyOf("b:")}`, { method: "HEAD" });
+  assertEquals(head.status, 200);
+  assertEquals(head.headers.get("Content-Type"), null);
+  assertEquals(router.cache.stats().coalesced, 0);
+  other.write(pattern(9));
+  other.end();
+  await (await waiting).bytes();
+});
+
+Deno.test("GET /media breaks off when the download does, and never ends cleanly", async () => {
+  await using router = await mounted(TRUSTED);
+  const { tap, call } = await begin(router.cache, "a:");
+  tap.write(pattern(1000));
+  await using _first = await call;
+
+  const response = await router.ask(MEDIA);
+  tap.fail(new Error("gone"));
+
+  await assertRejects(() => response.bytes());
+});
+
+Deno.test("GET /media is 502 when a download fails before its type is known, and tells no URL", async () => {
+  await using router = await mounted(TRUSTED);
+  const { tap, call } = await begin(router.cache, "a:");
+  const failing = assertRejects(() => call);
+  const asking = router.ask(MEDIA);
+  while (router.cache.stats().coalesced === 0) {
+    await statusOf(router.ask("/stats"));
+  }
+  tap.fail(new Error("https://example.org/bot123:secret is gone"));
+
+  const response = await asking;
+  assertEquals(response.status, 502);
+  assertEquals(await response.text(), "The download failed\n");
+  await failing;
+});
+
+Deno.test("DELETE /media detaches a running download", async () => {
+  await using router = await mounted(TRUSTED);
+  const { tap, call } = await begin(router.cache, "a:");
+  tap.write(pattern(10));
+  const media = await call;
+
+  const deletion = router.ask(MEDIA, { method: "DELETE" });
+  assertEquals(await statusOf(deletion), 204);
+  const bytes = media.bytes();
+  tap.end();
+
+  assertEquals(await bytes, pattern(10));
+  assertEquals(await media.stored, false);
+});
