@@ -100,12 +100,14 @@ export class Progress implements Disposable {
     }
     for (const info of infos) {
       const payload = payloadOfDownload(info);
-      const { key, total = 0, received } = info;
+      const { key, total = 0 } = info;
+      // Of an unknown total nothing is done; of none at all it would be all.
+      const value = total === 0 ? 0 : info.received;
       const bar = this.#running.get(key) ??
-        this.#bars.create(total, received, payload);
+        this.#bars.create(total, value, payload);
       this.#running.set(key, bar);
       bar.setTotal(total);
-      bar.update(received, payload);
+      bar.update(value, payload);
     }
     this.#bars.update();
   }
