@@ -1,6 +1,7 @@
 /**
  * A program in an empty folder imports the package from JSR, as a bot would,
- * with no more permission than its cache folder.
+ * with no more permission than its cache folder; and the command line tool runs
+ * from there.
  */
 import { assertEquals } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
@@ -10,11 +11,13 @@ import config from "../deno.json" with { type: "json" };
 const root = new URL("../", import.meta.url);
 const [scope, name] = config.name.slice(1).split("/") as [string, string];
 
+const sticker = "https://example.com/sticker.webp";
+
 const PROGRAM = `
 import { MediaCache } from "jsr:${config.name}";
 
 const [cacheDir] = Deno.args;
-const sticker = "https://example.com/sticker.webp";
+const sticker = "${sticker}";
 const voice = "https://example.com/voice.ogg";
 const bytes = (text: string) => new TextEncoder().encode(text);
 const text = (bytes?: Uint8Array) => new TextDecoder().decode(bytes);
@@ -40,6 +43,9 @@ for (const url of [sticker, voice]) {
 await second.close();
 `;
 
+/** What a run gives that prints nothing. */
+const OK = { success: true, stdout: "", stderr: "" };
+
 Deno.test("a program that has only the package and a folder caches", async () => {
   const temp = await Deno.makeTempDir();
   try {
@@ -50,22 +56,16 @@ Deno.test("a program that has only the package and a folder caches", async () =>
     await Deno.writeTextFile(join(program, "main.ts"), PROGRAM);
     const env = await reachRegistry(registry, program);
 
+    const denoDir = join(temp, "deno");
+    await borrowNpm(denoDir);
+    const options = { cwd: program, env: { ...env, DENO_DIR: denoDir } };
+
     const cacheDir = join(temp, "cache");
-    const permissions = [
-      `--allow-read=${cacheDir}`,
-      `--allow-write=${cacheDir}`,
-    ];
+    const read = `--allow-read=${cacheDir}`;
+    const run = ["run", "--quiet", "--no-prompt", read];
     const { success, stdout, stderr } = await deno(
-      [
-        "run",
-        "--check",
-        "--quiet",
-        "--no-prompt",
-        ...permissions,
-        "main.ts",
-        cacheDir,
-      ],
-      { cwd: program, env: { ...env, DENO_DIR: join(temp, "deno") } },
+      [...run, "--check", `--allow-write=${cacheDir}`, "main.ts", cacheDir],
+      options,
     );
 
     assertEquals({ success, stderr }, { success: true, stderr: "" });
@@ -76,6 +76,21 @@ Deno.test("a program that has only the package and a folder caches", async () =>
       "sticker.webp image/webp a sticker",
       "voice.ogg audio/ogg a voice note",
     ]);
+
+    const cli = (args: string[]) =>
+      deno([...run, `jsr:${config.name}/cli`, ...args], options);
+    const list = await cli(["ls", "--dir", cacheDir, "--json"]);
+    assertEquals({ ...list, stdout: "" }, OK);
+    assertEquals(
+      JSON.parse(list.stdout).map((each: { filename: string }) =>
+        each.filename
+      ),
+      ["voice.ogg", "sticker.webp"],
+    );
+    const bytes = await cli(["get", sticker, "--dir", cacheDir]);
+    assertEquals(bytes, { ...OK, stdout: "a sticker" });
+    const version = await cli(["--version"]);
+    assertEquals(version, { ...OK, stdout: `${config.version}\n` });
   } finally {
     await Deno.remove(temp, { recursive: true });
   }
@@ -137,6 +152,15 @@ async function reachRegistry(
     JSON.stringify({ links: [link], lock: false }),
   );
   return {};
+}
+
+/** Lets a new DENO_DIR have the npm packages that this project has fetched. */
+async function borrowNpm(denoDir: string): Promise<void> {
+  const { stdout } = await deno(["info", "--json"], {
+    cwd: fromFileUrl(root),
+  });
+  await Deno.mkdir(denoDir);
+  await Deno.symlink(JSON.parse(stdout).npmCache, join(denoDir, "npm"));
 }
 
 async function deno(
