@@ -1,6 +1,7 @@
 import type { EntryInfo } from "../entry.ts";
 import type { MediaCache } from "../media_cache.ts";
 import { Turns } from "../turns.ts";
+import { FirstFew } from "./first_few.ts";
 
 /** What a listing can be sorted by: the latest, largest or alphabetically first come first. */
 const ORDERS = {
@@ -59,19 +60,22 @@ export async function listEntries(
 ): Promise<EntryPage> {
   const valueOf = ORDERS[sort];
   const wanted = text.toLowerCase();
-  const best: Ranked[] = [];
+  const best = new FirstFew<Ranked>(
+    limit + 1,
+    (a, b) => compare(a.place, b.place),
+  );
   const turns = new Turns();
   for await (const entry of cache.entries()) {
     if (turns.due) await turns.next();
     if (wanted !== "" && !matches(entry, wanted)) continue;
     const place: Cursor = [valueOf(entry), entry.key];
     if (cursor !== undefined && compare(place, cursor) <= 0) continue;
-    insert(best, { place, entry }, limit + 1);
+    best.add({ place, entry });
   }
-  const page = best.slice(0, limit);
+  const page = best.items.slice(0, limit);
   return {
     entries: page.map(({ entry }) => entry),
-    next: best.length > limit ? page.at(-1)?.place : undefined,
+    next: best.items.length > limit ? page.at(-1)?.place : undefined,
   };
 }
 
@@ -82,22 +86,6 @@ function matches(
   return [url, filename, mimetype].some((each) =>
     each.toLowerCase().includes(text)
   );
-}
-
-/** Keeps the `max` first in order, without sorting all. */
-function insert(best: Ranked[], item: Ranked, max: number): void {
-  let low = 0;
-  let high = best.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    const other = best[middle];
-    if (other !== undefined && compare(other.place, item.place) < 0) {
-      low = middle + 1;
-    } else high = middle;
-  }
-  if (low >= max) return;
-  best.splice(low, 0, item);
-  if (best.length > max) best.pop();
 }
 
 function compare(a: Cursor, b: Cursor): number {

@@ -9,10 +9,10 @@ export interface Sample {
 }
 
 /** How long one sample stands for, in milliseconds. */
-export const STEP_MS = 5000;
+const STEP_MS = 2000;
 
 /** One hour. */
-const MAX_SAMPLES = 720;
+const MAX_SAMPLES = 1800;
 
 /** While events pour in, the latest sample is renewed this often, in milliseconds. */
 const RENEW_MS = 500;
@@ -24,13 +24,14 @@ const RENEW_MS = 500;
  */
 export class History {
   readonly #read: () => CacheStats;
-  readonly #samples: Sample[] = [];
+  readonly #samples: Sample[];
   #latest: Sample;
 
   /** Takes the first sample. */
   constructor(read: () => CacheStats, now: number = Date.now()) {
     this.#read = read;
     this.#latest = { time: now, stats: read() };
+    this.#samples = [this.#latest]; // what was before any event
   }
 
   /** Something may have changed. */
@@ -44,9 +45,10 @@ export class History {
   }
 
   /** All samples, oldest first, the last one as of now. */
-  samples(now: number = Date.now()): Sample[] {
+  samples(now: number = Date.now()): [Sample, ...Sample[]] {
     this.look(now, 0);
-    return [...this.#samples, this.#latest];
+    const [first, ...rest] = [...this.#samples, this.#latest];
+    return [first ?? this.#latest, ...rest];
   }
 }
 

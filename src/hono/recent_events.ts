@@ -1,6 +1,6 @@
 import type { MediaCacheEvent } from "../events.ts";
 
-const MAX_EVENTS = 50;
+const MAX_EVENTS = 30;
 
 /** An event as it is listed: hits in a row are one item. */
 export interface RecentEvent {

@@ -7,7 +7,7 @@
  * import { MediaCache } from "@media-cache/media-cache";
  * import { statsRouter } from "@media-cache/media-cache/hono";
  * import { assertEquals } from "@std/assert";
- * import { Hono } from "hono";
+ * import { Hono, type MiddlewareHandler } from "hono";
  *
  * await using cache = await MediaCache.open({ cacheDir: await Deno.makeTempDir() });
  * const app = new Hono();
@@ -19,16 +19,21 @@
  *
  * @module
  */
-import { Hono } from "hono";
+import { Hono, type MiddlewareHandler } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { CacheClosedError } from "../errors.ts";
 import type { MediaCache } from "../media_cache.ts";
+import { getDashboard, getSections } from "./dashboard.ts";
+import { getAsset } from "./dashboard_assets.ts";
+import { type DashboardView, viewOf } from "./dashboard_view.ts";
 import { getEntries } from "./entries_endpoint.ts";
 import { guardOf, sameOriginGuard } from "./guard.ts";
+import { followed } from "./links.ts";
 import { deleteMedia, getMedia, getPreview } from "./media_endpoint.ts";
 import { monitorOf } from "./monitor.ts";
 import { getHealth, getMetrics, getStats } from "./number_endpoints.ts";
 import { resolveAccess, type StatsRouterOptions } from "./router_options.ts";
+import { TopEntries } from "./top_entries.ts";
 
 export type { StatsRouterOptions } from "./router_options.ts";
 
@@ -71,6 +76,9 @@ export function statsRouter(
   const access = resolveAccess(options);
   const guard = guardOf(access);
   const monitor = monitorOf(cache);
+  const top = access.kind === "numbers"
+    ? undefined
+    : new TopEntries(cache, monitor.uses);
   const router = new Hono();
 
   // Each route has its guard: one for all paths would, on a router mounted at
@@ -78,6 +86,7 @@ export function statsRouter(
   router.get("/healthz", (c) => getHealth(cache, c));
   router.get("/stats", guard, (c) => getStats(cache, c));
   router.get("/metrics", guard, (c) => getMetrics(cache, monitor, c));
+  addDashboard(router, guard, () => viewOf(cache, monitor, top));
   if (access.kind !== "numbers") {
     router.get("/entries", guard, (c) => getEntries(cache, c));
     router.get("/media/:key", guard, (c) => getMedia(cache, c));
@@ -96,4 +105,30 @@ export function statsRouter(
     throw error; // the app's to handle
   });
   return router;
+}
+
+function addDashboard(
+  router: Hono,
+  guard: MiddlewareHandler,
+  look: () => Promise<DashboardView>,
+): void {
+  // The second path is the mount with a slash at its end.
+  for (const path of ["/", "/:slash{$}"]) {
+    router.get(path, follow(router), guard, async (c) => {
+      return await getDashboard(await look(), c);
+    });
+  }
+  router.get("/dashboard/sections", guard, async (c) => {
+    return await getSections(await look(), c);
+  });
+  router.get("/dashboard/:asset", guard, getAsset);
+}
+
+/** Lets the router itself answer what the dashboard links to. */
+function follow(router: Hono): MiddlewareHandler {
+  return async function follow(c, next) {
+    const request = followed(c.req.raw);
+    if (request !== undefined) return await router.fetch(request);
+    await next();
+  };
 }
