@@ -523,6 +523,14 @@ export class MediaCache implements AsyncDisposable {
     const located = await this.#tiers.locate(url);
     if (located === undefined) return undefined;
     const { entry, body, source } = located;
+    try {
+      // Much may have happened during the lookup.
+      this.#assertOpen();
+      signal?.throwIfAborted();
+    } catch (error) {
+      body.release();
+      throw error;
+    }
     this.#counters.hits++;
     if (this.#hub.listening) {
       const { key, mimetype, filename, size } = entry;
