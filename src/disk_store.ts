@@ -228,7 +228,8 @@ export class DiskStore {
     const missing = this.#fs.missingPermission(this.dir, !this.#readOnly);
     if (missing !== undefined) fail(`missing ${missing}`);
     try {
-      if (!this.#readOnly) await this.#fs.makeDirectory(this.dir);
+      if (this.#readOnly) await this.#fs.checkDirectory(this.dir);
+      else await this.#fs.makeDirectory(this.dir);
     } catch (error) {
       fail(error instanceof Error ? error.message : String(error), error);
     }

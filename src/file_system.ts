@@ -67,8 +67,7 @@ export class FileSystem {
       await make();
     } catch (error) {
       if (error instanceof Deno.errors.AlreadyExists) {
-        if ((await Deno.stat(dir)).isDirectory) return;
-        throw error;
+        return await this.checkDirectory(dir);
       }
       if (!(error instanceof Deno.errors.NotFound)) throw error;
       await ensureDir(dirname(dir));
@@ -76,6 +75,12 @@ export class FileSystem {
         if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
       });
     }
+  }
+
+  /** Throws unless the path is a directory, or a link to one. */
+  async checkDirectory(dir: string): Promise<void> {
+    if ((await Deno.stat(dir)).isDirectory) return;
+    throw new Deno.errors.NotADirectory(`Cannot use ${dir}: not a directory`);
   }
 
   /** The names in a directory, read off the event loop. */
