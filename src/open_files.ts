@@ -13,6 +13,7 @@ export class OpenFiles {
   readonly #fs: FileSystem;
   readonly #shared = new Map<string, SharedFile>();
   readonly #unread = new Set<FileClaim>();
+  readonly #parked = new Set<FileClaim>();
 
   /** A pool without files. */
   constructor(fs: FileSystem) {
@@ -42,13 +43,15 @@ export class OpenFiles {
 
   /** Holds a file for a Media that nobody has read yet. */
   claim(shared: SharedFile): FileClaim {
-    const claim: FileClaim = new FileClaim(
-      shared,
-      () => this.#unread.delete(claim),
-    );
+    const claim: FileClaim = new FileClaim(shared, () => {
+      this.#unread.delete(claim);
+      this.#parked.delete(claim);
+    });
     this.#unread.add(claim);
     if (this.#unread.size > MAX_UNREAD) {
       for (const oldest of this.#unread) {
+        this.#unread.delete(oldest);
+        this.#parked.add(oldest);
         oldest.park();
         break;
       }
@@ -66,7 +69,7 @@ export class OpenFiles {
 
   /** Gives back the handles of all that was not read. */
   closeUnread(): void {
-    for (const claim of [...this.#unread]) claim.release();
+    for (const claim of [...this.#unread, ...this.#parked]) claim.release();
   }
 }
 
@@ -174,7 +177,6 @@ export class FileClaim {
   park(): void {
     if (this.#state !== "open") return;
     this.#state = "parked";
-    this.#leave();
     this.#shared.giveWay();
   }
 
