@@ -135,7 +135,7 @@ for (const original of originals) {
   });
 
   for (
-    const [change, size] of [["shorter", 1000]] as const
+    const [change, size] of [["shorter", 1000], ["longer", 4_000_000]] as const
   ) {
     Deno.test(`What ${original.name} rewrites ${change} while we read is an error, then the new body`, async () => {
       await using dir = await tempDir();
