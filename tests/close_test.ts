@@ -105,6 +105,20 @@ Deno.test("a program ends although its cache is open", async () => {
   assertEquals(output, "over\n");
 });
 
+Deno.test("a program ends although nobody reads what can't be stored", async () => {
+  const output = await run(`
+    const small = new MediaCache({ maxSizeMb: 0, idleTimeoutMs: 10 });
+    const data = new ReadableStream({
+      pull: (controller) => controller.enqueue(new Uint8Array(100_000)),
+    });
+    globalThis.media = await small.getOrDownload("a:", () =>
+      Promise.resolve({ data, size: 10_000_000 }));
+    console.log("over");
+  `);
+
+  assertEquals(output, "over\n");
+});
+
 Deno.test("after close() every call rejects, and close() itself does nothing", async () => {
   await using temp = await tempDir();
   const cache = await MediaCache.open({ cacheDir: temp.path });
