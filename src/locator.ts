@@ -38,7 +38,7 @@ export class Locator {
    * the disk is a miss, and leaves the entry as it is.
    */
   async locate(url: string): Promise<Located | undefined> {
-    const { catalog, errors } = this.#tier;
+    const { calls, catalog, errors } = this.#tier;
     const bytes = catalog.memory.use(url);
     const entry = bytes && catalog.peek(url);
     if (bytes && entry) {
@@ -47,7 +47,7 @@ export class Locator {
       return { entry, body, source: "memory" };
     }
     try {
-      return await this.#locateOnDisk(url);
+      return await calls.run(() => this.#locateOnDisk(url));
     } catch (error) {
       errors.report("read an entry", error);
     }
@@ -55,17 +55,9 @@ export class Locator {
 
   /** Whether there is an entry; changes nothing. */
   async has(url: string): Promise<boolean> {
-    const { fs, store, catalog, errors } = this.#tier;
+    const { calls, errors } = this.#tier;
     try {
-      const entry = catalog.peek(url);
-      if (entry !== undefined) {
-        const facts = await fs.facts(store.datPath(entry.key));
-        if (facts?.size === entry.size) return true;
-      }
-      const found = await store.find(keyOf(url));
-      if (found === undefined || !("file" in found)) return false;
-      found.file.close();
-      return true;
+      return await calls.run(() => this.#has(url));
     } catch (error) {
       errors.report("look for an entry", error);
       return false;
@@ -84,13 +76,26 @@ export class Locator {
 
   /** The URL of an entry by its key. */
   async urlOf(key: string): Promise<string | undefined> {
-    const { store, errors } = this.#tier;
+    const { calls, store, errors } = this.#tier;
     try {
-      const sidecar = await store.readSidecar(key);
+      const sidecar = await calls.run(() => store.readSidecar(key));
       return sidecar && "url" in sidecar ? sidecar.url : undefined;
     } catch (error) {
       errors.report("read a sidecar", error);
     }
+  }
+
+  async #has(url: string): Promise<boolean> {
+    const { fs, store, catalog } = this.#tier;
+    const entry = catalog.peek(url);
+    if (entry !== undefined) {
+      const facts = await fs.facts(store.datPath(entry.key));
+      if (facts?.size === entry.size) return true;
+    }
+    const found = await store.find(keyOf(url));
+    if (found === undefined || !("file" in found)) return false;
+    found.file.close();
+    return true;
   }
 
   async #locateOnDisk(url: string): Promise<Located | undefined> {

@@ -43,7 +43,8 @@ export interface VerifyReport {
 /** Checks all files: lengths, digests where a sidecar has one, leftovers. */
 export async function verify(
   { fix = false }: VerifyOptions,
-  { options, fs, store, writes, catalog, files, orphans, errors }: DiskTier,
+  { options, fs, store, writes, catalog, files, orphans, calls, errors }:
+    DiskTier,
 ): Promise<VerifyReport> {
   const report: VerifyReport = {
     entries: 0,
@@ -89,6 +90,7 @@ export async function verify(
 
   const turns = new Turns();
   for (const key of keys) {
+    calls.check();
     if (turns.due) await turns.next();
     const found = await store.find(key);
     if (found === undefined || !("file" in found)) continue;
