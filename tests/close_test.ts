@@ -1,145 +1,196 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { fromFileUrl, join } from "@std/path";
 import { CacheClosedError, MediaCache } from "../mod.ts";
-import { bytesOf, pathsOf, writePair } from "./fixtures/files.ts";
-import { holdTimers } from "./fixtures/held_timers.ts";
+import { pattern, readRest, readSome } from "./fixtures/bytes.ts";
+import { ReadySource } from "./fixtures/ready_source.ts";
+import { Recorder, turn } from "./fixtures/recorder.ts";
+import { Tap } from "./fixtures/tap.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";
 
-/** The paths below a directory that this process has open. */
-function openFilesIn(dir: string): string[] {
-  const paths: string[] = [];
-  for (const { name } of Deno.readDirSync("/proc/self/fd")) {
-    try {
-      const path = Deno.readLinkSync(`/proc/self/fd/${name}`);
-      if (path.startsWith(dir)) paths.push(path);
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
-  }
-  return paths;
-}
+Deno.test("close() waits for running downloads and stores them", async () => {
+  await using temp = await tempDir();
+  const cache = await MediaCache.open({ cacheDir: temp.path });
+  const tap = new Tap();
+  const call = cache
+    .getOrDownload("a:", () => Promise.resolve({ data: tap.readable }));
+  tap.write(pattern(10));
+  const media = await call;
+  const reader = media.body.getReader();
+  await readSome(reader, 10);
 
-Deno.test("close() writes the last uses, and leaves no file and no timer", async () => {
-  await using dir = await tempDir();
-  await writePair(dir.path, "a", bytesOf(5), { ageMs: 60_000 });
-  using timers = holdTimers();
-  const cache = await MediaCache.open({
-    cacheDir: dir.path,
-    maxMemoryItems: 0,
-  });
-  const before = Date.now();
-  const unread = await cache.get("a");
-  assert(unread);
-  await cache.put("b", bytesOf(5), "image/png", "b.png");
-  assertEquals(openFilesIn(dir.path).length, 1);
+  const closing = cache.close();
+  tap.write(pattern(10, 2));
+  tap.end();
+  await closing;
 
-  await cache.close();
-
-  assertEquals(openFilesIn(dir.path), []);
-  assertEquals(timers.waiting, []);
-  const { mtime } = await Deno.stat(pathsOf(dir.path, "a").dat);
-  assert((mtime?.getTime() ?? 0) >= before);
-  await assertRejects(() => unread.bytes(), CacheClosedError);
+  assertEquals(await readRest(reader), pattern(10, 2));
+  assertEquals(await media.stored, true);
+  await using again = await MediaCache.open({ cacheDir: temp.path });
+  assertEquals((await again.get("a:"))?.size, 20);
 });
 
-Deno.test("a stream that was begun before close() can be read to its end", async () => {
-  await using dir = await tempDir();
-  const bytes = bytesOf(2_000_000);
-  const cache = await MediaCache.open({
-    cacheDir: dir.path,
-    maxMemoryItems: 0,
-  });
-  await cache.put("a", bytes, "image/png", "a.png");
-  const media = await cache.get("a");
-  const reader = media!.body.getReader();
-  const chunks = [(await reader.read()).value!];
-
-  await cache.close();
-
-  for (;;) {
-    const { value } = await reader.read();
-    if (value === undefined) break;
-    chunks.push(value);
-  }
-  assertEquals(await new Blob(chunks).bytes(), bytes);
-  assertEquals(openFilesIn(dir.path), []);
-});
-
-Deno.test("after close() all that could use the disk rejects, and the rest still tells", async () => {
-  await using dir = await tempDir();
-  const cache = await MediaCache.open({ cacheDir: dir.path });
-  await cache.put("a", bytesOf(3), "image/png", "a.png");
-  await cache.close();
-
-  for (
-    const call of [
-      () => cache.ensureLoaded(),
-      () => cache.get("a"),
-      () => cache.getByKey("0".repeat(64)),
-      () => cache.has("a"),
-      () => cache.put("a", bytesOf(3), "image/png", "a.png"),
-      () => cache.getOrDownload("a", () => Promise.resolve(new Response("a"))),
-      () => cache.delete("a"),
-      () => cache.clear(),
-      () => cache.verify(),
-      () => Array.fromAsync(cache.entries()),
-    ]
-  ) {
-    await assertRejects(call, CacheClosedError);
-  }
-  assertEquals(cache.stats().entries, 1);
-  assertEquals(cache.inFlight(), []);
-  cache.subscribe(() => {})();
-});
-
-Deno.test("close() may be called again, at the same time and by await using", async () => {
-  await using dir = await tempDir();
-  await using cache = await MediaCache.open({ cacheDir: dir.path });
-
-  await Promise.all([cache.close(), cache.close({ abort: true })]);
-  await cache.close({ timeoutMs: 1 });
-});
-
-Deno.test("close() of a cache that was never loaded makes no directory", async () => {
-  await using dir = await tempDir();
-  const cache = new MediaCache({ cacheDir: `${dir.path}/cache` });
-
-  await cache.close();
-
-  assertEquals(await Array.fromAsync(Deno.readDir(dir.path)), []);
-});
-
-Deno.test("close() during a scan, a lookup or a put leaves no file and no timer, at any step", async () => {
-  await using dir = await tempDir();
-  for (let i = 0; i < 20; i++) {
-    await writePair(dir.path, `${i}`, bytesOf(5));
-  }
-  for (let steps = 0; steps < 60; steps += 1) {
-    using timers = holdTimers();
-    const cache = new MediaCache({
-      cacheDir: dir.path,
-      maxMemoryItems: steps % 2,
+const abrupt: [string, (cache: MediaCache) => Promise<void>][] = [
+  ["close({ abort: true })", (cache) => cache.close({ abort: true })],
+  ["close() at its timeout", (cache) => cache.close({ timeoutMs: 1 })],
+  ["close({ abort: true }) after close()", (cache) => {
+    cache.close();
+    return cache.close({ abort: true });
+  }],
+];
+for (const [what, close] of abrupt) {
+  Deno.test(`${what} aborts what runs`, async () => {
+    await using temp = await tempDir();
+    const cache = await MediaCache.open({
+      cacheDir: temp.path,
+      maxConcurrentDownloads: 3,
+      maxSizeMb: 1,
     });
-    const running = Promise.allSettled([
-      cache.get("1"),
-      cache.getByKey(pathsOf(dir.path, "2").key),
-      cache.put("3", bytesOf(5), "image/png", "a.png"),
-      cache.put(`new ${steps}`, bytesOf(5), "image/png", "a.png"),
-      cache.ensureLoaded(),
-      cache.verify(),
-      cache.delete("4"),
-    ]);
-    for (let step = 0; step < steps; step++) await Promise.resolve();
+    const tap = new Tap();
+    const signals: AbortSignal[] = [];
+    const start = (url: string, data?: ReadableStream, size?: number) =>
+      cache.getOrDownload(url, ({ signal }) => {
+        signals.push(signal);
+        if (data === undefined) return new Promise<never>(() => {});
+        return Promise.resolve({ data, size });
+      });
+    const flowing = start("flowing:", tap.readable);
+    tap.write(pattern(10));
+    const media = await flowing;
+    const reader = media.body.getReader();
+    await readSome(reader, 10);
+    const source = new ReadySource(pattern(2 ** 23));
+    const uncached = await start("uncached:", source.data, 2 ** 23);
+    const stalled = uncached.body.getReader();
+    await readSome(stalled, 1);
+    const silent = start("silent:");
+    const waiting = start("waiting:", new Tap().readable);
+    while (cache.inFlight().length < 4) await turn();
 
-    await cache.close();
-    const after = openFilesIn(dir.path);
-    const results = await running;
+    const pending = [readRest(reader), readRest(stalled), silent, waiting];
+    const results = Promise.allSettled(pending);
+    await close(cache);
 
-    assertEquals(after, [], `open after ${steps} steps`);
-    assertEquals(openFilesIn(dir.path), [], `later, after ${steps} steps`);
-    assertEquals(timers.waiting, [], `timers after ${steps} steps`);
-    for (const result of results) {
-      if (result.status === "fulfilled") continue;
+    for (const result of await results) {
+      assert(result.status === "rejected");
       assert(result.reason instanceof CacheClosedError, `${result.reason}`);
     }
+    assertEquals(signals.map(({ aborted }) => aborted), [true, true, true]);
+    await Promise.all([tap.cancelled, source.cancelled]);
+    assertEquals(await media.stored, false);
+    assertEquals(await Array.fromAsync(Deno.readDir(temp.path)), []);
+  });
+}
+
+Deno.test("close() keeps a program alive for its timeout, which ends it", async () => {
+  const output = await run(`
+    const call = cache.getOrDownload("a:", () => new Promise(() => {}));
+    call.catch((error) => console.log(error.name));
+    await cache.close({ timeoutMs: 10 });
+    console.log("closed");
+  `);
+
+  assertEquals(output, "CacheClosedError\nclosed\n");
+});
+
+Deno.test("a program ends although its cache is open", async () => {
+  const output = await run(`
+    const data = new Uint8Array(10_000_000);
+    const download = () => Promise.resolve({ data });
+    const media = await cache.getOrDownload("a:", download);
+    await media.stored;
+    await cache.get("a:");
+    console.log("over");
+  `);
+
+  assertEquals(output, "over\n");
+});
+
+Deno.test("a program ends although nobody reads what can't be stored", async () => {
+  const output = await run(`
+    const small = new MediaCache({ maxSizeMb: 0, idleTimeoutMs: 10 });
+    const data = new ReadableStream({
+      pull: (controller) => controller.enqueue(new Uint8Array(100_000)),
+    });
+    globalThis.media = await small.getOrDownload("a:", () =>
+      Promise.resolve({ data, size: 10_000_000 }));
+    console.log("over");
+  `);
+
+  assertEquals(output, "over\n");
+});
+
+Deno.test("after close() every call rejects, and close() itself does nothing", async () => {
+  await using temp = await tempDir();
+  const cache = await MediaCache.open({ cacheDir: temp.path });
+  const media = await cache
+    .getOrDownload("a:", () => Promise.resolve({ data: pattern(10_000_000) }));
+  await media.stored;
+  await cache.close();
+
+  const download = () => Promise.resolve({ data: pattern(10) });
+  const calls: (() => Promise<unknown>)[] = [
+    () => cache.ensureLoaded(),
+    () => cache.get("a:"),
+    () => cache.getByKey("0".repeat(64)),
+    () => cache.has("a:"),
+    () => cache.put("b:", pattern(10), "", ""),
+    () => cache.getOrDownload("a:", download),
+    () => cache.delete("a:"),
+    () => cache.clear(),
+    () => cache.verify(),
+    () => Array.fromAsync(cache.entries()),
+    () => media.bytes(),
+    () => new Response(media.slice(0, 5)).bytes(),
+  ];
+  for (const call of calls) await assertRejects(call, CacheClosedError);
+  assertEquals(cache.stats().entries, 1);
+  assertEquals(cache.inFlight(), []);
+
+  await cache.close();
+  await cache.close({ abort: true, timeoutMs: 0 });
+  await cache[Symbol.asyncDispose]();
+});
+
+Deno.test("calls that close() overtakes reject and leave nothing open", async () => {
+  await using temp = await tempDir();
+  const recorder = new Recorder();
+  const cache = await MediaCache.open({
+    cacheDir: temp.path,
+    maxMemoryItems: 0,
+    onEvent: recorder.onEvent,
+  });
+  await cache.put("a:", pattern(10), "", "");
+
+  const calls = [
+    cache.get("a:"),
+    cache.getOrDownload("b:", () => Promise.resolve({ data: pattern(10) })),
+  ];
+  const results = Promise.allSettled(calls);
+  await cache.close();
+
+  for (const result of await results) {
+    assert(result.status === "rejected");
+    assert(result.reason instanceof CacheClosedError);
   }
 });
+
+/** Runs a program that has an open cache; gives what it printed. */
+async function run(program: string): Promise<string> {
+  await using temp = await tempDir();
+  const main = join(temp.path, "main.ts");
+  const cacheDir = join(temp.path, "cache");
+  await Deno.writeTextFile(
+    main,
+    `import { MediaCache } from "${import.meta.resolve("../mod.ts")}";
+    const cache = await MediaCache.open({ cacheDir: "${cacheDir}" });
+    ${program}`,
+  );
+  const config = fromFileUrl(import.meta.resolve("../deno.json"));
+  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-check", "--config", config, main],
+    env: { NO_COLOR: "1" },
+  }).output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  assert(success, text(stderr));
+  return text(stdout);
+}
