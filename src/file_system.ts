@@ -196,6 +196,8 @@ export class FileSystem {
 
 /** An open file that is read and written at positions. */
 export class DiskFile {
+  /** Tells which file was opened; 0 where unknown, and of one just made. */
+  readonly inode: number;
   readonly #fs: FileSystem;
   readonly #file: Deno.FsFile;
   // NaN while an operation runs and after one that failed half-way.
@@ -205,7 +207,8 @@ export class DiskFile {
   #closed = false;
 
   /** Takes over an open file. */
-  constructor(fs: FileSystem, file: Deno.FsFile) {
+  constructor(fs: FileSystem, file: Deno.FsFile, inode = 0) {
+    this.inode = inode;
     this.#fs = fs;
     this.#file = file;
   }
@@ -341,5 +344,5 @@ function checked(
     file.close();
     throw new Deno.errors.NotFound(`Cannot open ${path}: it changed meanwhile`);
   }
-  return new DiskFile(fs, file);
+  return new DiskFile(fs, file, before.inode);
 }

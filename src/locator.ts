@@ -16,7 +16,7 @@ export interface Located {
   readonly source: "memory" | "disk";
 }
 
-/** An entry and its open file. */
+/** An entry and its open file, held. */
 interface Opened {
   readonly entry: Entry;
   readonly file: SharedFile;
@@ -106,15 +106,19 @@ export class Locator {
       await this.#discover(url, known);
     if (opened === undefined) return undefined;
     const { entry, file } = opened;
-    catalog.use(entry);
-    if (!catalog.memory.admits(entry.size)) {
-      const body = fileBody(files, file, entry.size, this.#onServed);
-      return { entry, body, source: "disk" };
+    try {
+      catalog.use(entry);
+      if (!catalog.memory.admits(entry.size)) {
+        const body = fileBody(files, file, entry.size, this.#onServed);
+        return { entry, body, source: "disk" };
+      }
+      const bytes = await readAll(file, entry.size);
+      // It may have been deleted while it was read.
+      if (catalog.peek(url) === entry) catalog.memory.keep(url, bytes);
+      return { entry, body: memoryBody(bytes, this.#onServed), source: "disk" };
+    } finally {
+      file.release(true);
     }
-    const bytes = await readAll(file, entry.size);
-    // It may have been deleted while it was read.
-    if (catalog.peek(url) === entry) catalog.memory.keep(url, bytes);
-    return { entry, body: memoryBody(bytes, this.#onServed), source: "disk" };
   }
 
   /** Opens an entry that is known, if its file is still the one known. */
@@ -123,9 +127,18 @@ export class Locator {
     const path = store.datPath(entry.key);
     const facts = await fs.facts(path);
     if (facts?.inode !== entry.inode || facts.size !== entry.size) return;
-    const file = files.find(path, entry.inode) ??
-      files.adopt(path, entry.inode, await fs.open(path));
-    return { entry, file };
+    const file = files.find(path, entry.inode) ?? await this.#reopen(entry);
+    file?.hold(true);
+    return file && { entry, file };
+  }
+
+  async #reopen({ key, inode }: Entry): Promise<SharedFile | undefined> {
+    const { fs, store, files } = this.#tier;
+    const path = store.datPath(key);
+    const file = await fs.open(path);
+    if (file.inode === inode) return files.adopt(path, inode, file);
+    // Another process has replaced it since it was looked at.
+    file.close();
   }
 
   /**
@@ -150,7 +163,9 @@ export class Locator {
         orphans.forget(pairOf(key));
       }
       const path = store.datPath(key);
-      return { entry, file: files.adopt(path, entry.inode, found.file) };
+      const file = files.adopt(path, entry.inode, found.file);
+      file.hold(true);
+      return { entry, file };
     }
     const reason = found?.reason ?? "its files are gone";
     const time = Date.now();

@@ -26,8 +26,18 @@ export class OpenFiles {
     return shared?.inode === inode ? shared : undefined;
   }
 
-  /** Takes over a file that was opened under, or renamed to, `path`. */
+  /**
+   * Takes over a file that was opened under, or renamed to, `path`; several
+   * lookups at once share the first. It must be held or claimed at once.
+   */
   adopt(path: string, inode: number, file: DiskFile): SharedFile {
+    const known = this.find(path, inode);
+    if (known !== undefined) {
+      known.offer(file);
+      return known;
+    }
+    // Its name is another's by now, so that it can't be opened again.
+    this.#shared.get(path)?.pin();
     const shared: SharedFile = new SharedFile(
       this.#fs,
       path,
@@ -105,6 +115,13 @@ export class SharedFile {
   readAt(view: Uint8Array, position: number): MaybePromise<number> {
     if (this.#file !== undefined) return this.#file.readAt(view, position);
     return this.#reopen().then((file) => file.readAt(view, position));
+  }
+
+  /** Takes a handle of the same file, if there is none. */
+  offer(file: DiskFile): void {
+    if (this.#file === undefined && this.#opening === undefined) {
+      this.#file = file;
+    } else file.close();
   }
 
   /** Counts one who holds the file; `open` if he needs the handle as well. */
