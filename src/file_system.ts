@@ -20,7 +20,7 @@ export interface FileFacts {
   readonly size: number;
   /** Last modification in milliseconds since the epoch. */
   readonly mtimeMs: number;
-  /** Tells one file from another that took its name; 0 where unknown. */
+  /** Tells one file from another that took its name. */
   readonly inode: number;
 }
 
@@ -328,7 +328,9 @@ function factsOf(info: Deno.FileInfo): FileFacts {
   return {
     size: info.size,
     mtimeMs: info.mtime?.getTime() ?? 0,
-    inode: info.ino ?? 0,
+    // An inode is used again at once, so the time of birth is its fraction.
+    inode: (info.ino ?? 0) +
+      (info.birthtime?.getTime() ?? 0) % 2 ** 20 / 2 ** 20,
   };
 }
 

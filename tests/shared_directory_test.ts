@@ -64,6 +64,30 @@ Deno.test("what the other replaced is served anew from disk", async () => {
   assertEquals([one.stats().entries, one.stats().totalBytes], [1, 7]);
 });
 
+Deno.test("what the other replaced twice is served anew, although the inode may be the old one", async () => {
+  await using dir = await tempDir();
+  const options = { cacheDir: dir.path, maxMemoryItems: 0 };
+  await using one = await MediaCache.open(options);
+  await using two = await MediaCache.open(options);
+  await put(one, "a");
+  await (await one.get("a"))?.bytes();
+  const { dat } = pathsOf(dir.path, "a");
+  const born = (await Deno.stat(dat)).birthtime?.getTime();
+  for (let time = born; time === born;) {
+    const path = await Deno.makeTempFile();
+    time = (await Deno.stat(path)).birthtime?.getTime();
+    await Deno.remove(path);
+  }
+
+  for (const type of ["audio/mpeg", "audio/ogg"]) {
+    await two.put("a", bytesOf(SIZE, 7), type, "b", { replace: true });
+  }
+
+  await using media = await one.get("a");
+  assertEquals(media?.mimetype, "audio/ogg");
+  assertEquals(await media?.bytes(), bytesOf(SIZE, 7));
+});
+
 Deno.test("what the other deleted is a miss, once it is not in memory", async () => {
   await using dir = await tempDir();
   await using one = await MediaCache.open({
