@@ -1,11 +1,10 @@
 /** The bot of the examples, with the permissions that it asks for, on a stand-in for Telegram. */
 import { assert, assertEquals } from "@std/assert";
-import { fromFileUrl, join } from "@std/path";
+import { join } from "@std/path";
 import { pattern } from "./fixtures/bytes.ts";
 import { BotApi, type SentFile } from "./fixtures/bot_api.ts";
+import { startExample } from "./fixtures/example.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";
-
-const BOT = fromFileUrl(new URL("../examples/bot.ts", import.meta.url));
 
 const FILES: [method: string, filename: string, file: SentFile][] = [
   ["sendPhoto", "file_0.jpg", {
@@ -46,7 +45,11 @@ const FILES: [method: string, filename: string, file: SentFile][] = [
 Deno.test("The bot sends back each file that it is sent, downloads it once, and tells its token nobody", async () => {
   await using dir = await tempDir();
   await using api = new BotApi();
-  const bot = await startBot(api, dir.path);
+  const bot = await startExample("bot.ts", {
+    cwd: dir.path,
+    host: api.host,
+    env: { BOT_TOKEN: api.token, TELEGRAM_API_ROOT: `http://${api.host}` },
+  });
   const ended = bot.status.then(({ code }) => {
     throw new Error(`The bot ended with ${code}`);
   });
@@ -70,20 +73,3 @@ Deno.test("The bot sends back each file that it is sent, downloads it once, and 
     assert(!`${name} ${text}`.includes(api.token), name);
   }
 });
-
-/** Runs the bot as the comment at its head says, but for the host that it may reach. */
-async function startBot(api: BotApi, cwd: string): Promise<Deno.ChildProcess> {
-  const [, command] = /deno run([^]+)examples/.exec(
-    await Deno.readTextFile(BOT),
-  )!;
-  const flags = command!.match(/--[^\s\\]+/g)!.map((flag) =>
-    flag.startsWith("--allow-net=") ? `--allow-net=${api.host}` : flag
-  );
-  return new Deno.Command("deno", {
-    args: ["run", "--quiet", "--no-prompt", ...flags, BOT],
-    cwd,
-    env: { BOT_TOKEN: api.token, TELEGRAM_API_ROOT: `http://${api.host}` },
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-}
