@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { setImmediate } from "node:timers";
 import { MediaCache } from "../mod.ts";
 import { bytesOf, writePair } from "./fixtures/files.ts";
 import { Recorder } from "./fixtures/recorder.ts";
@@ -119,6 +120,30 @@ Deno.test("while a large directory is scanned, calls are answered and the event 
   const recent = entries.slice(0, 5).map(({ url }) => url).sort();
   assertEquals(recent, ["4321", "4998", "99", "new", "put"]);
   assertEquals(entries.at(-1)?.url, "0");
+});
+
+Deno.test("a scan gives the event loop a turn whenever a millisecond has passed", async () => {
+  await using dir = await tempDir();
+  for (let i = 0; i < 50; i++) await writePair(dir.path, `${i}`, bytesOf(1));
+  const { now } = performance;
+  let time = 0;
+  let turns = 0;
+  let isLoading = true;
+  const count = () => {
+    turns++;
+    if (isLoading) setImmediate(count);
+  };
+  performance.now = () => time += 1.5;
+  try {
+    await using cache = new MediaCache({ cacheDir: dir.path });
+    setImmediate(count);
+    await cache.ensureLoaded();
+    isLoading = false;
+  } finally {
+    performance.now = now;
+  }
+
+  assert(turns >= 50, `${turns} turns`);
 });
 
 Deno.test("entries that a scan finds after their use keep their place", async () => {
