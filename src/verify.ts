@@ -2,6 +2,7 @@ import { crypto } from "@std/crypto/crypto";
 import type { ByteReader } from "./byte_reader.ts";
 import type { DiskTier } from "./disk_tier.ts";
 import type { DiskFile } from "./file_system.ts";
+import { GRACE_MS } from "./orphans.ts";
 import { classify, type Leftover, pairOf, scan } from "./recovery.ts";
 import { StoredReader } from "./stored_body.ts";
 import { Turns } from "./turns.ts";
@@ -82,8 +83,11 @@ export async function verify(
       onEntry: ({ key }) => keys.push(key),
       onLeftover: (leftover) => leftovers.push(leftover),
     });
-    for (const { names, bytes, reason } of leftovers) {
+    for (const { names, bytes, mtimeMs, reason } of leftovers) {
       report.problems.push({ names, bytes, reason });
+      // One that was just made may be about to be locked.
+      const isStaged = classify(names[0] ?? "").kind === "staged";
+      if (isStaged && mtimeMs + GRACE_MS > Date.now()) continue;
       await remove(names);
     }
   });

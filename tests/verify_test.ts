@@ -6,6 +6,8 @@ import {
   bytesOf,
   isThere,
   namesIn,
+  OLD_MS,
+  setAge,
   snapshotOf,
   writePair,
 } from "./fixtures/files.ts";
@@ -104,10 +106,11 @@ Deno.test("verify() names all that is wrong, and touches none of it", async () =
 
 Deno.test("verify() with fix removes what is wrong, and nothing else", async () => {
   await using dir = await tempDir();
-  await wrongDirectory(dir.path);
+  const wrong = await wrongDirectory(dir.path);
   await Deno.writeTextFile(join(dir.path, "x.dat"), "mine");
   await using cache = await MediaCache.open({ cacheDir: dir.path, ...silent });
   assert(cache.stats().orphanBytes > 0);
+  await setAge(join(dir.path, wrong.staged?.[0] ?? ""), OLD_MS);
 
   const report = await cache.verify({ fix: true });
 
@@ -118,6 +121,19 @@ Deno.test("verify() with fix removes what is wrong, and nothing else", async () 
   const { entries, totalBytes, orphanBytes } = cache.stats();
   assertEquals([entries, totalBytes, orphanBytes], [1, 3, 0]);
   assertEquals((await cache.verify()).problems, []);
+});
+
+Deno.test("verify() with fix leaves a young staged file, which its writer may be about to lock", async () => {
+  await using dir = await tempDir();
+  const staged = join(dir.path, `${"0".repeat(64)}.abc1.part`);
+  await Deno.writeFile(staged, bytesOf(9));
+  await using cache = await MediaCache.open({ cacheDir: dir.path, ...silent });
+
+  const report = await cache.verify({ fix: true });
+
+  assertEquals([report.problems.length, report.fixed], [1, 0]);
+  assertEquals(await isThere(staged), true);
+  assertEquals(cache.stats().orphanBytes, 9);
 });
 
 Deno.test("verify() with fix forgets entries that broke while the cache was open", async () => {
