@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { fromFileUrl, join } from "@std/path";
 import { CacheClosedError, MediaCache } from "../mod.ts";
 import { pattern, readRest, readSome } from "./fixtures/bytes.ts";
+import { runProgram } from "./fixtures/program.ts";
 import { ReadySource } from "./fixtures/ready_source.ts";
 import { Recorder, turn } from "./fixtures/recorder.ts";
 import { Tap } from "./fixtures/tap.ts";
@@ -82,41 +82,44 @@ for (const [what, close] of abrupt) {
 }
 
 Deno.test("close() keeps a program alive for its timeout, which ends it", async () => {
-  const output = await run(`
+  const output = await runProgram(`
+    const cache = await MediaCache.open({ cacheDir });
     const call = cache.getOrDownload("a:", () => new Promise(() => {}));
-    call.catch((error) => console.log(error.name));
+    call.catch((error) => console.log(JSON.stringify(error.name)));
     await cache.close({ timeoutMs: 10 });
-    console.log("closed");
+    console.log('"closed"');
   `);
 
-  assertEquals(output, "CacheClosedError\nclosed\n");
+  assertEquals(output, ["CacheClosedError", "closed"]);
 });
 
 Deno.test("a program ends although its cache is open", async () => {
-  const output = await run(`
+  const output = await runProgram(`
+    const cache = await MediaCache.open({ cacheDir });
     const data = new Uint8Array(10_000_000);
     const download = () => Promise.resolve({ data });
     const media = await cache.getOrDownload("a:", download);
     await media.stored;
     await cache.get("a:");
-    console.log("over");
+    console.log('"over"');
   `);
 
-  assertEquals(output, "over\n");
+  assertEquals(output, ["over"]);
 });
 
 Deno.test("a program ends although nobody reads what can't be stored", async () => {
-  const output = await run(`
-    const small = new MediaCache({ maxSizeMb: 0, idleTimeoutMs: 10 });
+  const output = await runProgram(`
+    const options = { cacheDir, maxSizeMb: 0, idleTimeoutMs: 10 };
+    const cache = new MediaCache(options);
     const data = new ReadableStream({
       pull: (controller) => controller.enqueue(new Uint8Array(100_000)),
     });
-    globalThis.media = await small.getOrDownload("a:", () =>
+    globalThis.media = await cache.getOrDownload("a:", () =>
       Promise.resolve({ data, size: 10_000_000 }));
-    console.log("over");
+    console.log('"over"');
   `);
 
-  assertEquals(output, "over\n");
+  assertEquals(output, ["over"]);
 });
 
 Deno.test("after close() every call rejects, and close() itself does nothing", async () => {
@@ -173,24 +176,3 @@ Deno.test("calls that close() overtakes reject and leave nothing open", async ()
     assert(result.reason instanceof CacheClosedError);
   }
 });
-
-/** Runs a program that has an open cache; gives what it printed. */
-async function run(program: string): Promise<string> {
-  await using temp = await tempDir();
-  const main = join(temp.path, "main.ts");
-  const cacheDir = join(temp.path, "cache");
-  await Deno.writeTextFile(
-    main,
-    `import { MediaCache } from "${import.meta.resolve("../mod.ts")}";
-    const cache = await MediaCache.open({ cacheDir: "${cacheDir}" });
-    ${program}`,
-  );
-  const config = fromFileUrl(import.meta.resolve("../deno.json"));
-  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", "--config", config, main],
-    env: { NO_COLOR: "1" },
-  }).output();
-  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  assert(success, text(stderr));
-  return text(stdout);
-}

@@ -76,6 +76,25 @@ Deno.test("Tee hands the very chunk to all that have caught up", async () => {
   for (const reader of readers) reader.close();
 });
 
+Deno.test("Tee hands the very chunk also to those who lag by little", async () => {
+  await using staged = await stagedTee();
+  const { tee } = staged;
+  const body = pattern(2_000_000);
+  const quick = begin(tee);
+  const slow = begin(tee);
+  const chunks = [];
+  for (let at = 0; at < body.length; at += 200_000) {
+    const chunk = body.slice(at, at + 200_000);
+    chunks.push(chunk);
+    await tee.push(chunk);
+    await quick.read();
+    if (at >= 400_000) {
+      assertStrictEquals(await slow.read(), chunks.at(-3));
+    }
+  }
+  for (const reader of [quick, slow]) reader.close();
+});
+
 Deno.test("Tee reads the file for those who lag behind", async () => {
   await using staged = await stagedTee(30);
   const { tee } = staged;
