@@ -4,6 +4,7 @@ import { pattern, readAll, readRest, readSome } from "./fixtures/bytes.ts";
 import { CallFault, WriteFault } from "./fixtures/disk_faults.ts";
 import { ReadySource } from "./fixtures/ready_source.ts";
 import { Recorder } from "./fixtures/recorder.ts";
+import { Tap } from "./fixtures/tap.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";
 
 const MB = 2 ** 20;
@@ -137,8 +138,14 @@ Deno.test("a directory that was deleted during a download costs its readers noth
     onEvent: recorder.onEvent,
   });
 
-  const media = await cache.getOrDownload("a:", download);
+  const tap = new Tap();
+  const call = cache
+    .getOrDownload("a:", () => Promise.resolve({ data: tap.readable }));
+  tap.write(BODY.slice(0, MB));
+  const media = await call;
   await Deno.remove(cacheDir, { recursive: true });
+  tap.write(BODY.slice(MB));
+  tap.end();
 
   assertEquals(await media.bytes(), BODY);
   assertEquals(await media.stored, false);
