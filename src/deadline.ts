@@ -1,5 +1,5 @@
 import { DownloadTimeoutError } from "./errors.ts";
-import { startTimer } from "./timer.ts";
+import { startIdleTimer, startTimer } from "./timer.ts";
 
 /** Ends a download that takes too long, or falls silent. */
 export class Deadline {
@@ -48,9 +48,11 @@ export class Deadline {
   }
 
   // One timer that looks again when bytes have come: setting a new one for each
-  // chunk would cost more than the chunk.
+  // chunk would cost more than the chunk. While readers hold the download back
+  // nothing will end it, so it must not keep the process alive.
   #watch(waitMs: number): void {
-    this.#stopIdle = startTimer(waitMs, () => {
+    const start = this.#paused ? startIdleTimer : startTimer;
+    this.#stopIdle = start(waitMs, () => {
       if (this.#paused) return this.#watch(this.#idleMs);
       const left = this.#idleMs - (performance.now() - this.#lastByte);
       if (left > 0) return this.#watch(left);

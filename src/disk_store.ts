@@ -97,7 +97,7 @@ export class DiskStore {
    */
   async probe(): Promise<void> {
     await this.prepare();
-    if (this.#readOnly) return await this.#fs.statDirectory(this.dir);
+    if (this.#readOnly) return await this.#fs.checkDirectory(this.dir);
     const { path, file } = await this.stage(PROBE_KEY);
     try {
       await file.writeAt(new Uint8Array(PROBE_BYTES), 0);
@@ -250,7 +250,8 @@ export class DiskStore {
     const missing = this.#fs.missingPermission(this.dir, !this.#readOnly);
     if (missing !== undefined) fail(`missing ${missing}`);
     try {
-      if (!this.#readOnly) await this.#fs.makeDirectory(this.dir);
+      if (this.#readOnly) await this.#fs.checkDirectory(this.dir);
+      else await this.#fs.makeDirectory(this.dir);
     } catch (error) {
       fail(error instanceof Error ? error.message : String(error), error);
     }

@@ -1,3 +1,4 @@
+import type { Calls } from "./calls.ts";
 import type { Catalog } from "./catalog.ts";
 import type { DiskErrors } from "./disk_errors.ts";
 import type { DiskStore } from "./disk_store.ts";
@@ -25,6 +26,8 @@ export interface DiskTier {
   readonly orphans: Orphans;
   /** Everything that changes names in the directory, one after the other. */
   readonly writes: TaskQueue;
+  /** Calls that run. */
+  readonly calls: Calls;
   /** Where failures go. */
   readonly errors: DiskErrors;
   /** Where events go. */

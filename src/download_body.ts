@@ -124,6 +124,7 @@ export class DownloadBody {
       wanted,
     });
     if (file === undefined) return false;
+    this.#reservation?.release();
     this.#tee.share(file, tiers.claim(file));
     file.release(true);
     return true;

@@ -20,7 +20,7 @@ export interface FileFacts {
   readonly size: number;
   /** Last modification in milliseconds since the epoch. */
   readonly mtimeMs: number;
-  /** Tells one file from another that took its name; 0 where unknown. */
+  /** Tells one file from another that took its name. */
   readonly inode: number;
 }
 
@@ -67,8 +67,7 @@ export class FileSystem {
       await make();
     } catch (error) {
       if (error instanceof Deno.errors.AlreadyExists) {
-        if ((await Deno.stat(dir)).isDirectory) return;
-        throw error;
+        return await this.checkDirectory(dir);
       }
       if (!(error instanceof Deno.errors.NotFound)) throw error;
       await ensureDir(dirname(dir));
@@ -78,10 +77,10 @@ export class FileSystem {
     }
   }
 
-  /** Rejects when there is no such directory. */
-  async statDirectory(dir: string): Promise<void> {
+  /** Throws unless the path is a directory, or a link to one. */
+  async checkDirectory(dir: string): Promise<void> {
     if ((await Deno.stat(dir)).isDirectory) return;
-    throw new Deno.errors.NotADirectory("Cannot use directory: it is none");
+    throw new Deno.errors.NotADirectory(`Cannot use ${dir}: not a directory`);
   }
 
   /** The names in a directory, read off the event loop. */
@@ -197,6 +196,8 @@ export class FileSystem {
 
 /** An open file that is read and written at positions. */
 export class DiskFile {
+  /** Tells which file was opened; 0 where unknown, and of one just made. */
+  readonly inode: number;
   readonly #fs: FileSystem;
   readonly #file: Deno.FsFile;
   // NaN while an operation runs and after one that failed half-way.
@@ -206,7 +207,8 @@ export class DiskFile {
   #closed = false;
 
   /** Takes over an open file. */
-  constructor(fs: FileSystem, file: Deno.FsFile) {
+  constructor(fs: FileSystem, file: Deno.FsFile, inode = 0) {
+    this.inode = inode;
     this.#fs = fs;
     this.#file = file;
   }
@@ -326,7 +328,9 @@ function factsOf(info: Deno.FileInfo): FileFacts {
   return {
     size: info.size,
     mtimeMs: info.mtime?.getTime() ?? 0,
-    inode: info.ino ?? 0,
+    // An inode is used again at once, so the time of birth is its fraction.
+    inode: (info.ino ?? 0) +
+      (info.birthtime?.getTime() ?? 0) % 2 ** 20 / 2 ** 20,
   };
 }
 
@@ -342,5 +346,5 @@ function checked(
     file.close();
     throw new Deno.errors.NotFound(`Cannot open ${path}: it changed meanwhile`);
   }
-  return new DiskFile(fs, file);
+  return new DiskFile(fs, file, before.inode);
 }

@@ -4,6 +4,7 @@ import { Ffmpeg } from "./ffmpeg.ts";
 import { GifScanner } from "./gif.ts";
 import type { ResolvedGifToMp4 } from "./gif_options.ts";
 import type { GifPlan } from "./gif_plan.ts";
+import { Semaphore } from "./semaphore.ts";
 import type { Reservation, Staging } from "./staging.ts";
 import type { Counters } from "./stats.ts";
 import type { Tiers } from "./tiers.ts";
@@ -43,6 +44,7 @@ export interface StagedVideo {
 export class GifConversion {
   readonly #options: ResolvedGifToMp4;
   readonly #ffmpeg: Ffmpeg;
+  readonly #turns: Semaphore;
   readonly #tiers: Tiers;
   readonly #staging: Staging;
   readonly #hub: EventHub;
@@ -61,6 +63,7 @@ export class GifConversion {
   ) {
     this.#options = options;
     this.#ffmpeg = new Ffmpeg(options);
+    this.#turns = new Semaphore(options.maxConcurrent);
     this.#tiers = env.tiers;
     this.#staging = env.staging;
     this.#hub = env.hub;
@@ -94,6 +97,25 @@ export class GifConversion {
     job: GifJob,
     signal: AbortSignal,
   ): Promise<StagedVideo | string> {
+    // Those that wait for their turn must not take the room of those that run.
+    const release = await this.#turns.acquire(signal);
+    try {
+      return await this.#convert(job, signal);
+    } finally {
+      release();
+    }
+  }
+
+  /** Counts and tells of a GIF that stays one. */
+  kept(url: string, key: string, reason: string): void {
+    if (!NO_FAILURE.has(reason)) this.#counters.conversionFailures++;
+    this.#hub.emit({ type: "kept", time: Date.now(), url, key, reason });
+  }
+
+  async #convert(
+    job: GifJob,
+    signal: AbortSignal,
+  ): Promise<StagedVideo | string> {
     const { key, path, size, plan } = job;
     const start = performance.now();
     const maxOutputBytes = Math.min(
@@ -103,7 +125,9 @@ export class GifConversion {
         : Math.max(MIN_OUTPUT_BYTES, 8 * size),
     );
     const reservation = this.#staging.reserve(maxOutputBytes);
-    if (reservation === undefined) return "there is no room for the video";
+    if (reservation === undefined || maxOutputBytes < 1) {
+      return "there is no room for the video";
+    }
     let staged: StagedFile | undefined;
     const give = async (reason: string) => {
       reservation.release();
@@ -146,12 +170,6 @@ export class GifConversion {
       this.#tiers.errors.report("stage a video", error);
       return await give("the disk failed");
     }
-  }
-
-  /** Counts and tells of a GIF that stays one. */
-  kept(url: string, key: string, reason: string): void {
-    if (!NO_FAILURE.has(reason)) this.#counters.conversionFailures++;
-    this.#hub.emit({ type: "kept", time: Date.now(), url, key, reason });
   }
 }
 

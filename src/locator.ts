@@ -17,7 +17,7 @@ export interface Located {
   readonly source: "memory" | "disk";
 }
 
-/** An entry and its open file. */
+/** An entry and its open file, held. */
 interface Opened {
   readonly entry: Entry;
   readonly file: SharedFile;
@@ -39,7 +39,7 @@ export class Locator {
    * the disk is a miss, and leaves the entry as it is.
    */
   async locate(url: string): Promise<Located | undefined> {
-    const { catalog, errors } = this.#tier;
+    const { calls, catalog, errors } = this.#tier;
     const bytes = catalog.memory.use(url);
     const entry = bytes && catalog.peek(url);
     if (bytes && entry) {
@@ -48,7 +48,7 @@ export class Locator {
       return { entry, body, source: "memory" };
     }
     try {
-      return await this.#locateOnDisk(url);
+      return await calls.run(() => this.#locateOnDisk(url));
     } catch (error) {
       errors.report("read an entry", error);
     }
@@ -56,7 +56,7 @@ export class Locator {
 
   /** The same, but counts nothing and leaves recency and the memory tier. */
   async peek(url: string): Promise<Located | undefined> {
-    const { catalog, store, files, errors } = this.#tier;
+    const { calls, catalog, errors } = this.#tier;
     const bytes = catalog.memory.peek(url);
     const known = catalog.peek(url);
     if (bytes && known) {
@@ -64,12 +64,11 @@ export class Locator {
       return { entry: known, body, source: "memory" };
     }
     try {
-      await store.prepare();
-      const opened = known && await this.#open(known) ||
-        await this.#discover(url, known);
+      const opened = await calls.run(() => this.#openOrDiscover(url));
       if (opened === undefined) return undefined;
       const { entry, file } = opened;
-      const body = fileBody(files, file, entry.size, () => {});
+      const body = fileBody(this.#tier.files, file, entry.size, () => {});
+      file.release(true);
       return { entry, body, source: "disk" };
     } catch (error) {
       errors.report("read an entry", error);
@@ -78,16 +77,9 @@ export class Locator {
 
   /** What is known of an entry, by its key; opens no body and changes nothing. */
   async info(key: string): Promise<EntryInfo | undefined> {
-    const { fs, store, catalog, errors } = this.#tier;
+    const { calls, errors } = this.#tier;
     try {
-      const sidecar = await store.readSidecar(key);
-      if (sidecar === undefined || "reason" in sidecar) return undefined;
-      const facts = await fs.facts(store.datPath(key));
-      if (facts === undefined || mismatchOf(sidecar, facts.size)) return;
-      const known = catalog.peek(sidecar.url);
-      return infoOf(
-        known?.inode === facts.inode ? known : entryOf(sidecar, key, facts),
-      );
+      return await calls.run(() => this.#info(key));
     } catch (error) {
       errors.report("read a sidecar", error);
     }
@@ -95,17 +87,9 @@ export class Locator {
 
   /** Whether there is an entry; changes nothing. */
   async has(url: string): Promise<boolean> {
-    const { fs, store, catalog, errors } = this.#tier;
+    const { calls, errors } = this.#tier;
     try {
-      const entry = catalog.peek(url);
-      if (entry !== undefined) {
-        const facts = await fs.facts(store.datPath(entry.key));
-        if (facts?.size === entry.size) return true;
-      }
-      const found = await store.find(keyOf(url));
-      if (found === undefined || !("file" in found)) return false;
-      found.file.close();
-      return true;
+      return await calls.run(() => this.#has(url));
     } catch (error) {
       errors.report("look for an entry", error);
       return false;
@@ -124,32 +108,66 @@ export class Locator {
 
   /** The URL of an entry by its key. */
   async urlOf(key: string): Promise<string | undefined> {
-    const { store, errors } = this.#tier;
+    const { calls, store, errors } = this.#tier;
     try {
-      const sidecar = await store.readSidecar(key);
+      const sidecar = await calls.run(() => store.readSidecar(key));
       return sidecar && "url" in sidecar ? sidecar.url : undefined;
     } catch (error) {
       errors.report("read a sidecar", error);
     }
   }
 
+  async #info(key: string): Promise<EntryInfo | undefined> {
+    const { fs, store, catalog } = this.#tier;
+    const sidecar = await store.readSidecar(key);
+    if (sidecar === undefined || "reason" in sidecar) return undefined;
+    const facts = await fs.facts(store.datPath(key));
+    if (facts === undefined || mismatchOf(sidecar, facts.size)) return;
+    const known = catalog.peek(sidecar.url);
+    return infoOf(
+      known?.inode === facts.inode ? known : entryOf(sidecar, key, facts),
+    );
+  }
+
+  async #has(url: string): Promise<boolean> {
+    const { fs, store, catalog } = this.#tier;
+    const entry = catalog.peek(url);
+    if (entry !== undefined) {
+      const facts = await fs.facts(store.datPath(entry.key));
+      if (facts?.size === entry.size) return true;
+    }
+    const found = await store.find(keyOf(url));
+    if (found === undefined || !("file" in found)) return false;
+    found.file.close();
+    return true;
+  }
+
   async #locateOnDisk(url: string): Promise<Located | undefined> {
-    const { store, catalog, files } = this.#tier;
-    if (!store.ready) await store.prepare();
-    const known = catalog.peek(url);
-    const opened = known && await this.#open(known) ||
-      await this.#discover(url, known);
+    const { catalog, files } = this.#tier;
+    const opened = await this.#openOrDiscover(url);
     if (opened === undefined) return undefined;
     const { entry, file } = opened;
-    catalog.use(entry);
-    if (!catalog.memory.admits(entry.size)) {
-      const body = fileBody(files, file, entry.size, this.#onServed);
-      return { entry, body, source: "disk" };
+    try {
+      catalog.use(entry);
+      if (!catalog.memory.admits(entry.size)) {
+        const body = fileBody(files, file, entry.size, this.#onServed);
+        return { entry, body, source: "disk" };
+      }
+      const bytes = await readAll(file, entry.size);
+      // It may have been deleted while it was read.
+      if (catalog.peek(url) === entry) catalog.memory.keep(url, bytes);
+      return { entry, body: memoryBody(bytes, this.#onServed), source: "disk" };
+    } finally {
+      file.release(true);
     }
-    const bytes = await readAll(file, entry.size);
-    // It may have been deleted while it was read.
-    if (catalog.peek(url) === entry) catalog.memory.keep(url, bytes);
-    return { entry, body: memoryBody(bytes, this.#onServed), source: "disk" };
+  }
+
+  async #openOrDiscover(url: string): Promise<Opened | undefined> {
+    const { store, catalog } = this.#tier;
+    if (!store.ready) await store.prepare();
+    const known = catalog.peek(url);
+    return known && await this.#open(known) ||
+      await this.#discover(url, known);
   }
 
   /** Opens an entry that is known, if its file is still the one known. */
@@ -158,9 +176,18 @@ export class Locator {
     const path = store.datPath(entry.key);
     const facts = await fs.facts(path);
     if (facts?.inode !== entry.inode || facts.size !== entry.size) return;
-    const file = files.find(path, entry.inode) ??
-      files.adopt(path, entry.inode, await fs.open(path));
-    return { entry, file };
+    const file = files.find(path, entry.inode) ?? await this.#reopen(entry);
+    file?.hold(true);
+    return file && { entry, file };
+  }
+
+  async #reopen({ key, inode }: Entry): Promise<SharedFile | undefined> {
+    const { fs, store, files } = this.#tier;
+    const path = store.datPath(key);
+    const file = await fs.open(path);
+    if (file.inode === inode) return files.adopt(path, inode, file);
+    // Another process has replaced it since it was looked at.
+    file.close();
   }
 
   /**
@@ -185,7 +212,9 @@ export class Locator {
         orphans.forget(pairOf(key));
       }
       const path = store.datPath(key);
-      return { entry, file: files.adopt(path, entry.inode, found.file) };
+      const file = files.adopt(path, entry.inode, found.file);
+      file.hold(true);
+      return { entry, file };
     }
     const reason = found?.reason ?? "its files are gone";
     const time = Date.now();

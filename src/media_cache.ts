@@ -16,7 +16,6 @@ import {
   type ResolvedOptions,
   resolveOptions,
 } from "./options.ts";
-import { probe } from "./probe.ts";
 import { type PutData, type PutOptions, Putter } from "./putter.ts";
 import { Semaphore } from "./semaphore.ts";
 import { Staging } from "./staging.ts";
@@ -231,7 +230,9 @@ export class MediaCache implements AsyncDisposable {
     if (!options.peek) return await this.#get(url);
     this.#assertOpen();
     const located = await this.#tiers.peek(url);
-    return located && this.#hit(located);
+    if (located === undefined) return undefined;
+    this.#recheck(located);
+    return this.#hit(located);
   }
 
   /**
@@ -545,7 +546,7 @@ export class MediaCache implements AsyncDisposable {
    */
   async probe(): Promise<string | undefined> {
     if (this.#closing !== undefined) return "the cache is closed";
-    return await probe(this.#tiers.store);
+    return await this.#tiers.probe();
   }
 
   /**
@@ -614,6 +615,7 @@ export class MediaCache implements AsyncDisposable {
     const start = performance.now();
     const located = await this.#tiers.locate(url);
     if (located === undefined) return undefined;
+    this.#recheck(located, signal);
     const { entry, source } = located;
     this.#counters.hits++;
     if (this.#hub.listening) {
@@ -624,6 +626,17 @@ export class MediaCache implements AsyncDisposable {
       this.#hub.emit({ type: "hit", time, ...facts });
     }
     return this.#hit(located, signal);
+  }
+
+  /** Much may have happened during a lookup. */
+  #recheck({ body }: Located, signal?: AbortSignal): void {
+    try {
+      this.#assertOpen();
+      signal?.throwIfAborted();
+    } catch (error) {
+      body.release();
+      throw error;
+    }
   }
 
   #hit({ entry, body, source }: Located, signal?: AbortSignal): Media {

@@ -13,6 +13,7 @@ export class OpenFiles {
   readonly #fs: FileSystem;
   readonly #shared = new Map<string, SharedFile>();
   readonly #unread = new Set<FileClaim>();
+  readonly #parked = new Set<FileClaim>();
 
   /** A pool without files. */
   constructor(fs: FileSystem) {
@@ -25,8 +26,18 @@ export class OpenFiles {
     return shared?.inode === inode ? shared : undefined;
   }
 
-  /** Takes over a file that was opened under, or renamed to, `path`. */
+  /**
+   * Takes over a file that was opened under, or renamed to, `path`; several
+   * lookups at once share the first. It must be held or claimed at once.
+   */
   adopt(path: string, inode: number, file: DiskFile): SharedFile {
+    const known = this.find(path, inode);
+    if (known !== undefined) {
+      known.offer(file);
+      return known;
+    }
+    // Its name is another's by now, so that it can't be opened again.
+    this.#shared.get(path)?.pin();
     const shared: SharedFile = new SharedFile(
       this.#fs,
       path,
@@ -42,13 +53,15 @@ export class OpenFiles {
 
   /** Holds a file for a Media that nobody has read yet. */
   claim(shared: SharedFile): FileClaim {
-    const claim: FileClaim = new FileClaim(
-      shared,
-      () => this.#unread.delete(claim),
-    );
+    const claim: FileClaim = new FileClaim(shared, () => {
+      this.#unread.delete(claim);
+      this.#parked.delete(claim);
+    });
     this.#unread.add(claim);
     if (this.#unread.size > MAX_UNREAD) {
       for (const oldest of this.#unread) {
+        this.#unread.delete(oldest);
+        this.#parked.add(oldest);
         oldest.park();
         break;
       }
@@ -66,7 +79,7 @@ export class OpenFiles {
 
   /** Gives back the handles of all that was not read. */
   closeUnread(): void {
-    for (const claim of [...this.#unread]) claim.release();
+    for (const claim of [...this.#unread, ...this.#parked]) claim.release();
   }
 }
 
@@ -102,6 +115,13 @@ export class SharedFile {
   readAt(view: Uint8Array, position: number): MaybePromise<number> {
     if (this.#file !== undefined) return this.#file.readAt(view, position);
     return this.#reopen().then((file) => file.readAt(view, position));
+  }
+
+  /** Takes a handle of the same file, if there is none. */
+  offer(file: DiskFile): void {
+    if (this.#file === undefined && this.#opening === undefined) {
+      this.#file = file;
+    } else file.close();
   }
 
   /** Counts one who holds the file; `open` if he needs the handle as well. */
@@ -174,7 +194,6 @@ export class FileClaim {
   park(): void {
     if (this.#state !== "open") return;
     this.#state = "parked";
-    this.#leave();
     this.#shared.giveWay();
   }
 

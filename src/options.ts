@@ -154,30 +154,48 @@ export function resolveOptions(options: MediaCacheOptions): ResolvedOptions {
   if (typeof options !== "object" || options === null) {
     throw invalid(TypeError, "options", "an object", options);
   }
-  const maxBytes = bytes("maxSizeMb", options.maxSizeMb ?? 500);
+  const {
+    cacheDir = "media_cache",
+    maxSizeMb = 500,
+    maxMemoryItems = 64,
+    maxMemoryMb = 64,
+    maxMemoryItemMb = 4,
+    maxEntryMb,
+    maxDownloadMb = 2048,
+    idleTimeoutMs = 30_000,
+    timeoutMs = Infinity,
+    maxConcurrentDownloads = 64,
+    gifToMp4 = true,
+    canonicalUrl,
+    whenAbandoned = "finish",
+    durable = false,
+    readOnly = false,
+    onEvent,
+  } = options;
+  const maxBytes = bytes("maxSizeMb", maxSizeMb);
   return {
-    dir: directory(options.cacheDir ?? "media_cache"),
+    dir: directory(cacheDir),
     maxBytes,
-    maxMemoryItems: count("maxMemoryItems", options.maxMemoryItems ?? 64, 0),
-    maxMemoryBytes: bytes("maxMemoryMb", options.maxMemoryMb ?? 64),
-    maxMemoryItemBytes: bytes("maxMemoryItemMb", options.maxMemoryItemMb ?? 4),
-    maxEntryBytes: options.maxEntryMb === undefined
+    maxMemoryItems: count("maxMemoryItems", maxMemoryItems, 0),
+    maxMemoryBytes: bytes("maxMemoryMb", maxMemoryMb),
+    maxMemoryItemBytes: bytes("maxMemoryItemMb", maxMemoryItemMb),
+    maxEntryBytes: maxEntryMb === undefined
       ? maxBytes
-      : Math.min(maxBytes, bytes("maxEntryMb", options.maxEntryMb)),
-    maxDownloadBytes: bytes("maxDownloadMb", options.maxDownloadMb ?? 2048),
-    idleTimeoutMs: time("idleTimeoutMs", options.idleTimeoutMs ?? 30_000),
-    timeoutMs: time("timeoutMs", options.timeoutMs ?? Infinity),
+      : Math.min(maxBytes, bytes("maxEntryMb", maxEntryMb)),
+    maxDownloadBytes: bytes("maxDownloadMb", maxDownloadMb),
+    idleTimeoutMs: time("idleTimeoutMs", idleTimeoutMs),
+    timeoutMs: time("timeoutMs", timeoutMs),
     maxConcurrentDownloads: count(
       "maxConcurrentDownloads",
-      options.maxConcurrentDownloads ?? 64,
+      maxConcurrentDownloads,
       1,
     ),
-    gifToMp4: gifToMp4(options.gifToMp4 ?? true),
-    canonicalUrl: ofType("canonicalUrl", options.canonicalUrl, "function"),
-    whenAbandoned: whenAbandoned(options.whenAbandoned ?? "finish"),
-    durable: ofType("durable", options.durable, "boolean") ?? false,
-    readOnly: ofType("readOnly", options.readOnly, "boolean") ?? false,
-    onEvent: ofType("onEvent", options.onEvent, "function"),
+    gifToMp4: conversion(gifToMp4),
+    canonicalUrl: ofType("canonicalUrl", canonicalUrl, "function"),
+    whenAbandoned: abandonment(whenAbandoned),
+    durable: ofType("durable", durable, "boolean"),
+    readOnly: ofType("readOnly", readOnly, "boolean"),
+    onEvent: ofType("onEvent", onEvent, "function"),
   };
 }
 
@@ -228,7 +246,7 @@ function numeric(
   return value;
 }
 
-function gifToMp4(
+function conversion(
   value: boolean | GifToMp4Options,
 ): ResolvedGifToMp4 | undefined {
   if (value === false) return undefined;
@@ -239,7 +257,7 @@ function gifToMp4(
   return resolveGifToMp4(value);
 }
 
-function whenAbandoned(value: string): "finish" | "abort" {
+function abandonment(value: string): "finish" | "abort" {
   if (value === "finish" || value === "abort") return value;
   const wanted = '"finish" or "abort"';
   throw invalid(
@@ -252,9 +270,9 @@ function whenAbandoned(value: string): "finish" | "abort" {
 
 function ofType<T>(
   name: string,
-  value: T | undefined,
+  value: T,
   type: "boolean" | "function",
-): T | undefined {
+): T {
   if (value === undefined || typeof value === type) return value;
   throw invalid(TypeError, name, `a ${type}`, value);
 }

@@ -56,6 +56,7 @@ export class Orphans {
     this.#sweeps = true;
     const now = Date.now();
     for (const [name, leftover] of [...this.#waiting]) {
+      if (!this.#sweeps) return;
       if (dueAt(leftover, now) > now) continue;
       this.#waiting.delete(name);
       await this.#writes.run(() => this.#remove(leftover));

@@ -1,5 +1,5 @@
 import { type ByteReader, gather, PIECE_BYTES } from "./byte_reader.ts";
-import { IncompleteBodyError } from "./errors.ts";
+import { IncompleteBodyError, MediaCacheError } from "./errors.ts";
 import type { MaybePromise } from "./file_system.ts";
 import type { MediaBody } from "./media_body.ts";
 import type { OpenFiles, SharedFile } from "./open_files.ts";
@@ -40,16 +40,8 @@ export function fileBody(
   return {
     size,
     whole: true,
-    reader(start, end) {
-      file.hold(true);
-      return new StoredReader(
-        (view, position) => file.readAt(view, position),
-        start,
-        Math.min(end, size),
-        onServed,
-        () => file.release(true),
-      );
-    },
+    reader: (start, end) =>
+      fileReader(file, start, Math.min(end, size), size, onServed),
     release: () => claim.release(),
   };
 }
@@ -59,15 +51,51 @@ export async function readAll(
   file: SharedFile,
   size: number,
 ): Promise<Uint8Array<ArrayBuffer>> {
+  return await gather(fileReader(file, 0, size, size, () => {}), size);
+}
+
+/** Reads a file of `size` bytes from `start` to `end`, and holds it meanwhile. */
+function fileReader(
+  file: SharedFile,
+  start: number,
+  end: number,
+  size: number,
+  onServed: OnServed,
+): StoredReader {
+  const readAt = (view: Uint8Array, position: number) => {
+    const result = file.readAt(view, position);
+    if (position + view.length < size) return result;
+    return typeof result === "number"
+      ? assertEnd(file, result, size)
+      : result.then((count) => assertEnd(file, count, size));
+  };
   file.hold(true);
-  const reader = new StoredReader(
-    (view, position) => file.readAt(view, position),
-    0,
-    size,
-    () => {},
+  return new StoredReader(
+    readAt,
+    start,
+    end,
+    onServed,
     () => file.release(true),
   );
-  return await gather(reader, size);
+}
+
+/**
+ * Looks behind the last byte. The Python original rewrites files in place, and
+ * the front of a longer body must not pass for the whole of the one before.
+ */
+function assertEnd(
+  file: SharedFile,
+  count: number,
+  size: number,
+): MaybePromise<number> {
+  const check = (beyond: number) => {
+    if (beyond === 0) return count;
+    throw new MediaCacheError(
+      "Cannot read media: its file was rewritten by another program",
+    );
+  };
+  const result = file.readAt(new Uint8Array(1), size);
+  return typeof result === "number" ? check(result) : result.then(check);
 }
 
 /** Reads a body of known length, that can be read anywhere. */

@@ -10,6 +10,13 @@ import type { SharedFile } from "./open_files.ts";
 /** The most that an uncached download keeps for its slowest reader, in bytes. */
 export const WINDOW_BYTES = 1_048_576;
 
+/**
+ * The latest bytes that a stored download keeps for those who lag by little. If
+ * they read the file for every chunk that they miss by a moment, each would get
+ * a copy, and with 16 readers garbage grows by 100 MiB.
+ */
+const KEPT_BYTES = 524_288;
+
 /** What a tee tells its owner. */
 export interface TeeEvents {
   /** A reader was handed bytes. */
@@ -22,8 +29,9 @@ export interface TeeEvents {
  * The body of one running download, teed to the disk file and to its readers.
  *
  * Each chunk is written to the file and then handed, the very same, to the
- * readers that have caught up; others read the file. So a reader may join at any
- * time and read at any pace, and memory holds one chunk, however long the body.
+ * readers that have caught up or nearly so; others read the file. So a reader may
+ * join at any time and read at any pace, and memory holds little, however long
+ * the body.
  * `ReadableStream.tee()` would buffer all that the slowest reader has not read.
  *
  * Without a file the tee is uncached: a window of the latest chunks goes along
@@ -114,7 +122,8 @@ export class Tee {
       if (written !== undefined) await written;
       if (this.#end !== undefined) return;
       this.#window.push(chunk);
-      this.#window.dropBefore(this.received - chunk.length);
+      const passed = Math.min(this.#slowest(), this.received - chunk.length);
+      this.#window.dropBefore(Math.max(passed, this.received - KEPT_BYTES));
       this.#stagedEnd = this.received;
     } else {
       while (!this.#hasRoom(chunk.length)) await this.#room.wait();
@@ -225,15 +234,21 @@ export class Tee {
   /** Makes room in the window for an uncached chunk, if readers have moved on. */
   #hasRoom(bytes: number): boolean {
     if (this.#window.bytes + bytes > WINDOW_BYTES) {
-      let slowest = this.#readers.size === 0 ? 0 : Infinity;
-      for (const { position } of this.#readers) {
-        if (position < slowest) slowest = position;
-      }
-      this.#window.dropBefore(Math.max(slowest, this.#stagedEnd));
+      const passed = this.#readers.size === 0 ? 0 : this.#slowest();
+      this.#window.dropBefore(Math.max(passed, this.#stagedEnd));
     }
     // A chunk above the limit is let through alone.
     return this.#window.bytes + bytes <= WINDOW_BYTES ||
       this.#window.bytes === 0 || this.#end !== undefined;
+  }
+
+  /** How far the slowest reader has come. */
+  #slowest(): number {
+    let slowest = Infinity;
+    for (const { position } of this.#readers) {
+      if (position < slowest) slowest = position;
+    }
+    return slowest;
   }
 
   #left(): void {

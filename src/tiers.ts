@@ -1,3 +1,4 @@
+import { Calls } from "./calls.ts";
 import { Catalog } from "./catalog.ts";
 import { type Commission, Committer } from "./committer.ts";
 import { DiskErrors } from "./disk_errors.ts";
@@ -12,6 +13,7 @@ import type { MediaBody } from "./media_body.ts";
 import { OpenFiles, type SharedFile } from "./open_files.ts";
 import type { ResolvedOptions } from "./options.ts";
 import { Orphans } from "./orphans.ts";
+import { probe } from "./probe.ts";
 import { type Leftover, pairOf, scan } from "./recovery.ts";
 import type { Counters } from "./stats.ts";
 import { fileBody } from "./stored_body.ts";
@@ -49,6 +51,7 @@ export class Tiers {
       files: new OpenFiles(fs),
       orphans: new Orphans(fs, store, writes, errors),
       writes,
+      calls: new Calls(),
       errors,
       hub,
       counters,
@@ -98,6 +101,11 @@ export class Tiers {
   /** See {@linkcode Locator.info}. */
   info(key: string): Promise<EntryInfo | undefined> {
     return this.#locator.info(key);
+  }
+
+  /** See {@linkcode probe}. */
+  probe(): Promise<string | undefined> {
+    return this.#tier.calls.run(() => probe(this.store));
   }
 
   /** See {@linkcode Locator.has}. */
@@ -154,40 +162,48 @@ export class Tiers {
   }
 
   /** Removes an entry; true when there was one. */
-  async delete(url: string): Promise<boolean> {
-    try {
-      await this.store.prepare();
-      if (this.#tier.options.readOnly) return false;
-      return await this.#tier.writes.run(() => this.#delete(url));
-    } catch (error) {
-      this.errors.report("delete an entry", error);
-      return false;
-    }
+  delete(url: string): Promise<boolean> {
+    const { calls, options, writes } = this.#tier;
+    return calls.run(async () => {
+      try {
+        await this.store.prepare();
+        if (options.readOnly) return false;
+        return await writes.run(() => this.#delete(url));
+      } catch (error) {
+        this.errors.report("delete an entry", error);
+        return false;
+      }
+    });
   }
 
   /** Removes all entries, those of other processes and of earlier days included. */
-  async clear(): Promise<void> {
-    for (const { url } of this.catalog.list()) await this.delete(url);
-    try {
-      await this.store.prepare();
-      await this.#tier.writes.run(() => this.#scan(() => {}));
-    } catch (error) {
-      this.errors.report("list the directory", error);
-    }
-    for (const { url } of this.catalog.list()) await this.delete(url);
+  clear(): Promise<void> {
+    const { calls, catalog, store, writes } = this.#tier;
+    return calls.run(async () => {
+      for (const { url } of catalog.list()) await this.delete(url);
+      try {
+        await store.prepare();
+        await writes.run(() => this.#scan(() => {}));
+      } catch (error) {
+        this.errors.report("list the directory", error);
+      }
+      for (const { url } of catalog.list()) await this.delete(url);
+    });
   }
 
   /** Checks all files; with `fix`, removes what is wrong. */
   verify(options: VerifyOptions): Promise<VerifyReport> {
-    return verify(options, this.#tier);
+    return this.#tier.calls.run(() => verify(options, this.#tier));
   }
 
   /** Writes what is pending and lets go of all that nobody reads. */
   async close(): Promise<void> {
+    const { calls, orphans, writes, files } = this.#tier;
     await this.#loading?.catch(() => {});
-    this.#tier.orphans.stop();
-    await this.#tier.writes.run(() => this.#touches.flush());
-    this.#tier.files.closeUnread();
+    await calls.end();
+    orphans.stop();
+    await writes.run(() => this.#touches.flush());
+    files.closeUnread();
   }
 
   readonly #onServed = (bytes: number) => {
@@ -243,9 +259,15 @@ export class Tiers {
   }
 
   async #touch(entry: Entry, timeMs: number): Promise<void> {
-    if (this.catalog.peek(entry.url) !== entry) return;
+    const { fs, store, catalog } = this.#tier;
+    if (catalog.peek(entry.url) !== entry) return;
     try {
-      if (await this.store.touch(entry.key, timeMs)) entry.mtimeMs = timeMs;
+      const facts = await fs.facts(store.datPath(entry.key));
+      const theirs = facts?.mtimeMs ?? 0;
+      // Another process may have used it after us.
+      const isLater = theirs > timeMs && theirs <= Date.now();
+      if (theirs !== entry.mtimeMs && isLater) return;
+      if (await store.touch(entry.key, timeMs)) entry.mtimeMs = timeMs;
     } catch (error) {
       this.errors.report("note a use", error);
     }

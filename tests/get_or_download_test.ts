@@ -2,6 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { type Download, MediaCache } from "../mod.ts";
 import { pattern } from "./fixtures/bytes.ts";
 import { Origin } from "./fixtures/origin.ts";
+import { Recorder } from "./fixtures/recorder.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";
 
 const get = ({ url, signal }: { url: string; signal: AbortSignal }) =>
@@ -51,6 +52,27 @@ Deno.test("getOrDownload() yields the first bytes before the download has ended"
   assertEquals((await reader.read()).done, true);
 
   assertEquals(await media.stored, true);
+});
+
+Deno.test("getOrDownload() works before the cache has loaded", async () => {
+  await using temp = await tempDir();
+  const recorder = new Recorder();
+  const { onEvent } = recorder;
+  await using cache = new MediaCache({ cacheDir: temp.path, onEvent });
+  const body = pattern(5_000_000);
+  const download = () => Promise.resolve({ data: body });
+
+  const [one, two] = await Promise.all([
+    cache.getOrDownload("a:", download),
+    cache.getOrDownload("a:", download),
+  ]);
+  assertEquals(await one.bytes(), body);
+  assertEquals(await one.stored, true);
+  assertEquals(await two.bytes(), body);
+
+  const hit = await cache.get("a:");
+  assertEquals(await hit?.bytes(), body);
+  assertEquals(recorder.of("diskError"), []);
 });
 
 Deno.test("getOrDownload() stores an empty body nowhere and returns it as it is", async () => {

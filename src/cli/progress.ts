@@ -1,3 +1,4 @@
+import type { Writable } from "node:stream";
 import cliProgress from "cli-progress";
 import type { DownloadInfo } from "../download_info.ts";
 import { shortKey } from "./entry_record.ts";
@@ -162,9 +163,9 @@ function percentOf(value: number, total: number | undefined): string {
 }
 
 /** The terminal as the stream that cli-progress writes on. */
-function streamOf(terminal: CliOutput): unknown {
+function streamOf(terminal: CliOutput): Writable {
   const encoder = new TextEncoder();
-  return {
+  const stream = {
     isTTY: true,
     get columns() {
       return columnsOf();
@@ -181,6 +182,8 @@ function streamOf(terminal: CliOutput): unknown {
       return true;
     },
   };
+  // It is as much of a stream as is used.
+  return stream as Partial<Writable> as Writable;
 }
 
 function columnsOf(): number {

@@ -1,0 +1,54 @@
+/**
+ * A Telegram bot that sends back what it is sent, through the cache.
+ *
+ *     BOT_TOKEN=… deno run --allow-net=api.telegram.org --allow-env \
+ *       --allow-read=media_cache --allow-write=media_cache \
+ *       --allow-run=ffmpeg examples/bot.ts
+ *
+ * `TELEGRAM_API_ROOT` may name a Bot API server of your own.
+ */
+// deno-lint-ignore-file no-console
+import { MediaCache } from "@media-cache/media-cache";
+import { Bot, InputFile } from "grammy";
+
+const token = Deno.env.get("BOT_TOKEN") ?? "";
+const apiRoot = Deno.env.get("TELEGRAM_API_ROOT") ?? "https://api.telegram.org";
+const bot = new Bot(token, { client: { apiRoot } });
+const cache = await MediaCache.open({ cacheDir: "media_cache" });
+
+bot.on("message:file", async (ctx) => {
+  const { photo, sticker, voice, video, animation, document } = ctx.msg;
+  const file = photo?.at(-1) ?? sticker ?? voice ?? video ?? animation ??
+    document;
+  if (file === undefined) return;
+
+  // Not by the file's URL, which holds the token and differs between senders.
+  const key = `tg:${file.file_unique_id}`;
+  await using media = await cache.getOrDownload(key, async ({ signal }) => {
+    const { file_path: path } = await bot.api.getFile(file.file_id);
+    const url = `${apiRoot}/file/bot${token}/${path}`;
+    const response = await fetch(url, { signal });
+    const { ok, body: data } = response;
+    if (!ok || !data) return response; // for the cache to make an error of
+    const mimetype = (voice ?? video ?? document)?.mime_type;
+    const filename = document?.file_name ?? path;
+    return { data, mimetype, filename, size: file.file_size };
+  });
+
+  const input = new InputFile(media.body, media.filename);
+  if (photo) await ctx.replyWithPhoto(input);
+  else if (sticker) await ctx.replyWithSticker(input);
+  else if (voice) await ctx.replyWithVoice(input);
+  else if (video) await ctx.replyWithVideo(input);
+  else if (animation) await ctx.replyWithAnimation(input);
+  else await ctx.replyWithDocument(input);
+});
+
+// Only the name: what fetch says holds the URL, and the URL the token.
+bot.catch(({ error }) => console.error(error instanceof Error && error.name));
+
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  Deno.addSignalListener(signal, () => bot.stop());
+}
+await bot.start();
+await cache.close();

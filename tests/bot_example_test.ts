@@ -1,0 +1,75 @@
+/** The bot of the examples, with the permissions that it asks for, on a stand-in for Telegram. */
+import { assert, assertEquals } from "@std/assert";
+import { join } from "@std/path";
+import { pattern } from "./fixtures/bytes.ts";
+import { BotApi, type SentFile } from "./fixtures/bot_api.ts";
+import { startExample } from "./fixtures/example.ts";
+import { tempDir } from "./fixtures/temp_dir.ts";
+
+const FILES: [method: string, filename: string, file: SentFile][] = [
+  ["sendPhoto", "file_0.jpg", {
+    kind: "photo",
+    path: "photos/file_0.jpg",
+    bytes: pattern(90_000),
+  }],
+  ["sendDocument", "plan 1.pdf", {
+    kind: "document",
+    path: "documents/file_1.pdf",
+    bytes: pattern(6_000_000),
+    facts: { file_name: "plan 1.pdf", mime_type: "application/pdf" },
+  }],
+  ["sendAnimation", "file_2.mp4", {
+    kind: "animation",
+    path: "animations/file_2.mp4",
+    bytes: pattern(10_000),
+  }],
+  ["sendVideo", "file_3.mp4", {
+    kind: "video",
+    path: "videos/file_3.mp4",
+    bytes: pattern(20_000),
+    facts: { mime_type: "video/mp4" },
+  }],
+  ["sendVoice", "file_4.oga", {
+    kind: "voice",
+    path: "voice/file_4.oga",
+    bytes: pattern(3_000),
+    facts: { mime_type: "audio/ogg" },
+  }],
+  ["sendSticker", "file_5.webp", {
+    kind: "sticker",
+    path: "stickers/file_5.webp",
+    bytes: pattern(4_000),
+  }],
+];
+
+Deno.test("The bot sends back each file that it is sent, downloads it once, and tells its token nobody", async () => {
+  await using dir = await tempDir();
+  await using api = new BotApi();
+  const bot = await startExample("bot.ts", {
+    cwd: dir.path,
+    host: api.host,
+    env: { BOT_TOKEN: api.token, TELEGRAM_API_ROOT: `http://${api.host}` },
+  });
+  const ended = bot.status.then(({ code }) => {
+    throw new Error(`The bot ended with ${code}`);
+  });
+
+  for (const [method, filename, file] of [...FILES, ...FILES]) {
+    const reply = await Promise.race([api.send(file), ended]);
+    assertEquals([reply.method, reply.filename], [method, filename]);
+    assertEquals(reply.bytes, file.bytes);
+  }
+  ended.catch(() => {});
+  bot.kill("SIGTERM");
+
+  const { code, stderr } = await bot.output();
+  assertEquals(code, 0, new TextDecoder().decode(stderr));
+  for (const [, , { path }] of FILES) assertEquals(api.downloads.get(path), 1);
+  const cacheDir = join(dir.path, "media_cache");
+  const names = Array.from(Deno.readDirSync(cacheDir), ({ name }) => name);
+  assertEquals(names.length, 2 * FILES.length);
+  for (const name of names) {
+    const text = await Deno.readTextFile(join(cacheDir, name));
+    assert(!`${name} ${text}`.includes(api.token), name);
+  }
+});

@@ -1,0 +1,71 @@
+import { assertEquals } from "@std/assert";
+import { join } from "@std/path";
+import { MediaCache } from "../mod.ts";
+import {
+  bytesOf,
+  isThere,
+  OLD_MS,
+  setAge,
+  snapshotOf,
+  writePair,
+} from "./fixtures/files.ts";
+import { Recorder } from "./fixtures/recorder.ts";
+import { tempDir } from "./fixtures/temp_dir.ts";
+
+const KEY = "0123456789abcdef".repeat(4);
+
+Deno.test("foreign names are never touched, however old", async () => {
+  await using dir = await tempDir();
+  const names = [`${KEY}`, `${KEY}.part`, "x.json", "y.dat", ".hidden", "ü"];
+  for (const name of names) {
+    await Deno.writeTextFile(join(dir.path, name), "{}");
+    await setAge(join(dir.path, name), OLD_MS);
+  }
+  await Deno.mkdir(join(dir.path, "folder.json"));
+  const before = await snapshotOf(dir.path);
+  const recorder = new Recorder();
+  await using cache = await MediaCache.open({
+    cacheDir: dir.path,
+    onEvent: recorder.onEvent,
+  });
+
+  assertEquals((await cache.verify({ fix: true })).problems, []);
+  await cache.clear();
+
+  assertEquals(await snapshotOf(dir.path), before);
+  assertEquals(recorder.of("skipped"), []);
+  assertEquals(cache.stats().orphanBytes, 0);
+});
+
+Deno.test("links, folders and FIFOs under our names are no entries, and hang nobody", async () => {
+  await using dir = await tempDir();
+  const secret = join(dir.path, "secret");
+  await Deno.writeFile(secret, bytesOf(5));
+  const link = await writePair(dir.path, "link", bytesOf(5));
+  await Deno.remove(link.dat);
+  await Deno.symlink(secret, link.dat);
+  const folder = await writePair(dir.path, "folder", bytesOf(5));
+  await Deno.remove(folder.dat);
+  await Deno.mkdir(folder.dat);
+  const fifo = await writePair(dir.path, "fifo", bytesOf(5));
+  const other = await writePair(dir.path, "other", bytesOf(5));
+  for (const path of [fifo.dat, other.json]) {
+    await Deno.remove(path);
+    await new Deno.Command("mkfifo", { args: [path] }).output();
+  }
+  const linked = await writePair(dir.path, "linked", bytesOf(5));
+  await Deno.rename(linked.json, join(dir.path, "elsewhere"));
+  await Deno.symlink(join(dir.path, "elsewhere"), linked.json);
+  await using cache = await MediaCache.open({
+    cacheDir: dir.path,
+    onEvent: () => {},
+  });
+
+  for (const url of ["link", "folder", "fifo", "other", "linked"]) {
+    assertEquals(await cache.has(url), false, url);
+    assertEquals(await cache.get(url), undefined, url);
+  }
+  assertEquals(cache.stats().entries, 0);
+  assertEquals(await Deno.readFile(secret), bytesOf(5));
+  assertEquals(await isThere(join(dir.path, "elsewhere")), true);
+});

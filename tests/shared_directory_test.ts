@@ -1,0 +1,176 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { MediaCache } from "../mod.ts";
+import { bytesOf, namesIn, pathsOf, setAge } from "./fixtures/files.ts";
+import { holdTimers } from "./fixtures/held_timers.ts";
+import { tempDir } from "./fixtures/temp_dir.ts";
+
+const SIZE = 1_000;
+const maxSizeMb = 3 * SIZE / 1_048_576;
+
+async function put(cache: MediaCache, ...urls: string[]): Promise<void> {
+  for (const url of urls) {
+    assert(await cache.put(url, bytesOf(SIZE), "image/png", "a.png"));
+  }
+}
+
+Deno.test("two caches of one directory find what the other stores", async () => {
+  await using dir = await tempDir();
+  await using one = await MediaCache.open({ cacheDir: dir.path });
+  await using two = await MediaCache.open({ cacheDir: dir.path });
+
+  await put(one, "a");
+  await put(two, "b");
+
+  for (const [cache, url] of [[one, "b"], [two, "a"]] as const) {
+    assertEquals(await cache.has(url), true);
+    await using media = await cache.getOrDownload(url, () => {
+      throw new Error("not called");
+    });
+    assertEquals(media.source, "disk");
+    assertEquals(await media.bytes(), bytesOf(SIZE));
+    assertEquals(cache.stats().entries, 2);
+  }
+  const { key } = pathsOf(dir.path, "b");
+  await using media = await one.getByKey(key);
+  assertEquals(media?.url, "b");
+});
+
+Deno.test("a known put of what the other stored keeps its bytes", async () => {
+  await using dir = await tempDir();
+  await using one = await MediaCache.open({ cacheDir: dir.path });
+  await using two = await MediaCache.open({ cacheDir: dir.path });
+  await put(one, "a");
+
+  assertEquals(await two.put("a", bytesOf(5), "image/png", "x"), true);
+
+  await using media = await two.get("a");
+  assertEquals(await media?.bytes(), bytesOf(SIZE));
+});
+
+Deno.test("what the other replaced is served anew from disk", async () => {
+  await using dir = await tempDir();
+  const options = { cacheDir: dir.path, maxMemoryItems: 0 };
+  await using one = await MediaCache.open(options);
+  await using two = await MediaCache.open(options);
+  await put(one, "a");
+  await using before = await one.get("a");
+
+  await two.put("a", bytesOf(7), "audio/ogg", "b.oga", { replace: true });
+
+  await using media = await one.get("a");
+  assertEquals([media?.mimetype, media?.size], ["audio/ogg", 7]);
+  assertEquals(await media?.bytes(), bytesOf(7));
+  assertEquals(await before?.bytes(), bytesOf(SIZE));
+  assertEquals([one.stats().entries, one.stats().totalBytes], [1, 7]);
+});
+
+Deno.test("what the other replaced twice is served anew, although the inode may be the old one", async () => {
+  await using dir = await tempDir();
+  const options = { cacheDir: dir.path, maxMemoryItems: 0 };
+  await using one = await MediaCache.open(options);
+  await using two = await MediaCache.open(options);
+  await put(one, "a");
+  await (await one.get("a"))?.bytes();
+  const { dat } = pathsOf(dir.path, "a");
+  const born = (await Deno.stat(dat)).birthtime?.getTime();
+  for (let time = born; time === born;) {
+    const path = await Deno.makeTempFile();
+    time = (await Deno.stat(path)).birthtime?.getTime();
+    await Deno.remove(path);
+  }
+
+  for (const type of ["audio/mpeg", "audio/ogg"]) {
+    await two.put("a", bytesOf(SIZE, 7), type, "b", { replace: true });
+  }
+
+  await using media = await one.get("a");
+  assertEquals(media?.mimetype, "audio/ogg");
+  assertEquals(await media?.bytes(), bytesOf(SIZE, 7));
+});
+
+Deno.test("what the other deleted is a miss, once it is not in memory", async () => {
+  await using dir = await tempDir();
+  await using one = await MediaCache.open({
+    cacheDir: dir.path,
+    maxMemoryItems: 0,
+    onEvent: () => {},
+  });
+  await using two = await MediaCache.open({ cacheDir: dir.path });
+  await put(one, "a");
+
+  await two.delete("a");
+
+  assertEquals(await one.has("a"), false);
+  assertEquals(await one.get("a"), undefined);
+  assertEquals([one.stats().entries, one.stats().diskErrors], [0, 0]);
+});
+
+Deno.test("a touch in one cache protects from eviction by the other", async () => {
+  await using dir = await tempDir();
+  using timers = holdTimers();
+  await using one = await MediaCache.open({ cacheDir: dir.path, maxSizeMb });
+  await put(one, "a", "b", "c");
+  for (const [i, url] of ["a", "b", "c"].entries()) {
+    await setAge(pathsOf(dir.path, url).dat, 60_000 - i);
+  }
+  await using two = await MediaCache.open({ cacheDir: dir.path, maxSizeMb });
+  await using three = await MediaCache.open({ cacheDir: dir.path });
+  const pending = timers.waiting.length;
+  await (await three.get("a"))?.bytes();
+  await timers.waiting[pending]?.callback();
+
+  await put(two, "d");
+
+  assertEquals(await two.has("a"), true);
+  assertEquals(await two.has("b"), false);
+  const urls = await Array.fromAsync(two.entries(), ({ url }) => url);
+  assertEquals(urls, ["d", "a", "c"]);
+});
+
+Deno.test("a touch that is flushed late does not take a later one of the other back", async () => {
+  await using dir = await tempDir();
+  using timers = holdTimers();
+  await using one = await MediaCache.open({ cacheDir: dir.path });
+  const { now } = Date;
+  Date.now = () => now() - 3_000;
+  try {
+    await put(one, "a");
+  } finally {
+    Date.now = now;
+  }
+  const { dat } = pathsOf(dir.path, "a");
+  const [flush] = timers.waiting;
+  const later = Date.now() - 1_000;
+  await Deno.utime(dat, new Date(later), new Date(later));
+
+  await flush?.callback();
+
+  assertEquals((await Deno.stat(dat)).mtime?.getTime(), later);
+});
+
+Deno.test("what the other evicted does not count any more when the next is stored", async () => {
+  await using dir = await tempDir();
+  await using one = await MediaCache.open({ cacheDir: dir.path, maxSizeMb });
+  await put(one, "a", "b", "c");
+  await using two = await MediaCache.open({ cacheDir: dir.path, maxSizeMb });
+  await two.clear();
+
+  await put(one, "d");
+
+  assertEquals(one.stats().evictions, 0);
+  assertEquals(await one.has("d"), true);
+  assertEquals((await namesIn(dir.path)).length, 2);
+});
+
+Deno.test("a closed cache refuses, and the other goes on", async () => {
+  await using dir = await tempDir();
+  const one = await MediaCache.open({ cacheDir: dir.path });
+  await using two = await MediaCache.open({ cacheDir: dir.path });
+  await put(one, "a");
+
+  await one.close();
+
+  await assertRejects(() => one.get("a"), Error, "closed");
+  await using media = await two.get("a");
+  assertEquals(await media?.bytes(), bytesOf(SIZE));
+});
