@@ -97,6 +97,12 @@ thead th { color: var(--muted); font-size: 12px; }
 .events li { display: grid; grid-template-columns: 76px 110px minmax(0, 1fr); gap: 4px 12px; padding: 6px 16px; font-size: 14px; overflow-wrap: anywhere; }
 .events time { color: var(--muted); }
 .events .bad .label { color: var(--bad); font-weight: 600; }
+.viewer { margin-top: 16px; padding: 16px; text-align: center; }
+.viewer img, .viewer video { max-width: 100%; max-height: 70vh; border-radius: 6px; }
+.viewer audio { width: 100%; }
+.facts { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 6px 20px; padding: 14px 16px; margin-top: 12px; overflow-wrap: anywhere; }
+.facts dt { color: var(--muted); }
+h1 { overflow-wrap: anywhere; }
 footer { padding-top: 26px; padding-bottom: 30px; color: var(--muted); font-size: 13px; }
 footer nav ul { display: flex; flex-wrap: wrap; gap: 6px 18px; }
 @media (max-width: 900px) {

@@ -56,7 +56,7 @@ function rowMarkup({ entry, uses }: UsedEntry): Markup {
       <th scope="row">
         <div
           class="entry">${thumbnail(entry)}<div><a href="${linkTo(
-            `media/${key}`,
+            `view/${key}`,
           )}">${filename}</a><span class="note">${mimetype}</span><span class="note url" title="${url}">${url}</span></div></div>
       </th>
       <td class="number">${formatBytes(size)}</td>

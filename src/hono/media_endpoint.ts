@@ -7,7 +7,7 @@ import type { Media } from "../media.ts";
 import { isInlineSafe } from "../mimetype.ts";
 import { parseRange } from "./byte_range.ts";
 import { mediaHeaders } from "./media_headers.ts";
-import { rangedBody } from "./ranged_body.ts";
+import { ownedBody } from "./owned_body.ts";
 import {
   ifRangeHolds,
   isConditional,
@@ -131,7 +131,9 @@ async function answerWith(media: Media, c: Context): Promise<Response> {
   const { mimetype, filename, size, entry } = media;
   const validators = entry && validatorsOf(entry);
   const headers = mediaHeaders({ mimetype, filename, validators });
-  if (size === undefined) return new Response(media.body, { headers });
+  if (size === undefined) {
+    return new Response(ownedBody(media, media.body), { headers });
+  }
 
   const range = ifRangeHolds(c.req.header("If-Range"), validators)
     ? parseRange(c.req.header("Range"), size)
@@ -145,9 +147,13 @@ async function answerWith(media: Media, c: Context): Promise<Response> {
     const { start, end } = range;
     headers.set("Content-Range", `bytes ${start}-${end - 1}/${size}`);
     headers.set("Content-Length", String(end - start));
-    return new Response(rangedBody(media, range), { status: 206, headers });
+    const body = ownedBody(media, media.slice(start, end));
+    return new Response(body, { status: 206, headers });
   }
   headers.set("Content-Length", String(size));
-  const isSmall = media.source !== "download" && size <= ONE_PIECE_BYTES;
+  if (media.source === "download") {
+    return new Response(ownedBody(media, media.body), { headers });
+  }
+  const isSmall = size <= ONE_PIECE_BYTES;
   return new Response(isSmall ? await media.bytes() : media.body, { headers });
 }

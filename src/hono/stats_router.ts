@@ -7,7 +7,7 @@
  * import { MediaCache } from "@media-cache/media-cache";
  * import { statsRouter } from "@media-cache/media-cache/hono";
  * import { assertEquals } from "@std/assert";
- * import { Hono, type MiddlewareHandler } from "hono";
+ * import { Hono } from "hono";
  *
  * await using cache = await MediaCache.open({ cacheDir: await Deno.makeTempDir() });
  * const app = new Hono();
@@ -19,7 +19,7 @@
  *
  * @module
  */
-import { Hono, type MiddlewareHandler } from "hono";
+import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { CacheClosedError } from "../errors.ts";
 import type { MediaCache } from "../media_cache.ts";
@@ -34,6 +34,7 @@ import { monitorOf } from "./monitor.ts";
 import { getHealth, getMetrics, getStats } from "./number_endpoints.ts";
 import { resolveAccess, type StatsRouterOptions } from "./router_options.ts";
 import { TopEntries } from "./top_entries.ts";
+import { getView } from "./viewer.ts";
 
 export type { StatsRouterOptions } from "./router_options.ts";
 
@@ -91,6 +92,8 @@ export function statsRouter(
     router.get("/entries", guard, (c) => getEntries(cache, c));
     router.get("/media/:key", guard, (c) => getMedia(cache, c));
     router.get("/preview/:key", guard, (c) => getPreview(cache, c));
+    const view = (c: Context) => getView(cache, c);
+    router.get("/view/:key", follow(router), guard, view);
     router.delete(
       "/media/:key",
       guard,

@@ -1,0 +1,28 @@
+import { assertEquals } from "@std/assert";
+import { pattern } from "../fixtures/bytes.ts";
+import { mounted } from "../fixtures/mounted.ts";
+
+Deno.test("promtool finds nothing to say against /metrics", async () => {
+  await using router = await mounted();
+  const { cache } = router;
+  const media = await cache.getOrDownload(
+    "a:",
+    () => Promise.resolve({ data: pattern(5000) }),
+  );
+  await media.bytes();
+  await media.stored;
+  await (await cache.get("a:"))?.bytes();
+
+  const promtool = new Deno.Command("promtool", {
+    args: ["check", "metrics"],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const { body } = await router.ask("/metrics");
+  await body!.pipeTo(promtool.stdin);
+  const { code, stdout, stderr } = await promtool.output();
+
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  assertEquals([code, text(stdout), text(stderr)], [0, "", ""]);
+});
