@@ -3,9 +3,13 @@ import { type Entry, type EntryInfo, infoOf } from "./entry.ts";
 import { keyOf } from "./key.ts";
 import type { MediaBody } from "./media_body.ts";
 import type { SharedFile } from "./open_files.ts";
+import { Lru } from "./lru.ts";
 import { entryOf, leftoverOf, pairOf } from "./recovery.ts";
 import { mismatchOf } from "./sidecar.ts";
 import { fileBody, memoryBody, type OnServed, readAll } from "./stored_body.ts";
+
+/** The most URLs that are known by their keys: those asked for last. */
+const MAX_URLS = 1024;
 
 /** A committed entry and its bytes, held for one Media. */
 export interface Located {
@@ -27,6 +31,8 @@ interface Opened {
 export class Locator {
   readonly #tier: DiskTier;
   readonly #onServed: OnServed;
+  /** URLs by their keys. A key has no other URL, so they can't grow stale. */
+  readonly #urls = new Lru<string>();
 
   /** Looks nothing up yet. */
   constructor(tier: DiskTier, onServed: OnServed) {
@@ -108,10 +114,16 @@ export class Locator {
 
   /** The URL of an entry by its key. */
   async urlOf(key: string): Promise<string | undefined> {
+    const known = this.#urls.use(key);
+    if (known !== undefined) return known;
     const { calls, store, errors } = this.#tier;
     try {
       const sidecar = await calls.run(() => store.readSidecar(key));
-      return sidecar && "url" in sidecar ? sidecar.url : undefined;
+      if (sidecar === undefined || "reason" in sidecar) return undefined;
+      this.#urls.set(key, sidecar.url, 0);
+      const tooMany = this.#urls.victims(Infinity, MAX_URLS);
+      for (const url of tooMany) this.#urls.delete(keyOf(url));
+      return sidecar.url;
     } catch (error) {
       errors.report("read a sidecar", error);
     }
@@ -119,14 +131,16 @@ export class Locator {
 
   async #info(key: string): Promise<EntryInfo | undefined> {
     const { fs, store, catalog } = this.#tier;
+    const facts = await fs.facts(store.datPath(key));
+    if (facts === undefined) return undefined;
+    const known = catalog.peek(await this.urlOf(key) ?? "");
+    if (known?.inode === facts.inode && known.size === facts.size) {
+      return infoOf(known);
+    }
     const sidecar = await store.readSidecar(key);
     if (sidecar === undefined || "reason" in sidecar) return undefined;
-    const facts = await fs.facts(store.datPath(key));
-    if (facts === undefined || mismatchOf(sidecar, facts.size)) return;
-    const known = catalog.peek(sidecar.url);
-    return infoOf(
-      known?.inode === facts.inode ? known : entryOf(sidecar, key, facts),
-    );
+    if (mismatchOf(sidecar, facts.size)) return undefined;
+    return infoOf(entryOf(sidecar, key, facts));
   }
 
   async #has(url: string): Promise<boolean> {
