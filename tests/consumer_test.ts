@@ -1,7 +1,7 @@
 /**
  * A program in an empty folder imports the package from JSR, as a bot would,
- * with no more permission than its cache folder; and the command line tool runs
- * from there.
+ * with no more permission than its cache folder; a server mounts the router, and
+ * the command line tool runs from there.
  */
 import { assertEquals } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
@@ -41,6 +41,23 @@ for (const url of [sticker, voice]) {
   console.log(media?.filename, media?.mimetype, text(await media?.bytes()));
 }
 await second.close();
+`;
+
+const SERVER = `
+import { MediaCache } from "jsr:${config.name}";
+import { statsRouter } from "jsr:${config.name}/hono";
+import { Hono } from "npm:hono@^4";
+
+const [cacheDir] = Deno.args;
+await using cache = await MediaCache.open({ cacheDir });
+const app = new Hono();
+app.route("/cache", statsRouter(cache, { access: "trusted" }));
+const { media_cache: stats } = await (await app.request("/cache/stats")).json();
+console.log(stats.entries);
+for await (const { key } of cache.entries()) {
+  console.log(await (await app.request("/cache/media/" + key)).text());
+}
+console.log((await (await app.request("/cache")).text()).includes("sticker.webp"));
 `;
 
 /** What a run gives that prints nothing. */
@@ -89,6 +106,15 @@ Deno.test("a program that has only the package and a folder caches", async () =>
     );
     const bytes = await cli(["get", sticker, "--dir", cacheDir]);
     assertEquals(bytes, { ...OK, stdout: "a sticker" });
+    const path = join(program, "server.ts");
+    await Deno.writeTextFile(path, SERVER);
+    const server = await deno(
+      [...run, "--check", `--allow-write=${cacheDir}`, "server.ts", cacheDir],
+      options,
+    );
+    const shown = "2\na voice note\na sticker\ntrue\n";
+    assertEquals(server, { ...OK, stdout: shown });
+
     const version = await cli(["--version"]);
     assertEquals(version, { ...OK, stdout: `${config.version}\n` });
   } finally {

@@ -107,6 +107,28 @@ Deno.test("the core needs no npm package and none of the other exports", () => {
   assertEquals(unwanted, []);
 });
 
+Deno.test("npm packages stay in the folder of the export that needs them", () => {
+  const strangers = [...all].filter(([module]) => module.startsWith("src/"))
+    .flatMap(([module, imports]) =>
+      imports.filter((each) => each.startsWith("npm:"))
+        .map((each) => `${module.match(/^src\/\w+/)?.[0]} ${each}`)
+    )
+    .filter((each) => !/^src\/(?:hono npm:\/?hono|cli npm:\/?cli-progress)\b/.test(each));
+  assertEquals(strangers, []);
+});
+
+Deno.test("the folders of the exports need nothing of each other", () => {
+  const crossing = [...all].flatMap(([module, imports]) =>
+    imports.filter((each) => {
+      const [from, to] = [module, each].map((path) =>
+        path.match(/^src\/(\w+)\//)?.[1]
+      );
+      return to !== undefined && from !== to;
+    }).map((each) => `${module} ${each}`)
+  );
+  assertEquals(crossing, []);
+});
+
 Deno.test("an export reaches every file of src", () => {
   assertEquals([...texts.keys()].filter((file) => !all.has(file)), []);
 });

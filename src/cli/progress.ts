@@ -4,7 +4,7 @@ import type { DownloadInfo } from "../download_info.ts";
 import { shortKey } from "./entry_record.ts";
 import type { CliOutput } from "./output.ts";
 import { printable } from "./printable.ts";
-import { formatBytes, formatCount } from "./quantities.ts";
+import { formatBytes, formatCount } from "../quantities.ts";
 
 /** How far all of it has come. */
 export interface Tally {

@@ -1,7 +1,7 @@
 import { shortKey } from "./entry_record.ts";
 import type { Output } from "./output.ts";
 import type { Progress, Tally } from "./progress.ts";
-import { formatBytes, formatCount, formatDuration } from "./quantities.ts";
+import { formatBytes, formatCount, formatDuration } from "../quantities.ts";
 import type { Outcome } from "./warmer.ts";
 
 /** How the outcomes are shown. */

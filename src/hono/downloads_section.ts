@@ -1,5 +1,5 @@
 import { html } from "hono/html";
-import { formatBytes } from "../cli/quantities.ts";
+import { formatBytes } from "../quantities.ts";
 import type { DownloadInfo } from "../download_info.ts";
 import type { DashboardView } from "./dashboard_view.ts";
 import type { Markup } from "./markup.ts";

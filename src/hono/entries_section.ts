@@ -1,5 +1,5 @@
 import { html } from "hono/html";
-import { formatBytes, formatCount } from "../cli/quantities.ts";
+import { formatBytes, formatCount } from "../quantities.ts";
 import { isInlineSafe } from "../mimetype.ts";
 import type { DashboardView } from "./dashboard_view.ts";
 import { timeMarkup } from "./event_markup.ts";

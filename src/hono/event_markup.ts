@@ -1,6 +1,6 @@
 import { basename } from "@std/path";
 import { html } from "hono/html";
-import { formatBytes, formatDuration } from "../cli/quantities.ts";
+import { formatBytes, formatDuration } from "../quantities.ts";
 import { HttpStatusError } from "../errors.ts";
 import type { MediaCacheEvent } from "../events.ts";
 import type { Markup } from "./markup.ts";

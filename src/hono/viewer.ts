@@ -1,6 +1,6 @@
 import type { Context } from "hono";
 import { html } from "hono/html";
-import { formatBytes } from "../cli/quantities.ts";
+import { formatBytes } from "../quantities.ts";
 import type { EntryInfo } from "../entry.ts";
 import type { MediaCache } from "../media_cache.ts";
 import { isInlineSafe } from "../mimetype.ts";

@@ -9,7 +9,7 @@ import {
 import { expectUsable } from "../directory.ts";
 import { EXIT } from "../failures.ts";
 import { type Inspection, Inspector } from "../inspection.ts";
-import { formatBytes, formatCount, formatTime } from "../quantities.ts";
+import { formatBytes, formatCount, formatTime } from "../../quantities.ts";
 import { layOutFacts } from "../table.ts";
 import { expectTargets, targetsOf } from "../targets.ts";
 

@@ -5,7 +5,7 @@ import { DIR_OPTION, JSON_OPTION, URLS_OPTION } from "../command_option.ts";
 import { openCache } from "../directory.ts";
 import { recordOf, shortKey } from "../entry_record.ts";
 import { EXIT } from "../failures.ts";
-import { formatAge, formatBytes } from "../quantities.ts";
+import { formatAge, formatBytes } from "../../quantities.ts";
 import { type Column, layOut } from "../table.ts";
 
 const ORDERS: Readonly<

@@ -5,7 +5,7 @@ import { DIR_OPTION, JSON_OPTION } from "../command_option.ts";
 import { openCache } from "../directory.ts";
 import { recordOf, shortKey } from "../entry_record.ts";
 import { EXIT, UsageError } from "../failures.ts";
-import { formatAge, formatBytes, formatEntries } from "../quantities.ts";
+import { formatAge, formatBytes, formatEntries } from "../../quantities.ts";
 
 /** `prune`: makes the folder fit a limit. */
 export const prune: Command = {

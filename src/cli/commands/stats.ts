@@ -4,7 +4,7 @@ import type { Command } from "../command.ts";
 import { DIR_OPTION, JSON_OPTION } from "../command_option.ts";
 import { openCache } from "../directory.ts";
 import { EXIT } from "../failures.ts";
-import { formatAge, formatBytes, formatCount } from "../quantities.ts";
+import { formatAge, formatBytes, formatCount } from "../../quantities.ts";
 import { layOut, layOutFacts } from "../table.ts";
 
 interface TypeSum {

@@ -3,7 +3,7 @@ import type { Command } from "../command.ts";
 import { DIR_OPTION, JSON_OPTION } from "../command_option.ts";
 import { openCache } from "../directory.ts";
 import { EXIT } from "../failures.ts";
-import { formatBytes, formatCount, formatEntries } from "../quantities.ts";
+import { formatBytes, formatCount, formatEntries } from "../../quantities.ts";
 
 /** `verify`: checks every file. */
 export const verify: Command = {
