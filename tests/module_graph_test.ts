@@ -113,7 +113,9 @@ Deno.test("npm packages stay in the folder of the export that needs them", () =>
       imports.filter((each) => each.startsWith("npm:"))
         .map((each) => `${module.match(/^src\/\w+/)?.[0]} ${each}`)
     )
-    .filter((each) => !/^src\/(?:hono npm:\/?hono|cli npm:\/?cli-progress)\b/.test(each));
+    .filter((each) =>
+      !/^src\/(?:hono npm:\/?hono|cli npm:\/?cli-progress)\b/.test(each)
+    );
   assertEquals(strangers, []);
 });
 

@@ -5,6 +5,7 @@ import { statsRouter } from "../../src/hono/stats_router.ts";
 import { TopEntries } from "../../src/hono/top_entries.ts";
 import { UseCounter } from "../../src/hono/use_counter.ts";
 import { pattern } from "../fixtures/bytes.ts";
+import { runProgram } from "../fixtures/program.ts";
 import { tempDir } from "../fixtures/temp_dir.ts";
 
 Deno.test("routers of one cache share one subscription", async () => {
@@ -68,4 +69,15 @@ Deno.test("a use counter is bounded and keeps what is used most", () => {
 
   assertEquals(uses.of("often"), 10);
   assertEquals(uses.of("0"), 0);
+});
+
+Deno.test("a router keeps no process alive", async () => {
+  const printed = await runProgram(`
+    import { statsRouter } from "${
+    import.meta.resolve("../../src/hono/stats_router.ts")
+  }";
+    const router = statsRouter(await MediaCache.open({ cacheDir }));
+    console.log((await router.request("/")).status);`);
+
+  assertEquals(printed, [200]);
 });

@@ -17,9 +17,13 @@ import { tempDir } from "../fixtures/temp_dir.ts";
 const README_PICTURE = fromFileUrl(
   new URL("../../.github/dashboard.png", import.meta.url),
 );
-const DESKTOP = { width: 1280, height: 900 };
+const DESKTOP = { width: 1280, height: 1250 };
 const PHONE = { width: 390, height: 844 };
 const MB = 1_048_576;
+
+/** Long enough for the charts to have a shape. */
+const ROUNDS = 24;
+const ROUND_MS = 3500;
 
 /** Name, bytes in all and bytes received of what is downloading. */
 const UNDER_WAY: [string, number | undefined, number][] = [
@@ -56,14 +60,12 @@ async function work(): Promise<void> {
     const { mimetype, bytes } = await sample(name);
     urls.push(origin.bytes(`/${name}`, bytes, { "Content-Type": mimetype }));
   }
-  for (let round = 0; round < 9; round++) {
+  for (let round = 0; round < ROUNDS; round++) {
     for (const [i, url] of urls.entries()) {
       if ((round * 7 + i * 3) % 5 >= 3 && round > 0) continue;
       await (await fetch(server.proxied(url))).bytes();
     }
-    await new Promise((resolve) =>
-      setTimeout(resolve, Number(Deno.env.get("PAUSE") ?? 4000))
-    );
+    await new Promise((resolve) => setTimeout(resolve, ROUND_MS));
   }
   const gone = origin.on("/gone.png", () => new Response("", { status: 404 }));
   await (await fetch(server.proxied(gone))).body?.cancel();

@@ -1,0 +1,60 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path";
+import { pattern } from "../fixtures/bytes.ts";
+import { ExampleServer } from "../fixtures/example_server.ts";
+import { statusOf } from "../fixtures/mounted.ts";
+import { Origin } from "../fixtures/origin.ts";
+import { tempDir } from "../fixtures/temp_dir.ts";
+
+Deno.test("the example server caches for its hosts, shows it, and ends when told", async () => {
+  await using temp = await tempDir();
+  await using origin = new Origin();
+  const body = pattern(100_000);
+  const url = origin.bytes("/a.png", body, { "Content-Type": "image/png" });
+  const away = origin.on("/away", () => Response.redirect("http://a.example/"));
+  const { host } = new URL(url);
+  const dir = join(temp.path, "cache");
+  await using server = await ExampleServer.start({
+    dir,
+    hosts: host,
+    env: { MEDIA_CACHE_MAX_MB: "7" },
+  });
+
+  for (let i = 0; i < 3; i++) {
+    const response = await fetch(server.proxied(url));
+    assertEquals(await response.bytes(), body);
+    const policy = response.headers.get("Content-Security-Policy");
+    assertEquals(policy, "default-src 'none'; sandbox");
+  }
+  assertEquals(origin.requests("/a.png"), 1);
+  const { media_cache: stats } = await (await server.ask("/stats")).json();
+  assertEquals([stats.entries, stats.hits, stats.max_mb], [1, 2, 7]);
+  assertEquals(await statusOf(fetch(server.dashboard)), 401);
+  assertStringIncludes(await (await server.ask("")).text(), "a.png");
+
+  const ask = (target: string) => statusOf(fetch(server.proxied(target)));
+  assertEquals(await ask("no url"), 400);
+  assertEquals(await ask(origin.url("/nothing")), 502);
+  assertEquals(await ask(away), 502);
+  for (
+    const foreign of [
+      "http://127.0.0.1:1/",
+      `http://${host}@other.example/`,
+      "file:///etc/passwd",
+      `ftp://${host}/`,
+    ]
+  ) assertEquals(await ask(foreign), 403, foreign);
+
+  // A download that runs when it is told to end still goes into the cache.
+  const { url: slow, tap } = origin.tap("/slow.png");
+  const asked = fetch(server.proxied(slow));
+  tap.write(pattern(10));
+  const response = await asked;
+  server.process.kill("SIGTERM");
+  tap.write(pattern(10));
+  tap.end();
+  assertEquals((await response.bytes()).length, 20);
+  assert((await server.process.status).success);
+  const names = await Array.fromAsync(Deno.readDir(dir));
+  assertEquals(names.length, 4);
+});
