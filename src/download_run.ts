@@ -119,6 +119,7 @@ export class DownloadRun {
     const deadline = new Deadline(idleTimeoutMs, timeoutMs, onTimeout);
     try {
       const source = await this.#ask(downloader, callerUrl);
+      deadline.alive();
       const plan = await this.#receive(source, deadline);
       deadline.stop();
       const stored = plan && await this.#finishVideo(source, plan);

@@ -1,8 +1,9 @@
 import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { DownloadTimeoutError, MediaCache } from "../mod.ts";
 import { pattern, readRest, readSome } from "./fixtures/bytes.ts";
+import { FakeTime } from "./fixtures/fake_time.ts";
 import { Origin } from "./fixtures/origin.ts";
-import { Progress } from "./fixtures/recorder.ts";
+import { Progress, Recorder } from "./fixtures/recorder.ts";
 import { Tap } from "./fixtures/tap.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";
 
@@ -102,4 +103,34 @@ Deno.test("timeoutMs ends a download that goes on for too long", async () => {
 
   assertEquals([error.kind, error.timeoutMs], ["total", 50]);
   assertEquals(await media.stored, false);
+});
+
+Deno.test("idleTimeoutMs counts from the answer, once there is one", async () => {
+  await using temp = await tempDir();
+  const recorder = new Recorder();
+  const { onEvent } = recorder;
+  const cacheDir = temp.path;
+  const cache = await MediaCache.open({
+    cacheDir,
+    onEvent,
+    idleTimeoutMs: 100,
+  });
+  using time = new FakeTime();
+  const tap = new Tap();
+  const answer = Promise.withResolvers<{ data: ReadableStream }>();
+
+  const call = cache.getOrDownload("a:", () => answer.promise);
+  while (time.timers === 0) await Promise.resolve();
+  time.tick(90);
+  answer.resolve({ data: tap.readable });
+  await recorder.seen("miss");
+  for (let i = 0; i < 20; i++) await Promise.resolve();
+  time.tick(90);
+  tap.write(pattern(10));
+  tap.end();
+  const media = await call;
+
+  assertEquals(await media.bytes(), pattern(10));
+  await media.stored;
+  await cache.close();
 });
