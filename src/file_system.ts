@@ -30,6 +30,12 @@ const SLOW_MS = 10;
 /** How long a disk counts as slow after a slow operation, in milliseconds. */
 const SLOW_FOR_MS = 10_000;
 
+/**
+ * Removing a file above this takes as long as it is, 30 ms for 512 MiB: too long
+ * to wait for, and no sign of a slow disk.
+ */
+const LONG_BYTES = 8_388_608;
+
 const OWNER_ONLY = 0o600;
 
 /** File operations on one disk, synchronous while it is fast. */
@@ -169,7 +175,9 @@ export class FileSystem {
   async remove(path: string): Promise<boolean> {
     if (!this.exists(path)) return false;
     try {
-      await this.run(() => Deno.removeSync(path), () => Deno.remove(path));
+      const { size } = Deno.lstatSync(path);
+      if (size > LONG_BYTES) await Deno.remove(path);
+      else await this.run(() => Deno.removeSync(path), () => Deno.remove(path));
       return true;
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return false;

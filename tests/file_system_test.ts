@@ -49,6 +49,26 @@ Deno.test("run() is asynchronous for a while after a slow operation, be it one t
   }
 });
 
+Deno.test("remove() of a long file neither waits for the disk nor finds it slow", async () => {
+  await using dir = await tempDir();
+  const fs = new FileSystem();
+  const path = join(dir.path, "long");
+  using file = await Deno.create(path);
+  await file.truncate(8_388_609);
+  const { removeSync } = Deno;
+  Deno.removeSync = () => {
+    throw new Error("The event loop would have to wait");
+  };
+  try {
+    assertEquals(await fs.remove(path), true);
+  } finally {
+    Deno.removeSync = removeSync;
+  }
+
+  assertEquals(await isThere(path), false);
+  assertEquals(fs.run(() => "sync", () => Promise.resolve("async")), "sync");
+});
+
 for (const kind of ["fast", "slow"] as const) {
   const fileSystem = async () =>
     kind === "fast" ? new FileSystem() : await slowFileSystem();
