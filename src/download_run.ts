@@ -186,7 +186,9 @@ export class DownloadRun {
       });
       // All callers may have left before it turned out that nothing is stored.
       this.#callers.onAbandoned();
-      return await this.#pump(source, this.#body, chunks, deadline);
+      const plan = await this.#pump(source, this.#body, chunks, deadline);
+      signal.throwIfAborted();
+      return plan;
     } catch (error) {
       // Not awaited: a source may take its time, and callers wait for the error.
       chunks.cancel(error);
