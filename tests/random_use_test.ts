@@ -181,9 +181,13 @@ for (const slow of [false, true]) {
           { length: 8 },
           () => new Player(cache, random),
         );
-        await Promise.all(players.map((player) => player.play(60)));
+        const plays = players.map((player) => player.play(40));
+        const ends = await Promise.allSettled(plays);
         for (const player of players) await player.done();
         await cache.close();
+        for (const end of ends) {
+          if (end.status === "rejected") throw end.reason;
+        }
 
         const { entries, stagedBytes, inFlight } = cache.stats();
         assertEquals([stagedBytes, inFlight], [0, 0]);

@@ -3,6 +3,7 @@ import { MediaCache } from "../mod.ts";
 import { pattern, readAll, readRest, readSome } from "./fixtures/bytes.ts";
 import { SlowDisk } from "./fixtures/disk_faults.ts";
 import { ReadySource } from "./fixtures/ready_source.ts";
+import { turn } from "./fixtures/recorder.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";
 
 const BODY = pattern(6 * 2 ** 20);
@@ -116,4 +117,47 @@ Deno.test("close() on a slow disk waits for what is being written", async () => 
   const rest = await readRest(reader);
   assertEquals(await new Blob([start, rest]).bytes(), BODY);
   assertEquals(await media.stored, true);
+});
+
+Deno.test("on a slow disk a lookup takes in no entry that is just being deleted", async () => {
+  await using opened = await slowCache();
+  const { cache } = opened;
+  await cache.delete("first:");
+
+  for (let n = 0; n < 50; n++) {
+    await cache.put("a:", pattern(1000), "", "");
+    const lookups = Array.from({ length: n % 10 }, async () => {
+      const media = await cache.get("a:");
+      assertEquals((await media?.bytes())?.length ?? 1000, 1000);
+    });
+    const deleting = cache.delete("a:");
+    for (let i = 0; i < 10; i++) {
+      lookups.push(cache.get("a:").then((media) => media?.body.cancel()));
+      await turn();
+    }
+    await Promise.all([deleting, ...lookups]);
+    const { entries, totalBytes } = cache.stats();
+    assertEquals([entries, totalBytes], [0, 0]);
+  }
+});
+
+Deno.test("on a slow disk the budget holds although entries are used while room is made", async () => {
+  await using opened = await slowCache({ maxSizeMb: 5_000 / 2 ** 20 });
+  const { cache } = opened;
+  const replace = true;
+
+  for (let n = 0; n < 30; n++) {
+    for (const url of ["a:", "b:", "c:", "d:", "e:"]) {
+      await cache.put(url, pattern(1000), "", "", { replace });
+    }
+    const putting = cache.put("a:", pattern(3000), "", "", { replace });
+    for (let uses = 0; uses < 5; uses++) {
+      for (const url of ["b:", "c:", "d:", "e:"]) {
+        await (await cache.get(url))?.body.cancel();
+      }
+    }
+    assertEquals(await putting, true);
+    const { totalBytes } = cache.stats();
+    assertEquals([totalBytes <= 5_000, await cache.has("a:")], [true, true]);
+  }
 });
