@@ -52,3 +52,4 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
 }
 await bot.start();
 await cache.close();
+Deno.exit(); // grammY's idle connections would keep the process alive

@@ -40,14 +40,11 @@ export class Committer {
    */
   async commit(commission: Commission): Promise<SharedFile> {
     const { staged, size, description, bytes } = commission;
-    const { options, store, catalog, files, orphans } = this.#tier;
+    const { store, catalog, files, orphans } = this.#tier;
     const { url } = description;
     const key = keyOf(url);
     const path = store.datPath(key);
-    const old = catalog.peek(url);
-    // What is about to be replaced makes room by itself, so it is no victim.
-    if (old !== undefined) catalog.use(old);
-    await this.#evictor.makeRoom(options.maxBytes - size + (old?.size ?? 0));
+    await this.#evictor.makeRoom(size, url);
     await files.rescue(path);
     const storedAt = catalog.tick();
     const mtimeMs = Math.floor(storedAt);

@@ -161,6 +161,7 @@ export class DownloadBody {
   }
 }
 
-const TOO_LARGE = "it is larger than maxEntryMb";
+/** Why a body is not stored whose bytes are too many. */
+export const TOO_LARGE = "it is larger than maxEntryMb";
 const CROWDED = "running downloads take all that maxEntryMb allows";
 const DISK_FAILED = "the disk failed";

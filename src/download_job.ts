@@ -151,6 +151,8 @@ export class DownloadJob {
     if (!isAbandoned) return;
     const isPointless = this.#isDetached || tee?.cached === false;
     if (isPointless || this.#env.options.whenAbandoned === "abort") {
+      // It takes a while to end, and nobody may join it any more.
+      this.#onUnjoinable();
       this.abort(new DOMException("The download was abandoned", "AbortError"));
     }
   }

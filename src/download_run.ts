@@ -119,6 +119,7 @@ export class DownloadRun {
     const deadline = new Deadline(idleTimeoutMs, timeoutMs, onTimeout);
     try {
       const source = await this.#ask(downloader, callerUrl);
+      deadline.alive();
       const plan = await this.#receive(source, deadline);
       deadline.stop();
       const stored = plan && await this.#finishVideo(source, plan);
@@ -185,7 +186,9 @@ export class DownloadRun {
       });
       // All callers may have left before it turned out that nothing is stored.
       this.#callers.onAbandoned();
-      return await this.#pump(source, this.#body, chunks, deadline);
+      const plan = await this.#pump(source, this.#body, chunks, deadline);
+      signal.throwIfAborted();
+      return plan;
     } catch (error) {
       // Not awaited: a source may take its time, and callers wait for the error.
       chunks.cancel(error);

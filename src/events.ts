@@ -249,7 +249,9 @@ export function formatEvent(event: MediaCacheEvent): string {
     case "conversionUnavailable":
       return `Media cache: GIFs stay GIFs: ${event.reason}`;
     case "skipped":
-      return `Skipping unreadable cache file ${event.path}: ${event.reason}`;
+      return `Skipping ${
+        event.path.endsWith(".json") ? "unreadable cache meta" : "cache file"
+      } ${event.path}: ${event.reason}`;
     case "uncached":
       return `Media cache: not storing ${entry(event)}: ${event.reason}`;
     case "failed":

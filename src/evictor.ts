@@ -13,16 +13,23 @@ export class Evictor {
   }
 
   /**
-   * Evicts until the entries take at most `maxBytes`. Each victim is looked at
-   * once more before it goes: another process may have used it.
+   * Evicts until there is room for an entry of `size` bytes under `url`. What it
+   * is about to replace makes room by itself, so it is no victim. Each victim is
+   * looked at once more before it goes: another process may have used it.
    */
-  async makeRoom(maxBytes: number): Promise<void> {
-    const { fs, store, catalog } = this.#tier;
+  async makeRoom(size: number, url: string): Promise<void> {
+    const { options, fs, store, catalog } = this.#tier;
     const turns = new Turns();
-    while (catalog.totalBytes > maxBytes) {
+    // Asked anew each time: lookups go on meanwhile, and may find or drop it.
+    const others = () => catalog.totalBytes - (catalog.peek(url)?.size ?? 0);
+    while (others() + size > options.maxBytes) {
       const victim = catalog.oldest();
       if (victim === undefined) return;
       if (turns.due) await turns.next();
+      if (victim.url === url) {
+        catalog.use(victim);
+        continue;
+      }
       const facts = await fs.facts(store.datPath(victim.key));
       if (facts === undefined) catalog.forget(victim.url);
       else if (facts.mtimeMs > victim.mtimeMs) {

@@ -27,14 +27,25 @@ export interface FileFacts {
 /** An operation above this many milliseconds makes the disk a slow one. */
 const SLOW_MS = 10;
 
-/** How long a disk counts as slow after a slow operation, in milliseconds. */
-const SLOW_FOR_MS = 10_000;
+/**
+ * How long a disk counts as slow after a slow operation, in milliseconds: at first
+ * briefly, since any process is held up once in a while; then twice as long each
+ * time, for as long as no operation is fast.
+ */
+const SLOW_FOR_MS = { min: 1_000, max: 32_000 };
+
+/**
+ * Removing a file above this takes as long as it is, 30 ms for 512 MiB: too long
+ * to wait for, and no sign of a slow disk.
+ */
+const LONG_BYTES = 8_388_608;
 
 const OWNER_ONLY = 0o600;
 
 /** File operations on one disk, synchronous while it is fast. */
 export class FileSystem {
   #slowUntil = -Infinity;
+  #slowForMs = 0;
 
   /** Runs the synchronous form of an operation, or the other on a slow disk. */
   run<T>(sync: () => T, async: () => Promise<T>): MaybePromise<T> {
@@ -44,7 +55,8 @@ export class FileSystem {
       return sync();
     } finally {
       const end = performance.now();
-      if (end - start > SLOW_MS) this.#slowUntil = end + SLOW_FOR_MS;
+      if (end - start > SLOW_MS) this.#tookLong(end);
+      else this.#slowForMs = 0;
     }
   }
 
@@ -169,7 +181,9 @@ export class FileSystem {
   async remove(path: string): Promise<boolean> {
     if (!this.exists(path)) return false;
     try {
-      await this.run(() => Deno.removeSync(path), () => Deno.remove(path));
+      const { size } = Deno.lstatSync(path);
+      if (size > LONG_BYTES) await Deno.remove(path);
+      else await this.run(() => Deno.removeSync(path), () => Deno.remove(path));
       return true;
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return false;
@@ -191,6 +205,12 @@ export class FileSystem {
   async syncDirectory(dir: string): Promise<void> {
     using directory = await Deno.open(dir);
     await directory.sync();
+  }
+
+  #tookLong(now: number): void {
+    const { min, max } = SLOW_FOR_MS;
+    this.#slowForMs = Math.min(Math.max(2 * this.#slowForMs, min), max);
+    this.#slowUntil = now + this.#slowForMs;
   }
 }
 

@@ -121,9 +121,15 @@ class LeasedReader implements ByteReader {
 
   async read(): Promise<Uint8Array<ArrayBuffer> | undefined> {
     this.#lease.check();
-    const chunk = await this.#reader.read();
-    if (chunk === undefined) this.#end();
-    return chunk;
+    try {
+      const chunk = await this.#reader.read();
+      if (chunk === undefined) this.#end();
+      return chunk;
+    } catch (error) {
+      // A read that fails because it was stopped tells why it was.
+      this.#lease.check();
+      throw error;
+    }
   }
 
   close(): void {

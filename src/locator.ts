@@ -1,5 +1,6 @@
 import type { DiskTier } from "./disk_tier.ts";
 import { type Entry, type EntryInfo, infoOf } from "./entry.ts";
+import { isNotFound } from "./file_system.ts";
 import { keyOf } from "./key.ts";
 import type { MediaBody } from "./media_body.ts";
 import type { SharedFile } from "./open_files.ts";
@@ -198,10 +199,15 @@ export class Locator {
   async #reopen({ key, inode }: Entry): Promise<SharedFile | undefined> {
     const { fs, store, files } = this.#tier;
     const path = store.datPath(key);
-    const file = await fs.open(path);
-    if (file.inode === inode) return files.adopt(path, inode, file);
-    // Another process has replaced it since it was looked at.
-    file.close();
+    try {
+      const file = await fs.open(path);
+      if (file.inode === inode) return files.adopt(path, inode, file);
+      // Another process has replaced it since it was looked at.
+      file.close();
+    } catch (error) {
+      // It has gone since then.
+      if (!isNotFound(error)) throw error;
+    }
   }
 
   /**

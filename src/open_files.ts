@@ -164,6 +164,10 @@ export class SharedFile {
             "Cannot read media: its entry was replaced by another process",
           );
         }
+        if (this.#holders === 0) {
+          file.close();
+          throw new Error("Cannot read media: its reader has left");
+        }
         return this.#file = file;
       } finally {
         this.#opening = undefined;

@@ -213,7 +213,7 @@ function directory(value: string | URL): string {
     throw invalid(TypeError, "cacheDir", "a path or a file: URL", value);
   }
   if (value === "" || value.includes("\0")) {
-    throw invalid(RangeError, "cacheDir", "a path", JSON.stringify(value));
+    throw invalid(RangeError, "cacheDir", "a path", value);
   }
   return value.startsWith("file://") ? fromFileUrl(value) : value;
 }
@@ -284,6 +284,8 @@ function invalid(
   value: unknown,
 ): Error {
   return new Type(
-    `Cannot open cache: ${name} must be ${wanted}: received ${String(value)}`,
+    `Cannot open cache: ${name} must be ${wanted}: received ${
+      typeof value === "string" ? JSON.stringify(value) : String(value)
+    }`,
   );
 }

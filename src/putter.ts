@@ -1,4 +1,5 @@
 import { chunkSource } from "./chunk_source.ts";
+import { TOO_LARGE } from "./download_body.ts";
 import type { StagedFile } from "./disk_store.ts";
 import type { EventHub } from "./event_hub.ts";
 import { safeFilename } from "./filename.ts";
@@ -107,12 +108,18 @@ export class Putter {
   }
 
   async #store(body: Body, isWanted: () => boolean): Promise<boolean> {
-    const { staging, tiers } = this.#env;
+    const { staging, tiers, hub, options } = this.#env;
     const size = sizeOf(body.data);
     const reservation = this.#mayStore(size)
       ? staging.reserve(size ?? 0)
       : undefined;
     if (reservation === undefined) {
+      if (size !== undefined && size > options.maxEntryBytes) {
+        const { url } = body;
+        const key = keyOf(url);
+        const reason = TOO_LARGE;
+        hub.emit({ type: "uncached", time: Date.now(), url, key, reason });
+      }
       await cancel(body.data);
       return false;
     }

@@ -65,9 +65,11 @@ function fileReader(
   const readAt = (view: Uint8Array, position: number) => {
     const result = file.readAt(view, position);
     if (position + view.length < size) return result;
-    return typeof result === "number"
-      ? assertEnd(file, result, size)
-      : result.then((count) => assertEnd(file, count, size));
+    if (typeof result === "number") return assertEnd(file, result, size);
+    // The reader may be closed between the two reads.
+    file.hold(true);
+    return result.then((count) => assertEnd(file, count, size))
+      .finally(() => file.release(true));
   };
   file.hold(true);
   return new StoredReader(

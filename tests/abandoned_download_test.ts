@@ -116,6 +116,27 @@ Deno.test('whenAbandoned "abort" ends a download when the last one leaves', asyn
   assertEquals(await Array.fromAsync(Deno.readDir(cacheDir)), []);
 });
 
+Deno.test("nobody joins a download that was abandoned and is about to end", async () => {
+  await using temp = await tempDir();
+  const cacheDir = temp.path;
+  await using cache = await MediaCache.open({
+    cacheDir,
+    whenAbandoned: "abort",
+  });
+  const tap = new Tap();
+  const call = cache
+    .getOrDownload("a:", () => Promise.resolve({ data: tap.readable }));
+  tap.write(pattern(10));
+  const media = await call;
+
+  const leaving = media[Symbol.asyncDispose]();
+  const again = cache
+    .getOrDownload("a:", () => Promise.resolve({ data: pattern(7) }));
+  await leaving;
+
+  assertEquals(await (await again).bytes(), pattern(7));
+});
+
 Deno.test('whenAbandoned "abort" ends a downloader that nobody waits for', async () => {
   await using temp = await tempDir();
   const cacheDir = temp.path;

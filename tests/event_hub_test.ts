@@ -48,7 +48,7 @@ Deno.test("EventHub warns once per kind when it was given no listener", () => {
 
   assertEquals(printed.lines, [
     ["Media cache: could not write a put: No space left on device"],
-    ["Skipping unreadable cache file /x.json: why"],
+    ["Skipping unreadable cache meta /x.json: why"],
     ["Media cache: GIFs stay GIFs: no ffmpeg"],
   ]);
 });

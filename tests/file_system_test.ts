@@ -40,13 +40,60 @@ Deno.test("run() is asynchronous for a while after a slow operation, be it one t
     const run = () => fs.run(() => "sync", () => Promise.resolve("async"));
 
     assertEquals(await run(), "async");
-    time += 9_999;
+    time += 999;
     assertEquals(await run(), "async");
     time += 1;
     assertEquals(run(), "sync");
   } finally {
     performance.now = now;
   }
+});
+
+Deno.test("run() stays asynchronous twice as long each time that the disk is still slow", async () => {
+  const { now } = performance;
+  let time = 1_000;
+  performance.now = () => time;
+  try {
+    const fs = new FileSystem();
+    const run = (tookMs: number) =>
+      fs.run(() => {
+        time += tookMs;
+        return "sync";
+      }, () => Promise.resolve("async"));
+
+    for (const forMs of [1_000, 2_000, 4_000]) {
+      assertEquals(run(11), "sync");
+      time += forMs - 1;
+      assertEquals(await run(0), "async");
+      time += 1;
+    }
+    assertEquals(run(1), "sync");
+    assertEquals(run(11), "sync");
+    time += 1_000;
+    assertEquals(run(1), "sync");
+  } finally {
+    performance.now = now;
+  }
+});
+
+Deno.test("remove() of a long file neither waits for the disk nor finds it slow", async () => {
+  await using dir = await tempDir();
+  const fs = new FileSystem();
+  const path = join(dir.path, "long");
+  using file = await Deno.create(path);
+  await file.truncate(8_388_609);
+  const { removeSync } = Deno;
+  Deno.removeSync = () => {
+    throw new Error("The event loop would have to wait");
+  };
+  try {
+    assertEquals(await fs.remove(path), true);
+  } finally {
+    Deno.removeSync = removeSync;
+  }
+
+  assertEquals(await isThere(path), false);
+  assertEquals(fs.run(() => "sync", () => Promise.resolve("async")), "sync");
 });
 
 for (const kind of ["fast", "slow"] as const) {

@@ -106,34 +106,6 @@ Deno.test("readers that keep up are handed the same chunk, not copies", async ()
   assertEquals(new Set(chunks).size, 1);
 });
 
-Deno.test("getOrDownload() tells a caller of progress, whatever the callback throws", async () => {
-  await using temp = await tempDir();
-  await using cache = await MediaCache.open({ cacheDir: temp.path });
-  const told: unknown[] = [];
-  const tap = new Tap();
-  const download = () => Promise.resolve({ data: tap.readable, size: 30 });
-  const onProgress = (progress: unknown) => {
-    told.push(progress);
-    throw new Error("from the callback");
-  };
-
-  const first = cache.getOrDownload("a:", download, { onProgress });
-  const second = cache.getOrDownload("a:", download, { onProgress });
-  tap.write(pattern(10));
-  await using _first = await first;
-  const media = await second;
-  tap.write(pattern(20));
-  tap.end();
-  assertEquals((await media.bytes()).length, 30);
-
-  assertEquals(told, [
-    { received: 10, total: 30 },
-    { received: 10, total: 30 },
-    { received: 30, total: 30 },
-    { received: 30, total: 30 },
-  ]);
-});
-
 Deno.test("getOrDownload() runs at most maxConcurrentDownloads, the next in order", async () => {
   await using temp = await tempDir();
   const { events, onEvent } = new Recorder();
@@ -193,44 +165,6 @@ Deno.test("a source that is always ready does not starve timers", async () => {
   assert((await media.bytes()).length < 400 * 2 ** 20);
 
   assertEquals(media.size, progress.received);
-});
-
-Deno.test("inFlight() tells how far each download has come", async () => {
-  await using temp = await tempDir();
-  await using cache = await MediaCache.open({ cacheDir: temp.path });
-  const tap = new Tap();
-  const progress = new Progress();
-  const { onProgress } = progress;
-  const answer = Promise.withResolvers<
-    { data: ReadableStream; size: number }
-  >();
-
-  const call = cache.getOrDownload(
-    "https://example.org/a.ogg",
-    () => answer.promise,
-    { onProgress },
-  );
-  answer.resolve({ data: tap.readable, size: 20 });
-  tap.write(pattern(10));
-  await progress.reached(10);
-  const [info] = cache.inFlight();
-  tap.write(pattern(10));
-  tap.end();
-  const media = await call;
-  await media.bytes();
-
-  assertEquals({ ...info, startedAt: 0 }, {
-    key: media.key,
-    url: "https://example.org/a.ogg",
-    mimetype: "application/octet-stream",
-    filename: "a.ogg",
-    received: 10,
-    total: 20,
-    startedAt: 0,
-    phase: "downloading",
-  });
-  await media.stored;
-  assertEquals(cache.inFlight(), []);
 });
 
 Deno.test("callers that come after the end share nothing of a failure", async () => {

@@ -4,50 +4,11 @@ import {
   assertRejects,
   assertStrictEquals,
 } from "@std/assert";
-import { join } from "@std/path";
-import { type DiskFile, FileSystem } from "../src/file_system.ts";
-import { Tee, WINDOW_BYTES } from "../src/tee.ts";
+import type { DiskFile } from "../src/file_system.ts";
 import { pattern } from "./fixtures/bytes.ts";
-import { tempDir } from "./fixtures/temp_dir.ts";
+import { turn } from "./fixtures/recorder.ts";
 
-/** A tee that notes what it tells its owner. */
-class WatchedTee extends Tee {
-  readonly told: (number | "abandoned")[];
-
-  constructor(size?: number, file?: DiskFile) {
-    const told: (number | "abandoned")[] = [];
-    super(size, file, {
-      onServed: (bytes) => told.push(bytes),
-      onAbandoned: () => told.push("abandoned"),
-    });
-    this.told = told;
-  }
-}
-
-async function stagedTee(size?: number) {
-  const temp = await tempDir();
-  const fs = new FileSystem();
-  const path = join(temp.path, "staged");
-  const file = await fs.create(path);
-  const tee = new WatchedTee(size, file);
-  return {
-    tee,
-    path,
-    async [Symbol.asyncDispose]() {
-      tee.fail(new Error("over"));
-      tee.letGo();
-      await temp[Symbol.asyncDispose]();
-    },
-  };
-}
-
-/** Begins to read a body. */
-function begin(tee: Tee, start = 0, end = Infinity) {
-  const body = tee.body();
-  const reader = body.reader(start, end);
-  body.release();
-  return reader;
-}
+import { begin, stagedTee, WatchedTee } from "./fixtures/tees.ts";
 
 Deno.test("Tee writes each chunk to the file before readers see it", async () => {
   await using staged = await stagedTee();
@@ -61,6 +22,24 @@ Deno.test("Tee writes each chunk to the file before readers see it", async () =>
   tee.complete();
 
   assertEquals(await reader.read(), undefined);
+});
+
+Deno.test("Tee waits for a slow disk before readers see a chunk", async () => {
+  const written = Promise.withResolvers<void>();
+  const slow = { writeAt: () => written.promise, close() {} };
+  const tee = new WatchedTee(10, slow as unknown as DiskFile);
+  const reader = begin(tee);
+  let seen = false;
+
+  const reading = Promise.resolve(reader.read()).then(() => seen = true);
+  const pushing = tee.push(pattern(10));
+  for (let i = 0; i < 3; i++) await turn();
+  assertEquals([seen, tee.received], [false, 0]);
+  written.resolve();
+  await Promise.all([reading, pushing]);
+
+  assertEquals(tee.received, 10);
+  tee.fail(new Error("over"));
 });
 
 Deno.test("Tee hands the very chunk to all that have caught up", async () => {
@@ -179,61 +158,4 @@ Deno.test("Tee knows its size when it is complete, if not before", async () => {
   unknown.tee.complete();
   assertEquals(bodies.map(({ size }) => size), [10, 10]);
   for (const body of bodies) body.release();
-});
-
-Deno.test("an uncached Tee takes no more than its window, but any single chunk", async () => {
-  const tee = new WatchedTee();
-  const slow = begin(tee);
-  const fast = begin(tee);
-  await tee.push(pattern(2 * WINDOW_BYTES));
-  assertEquals((await fast.read())?.length, 2 * WINDOW_BYTES);
-
-  let taken = false;
-  const pushing = tee.push(pattern(10)).then(() => taken = true);
-  const next = fast.read();
-  await Promise.resolve();
-  assert(!taken);
-  assertEquals((await slow.read())?.length, 2 * WINDOW_BYTES);
-  await pushing;
-
-  assertEquals(await next, pattern(10));
-  tee.fail(new Error("enough"));
-});
-
-for (
-  const [what, wake] of [
-    ["its slow reader leaves", (_, reader) => reader.close()],
-    ["it fails", (tee) => tee.fail(new Error("enough"))],
-  ] as [string, (tee: Tee, reader: { close(): void }) => void][]
-) {
-  Deno.test(`an uncached Tee waits no longer for room when ${what}`, async () => {
-    const tee = new WatchedTee();
-    const fast = begin(tee);
-    const slow = begin(tee);
-    await tee.push(pattern(WINDOW_BYTES));
-    await fast.read();
-
-    const pushing = tee.push(pattern(10));
-    wake(tee, slow);
-    await pushing;
-
-    tee.fail(new Error("enough"));
-  });
-}
-
-Deno.test("a body of which the window has passed can't be read", async () => {
-  const tee = new WatchedTee();
-  const late = tee.body();
-  const reader = begin(tee);
-  for (let i = 0; i < 3; i++) {
-    await tee.push(pattern(WINDOW_BYTES));
-    await reader.read();
-  }
-
-  await assertRejects(
-    async () => await late.reader(0, Infinity).read(),
-    Error,
-    "not read in time",
-  );
-  tee.fail(new Error("enough"));
 });

@@ -1,8 +1,11 @@
+import { setImmediate } from "node:timers";
 import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { DownloadTimeoutError, MediaCache } from "../mod.ts";
 import { pattern, readRest, readSome } from "./fixtures/bytes.ts";
+import { FakeTime } from "./fixtures/fake_time.ts";
 import { Origin } from "./fixtures/origin.ts";
-import { Progress } from "./fixtures/recorder.ts";
+import { ReadySource } from "./fixtures/ready_source.ts";
+import { Recorder } from "./fixtures/recorder.ts";
 import { Tap } from "./fixtures/tap.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";
 
@@ -62,27 +65,29 @@ Deno.test("idleTimeoutMs ends a body that falls silent", async () => {
 
 Deno.test("idleTimeoutMs does not count the time in which readers hold the source back", async () => {
   await using temp = await tempDir();
-  await using cache = await MediaCache.open({
-    cacheDir: temp.path,
+  const cacheDir = temp.path;
+  const cache = await MediaCache.open({
+    cacheDir,
     idleTimeoutMs: 50,
     maxEntryMb: 0.1,
   });
+  using time = new FakeTime();
   const body = pattern(4 * 2 ** 20);
-  const data = new Blob([body]).stream();
-  const progress = new Progress();
-  const { onProgress } = progress;
+  const { data } = new ReadySource(body);
 
-  const media = await cache.getOrDownload(
-    "a:",
-    () => Promise.resolve({ data, size: body.length }),
-    { onProgress },
-  );
+  const media = await cache
+    .getOrDownload("a:", () => Promise.resolve({ data, size: body.length }));
   const reader = media.body.getReader();
   const start = await readSome(reader, 1);
-  await new Promise((resolve) => setTimeout(resolve, 150));
+  // The source runs ahead until the window is full.
+  for (let i = 0; i < 20; i++) {
+    await new Promise<void>((go) => setImmediate(go));
+  }
+  for (let i = 0; i < 10; i++) time.tick(50);
   const rest = await readRest(reader);
 
   assertEquals(await new Blob([start, rest]).bytes(), body);
+  await cache.close();
 });
 
 Deno.test("timeoutMs ends a download that goes on for too long", async () => {
@@ -102,4 +107,34 @@ Deno.test("timeoutMs ends a download that goes on for too long", async () => {
 
   assertEquals([error.kind, error.timeoutMs], ["total", 50]);
   assertEquals(await media.stored, false);
+});
+
+Deno.test("idleTimeoutMs counts from the answer, once there is one", async () => {
+  await using temp = await tempDir();
+  const recorder = new Recorder();
+  const { onEvent } = recorder;
+  const cacheDir = temp.path;
+  const cache = await MediaCache.open({
+    cacheDir,
+    onEvent,
+    idleTimeoutMs: 100,
+  });
+  using time = new FakeTime();
+  const tap = new Tap();
+  const answer = Promise.withResolvers<{ data: ReadableStream }>();
+
+  const call = cache.getOrDownload("a:", () => answer.promise);
+  while (time.timers === 0) await Promise.resolve();
+  time.tick(90);
+  answer.resolve({ data: tap.readable });
+  await recorder.seen("miss");
+  for (let i = 0; i < 20; i++) await Promise.resolve();
+  time.tick(90);
+  tap.write(pattern(10));
+  tap.end();
+  const media = await call;
+
+  assertEquals(await media.bytes(), pattern(10));
+  await media.stored;
+  await cache.close();
 });

@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert";
 import { MediaCache } from "../mod.ts";
 import { pattern, readSome } from "./fixtures/bytes.ts";
 import { ReadySource } from "./fixtures/ready_source.ts";
+import { turn } from "./fixtures/recorder.ts";
 import { smallCache } from "./fixtures/small_cache.ts";
 import { Tap } from "./fixtures/tap.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";
@@ -70,6 +71,8 @@ Deno.test("an uncached download ends when its last reader cancels", async () => 
   });
   const reader = media.body.getReader();
   await readSome(reader, 2 * MB);
+  // The source runs ahead until the window is full.
+  for (let i = 0; i < 10; i++) await turn();
 
   await reader.cancel();
 

@@ -1,0 +1,115 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { IncompleteBodyError, TooLargeError } from "../mod.ts";
+import { pattern } from "./fixtures/bytes.ts";
+import { emptyCache } from "./fixtures/empty_cache.ts";
+import { RawOrigin } from "./fixtures/origin.ts";
+import { Tap } from "./fixtures/tap.ts";
+
+const get = ({ url, signal }: { url: string; signal: AbortSignal }) =>
+  fetch(url, { signal });
+
+Deno.test("a server that hangs up midway is an error and no end", async () => {
+  await using raw = new RawOrigin(
+    "HTTP/1.1 200 OK\nContent-Length: 1000\n\n",
+    pattern(500),
+  );
+  await using opened = await emptyCache();
+
+  const media = await opened.cache.getOrDownload(raw.url, get);
+  await assertRejects(() => media.bytes());
+
+  assertEquals(await media.stored, false);
+  await opened.assertEmpty();
+});
+
+Deno.test("bytes beyond the length that a server declares are not taken", async () => {
+  await using raw = new RawOrigin(
+    "HTTP/1.1 200 OK\nContent-Length: 400\n\n",
+    pattern(500),
+  );
+  await using opened = await emptyCache();
+
+  const media = await opened.cache.getOrDownload(raw.url, get);
+
+  assertEquals(await media.bytes(), pattern(500).subarray(0, 400));
+});
+
+Deno.test("a body that is shorter than declared is incomplete", async () => {
+  await using opened = await emptyCache();
+  const data = ReadableStream.from([pattern(500), pattern(500)]);
+
+  const media = await opened.cache
+    .getOrDownload("a:", () => Promise.resolve({ data, size: 1001 }));
+  const error = await assertRejects(() => media.bytes(), IncompleteBodyError);
+
+  assertEquals([error.expected, error.received], [1001, 1000]);
+  assertEquals(await media.stored, false);
+  await opened.assertEmpty();
+});
+
+Deno.test("a body that goes on beyond its declared length is cut at once", async () => {
+  await using opened = await emptyCache();
+  const tap = new Tap();
+
+  const call = opened.cache
+    .getOrDownload(
+      "a:",
+      () => Promise.resolve({ data: tap.readable, size: 999 }),
+    );
+  tap.write(pattern(500));
+  tap.write(pattern(500));
+  const media = await call;
+  const error = await assertRejects(() => media.bytes(), IncompleteBodyError);
+
+  assertEquals([error.expected, error.received], [999, 1000]);
+  assertEquals(await tap.cancelled, error);
+  assertEquals(await media.stored, false);
+  await opened.assertEmpty();
+});
+
+Deno.test("a body that is declared too long for maxDownloadMb is refused at once", async () => {
+  await using opened = await emptyCache({ maxDownloadMb: 1 });
+  const tap = new Tap();
+
+  const error = await assertRejects(
+    () =>
+      opened.cache.getOrDownload(
+        "a:",
+        () => Promise.resolve({ data: tap.readable, size: 2 ** 20 + 1 }),
+      ),
+    TooLargeError,
+  );
+
+  assertEquals([error.declared, error.received], [2 ** 20 + 1, undefined]);
+  assertEquals(await tap.cancelled, error);
+  await opened.assertEmpty();
+});
+
+Deno.test("a body that grows beyond maxDownloadMb is cut with an error", async () => {
+  await using opened = await emptyCache({ maxDownloadMb: 1 });
+  const tap = new Tap();
+
+  const call = opened.cache
+    .getOrDownload("a:", () => Promise.resolve({ data: tap.readable }));
+  for (let i = 0; i < 9; i++) tap.write(pattern(2 ** 17));
+  const media = await call;
+  const error = await assertRejects(() => media.bytes(), TooLargeError);
+
+  assertEquals([error.declared, error.received], [undefined, 9 * 2 ** 17]);
+  assertEquals(await tap.cancelled, error);
+  await opened.assertEmpty();
+});
+
+Deno.test("a body whose cancellation never ends holds up no error", async () => {
+  await using opened = await emptyCache({ maxDownloadMb: 1 });
+  const data = new ReadableStream<Uint8Array>({
+    cancel: () => new Promise(() => {}),
+  });
+
+  await assertRejects(
+    () =>
+      opened.cache
+        .getOrDownload("a:", () => Promise.resolve({ data, size: 2 ** 21 })),
+    TooLargeError,
+  );
+});
