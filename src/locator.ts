@@ -48,7 +48,9 @@ export class Locator {
       return { entry, body, source: "memory" };
     }
     try {
-      return await calls.run(() => this.#locateOnDisk(url));
+      return await calls.run(() =>
+        this.#steady(url, () => this.#locateOnDisk(url))
+      );
     } catch (error) {
       errors.report("read an entry", error);
     }
@@ -58,7 +60,8 @@ export class Locator {
   async has(url: string): Promise<boolean> {
     const { calls, errors } = this.#tier;
     try {
-      return await calls.run(() => this.#has(url));
+      const found = () => this.#steady(url, () => this.#has(url));
+      return await calls.run(found) ?? false;
     } catch (error) {
       errors.report("look for an entry", error);
       return false;
@@ -84,6 +87,21 @@ export class Locator {
     } catch (error) {
       errors.report("read a sidecar", error);
     }
+  }
+
+  /** Looks, and looks again where a commit of the URL came between. */
+  async #steady<T>(
+    url: string,
+    look: () => Promise<T | undefined>,
+  ): Promise<T | undefined> {
+    const { commits, catalog } = this.#tier;
+    if (commits.has(url)) await commits.ended(url);
+    const result = await look();
+    if (result || !commits.has(url) && catalog.peek(url) === undefined) {
+      return result;
+    }
+    await commits.ended(url);
+    return await look();
   }
 
   async #has(url: string): Promise<boolean> {
