@@ -1,4 +1,5 @@
 import { PIECE_BYTES } from "./byte_reader.ts";
+import { Turns } from "./turns.ts";
 
 /** Yields the bytes of whatever a downloader or a caller of `put()` gives. */
 export interface ChunkSource {
@@ -36,6 +37,7 @@ function streamSource(stream: ReadableStream<Uint8Array>): ChunkSource {
   const reader = stream.getReader();
   return {
     async next() {
+      const turns = new Turns();
       for (;;) {
         const { done, value } = await reader.read();
         if (done) return undefined;
@@ -45,6 +47,8 @@ function streamSource(stream: ReadableStream<Uint8Array>): ChunkSource {
           );
         }
         if (value.length > 0) return value as Uint8Array<ArrayBuffer>;
+        // A source of nothing but empty chunks must not hold the event loop.
+        if (turns.due) await turns.next();
       }
     },
     async cancel(reason) {

@@ -153,8 +153,12 @@ export class DiskStore {
     const dat = this.datPath(key);
     let renamed = false;
     try {
+      const text = formatSidecar(sidecar);
+      if (text.length > MAX_SIDECAR_BYTES / 3) {
+        throw new RangeError("Cannot store: its URL is too long");
+      }
       if (this.#durable) await staged.file.sync();
-      await this.#writeText(json.from, formatSidecar(sidecar));
+      await this.#writeText(json.from, text);
       await this.#fs.remove(json.to);
       await this.#fs.rename(staged.path, dat);
       renamed = true;
@@ -240,20 +244,26 @@ export class DiskStore {
     }
   }
 
+  /** The error that says why the directory can't be used, and how it could be. */
+  unusable(cause: unknown): MediaCacheError {
+    const flags = this.#readOnly
+      ? `--allow-read=${this.dir}`
+      : `--allow-read=${this.dir} --allow-write=${this.dir}`;
+    const found = cause instanceof Error ? cause.message : String(cause);
+    return new MediaCacheError(
+      `Cannot open cache: cacheDir must be a directory that may be used with ${flags}: ${found}`,
+      { cause },
+    );
+  }
+
   async #prepare(): Promise<void> {
-    const fail = (found: string, cause?: unknown) => {
-      throw new MediaCacheError(
-        `Cannot open cache: cacheDir must be a directory that may be used with --allow-read=${this.dir} --allow-write=${this.dir}: ${found}`,
-        { cause },
-      );
-    };
     const missing = this.#fs.missingPermission(this.dir, !this.#readOnly);
-    if (missing !== undefined) fail(`missing ${missing}`);
+    if (missing !== undefined) throw this.unusable(`missing ${missing}`);
     try {
       if (this.#readOnly) await this.#fs.checkDirectory(this.dir);
       else await this.#fs.makeDirectory(this.dir);
     } catch (error) {
-      fail(error instanceof Error ? error.message : String(error), error);
+      throw this.unusable(error);
     }
     this.#ready = true;
   }

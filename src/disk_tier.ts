@@ -1,5 +1,6 @@
 import type { Calls } from "./calls.ts";
 import type { Catalog } from "./catalog.ts";
+import type { Commits } from "./commits.ts";
 import type { DiskErrors } from "./disk_errors.ts";
 import type { DiskStore } from "./disk_store.ts";
 import type { EventHub } from "./event_hub.ts";
@@ -26,6 +27,8 @@ export interface DiskTier {
   readonly orphans: Orphans;
   /** Everything that changes names in the directory, one after the other. */
   readonly writes: TaskQueue;
+  /** The commit that runs. */
+  readonly commits: Commits;
   /** Calls that run. */
   readonly calls: Calls;
   /** Where failures go. */

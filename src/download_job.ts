@@ -1,3 +1,4 @@
+import { callSafely } from "./call_safely.ts";
 import { CachedMedia, type MediaFacts } from "./cached_media.ts";
 import type { DownloadInfo, GetOrDownloadOptions } from "./download_info.ts";
 import {
@@ -135,11 +136,7 @@ export class DownloadJob {
   #progress(received: number, total: number | undefined): void {
     for (const { onProgress, signal } of this.#watchers) {
       if (signal?.aborted) continue;
-      try {
-        onProgress?.({ received, total });
-      } catch {
-        // One caller's fault must not fail the download of all.
-      }
+      callSafely(() => onProgress?.({ received, total }));
     }
   }
 

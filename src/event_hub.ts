@@ -1,3 +1,4 @@
+import { callSafely } from "./call_safely.ts";
 import {
   formatEvent,
   type MediaCacheEvent,
@@ -41,11 +42,7 @@ export class EventHub {
   /** Tells every listener. What one throws harms neither the cache nor others. */
   emit(event: MediaCacheEvent): void {
     for (const listener of [...this.#listeners]) {
-      try {
-        listener(event);
-      } catch {
-        // A listener's fault is not the cache's to report.
-      }
+      callSafely(() => listener(event));
     }
     if (
       this.#warns && WARNINGS.has(event.type) && !this.#warned.has(event.type)

@@ -55,7 +55,9 @@ export class Locator {
       return { entry, body, source: "memory" };
     }
     try {
-      return await calls.run(() => this.#locateOnDisk(url));
+      return await calls.run(() =>
+        this.#steady(url, () => this.#locateOnDisk(url))
+      );
     } catch (error) {
       errors.report("read an entry", error);
     }
@@ -71,7 +73,9 @@ export class Locator {
       return { entry: known, body, source: "memory" };
     }
     try {
-      const opened = await calls.run(() => this.#openOrDiscover(url));
+      const opened = await calls.run(() =>
+        this.#steady(url, () => this.#openOrDiscover(url))
+      );
       if (opened === undefined) return undefined;
       const { entry, file } = opened;
       const body = fileBody(this.#tier.files, file, entry.size, () => {});
@@ -85,8 +89,12 @@ export class Locator {
   /** What is known of an entry, by its key; opens no body and changes nothing. */
   async info(key: string): Promise<EntryInfo | undefined> {
     const { calls, errors } = this.#tier;
+    const url = await this.urlOf(key);
+    if (url === undefined) return undefined;
     try {
-      return await calls.run(() => this.#info(key));
+      return await calls.run(() =>
+        this.#steady(url, () => this.#info(key, url))
+      );
     } catch (error) {
       errors.report("read a sidecar", error);
     }
@@ -96,7 +104,8 @@ export class Locator {
   async has(url: string): Promise<boolean> {
     const { calls, errors } = this.#tier;
     try {
-      return await calls.run(() => this.#has(url));
+      const found = () => this.#steady(url, () => this.#has(url));
+      return await calls.run(found) ?? false;
     } catch (error) {
       errors.report("look for an entry", error);
       return false;
@@ -130,11 +139,11 @@ export class Locator {
     }
   }
 
-  async #info(key: string): Promise<EntryInfo | undefined> {
+  async #info(key: string, url: string): Promise<EntryInfo | undefined> {
     const { fs, store, catalog } = this.#tier;
     const facts = await fs.facts(store.datPath(key));
     if (facts === undefined) return undefined;
-    const known = catalog.peek(await this.urlOf(key) ?? "");
+    const known = catalog.peek(url);
     if (known?.inode === facts.inode && known.size === facts.size) {
       return infoOf(known);
     }
@@ -142,6 +151,21 @@ export class Locator {
     if (sidecar === undefined || "reason" in sidecar) return undefined;
     if (mismatchOf(sidecar, facts.size)) return undefined;
     return infoOf(entryOf(sidecar, key, facts));
+  }
+
+  /** Looks, and looks again where a commit of the URL came between. */
+  async #steady<T>(
+    url: string,
+    look: () => Promise<T | undefined>,
+  ): Promise<T | undefined> {
+    const { commits, catalog } = this.#tier;
+    if (commits.has(url)) await commits.ended(url);
+    const result = await look();
+    if (result || !commits.has(url) && catalog.peek(url) === undefined) {
+      return result;
+    }
+    await commits.ended(url);
+    return await look();
   }
 
   async #has(url: string): Promise<boolean> {

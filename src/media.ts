@@ -70,7 +70,8 @@ export interface Media extends AsyncDisposable {
   /**
    * A stream of the bytes from `start` up to but not including `end`, beside the
    * one read of the body. It waits for bytes still to come; a range that goes
-   * beyond the end stops there.
+   * beyond the end stops there. After the body was read, a slice of an entry that
+   * is gone by then rejects.
    *
    * @throws {RangeError} If `start` or `end` is not an integer of at least 0, or
    * `end` is below `start`.

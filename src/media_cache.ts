@@ -380,7 +380,7 @@ export class MediaCache implements AsyncDisposable {
     options.signal?.throwIfAborted();
     let job = this.#joinable.get(canonical);
     if (job === undefined) {
-      const media = await this.#lookUp(canonical, options.signal);
+      const media = await this.#get(canonical, options.signal);
       if (media !== undefined) return media;
       options.signal?.throwIfAborted();
       this.#assertOpen();
@@ -596,18 +596,6 @@ export class MediaCache implements AsyncDisposable {
   /** The same as {@linkcode MediaCache.close}. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
-  }
-
-  /** A lookup, and another when the entry was stored during the first. */
-  async #lookUp(
-    url: string,
-    signal: AbortSignal | undefined,
-  ): Promise<Media | undefined> {
-    const isKnown = this.#tiers.catalog.peek(url) !== undefined;
-    const media = await this.#get(url, signal);
-    if (media !== undefined || isKnown) return media;
-    if (this.#tiers.catalog.peek(url) === undefined) return undefined;
-    return await this.#get(url, signal);
   }
 
   async #get(url: string, signal?: AbortSignal): Promise<Media | undefined> {

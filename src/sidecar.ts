@@ -25,7 +25,7 @@ import { cleanMimetype } from "./mimetype.ts";
 import { keyOf } from "./key.ts";
 
 /** No sidecar of ours comes near this; a longer file is not read. */
-export const MAX_SIDECAR_BYTES = 65_536;
+export const MAX_SIDECAR_BYTES = 1_048_576;
 
 /** What a sidecar says. */
 export interface Sidecar {

@@ -1,6 +1,7 @@
 import { Calls } from "./calls.ts";
 import { Catalog } from "./catalog.ts";
 import { type Commission, Committer } from "./committer.ts";
+import { Commits } from "./commits.ts";
 import { DiskErrors } from "./disk_errors.ts";
 import { DiskStore, type StagedFile } from "./disk_store.ts";
 import type { DiskTier } from "./disk_tier.ts";
@@ -51,6 +52,7 @@ export class Tiers {
       files: new OpenFiles(fs),
       orphans: new Orphans(fs, store, writes, errors),
       writes,
+      commits: new Commits(),
       calls: new Calls(),
       errors,
       hub,
@@ -134,7 +136,9 @@ export class Tiers {
       await this.load();
       return await this.#tier.writes.run(async () => {
         if (commission.wanted?.() === false) return undefined;
-        return await this.#committer.commit(commission);
+        const { commits } = this.#tier;
+        const { url } = commission.description;
+        return await commits.run(url, () => this.#committer.commit(commission));
       });
     } catch (error) {
       this.errors.report("store an entry", error);
@@ -214,11 +218,17 @@ export class Tiers {
     const { store, catalog, orphans, hub, options } = this.#tier;
     const start = performance.now();
     await store.prepare();
-    await this.#scan(({ names, reason }) => {
-      const path = store.path(names[0] ?? "");
-      hub.emit({ type: "skipped", time: Date.now(), path, reason });
-    });
+    try {
+      await this.#scan(({ names, reason }) => {
+        const path = store.path(names[0] ?? "");
+        hub.emit({ type: "skipped", time: Date.now(), path, reason });
+      });
+    } catch (error) {
+      throw store.unusable(error);
+    }
     catalog.sort();
+    const [newest] = catalog.list();
+    this.#touches.notBefore(newest?.mtimeMs ?? 0);
     this.#loaded = true;
     if (!options.readOnly) await orphans.sweep();
     hub.emit({

@@ -27,6 +27,11 @@ export class Touches {
     this.#stopTimer ??= startIdleTimer(FLUSH_AFTER_MS, () => this.flush());
   }
 
+  /** Keeps later uses from being written as earlier than this. */
+  notBefore(timeMs: number): void {
+    this.#floor = Math.max(this.#floor, timeMs);
+  }
+
   /** Forgets an entry that is gone. */
   forget(entry: Entry): void {
     this.#dirty.delete(entry);

@@ -92,7 +92,10 @@ Deno.test("formatEvent() gives every event one line, without the URL and its sec
   for (const event of EVENTS) {
     const line = formatEvent(event);
 
-    assertMatch(line, /^(Media cache|Skipping unreadable cache meta|Skipping cache file)/);
+    assertMatch(
+      line,
+      /^(Media cache|Skipping unreadable cache meta|Skipping cache file)/,
+    );
     assert(!line.includes("SECRET"), line);
     assert(!line.includes("\n") && !line.includes("undefined"), line);
     if ("reason" in event) assert(line.endsWith("why"), line);
