@@ -14,9 +14,9 @@ export async function probe(store: DiskStore): Promise<string | undefined> {
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return "unknown error";
   if (error instanceof MediaCacheError) {
-    return error.cause === undefined
-      ? "a permission is missing"
-      : reasonOf(error.cause);
+    return error.cause instanceof Error
+      ? reasonOf(error.cause)
+      : "a permission is missing";
   }
   return "code" in error && typeof error.code === "string"
     ? error.code
