@@ -85,8 +85,7 @@ function faultMarkup(
   if (fault !== undefined) {
     return html`
       <p class="alert"
-        role="alert"><strong>Nothing can be stored:</strong> ${fault}. What is
-          wanted is still downloaded and passed on.</p>
+        role="alert"><strong>Nothing can be stored:</strong> ${fault}.</p>
     `;
   }
   return readOnly

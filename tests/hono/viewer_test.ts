@@ -1,0 +1,32 @@
+import { assertEquals, assertFalse, assertStringIncludes } from "@std/assert";
+import { keyOf } from "../../src/key.ts";
+import { pattern } from "../fixtures/bytes.ts";
+import { mounted, statusOf } from "../fixtures/mounted.ts";
+
+const TRUSTED = { access: "trusted" } as const;
+
+Deno.test("/view shows an entry by its type, and counts as no use", async () => {
+  await using router = await mounted(TRUSTED);
+  const shown = [
+    ["image/png", "a.png", "<img "],
+    ["video/mp4", "b.mp4", "<video "],
+    ["audio/ogg", "c.ogg", "<audio "],
+    ["text/html", "d.html", "are not shown"],
+  ] as const;
+  for (const [mimetype, name, expected] of shown) {
+    await router.cache.put(name, pattern(10), mimetype, name);
+    const before = router.cache.stats();
+
+    const response = await router.ask(`/view/${keyOf(name)}`);
+    const text = await response.text();
+
+    assertStringIncludes(text, expected);
+    assertStringIncludes(text, `download="${name}"`);
+    for (const tag of ["<img ", "<video ", "<audio "]) {
+      assertEquals(text.includes(tag), tag === expected, `${name} ${tag}`);
+    }
+    assertFalse(text.includes("<script"));
+    assertEquals(router.cache.stats(), before);
+  }
+  assertEquals(await statusOf(router.ask(`/view/${keyOf("x")}`)), 404);
+});
