@@ -9,8 +9,11 @@ import type { Reservation, Staging } from "./staging.ts";
 import type { Counters } from "./stats.ts";
 import type { Tiers } from "./tiers.ts";
 
-/** A video that may take more than this, and more than eight times its GIF, is cut. */
-const MIN_OUTPUT_BYTES = 16_777_216;
+/**
+ * Room that each conversion may take, or twice the size of its GIF: of 22 real
+ * GIFs none became larger than itself.
+ */
+const MIN_OUTPUT_BYTES = 4_194_304;
 
 /** What is to be converted. */
 export interface GifJob {
@@ -122,12 +125,11 @@ export class GifConversion {
       this.#staging.free,
       this.#options.onlyIfSmaller
         ? size - 1
-        : Math.max(MIN_OUTPUT_BYTES, 8 * size),
+        : Math.max(MIN_OUTPUT_BYTES, 2 * size),
     );
+    if (maxOutputBytes < 1) return NO_ROOM;
     const reservation = this.#staging.reserve(maxOutputBytes);
-    if (reservation === undefined || maxOutputBytes < 1) {
-      return "there is no room for the video";
-    }
+    if (reservation === undefined) return NO_ROOM;
     let staged: StagedFile | undefined;
     const give = async (reason: string) => {
       reservation.release();
@@ -153,6 +155,7 @@ export class GifConversion {
       }
       const video = await staged.file.facts();
       reservation.write(video.size);
+      reservation.settle();
       this.#counters.conversions++;
       this.#hub.emit({
         type: "converted",
@@ -173,6 +176,7 @@ export class GifConversion {
   }
 }
 
+const NO_ROOM = "there is no room for the video";
 const NOT_SMALLER = "the video is not smaller";
 
 /** Why a GIF was kept although nothing went wrong. */

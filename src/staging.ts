@@ -41,6 +41,10 @@ export class Staging {
         this.#written += bytes;
         return true;
       },
+      settle: () => {
+        this.#reserved -= reserved - written;
+        reserved = written;
+      },
       release: () => {
         this.#reserved -= reserved;
         this.#written -= written;
@@ -54,6 +58,8 @@ export class Staging {
 export interface Reservation {
   /** Counts bytes that are about to be written; false when they don't fit. */
   write(bytes: number): boolean;
+  /** Gives back what is not written: no more will be. */
+  settle(): void;
   /** Gives the share back. Idempotent. */
   release(): void;
 }

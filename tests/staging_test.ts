@@ -59,3 +59,15 @@ Deno.test("a budget of nothing lets nothing be written", () => {
   assertEquals(staging.reserve(0)?.write(1), false);
   assertEquals(staging.reserve(1), undefined);
 });
+
+Deno.test("settle() gives back what was reserved and not written", () => {
+  const staging = new Staging(10);
+  const reservation = staging.reserve(8);
+  reservation?.write(3);
+
+  reservation?.settle();
+
+  assertEquals([staging.bytes, staging.free], [3, 7]);
+  reservation?.release();
+  assertEquals([staging.bytes, staging.free], [0, 10]);
+});
