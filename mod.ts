@@ -36,7 +36,7 @@ export {
   TooLargeError,
 } from "./src/errors.ts";
 export type { TooLargeErrorOptions } from "./src/errors.ts";
-export { formatEvent } from "./src/events.ts";
+export { formatEvent } from "./src/format_event.ts";
 export type {
   BodyEventBase,
   ConversionUnavailableEvent,

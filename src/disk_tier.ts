@@ -6,7 +6,7 @@ import type { DiskStore } from "./disk_store.ts";
 import type { EventHub } from "./event_hub.ts";
 import type { FileSystem } from "./file_system.ts";
 import type { OpenFiles } from "./open_files.ts";
-import type { ResolvedOptions } from "./options.ts";
+import type { ResolvedOptions } from "./resolved_options.ts";
 import type { Orphans } from "./orphans.ts";
 import type { Counters } from "./stats.ts";
 import type { TaskQueue } from "./task_queue.ts";

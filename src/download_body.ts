@@ -1,6 +1,6 @@
 import type { Deadline } from "./deadline.ts";
 import type { StagedFile } from "./disk_store.ts";
-import type { ResolvedOptions } from "./options.ts";
+import type { ResolvedOptions } from "./resolved_options.ts";
 import type { Reservation, Staging } from "./staging.ts";
 import { Tee, type TeeEvents } from "./tee.ts";
 import type { Tiers } from "./tiers.ts";

@@ -1,9 +1,6 @@
 import { callSafely } from "./call_safely.ts";
-import {
-  formatEvent,
-  type MediaCacheEvent,
-  type MediaCacheListener,
-} from "./events.ts";
+import type { MediaCacheEvent, MediaCacheListener } from "./events.ts";
+import { formatEvent } from "./format_event.ts";
 
 /** Kinds of event that an operator must hear of although nobody listens. */
 const WARNINGS: ReadonlySet<MediaCacheEvent["type"]> = new Set([

@@ -1,4 +1,4 @@
-import type { ResolvedOptions } from "./options.ts";
+import type { ResolvedOptions } from "./resolved_options.ts";
 
 /** The caps that a cache was opened with, beside which its stats are read. */
 export interface CacheLimits {

@@ -11,11 +11,8 @@ import { KEY_REGEXP } from "./key.ts";
 import { type CacheLimits, limitsOf } from "./limits.ts";
 import type { Located } from "./locator.ts";
 import type { Media } from "./media.ts";
-import {
-  type MediaCacheOptions,
-  type ResolvedOptions,
-  resolveOptions,
-} from "./options.ts";
+import type { MediaCacheOptions } from "./options.ts";
+import { type ResolvedOptions, resolveOptions } from "./resolved_options.ts";
 import { type PutData, type PutOptions, Putter } from "./putter.ts";
 import { Semaphore } from "./semaphore.ts";
 import { Staging } from "./staging.ts";

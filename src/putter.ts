@@ -5,7 +5,7 @@ import type { EventHub } from "./event_hub.ts";
 import { safeFilename } from "./filename.ts";
 import { keyOf } from "./key.ts";
 import { cleanMimetype } from "./mimetype.ts";
-import type { ResolvedOptions } from "./options.ts";
+import type { ResolvedOptions } from "./resolved_options.ts";
 import type { Reservation, Staging } from "./staging.ts";
 import { TaskQueue } from "./task_queue.ts";
 import type { Tiers } from "./tiers.ts";

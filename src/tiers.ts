@@ -12,7 +12,7 @@ import { keyOf } from "./key.ts";
 import { type Located, Locator } from "./locator.ts";
 import type { MediaBody } from "./media_body.ts";
 import { OpenFiles, type SharedFile } from "./open_files.ts";
-import type { ResolvedOptions } from "./options.ts";
+import type { ResolvedOptions } from "./resolved_options.ts";
 import { Orphans } from "./orphans.ts";
 import { probe } from "./probe.ts";
 import { type Leftover, pairOf, scan } from "./recovery.ts";
