@@ -19,13 +19,13 @@ import { Hono } from "hono";
 
 const hosts = new Set((Deno.env.get("PROXY_HOSTS") ?? "").split(/[\s,]+/));
 const hostname = Deno.env.get("HOST") ?? "127.0.0.1";
-const port = Number(Deno.env.get("PORT") ?? 8000);
+const port = Number(Deno.env.get("PORT") || 8000);
 const givenToken = Deno.env.get("MEDIA_CACHE_TOKEN");
-const token = givenToken ?? crypto.randomUUID();
+const token = givenToken || crypto.randomUUID();
 
 const cache = await MediaCache.open({
-  cacheDir: Deno.env.get("MEDIA_CACHE_DIR") ?? "media_cache",
-  maxSizeMb: Number(Deno.env.get("MEDIA_CACHE_MAX_MB") ?? 500),
+  cacheDir: Deno.env.get("MEDIA_CACHE_DIR") || "media_cache",
+  maxSizeMb: Number(Deno.env.get("MEDIA_CACHE_MAX_MB") || 500),
 });
 
 const app = new Hono();
@@ -59,13 +59,16 @@ const server = Deno.serve({
   port,
   onListen({ hostname, port }) {
     console.log(`http://${hostname}:${port}/cache`);
-    if (givenToken === undefined) console.log(`password: ${token}`);
+    if (!givenToken) console.log(`password: ${token}`);
   },
 }, app.fetch);
 
 async function shutDown(): Promise<void> {
-  // The cache gives downloads 10 s to finish; then requests that wait for them end.
-  await Promise.all([server.shutdown(), cache.close()]);
+  // The cache gives downloads 10 s to finish; whoever still reads then is cut off.
+  const requests = server.shutdown();
+  await cache.close();
+  const cutOff = new Promise((resolve) => setTimeout(resolve, 1_000));
+  await Promise.race([requests, cutOff]);
   Deno.exit();
 }
 Deno.addSignalListener("SIGINT", shutDown);

@@ -7,6 +7,9 @@ import { Turns } from "./turns.ts";
 /** What a file's name says about it. */
 export type NameKind = "dat" | "json" | "staged" | "foreign";
 
+/** The last millisecond that a Date can hold (ECMA-262, time values). */
+const MAX_TIME_MS = 8.64e15;
+
 const OURS_REGEXP = /^([0-9a-f]{64})\.(?:(dat)|(json)|[0-9a-z]+\.part)$/;
 
 /** Sorts a file by its name: ours, and then which, or foreign. */
@@ -56,7 +59,8 @@ export function entryOf(
     mimetype,
     filename,
     size: facts.size,
-    storedAt: ts * 1000,
+    // Any number may stand in a sidecar, but no other is a point in time.
+    storedAt: Math.min(Math.max(ts * 1000, 0), MAX_TIME_MS),
     ...(sha256 !== undefined && { sha256 }),
     inode: facts.inode,
     // A clock that was set back must not make an entry immortal.

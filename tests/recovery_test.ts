@@ -41,6 +41,21 @@ Deno.test("classify() takes for ours what we could have written, and nothing els
   }
 });
 
+Deno.test("a ts that is no point in time is taken for the nearest one", async () => {
+  await using dir = await tempDir();
+  await writePair(dir.path, "late", bytesOf(5), { sidecar: { ts: 1e300 } });
+  await writePair(dir.path, "early", bytesOf(5), { sidecar: { ts: -1 } });
+  await using cache = await MediaCache.open({ cacheDir: dir.path });
+
+  const times = new Map<string, string>();
+  for await (const { url, storedAt } of cache.entries()) {
+    times.set(url, new Date(storedAt).toISOString());
+  }
+
+  assertEquals(times.get("late"), "+275760-09-13T00:00:00.000Z");
+  assertEquals(times.get("early"), "1970-01-01T00:00:00.000Z");
+});
+
 Deno.test("a sidecar with the url alone makes an entry", async () => {
   await using dir = await tempDir();
   await writePair(dir.path, "a", bytesOf(5), {
