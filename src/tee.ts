@@ -1,6 +1,5 @@
 import { Bell } from "./bell.ts";
-import type { ByteReader } from "./byte_reader.ts";
-import { PIECE_BYTES } from "./byte_reader.ts";
+import { type ByteReader, PIECE_BYTES } from "./byte_reader.ts";
 import { ChunkWindow } from "./chunk_window.ts";
 import { IncompleteBodyError, MediaCacheError } from "./errors.ts";
 import type { DiskFile, MaybePromise } from "./file_system.ts";

@@ -8,18 +8,8 @@ import {
   streamOf,
 } from "./fixtures/files.ts";
 import { Recorder } from "./fixtures/recorder.ts";
+import { stored, URL_A } from "./fixtures/stored.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";
-
-const URL_A = "https://example.org/a.png";
-
-/** The stored bytes of a URL. */
-async function stored(
-  cache: MediaCache,
-  url = URL_A,
-): Promise<Uint8Array | undefined> {
-  await using media = await cache.get(url);
-  return await media?.bytes();
-}
 
 Deno.test("put() with replace keeps the old bytes when the new ones can't be stored", async () => {
   await using dir = await tempDir();

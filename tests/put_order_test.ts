@@ -3,18 +3,8 @@ import { MediaCache } from "../mod.ts";
 import { bytesOf, namesIn, streamOf } from "./fixtures/files.ts";
 import { Recorder } from "./fixtures/recorder.ts";
 import { Tap } from "./fixtures/tap.ts";
+import { stored, URL_A } from "./fixtures/stored.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";
-
-const URL_A = "https://example.org/a.png";
-
-/** The stored bytes of a URL. */
-async function stored(
-  cache: MediaCache,
-  url = URL_A,
-): Promise<Uint8Array | undefined> {
-  await using media = await cache.get(url);
-  return await media?.bytes();
-}
 
 Deno.test("put() stores the bytes as they were, whatever the caller does to the array afterwards", async () => {
   await using dir = await tempDir();

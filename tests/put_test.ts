@@ -1,18 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { MediaCache } from "../mod.ts";
 import { bytesOf, namesIn, pathsOf, streamOf } from "./fixtures/files.ts";
+import { stored, URL_A } from "./fixtures/stored.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";
-
-const URL_A = "https://example.org/a.png";
-
-/** The stored bytes of a URL. */
-async function stored(
-  cache: MediaCache,
-  url = URL_A,
-): Promise<Uint8Array | undefined> {
-  await using media = await cache.get(url);
-  return await media?.bytes();
-}
 
 Deno.test("put() stores a Uint8Array, a Blob and a stream alike, in pairs that sha256 names", async () => {
   await using dir = await tempDir();
