@@ -1,0 +1,165 @@
+/**
+ * Makes the file operations of a Deno process fail, wait, or end it: what the disk may do to a
+ * cache at any instant. The work is done by fault_injector.c, which is compiled when first needed.
+ */
+import { basename, dirname, fromFileUrl, join } from "@std/path";
+
+/** Names of the operations; all but the last five change something. */
+export type OperationName =
+  | "create"
+  | "write"
+  | "truncate"
+  | "sync"
+  | "rename"
+  | "link"
+  | "unlink"
+  | "mkdir"
+  | "rmdir"
+  | "utime"
+  | "chmod"
+  | "open"
+  | "read"
+  | "lock"
+  | "stat"
+  | "list";
+
+/** The errors that a disk may give, with their numbers on Linux. */
+const ERRNO = {
+  EIO: 5,
+  EAGAIN: 11,
+  ENOMEM: 12,
+  EACCES: 13,
+  ENFILE: 23,
+  EMFILE: 24,
+  ENOSPC: 28,
+  EROFS: 30,
+  EDQUOT: 122,
+} as const;
+
+/** The code of an error that a disk may give. */
+export type ErrorCode = keyof typeof ERRNO;
+
+/** What happens to an operation. */
+export type Fault =
+  /** The process is killed before it. */
+  | { action: "kill" }
+  /** The process is killed when half of its bytes are written; before it, if it is no write. */
+  | { action: "half" }
+  /** It fails. */
+  | { action: "fail"; code: ErrorCode }
+  /** It moves half of its bytes and says so. */
+  | { action: "short" }
+  /** It waits first. */
+  | { action: "delay"; ms: number };
+
+/** Options of {@linkcode faultEnv}. */
+export interface FaultOptions {
+  /** What happens; nothing unless given, which is good for a count. */
+  fault?: Fault;
+  /** The number of the operation that it happens to, 1 being the first; all of them unless given. */
+  at?: number;
+  /** Whether it happens to all that come after it as well. */
+  sticky?: boolean;
+  /** The operations that count; those that change something unless given. */
+  operations?: readonly OperationName[];
+  /** A file outside the directory that will tell of each operation that counts. */
+  log?: string;
+  /** A file that gets the bytes of each write that counts, one after the other. */
+  data?: string;
+}
+
+/** One operation, as the log tells it. */
+export interface Operation {
+  /** Its number, 1 being the first. */
+  number: number;
+  /** What it does. */
+  name: OperationName;
+  /** The file's name in the directory; "." is the directory itself. */
+  file: string;
+  /** The second name of a rename or a link. */
+  to?: string;
+  /** Where a write or a truncation begins. */
+  position?: number;
+  /** The bytes of a write, or the new length. */
+  length?: number;
+}
+
+let compiled: Promise<string> | undefined;
+
+/**
+ * Makes the environment of a Deno process whose file operations below a directory are counted.
+ * Its children are left alone.
+ *
+ * @param dir The directory; its parent must be there.
+ */
+export async function faultEnv(
+  dir: string,
+  { fault, at = 0, sticky = false, operations, log, data }: FaultOptions = {},
+): Promise<Record<string, string>> {
+  return {
+    LD_PRELOAD: await (compiled ??= compile()),
+    FAULT_DIR: join(await Deno.realPath(dirname(dir)), basename(dir)),
+    FAULT_AT: `${at}`,
+    FAULT_STICKY: sticky ? "1" : "0",
+    ...(fault && { FAULT_DO: fault.action }),
+    ...(fault?.action === "fail" && { FAULT_ERRNO: `${ERRNO[fault.code]}` }),
+    ...(fault?.action === "delay" && { FAULT_MS: `${fault.ms}` }),
+    ...(operations && { FAULT_OPS: operations.join(",") }),
+    ...(log !== undefined && { FAULT_LOG: log }),
+    ...(data !== undefined && { FAULT_DATA: data }),
+  };
+}
+
+/**
+ * Reads one line of a log.
+ *
+ * @returns The operation; undefined for a line that the program under test added itself.
+ */
+export function parseOperation(line: string): Operation | undefined {
+  const [number, name, path, ...rest] = line.split("\t");
+  if (!/^\d+$/.test(number ?? "") || path === undefined) return undefined;
+  const operation = {
+    number: Number(number),
+    name: name as OperationName,
+    file: basename(path),
+  };
+  const [first, second] = rest;
+  if (second !== undefined) {
+    return { ...operation, position: Number(first), length: Number(second) };
+  }
+  return first === undefined
+    ? operation
+    : { ...operation, to: basename(first) };
+}
+
+/** Says which operation it is, for a message: keys are cut short. */
+export function describe({ number, name, file, to }: Operation): string {
+  const short = (file: string) =>
+    file.replace(/^([0-9a-f]{6})[0-9a-f]{58}/, "$1");
+  const target = to === undefined ? "" : ` -> ${short(to)}`;
+  return `${number}: ${name} ${short(file)}${target}`;
+}
+
+async function compile(): Promise<string> {
+  const folder = await Deno.makeTempDir({ prefix: "fault-injector-" });
+  addEventListener(
+    "unload",
+    () => Deno.removeSync(folder, { recursive: true }),
+  );
+  const source = fromFileUrl(import.meta.resolve("./fault_injector.c"));
+  const library = join(folder, "fault_injector.so");
+  const { success, stderr } = await new Deno.Command("gcc", {
+    args: [
+      "-shared",
+      "-fPIC",
+      "-O1",
+      "-o",
+      library,
+      source,
+      "-ldl",
+      "-lpthread",
+    ],
+  }).output();
+  if (!success) throw new Error(new TextDecoder().decode(stderr));
+  return library;
+}
