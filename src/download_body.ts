@@ -1,4 +1,5 @@
 import type { Deadline } from "./deadline.ts";
+import { BodyDigest, maxHashedBytes } from "./digest.ts";
 import type { StagedFile } from "./disk_store.ts";
 import type { ResolvedOptions } from "./resolved_options.ts";
 import type { Reservation, Staging } from "./staging.ts";
@@ -29,6 +30,7 @@ export class DownloadBody {
   readonly #tee: Tee;
   readonly #staged: StagedFile | undefined;
   readonly #reservation: Reservation | undefined;
+  readonly #digest: BodyDigest;
 
   private constructor(
     env: BodyEnvironment,
@@ -42,6 +44,10 @@ export class DownloadBody {
     this.#staged = staged;
     this.#reservation = reservation;
     this.#tee = new Tee(size, staged?.file, events);
+    this.#digest = new BodyDigest(
+      maxHashedBytes("download", env.options),
+      size,
+    );
   }
 
   /** Stages a body of `key`, or lets it go uncached where that can't be. */
@@ -89,6 +95,8 @@ export class DownloadBody {
     if (this.#tee.cached) {
       const refusal = this.#refusal(chunk.length);
       if (refusal === undefined) {
+        // Before the readers have it, who might do to it what they must not.
+        this.#digest.update(chunk);
         try {
           return await this.#tee.push(chunk);
         } catch (error) {
@@ -120,7 +128,7 @@ export class DownloadBody {
     const file = await tiers.commit({
       staged: this.#staged,
       size,
-      description,
+      description: { ...description, ...this.#digest.member() },
       wanted,
     });
     if (file === undefined) return false;

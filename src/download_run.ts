@@ -303,7 +303,7 @@ export class DownloadRun {
       return undefined;
     }
     this.#phase = "storing";
-    const { staged, size, reservation } = video;
+    const { staged, size, sha256, reservation } = video;
     const committed = await tiers.commit({
       staged,
       size,
@@ -311,6 +311,7 @@ export class DownloadRun {
         url,
         mimetype,
         filename,
+        ...(sha256 !== undefined && { sha256 }),
         sourceMimetype: "image/gif",
         sourceSize: received,
       },

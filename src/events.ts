@@ -96,7 +96,10 @@ export interface DeletedEvent extends EntryEventBase {
   readonly size: number;
 }
 
-/** An entry was dropped because its files are gone or do not fit each other. */
+/**
+ * An entry was dropped because its files are gone, do not fit each other, or are
+ * not what was stored.
+ */
 export interface DroppedEvent extends EntryEventBase {
   /** Names the kind of event. */
   readonly type: "dropped";

@@ -1,8 +1,10 @@
+import { digestOfFile, maxHashedBytes } from "./digest.ts";
 import type { StagedFile } from "./disk_store.ts";
 import type { EventHub } from "./event_hub.ts";
 import { Ffmpeg } from "./ffmpeg.ts";
 import { GifScanner } from "./gif.ts";
 import type { ResolvedGifToMp4 } from "./gif_options.ts";
+import type { ResolvedOptions } from "./resolved_options.ts";
 import type { GifPlan } from "./gif_plan.ts";
 import { Semaphore } from "./semaphore.ts";
 import type { Reservation, Staging } from "./staging.ts";
@@ -37,6 +39,8 @@ export interface StagedVideo {
   staged: StagedFile;
   /** Its bytes. */
   size: number;
+  /** Its SHA-256, where that was to be made. */
+  sha256?: string;
   /** Its file name. */
   filename: string;
   /** Its share of the staging budget. */
@@ -48,6 +52,7 @@ export class GifConversion {
   readonly #options: ResolvedGifToMp4;
   readonly #ffmpeg: Ffmpeg;
   readonly #turns: Semaphore;
+  readonly #maxHashedBytes: number;
   readonly #tiers: Tiers;
   readonly #staging: Staging;
   readonly #hub: EventHub;
@@ -58,6 +63,7 @@ export class GifConversion {
   constructor(
     options: ResolvedGifToMp4,
     env: {
+      options: ResolvedOptions;
       tiers: Tiers;
       staging: Staging;
       hub: EventHub;
@@ -67,6 +73,7 @@ export class GifConversion {
     this.#options = options;
     this.#ffmpeg = new Ffmpeg(options);
     this.#turns = new Semaphore(options.maxConcurrent);
+    this.#maxHashedBytes = maxHashedBytes("download", env.options);
     this.#tiers = env.tiers;
     this.#staging = env.staging;
     this.#hub = env.hub;
@@ -154,6 +161,9 @@ export class GifConversion {
         return await give(`conversion ${result.reason}`);
       }
       const video = await staged.file.facts();
+      const sha256 = video.size <= this.#maxHashedBytes
+        ? await digestOfFile(staged.file, video.size)
+        : undefined;
       reservation.write(video.size);
       reservation.settle();
       this.#counters.conversions++;
@@ -168,7 +178,13 @@ export class GifConversion {
         sourceSize: size,
         durationMs: performance.now() - start,
       });
-      return { staged, size: video.size, filename: job.filename, reservation };
+      return {
+        staged,
+        size: video.size,
+        ...(sha256 !== undefined && { sha256 }),
+        filename: job.filename,
+        reservation,
+      };
     } catch (error) {
       this.#tiers.errors.report("stage a video", error);
       return await give("the disk failed");

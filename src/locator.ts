@@ -6,6 +6,7 @@ import type { MediaBody } from "./media_body.ts";
 import type { SharedFile } from "./open_files.ts";
 import { Lru } from "./lru.ts";
 import { entryOf, leftoverOf, pairOf } from "./recovery.ts";
+import { ReadCheck } from "./read_check.ts";
 import { mismatchOf } from "./sidecar.ts";
 import { fileBody, memoryBody, type OnServed, readAll } from "./stored_body.ts";
 
@@ -32,6 +33,7 @@ interface Opened {
 export class Locator {
   readonly #tier: DiskTier;
   readonly #onServed: OnServed;
+  readonly #check: ReadCheck;
   /** URLs by their keys. A key has no other URL, so they can't grow stale. */
   readonly #urls = new Lru<string>();
 
@@ -39,6 +41,7 @@ export class Locator {
   constructor(tier: DiskTier, onServed: OnServed) {
     this.#tier = tier;
     this.#onServed = onServed;
+    this.#check = new ReadCheck(tier);
   }
 
   /**
@@ -74,7 +77,7 @@ export class Locator {
     }
     try {
       const opened = await calls.run(() =>
-        this.#steady(url, () => this.#openOrDiscover(url))
+        this.#steady(url, () => this.#openWhole(url))
       );
       if (opened === undefined) return undefined;
       const { entry, file } = opened;
@@ -189,16 +192,35 @@ export class Locator {
     try {
       catalog.use(entry);
       if (!catalog.memory.admits(entry.size)) {
+        if (!await this.#check.passesFile(entry, file)) {
+          return await this.#check.drop(entry);
+        }
         const body = fileBody(files, file, entry.size, this.#onServed);
         return { entry, body, source: "disk" };
       }
       const bytes = await readAll(file, entry.size);
+      if (!this.#check.passes(entry, bytes)) {
+        return await this.#check.drop(entry);
+      }
       // It may have been deleted while it was read.
       if (catalog.peek(url) === entry) catalog.memory.keep(url, bytes);
       return { entry, body: memoryBody(bytes, this.#onServed), source: "disk" };
     } finally {
       file.release(true);
     }
+  }
+
+  /** Opens an entry of which all bytes have been looked at, if that is asked for. */
+  async #openWhole(url: string): Promise<Opened | undefined> {
+    const opened = await this.#openOrDiscover(url);
+    if (opened === undefined) return undefined;
+    let isWhole = false;
+    try {
+      isWhole = await this.#check.passesFile(opened.entry, opened.file);
+    } finally {
+      if (!isWhole) opened.file.release(true);
+    }
+    return isWhole ? opened : await this.#check.drop(opened.entry);
   }
 
   async #openOrDiscover(url: string): Promise<Opened | undefined> {

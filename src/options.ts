@@ -88,6 +88,18 @@ export interface MediaCacheOptions {
    */
   durable?: boolean;
   /**
+   * Whether the bytes of a hit from disk are compared with the SHA-256 in the
+   * sidecar before they are served: those that enter RAM whenever they are read
+   * from disk, larger ones, which takes a pass of its own, when this cache first
+   * finds their file. An entry that differs is dropped and the lookup is a miss.
+   * With it every body is hashed when it is stored; without it only those where
+   * that costs little (64 KiB put, 4 Mb downloaded). Entries whose sidecar has no
+   * digest are served unchecked.
+   *
+   * @default {false}
+   */
+  verifyOnRead?: boolean;
+  /**
    * Whether the directory is only looked at: nothing is stored, touched, cleaned
    * or evicted.
    *

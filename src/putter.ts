@@ -1,4 +1,5 @@
 import { chunkSource } from "./chunk_source.ts";
+import { BodyDigest, maxHashedBytes } from "./digest.ts";
 import { TOO_LARGE } from "./download_body.ts";
 import type { StagedFile } from "./disk_store.ts";
 import type { EventHub } from "./event_hub.ts";
@@ -150,14 +151,15 @@ export class Putter {
     reservation: Reservation,
     isWanted: () => boolean,
   ): Promise<boolean> {
-    const { tiers, hub } = this.#env;
+    const { tiers, hub, options } = this.#env;
     const start = performance.now();
-    const size = await this.#write(data, staged, reservation);
+    const digest = new BodyDigest(maxHashedBytes("put", options), sizeOf(data));
+    const size = await this.#write(data, staged, reservation, digest);
     if (size === undefined || size === 0) return false;
     const file = await tiers.commit({
       staged,
       size,
-      description: { url, mimetype, filename },
+      description: { url, mimetype, filename, ...digest.member() },
       wanted: isWanted,
       bytes: data instanceof Uint8Array ? data : undefined,
     });
@@ -181,6 +183,7 @@ export class Putter {
     data: PutData,
     staged: StagedFile,
     reservation: Reservation,
+    digest: BodyDigest,
   ): Promise<number | undefined> {
     const { options, tiers } = this.#env;
     const { signal } = this.#controller;
@@ -207,6 +210,7 @@ export class Putter {
           await chunks.cancel(error);
           return undefined;
         }
+        digest.update(chunk);
         received += chunk.length;
         if (turns.due) await turns.next();
       }

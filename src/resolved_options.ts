@@ -37,6 +37,8 @@ export interface ResolvedOptions {
   whenAbandoned: "finish" | "abort";
   /** See {@linkcode MediaCacheOptions.durable}. */
   durable: boolean;
+  /** See {@linkcode MediaCacheOptions.verifyOnRead}. */
+  verifyOnRead: boolean;
   /** See {@linkcode MediaCacheOptions.readOnly}. */
   readOnly: boolean;
   /** See {@linkcode MediaCacheOptions.onEvent}. */
@@ -70,6 +72,7 @@ export function resolveOptions(options: MediaCacheOptions): ResolvedOptions {
     canonicalUrl,
     whenAbandoned = "finish",
     durable = false,
+    verifyOnRead = false,
     readOnly = false,
     onEvent,
   } = options;
@@ -95,6 +98,7 @@ export function resolveOptions(options: MediaCacheOptions): ResolvedOptions {
     canonicalUrl: ofType("canonicalUrl", canonicalUrl, "function"),
     whenAbandoned: abandonment(whenAbandoned),
     durable: ofType("durable", durable, "boolean"),
+    verifyOnRead: ofType("verifyOnRead", verifyOnRead, "boolean"),
     readOnly: ofType("readOnly", readOnly, "boolean"),
     onEvent: ofType("onEvent", onEvent, "function"),
   };

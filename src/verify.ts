@@ -3,6 +3,7 @@ import type { ByteReader } from "./byte_reader.ts";
 import type { DiskTier } from "./disk_tier.ts";
 import type { DiskFile } from "./file_system.ts";
 import { GRACE_MS } from "./orphans.ts";
+import { WRONG_DIGEST } from "./read_check.ts";
 import { classify, type Leftover, pairOf, scan } from "./recovery.ts";
 import { StoredReader } from "./stored_body.ts";
 import { Turns } from "./turns.ts";
@@ -109,7 +110,7 @@ export async function verify(
       continue;
     }
     const names = pairOf(key);
-    const reason = "its bytes do not have the digest of the sidecar";
+    const reason = WRONG_DIGEST;
     report.problems.push({ names, bytes: size, reason });
     await writes.run(() => remove(names));
   }

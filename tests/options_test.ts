@@ -24,6 +24,7 @@ Deno.test("resolveOptions() has the defaults of the contract", () => {
     canonicalUrl: undefined,
     whenAbandoned: "finish",
     durable: false,
+    verifyOnRead: false,
     readOnly: false,
     onEvent: undefined,
   });
@@ -47,6 +48,7 @@ Deno.test("resolveOptions() takes undefined for the default of every option", ()
     "canonicalUrl",
     "whenAbandoned",
     "durable",
+    "verifyOnRead",
     "readOnly",
     "onEvent",
   ];
@@ -123,6 +125,7 @@ const WRONG: [name: string, values: unknown[], type: ErrorConstructor][] = [
   ["whenAbandoned", [5, null, {}], TypeError],
   ["whenAbandoned", ["stop", ""], RangeError],
   ["durable", [1, "true", null], TypeError],
+  ["verifyOnRead", [1, "true", null], TypeError],
   ["readOnly", [0, "false", null], TypeError],
   ["onEvent", ["x", null, {}], TypeError],
 ];

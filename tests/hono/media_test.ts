@@ -193,21 +193,23 @@ Deno.test("GET /media spares the body of what the client has, without counting i
   assertEquals(await status(both), 200);
 });
 
-Deno.test("an ETag tells versions apart, and lasts over a restart", async () => {
-  await using router = await mounted(TRUSTED);
-  const etag = async (from = router) =>
-    (await from.ask(MEDIA, { method: "HEAD" })).headers.get("ETag");
-  await router.cache.put("a:", pattern(10), "image/png", "a.png");
-  const first = await etag();
-  await router.cache.put("a:", pattern(10), "image/png", "a.png", {
-    replace: true,
-  });
-  const second = await etag();
-  assertNotEquals(second, first);
-  await router.cache.close();
+Deno.test("an ETag tells versions apart, with a digest and without, and lasts over a restart", async () => {
+  for (const size of [10, 100_000]) {
+    await using router = await mounted(TRUSTED);
+    const etag = async (from = router) =>
+      (await from.ask(MEDIA, { method: "HEAD" })).headers.get("ETag");
+    await router.cache.put("a:", pattern(size), "image/png", "a.png");
+    const first = await etag();
+    await router.cache.put("a:", pattern(size, 2), "image/png", "a.png", {
+      replace: true,
+    });
+    const second = await etag();
+    assertNotEquals(second, first);
+    await router.cache.close();
 
-  await using again = await mounted(TRUSTED, { cacheDir: router.dir });
-  assertEquals(await etag(again), second);
+    await using again = await mounted(TRUSTED, { cacheDir: router.dir });
+    assertEquals(await etag(again), second);
+  }
 });
 
 Deno.test("an ETag is the digest where the sidecar has one", async () => {
