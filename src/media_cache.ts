@@ -473,7 +473,8 @@ export class MediaCache implements AsyncDisposable {
 
   /**
    * Checks every file: its length, its digest where the sidecar has one, and
-   * whether it belongs to an entry at all.
+   * whether it belongs to an entry at all. What does not, and is younger than 10
+   * minutes, is reported and never removed: another process may be writing it.
    *
    * @param options Whether to remove what is wrong.
    * @returns What was found.
@@ -486,8 +487,11 @@ export class MediaCache implements AsyncDisposable {
    * import { assertEquals } from "@std/assert";
    *
    * const cacheDir = await Deno.makeTempDir();
-   * await Deno.writeTextFile(`${cacheDir}/${"0".repeat(64)}.dat`, "left over");
    * await using cache = await MediaCache.open({ cacheDir });
+   * const bytes = new TextEncoder().encode("hello");
+   * await cache.put("https://example.org/hello", bytes, "text/plain", "hello.txt");
+   * const [entry] = await Array.fromAsync(cache.entries());
+   * await Deno.writeTextFile(`${cacheDir}/${entry?.key}.dat`, "jelly");
    *
    * const { problems, fixed } = await cache.verify({ fix: true });
    *

@@ -11,7 +11,7 @@ import { Turns } from "./turns.ts";
 /** Options of `verify()`. */
 export interface VerifyOptions {
   /**
-   * Whether what is wrong is removed.
+   * Whether what is wrong is removed. What is `young` stays.
    *
    * @default {false}
    */
@@ -26,6 +26,11 @@ export interface VerifyProblem {
   readonly bytes: number;
   /** What is wrong. */
   readonly reason: string;
+  /**
+   * Whether it was written within the last 10 minutes, so that another process
+   * may be about to complete it. Never so for a whole pair of a wrong digest.
+   */
+  readonly young: boolean;
 }
 
 /** What `verify()` found. */
@@ -85,11 +90,9 @@ export async function verify(
       onLeftover: (leftover) => leftovers.push(leftover),
     });
     for (const { names, bytes, mtimeMs, reason } of leftovers) {
-      report.problems.push({ names, bytes, reason });
-      // One that was just made may be about to be locked.
-      const isStaged = classify(names[0] ?? "").kind === "staged";
-      if (isStaged && mtimeMs + GRACE_MS > Date.now()) continue;
-      await remove(names);
+      const young = mtimeMs + GRACE_MS > Date.now();
+      report.problems.push({ names, bytes, reason, young });
+      if (!young) await remove(names);
     }
   });
 
@@ -111,8 +114,12 @@ export async function verify(
     }
     const names = pairOf(key);
     const reason = WRONG_DIGEST;
-    report.problems.push({ names, bytes: size, reason });
-    await writes.run(() => remove(names));
+    report.problems.push({ names, bytes: size, reason, young: false });
+    await writes.run(async () => {
+      // Another process may have replaced it meanwhile.
+      const now = await fs.facts(store.datPath(key));
+      if (now?.inode === found.facts.inode) await remove(names);
+    });
   }
   return report;
 }

@@ -5,6 +5,7 @@ import { cli, linesOf } from "../fixtures/cli.ts";
 import {
   bytesOf,
   namesIn,
+  OLD_MS,
   pathsOf,
   snapshotOf,
   writePair,
@@ -19,6 +20,7 @@ Deno.test("verify tells what is wrong, and removes it only with --fix", async ()
   const { dat } = await writePair(dir, "https://whole", bytesOf(10));
   const { key } = await writePair(dir, "https://broken", bytesOf(5), {
     sidecar: { size: 6 },
+    ageMs: OLD_MS,
   });
   await Deno.writeTextFile(`${dir}/notes.txt`, "not ours");
   const before = await snapshotOf(dir);
@@ -42,6 +44,7 @@ Deno.test("verify tells what is wrong, and removes it only with --fix", async ()
     {
       names: [`${key}.json`, `${key}.dat`],
       reason: "its .dat must have 6 bytes: found 5",
+      young: false,
     },
     { entries: 1, bytes: 10, digests: 0, fixed: 0 },
   ]);

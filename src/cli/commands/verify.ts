@@ -11,9 +11,9 @@ export const verify: Command = {
   operands: "",
   summary: "check lengths and digests, and find files that belong to no entry",
   details: [
-    "With --fix whatever is wrong is removed, also what is being stored at that",
-    "moment; use it while nothing else uses the folder. Without it nothing is",
-    "changed, and problems make the exit code 1.",
+    "With --fix whatever is wrong is removed, except files of no entry that are",
+    "younger than 10 minutes: another process may be writing them. Without it",
+    "nothing is changed. Problems that stay make the exit code 1.",
   ],
   options: {
     dir: DIR_OPTION,
@@ -25,7 +25,8 @@ export const verify: Command = {
     "--allow-read=DIR --allow-write=DIR   with --fix",
   ],
   json: [
-    "{ entries, bytes, digests, problems: [{ names, bytes, reason }], fixed }",
+    "{ entries, bytes, digests,",
+    "  problems: [{ names, bytes, reason, young }], fixed }",
     "(digests counts the entries whose digest was there and was right)",
   ],
   run,
@@ -40,8 +41,8 @@ async function run(call: Call): Promise<number> {
   const { entries, bytes, digests, problems, fixed } = report;
   if (call.flag("json")) await output.json(report);
   else {
-    for (const { names, bytes, reason } of problems) {
-      const verdict = fix ? "removed" : "wrong";
+    for (const { names, bytes, reason, young } of problems) {
+      const verdict = young ? "young" : fix ? "removed" : "wrong";
       const files = names.join(", ");
       await output.print(
         `${verdict}  ${files} (${formatBytes(bytes)}): ${reason}`,
