@@ -21,7 +21,7 @@ const PROGRAM = `
   await file.truncate(3);
   await file.syncData();
   await file.write(new TextEncoder().encode("90"));
-  Deno.statSync(dir + "/a");
+  if (Deno.statSync(dir + "/a").size !== 8) throw new Error("no facts");
   Deno.utimeSync(dir + "/a", 1, 1);
   await Deno.rename(dir + "/a", dir + "/c");
   Deno.linkSync(dir + "/c", dir + "/d");

@@ -316,7 +316,7 @@ int ftruncate64(int fd, off64_t length) {
 #define WRAP(name, failed, parameters, arguments) \
   int name parameters { \
     REAL(name); \
-    return failed ? -1 : real arguments; \
+    return (failed) ? -1 : real arguments; \
   }
 #define AT AT_FDCWD
 
@@ -339,5 +339,13 @@ WRAP(link, fails_two("link", AT, a, AT, b), (const char *a, const char *b), (a, 
 WRAP(linkat, fails_two("link", c, a, d, b), (int c, const char *a, int d, const char *b, int f), (c, a, d, b, f))
 WRAP(symlink, fails_at("link", AT, b), (const char *a, const char *b), (a, b))
 WRAP(access, fails_at("stat", AT, p), (const char *p, int mode), (p, mode))
-WRAP(statx, *p ? fails_at("stat", fd, p) : fails_fd("stat", fd),
+
+// A program may ask by a call without a path whether statx is there, whatever
+// its declaration says: volatile, or the compiler believes that.
+static int fails_stat(int fd, const char *given) {
+  const char *volatile path = given;
+  if (!path) return 0;
+  return *path ? fails_at("stat", fd, path) : fails_fd("stat", fd);
+}
+WRAP(statx, fails_stat(fd, p),
      (int fd, const char *restrict p, int flags, unsigned mask, struct statx *restrict out), (fd, p, flags, mask, out))
