@@ -6,7 +6,7 @@
 
 const CHUNK_BYTES = 65_536;
 
-/** Bytes to take chunks from, each from another place, so that none is like the one before. */
+/** Bytes to take bodies from, each chunk from another place, so that none is like the one before. */
 const block = new Uint8Array(16 * 1_048_576);
 for (let i = 0; i < block.length; i += CHUNK_BYTES) {
   crypto.getRandomValues(block.subarray(i, i + CHUNK_BYTES));
@@ -18,6 +18,15 @@ Deno.serve({
   onListen: ({ port }) => console.log(port),
 }, (request) => {
   const length = Number(new URL(request.url).pathname.split("/")[1]);
+  const headers = {
+    "Content-Length": String(length),
+    "Content-Type": "video/mp4",
+    // Without it, HTTP caches keep nothing.
+    "Cache-Control": "public, max-age=86400",
+  };
+  if (length <= CHUNK_BYTES) {
+    return new Response(block.subarray(0, length), { headers });
+  }
   let sent = 0;
   const body = new ReadableStream<Uint8Array>({
     pull(controller) {
@@ -28,5 +37,5 @@ Deno.serve({
       if (sent === length) controller.close();
     },
   }, { highWaterMark: 0 });
-  return new Response(body, { headers: { "Content-Length": String(length) } });
+  return new Response(body, { headers });
 });

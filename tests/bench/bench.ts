@@ -1,0 +1,70 @@
+/** What all rows are made with. */
+import type { Cell, Sample } from "./measurement.ts";
+import { original, type Python } from "./python.ts";
+import { deno, type Work } from "./work.ts";
+
+/** One run of the benchmark. */
+export interface Bench {
+  /** Whether sizes, counts and rounds are small. */
+  readonly quick: boolean;
+  /** Where the directories of all cells are made. */
+  readonly dir: string;
+  /** Where bodies are fetched from. */
+  readonly origin: string;
+  /** Python, if the machine has it. */
+  readonly python: Python | undefined;
+}
+
+/** What contenders are called in tables. The key is the name of the file. */
+export const NAMES = {
+  ours: "media-cache",
+  original: "Python original",
+  web_cache: "Web Cache API",
+  cacache: "cacache",
+  undici: "undici + SQLite",
+  node_fetch_cache: "node-fetch-cache",
+  bare_files: "bare files",
+  bare_fetch: "bare fetch",
+} as const;
+
+/** This package. */
+export const OURS = NAMES.ours;
+
+/** Of what there are files in `contenders/`, and the original. */
+export type ContenderFile = keyof typeof NAMES;
+
+/** Options of a job beside those that every one has. */
+export type WorkOptions = Readonly<Record<string, unknown>>;
+
+/** The same work for many contenders. */
+export function cells(
+  bench: Bench,
+  job: string,
+  contenders: readonly ContenderFile[],
+  options: WorkOptions,
+): Cell[] {
+  return contenders.map((contender) => ({
+    contender: NAMES[contender],
+    run: (dir) => {
+      const work: Work = { ...options, job, dir, origin: bench.origin };
+      return contender === "original"
+        ? original(bench.python, work)
+        : deno({ ...work, contender });
+    },
+  }));
+}
+
+/** Work of this package alone, by a name of its own. */
+export function cell(
+  { origin }: Bench,
+  contender: string,
+  job: string,
+  options: WorkOptions,
+): Cell {
+  const run = (dir: string): Promise<Sample> =>
+    deno({ dir, origin, ...options, job });
+  return { contender, run };
+}
+
+/** 2^20 bytes. */
+export const MIB = 1_048_576;

@@ -1,0 +1,55 @@
+/** What all jobs share. */
+import process from "node:process";
+import type { OpenContender } from "../contenders/contender.ts";
+import type { Sample } from "../measurement.ts";
+import type { Work } from "../work.ts";
+
+/** Does some work with a contender. */
+export type Job = (
+  work: Work,
+  open: OpenContender | undefined,
+) => Promise<Sample>;
+
+/** Collects measures by name. */
+export class Stopwatch implements Sample {
+  readonly measures: Record<string, number> = {};
+  readonly cpuMs: Record<string, number> = {};
+
+  /**
+   * Does something `count` times, so many at a time, and keeps the seconds and
+   * the CPU that each took.
+   */
+  async time(
+    measure: string,
+    count: number,
+    inFlight: number,
+    work: (i: number) => Promise<unknown>,
+  ): Promise<void> {
+    const cpu = process.cpuUsage();
+    const start = performance.now();
+    let next = 0;
+    const lane = async () => {
+      while (next < count) await work(next++);
+    };
+    await Promise.all(Array.from({ length: inFlight }, lane));
+    this.measures[measure] = (performance.now() - start) / 1000 / count;
+    const { user, system } = process.cpuUsage(cpu);
+    this.cpuMs[measure] = (user + system) / 1000 / count;
+  }
+}
+
+/** Bytes that no disk and no line can make smaller. */
+export function randomBytes(size: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(size);
+  const step = 65_536; // the most that one call gives
+  for (let i = 0; i < size; i += step) {
+    crypto.getRandomValues(bytes.subarray(i, i + step));
+  }
+  return bytes;
+}
+
+/** Fails unless a body was whole. */
+export function assertLength(received: number, wanted: number): void {
+  if (received === wanted) return;
+  throw new Error(`Received ${received} bytes instead of ${wanted}`);
+}

@@ -1,0 +1,89 @@
+/** Stores bodies of one size, and reads them from disk in every way. */
+import type { Contender, OpenContender } from "../contenders/contender.ts";
+import { drain } from "../contenders/contender.ts";
+import type { Work } from "../work.ts";
+import { assertLength, randomBytes, Stopwatch } from "./job.ts";
+
+/** What to store. */
+export interface StoreWork extends Work {
+  /** Where those that only fetch have it from. */
+  readonly origin: string;
+  /** Bytes of each body. */
+  readonly size: number;
+  /** How many. */
+  readonly count: number;
+  /** How many come before, unmeasured. */
+  readonly warmUp: number;
+  /** Whether to read streams instead of bytes. */
+  readonly streams: boolean;
+}
+
+const IN_FLIGHT = 16;
+const BYOB_BYTES = 262_144;
+
+/** Measures `put`, `hit`, `byob` and `reader`, and the same with 16 in flight. */
+export async function run(
+  work: Work,
+  open: OpenContender | undefined,
+): Promise<Stopwatch> {
+  const { dir, origin, size, count, warmUp, streams } = work as StoreWork;
+  const contender = await open?.(dir);
+  if (contender === undefined) throw new Error("There is no contender");
+  const url = (i: number | string) => `${origin}/${size}/${i}`;
+  const data = randomBytes(size);
+  const ways = streams && contender.stream
+    ? { byob: readByob, reader: readDefault }
+    : { hit: readBytes };
+  for (let i = 0; i < warmUp; i++) await contender.put(url(`w${i}`), data);
+
+  const watch = new Stopwatch();
+  for (const inFlight of [1, IN_FLIGHT]) {
+    const name = (measure: string) =>
+      inFlight === 1 ? measure : `${measure}-${inFlight}`;
+    const put = (i: number) => contender.put(url(`${inFlight}-${i}`), data);
+    await watch.time(name("put"), count, inFlight, put);
+  }
+  // By now bodies that came first have left the memory of those that have one.
+  for (const read of Object.values(ways)) {
+    for (let i = 0; i < warmUp; i++) {
+      assertLength(await read(contender, url(`w${i}`)), size);
+    }
+  }
+  for (const inFlight of [1, IN_FLIGHT]) {
+    for (const [way, read] of Object.entries(ways)) {
+      const name = inFlight === 1 ? way : `${way}-${inFlight}`;
+      await watch.time(name, count, inFlight, async (i) => {
+        assertLength(await read(contender, url(`${inFlight}-${i}`)), size);
+      });
+    }
+  }
+  return watch;
+}
+
+async function readBytes(contender: Contender, url: string): Promise<number> {
+  return await contender.bytes(url);
+}
+
+async function readDefault(contender: Contender, url: string): Promise<number> {
+  const stream = await contender.stream?.(url);
+  return stream === undefined ? NaN : await drain(stream);
+}
+
+/** One buffer for all of the body, as long as the stream can fill it. */
+async function readByob(contender: Contender, url: string): Promise<number> {
+  const stream = await contender.stream?.(url);
+  if (stream === undefined) return NaN;
+  let reader: ReadableStreamBYOBReader;
+  try {
+    reader = stream.getReader({ mode: "byob" });
+  } catch {
+    return await drain(stream);
+  }
+  let buffer = new Uint8Array(BYOB_BYTES);
+  for (let length = 0;;) {
+    const { value, done } = await reader.read(buffer);
+    if (done || value === undefined) return length;
+    length += value.length;
+    buffer = new Uint8Array(value.buffer);
+  }
+}

@@ -1,0 +1,42 @@
+/** What was measured with, and where. */
+import os from "node:os";
+import process from "node:process";
+import type { Place } from "./place.ts";
+import type { Python } from "./python.ts";
+
+/** Facts about the machine, by name. */
+export async function machineFacts(
+  { fileSystem }: Place,
+  python: Python | undefined,
+): Promise<Record<string, string>> {
+  const memory = Math.round(os.totalmem() / 2 ** 30);
+  const load = Deno.loadavg()[0]?.toFixed(1);
+  return {
+    date: new Date().toISOString().slice(0, 10),
+    machine: `${os.cpus().length} cores (${os.cpus()[0]?.model}), ` +
+      `${memory} GiB, load ${load} at the start`,
+    system: `${os.type()} ${os.release()}, files on ${fileSystem}`,
+    deno: `${Deno.version.deno}, V8 ${process.versions.v8}`,
+    python: python === undefined
+      ? "none"
+      : `${await versionOf(python.program, "--version")}, ${python.files}`,
+    nginx: await versionOf("nginx", "-v"),
+    wrk: await versionOf("wrk", "-v"),
+  };
+}
+
+/** The first line that a program says of itself, or "none". */
+async function versionOf(program: string, flag: string): Promise<string> {
+  try {
+    const { stdout, stderr } = await new Deno.Command(program, {
+      args: [flag],
+    }).output();
+    const text = [stdout, stderr].map((bytes) =>
+      new TextDecoder().decode(bytes)
+    );
+    return text.join("").split("\n")[0]?.trim() ?? "";
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return "none";
+    throw error;
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * Measures this package against its rivals, on the same work, by turns, each time
+ * in a fresh process and a fresh directory.
+ *
+ *     ./denow task bench --help
+ */
+// deno-lint-ignore-file no-console
+import { fromFileUrl, join } from "@std/path";
+import type { Bench } from "./bench.ts";
+import { MIB } from "./bench.ts";
+import { machineFacts } from "./machine.ts";
+import type { RowResult } from "./measurement.ts";
+import { HELP, parseOptions } from "./options.ts";
+import { makePlace, touchMemory } from "./place.ts";
+import { drawPlots } from "./plots.ts";
+import { findPython } from "./python.ts";
+import { allRows } from "./rows/all.ts";
+import { runRow } from "./runner.ts";
+import { startServer } from "./server.ts";
+import { rowTable, targetTable } from "./table.ts";
+import { isProven } from "./verdict.ts";
+import { denoCommand } from "./work.ts";
+
+const options = parseOptions(Deno.args);
+if (options.help) {
+  console.log(HELP);
+  Deno.exit();
+}
+const { quick, strict, only } = options;
+await using place = await makePlace(options.dir);
+await using origin = await startServer(
+  denoCommand(fromFileUrl(import.meta.resolve("./origin.ts")), ""),
+);
+const python = await findPython();
+const bench: Bench = { quick, dir: place.path, origin: origin.origin, python };
+const rows = allRows(bench).filter(({ id }) =>
+  only.length === 0 || only.some((start) => id.startsWith(start))
+);
+const facts = await machineFacts(place, python);
+console.log(
+  Object.entries(facts).map(([what, is]) => `${what}: ${is}`).join("\n"),
+);
+await touchMemory(place.path, (quick ? 256 : 4096) * MIB);
+
+const start = performance.now();
+const results: RowResult[] = [];
+for (const row of rows) {
+  const result = await runRow(row, place.path, { repeat: !quick });
+  results.push(result);
+  console.log(rowTable(row, result));
+}
+const seconds = Math.round((performance.now() - start) / 1000);
+const judgements = results.flatMap(({ judgements }) => judgements);
+console.log(targetTable(judgements));
+const count = (verdict: string) =>
+  judgements.filter((each) => each.verdict === verdict).length;
+console.log(
+  `\n${count("met")} met, ${count("missed")} missed, ` +
+    `${count("not measured")} not measured, in ${seconds} s`,
+);
+
+const json = options.json ??
+  join(await Deno.makeTempDir({ prefix: "media-cache-bench-" }), "bench.json");
+const report = { facts, quick, seconds, rows: results };
+await Deno.writeTextFile(json, JSON.stringify(report, undefined, 2) + "\n");
+console.log(`Figures: ${json}`);
+if (options.plots !== undefined) await drawPlots(results, options.plots);
+if (strict && !judgements.every(isProven)) Deno.exitCode = 1;

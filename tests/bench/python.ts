@@ -1,0 +1,76 @@
+/** Python for the original, with aiofiles where that can be had. */
+import { fromFileUrl, join } from "@std/path";
+import { NotMeasuredError, type Sample } from "./measurement.ts";
+import { output, type Work } from "./work.ts";
+
+const PROGRAM = fromFileUrl(new URL("python_original.py", import.meta.url));
+const KEPT = fromFileUrl(
+  new URL("../../.denow/fetched/bench-python", import.meta.url),
+);
+
+/** A Python to run, and what it does files with. */
+export interface Python {
+  /** The program. */
+  readonly program: string;
+  /** "aiofiles 25.1.0", or how it does without. */
+  readonly files: string;
+}
+
+/** Finds Python, and installs aiofiles into an environment of its own. */
+export async function findPython(): Promise<Python | undefined> {
+  const own = join(KEPT, "bin", "python3");
+  for (const program of ["python3", own]) {
+    const version = await versionOf(program);
+    if (version) return { program, files: `aiofiles ${version}` };
+  }
+  if (await versionOf("python3") === undefined) return undefined;
+  if (
+    await succeeds("python3", ["-m", "venv", KEPT]) &&
+    await succeeds(own, ["-m", "pip", "install", "--quiet", "aiofiles"])
+  ) {
+    return { program: own, files: `aiofiles ${await versionOf(own)}` };
+  }
+  return { program: "python3", files: "threads, as aiofiles does" };
+}
+
+/** Does some work with the Python original. */
+export async function original(
+  python: Python | undefined,
+  work: Work,
+): Promise<Sample> {
+  if (python === undefined) throw new NotMeasuredError("there is no python3");
+  return await output(
+    new Deno.Command(python.program, {
+      args: [PROGRAM, JSON.stringify(work)],
+      stdout: "piped",
+      stderr: "piped",
+    }),
+  );
+}
+
+/** The version of its aiofiles; empty without, undefined without that Python. */
+async function versionOf(program: string): Promise<string | undefined> {
+  const code =
+    "import importlib.metadata as m\ntry: print(m.version('aiofiles'))\nexcept m.PackageNotFoundError: print()";
+  try {
+    const { success, stdout } = await new Deno.Command(program, {
+      args: ["-c", code],
+      stderr: "null",
+    }).output();
+    if (success) return new TextDecoder().decode(stdout).trim();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  return undefined;
+}
+
+/** Runs a command for up to a minute. */
+async function succeeds(program: string, args: string[]): Promise<boolean> {
+  const { success } = await new Deno.Command(program, {
+    args,
+    stdout: "null",
+    stderr: "null",
+    signal: AbortSignal.timeout(60_000),
+  }).output();
+  return success;
+}

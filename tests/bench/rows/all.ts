@@ -1,0 +1,17 @@
+/** All that is measured, in the order it is shown. */
+import type { Bench } from "../bench.ts";
+import type { Row } from "../measurement.ts";
+import { downloadRows } from "./download.ts";
+import { memoryRow } from "./memory.ts";
+import { readerRows } from "./readers.ts";
+import { storeRows } from "./store.ts";
+
+/** The rows. */
+export function allRows(bench: Bench): Row[] {
+  return [
+    ...storeRows(bench),
+    memoryRow(bench),
+    ...downloadRows(bench),
+    ...readerRows(bench),
+  ];
+}

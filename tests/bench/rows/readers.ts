@@ -1,0 +1,48 @@
+/** Many callers of one download. */
+import { type Bench, cell, MIB } from "../bench.ts";
+import type { Column, Row } from "../measurement.ts";
+
+const COLUMNS: readonly Column[] = [
+  { measure: "seconds", title: "until done", unit: "time" },
+  { measure: "growth", title: "memory grew", unit: "bytes" },
+  { measure: "downloads", title: "downloads", unit: "count" },
+  { measure: "complete", title: "whole bodies", unit: "count" },
+  { measure: "digests", title: "different digests", unit: "count" },
+];
+
+/** The rows. */
+export function readerRows(bench: Bench): Row[] {
+  const mib = bench.quick ? 8 : 64;
+  const rounds = bench.quick ? 1 : 3;
+  const shape = { size: mib * MIB, warmUp: mib * MIB };
+  const readers = bench.quick ? [1, 16, 64] : [1, 4, 16, 64, 256];
+  const others = bench.quick ? 19 : 99;
+  return [
+    {
+      id: "readers",
+      title: `${mib} MiB: so many readers of one download from its start`,
+      cells: readers.map((callers) =>
+        cell(bench, `${callers}`, "share", {
+          ...shape,
+          ...{ callers, stalled: false, joining: false },
+        })
+      ),
+      columns: COLUMNS.slice(0, 4),
+      targets: [],
+      rounds,
+    },
+    {
+      id: "joining",
+      title: `${mib} MiB: callers all along one download, with their digests`,
+      cells: [false, true].map((stalled) =>
+        cell(bench, `${others}${stalled ? " + 1 stalled" : ""}`, "share", {
+          ...shape,
+          ...{ callers: others, stalled, joining: true },
+        })
+      ),
+      columns: COLUMNS,
+      targets: [],
+      rounds,
+    },
+  ];
+}

@@ -1,0 +1,74 @@
+/** The shapes that targets have. */
+import { MIB, NAMES, OURS } from "../bench.ts";
+import type { Target } from "../verdict.ts";
+
+/** Our time for something is so many times shorter than that of another. */
+export function timesFaster(
+  what: string,
+  measure: string,
+  than: keyof typeof NAMES | { name: string },
+  atLeast: number,
+): Target {
+  const other = typeof than === "string" ? NAMES[than] : than.name;
+  return {
+    title: `${what}, against ${other}`,
+    needs: [[OURS, measure], [other, measure]],
+    figure: (ours, theirs) => over(theirs, ours),
+    limit: { atLeast },
+    unit: "×",
+  };
+}
+
+/** A time of ours is at most so many times another. */
+export function timesSlower(
+  what: string,
+  measure: string,
+  contenders: { ours: string; other: string },
+  atMost: number,
+): Target {
+  const { ours, other } = contenders;
+  return {
+    title: `${what}, against ${other}`,
+    needs: [[ours, measure], [other, measure]],
+    figure: (mine, theirs) => over(mine, theirs),
+    limit: { atMost },
+    unit: "×",
+  };
+}
+
+/** Memory is at most so many MiB. */
+export function mebibytes(
+  what: string,
+  measure: string,
+  contender: string,
+  atMost: number,
+): Target {
+  return {
+    title: what,
+    needs: [[contender, measure]],
+    figure: (bytes = NaN) => bytes / MIB,
+    limit: { atMost },
+    unit: "MiB",
+  };
+}
+
+/** One needs at most so many MiB more memory than another. */
+export function mebibytesMore(
+  what: string,
+  measure: string,
+  contenders: { more: string; less: string },
+  atMost: number,
+): Target {
+  const { more, less } = contenders;
+  return {
+    title: what,
+    needs: [[more, measure], [less, measure]],
+    figure: (a = NaN, b = NaN) => (a - b) / MIB,
+    limit: { atMost },
+    unit: "MiB",
+  };
+}
+
+function over(a = NaN, b = NaN): number {
+  return a / b;
+}

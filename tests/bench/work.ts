@@ -1,0 +1,60 @@
+/** What a process is told to measure, and how it is started. */
+import { dirname, fromFileUrl, join } from "@std/path";
+import type { Sample } from "./measurement.ts";
+
+const ROOT = fromFileUrl(new URL("../../", import.meta.url));
+const WORKER = fromFileUrl(new URL("worker.ts", import.meta.url));
+
+/** A program for Deno, in a process of its own. */
+export interface Work {
+  /** Name of the file in `jobs/` that does it. */
+  readonly job: string;
+  /** Name of the file in `contenders/` that it is done with. */
+  readonly contender?: string;
+  /** Where the files go. */
+  readonly dir: string;
+  /** Anything else that the job wants to know. */
+  readonly [option: string]: unknown;
+}
+
+/** Does some work in a fresh Deno; returns what it measured. */
+export async function deno(work: Work): Promise<Sample> {
+  // The Web Cache API keeps its files there, and would remember earlier ones.
+  const own = work.contender === "web_cache"
+    ? { DENO_DIR: join(dirname(work.dir), "deno") }
+    : undefined;
+  return await output(denoCommand(WORKER, JSON.stringify(work), own));
+}
+
+/** A program of the benchmark, run by Deno as users run theirs. */
+export function denoCommand(
+  program: string,
+  argument: string,
+  env: Record<string, string> = {},
+): Deno.Command {
+  const config = join(ROOT, "deno.json");
+  return new Deno.Command(Deno.execPath(), {
+    args: [
+      ...["run", "--no-check", "--quiet", "--allow-all", "--config", config],
+      ...["--location", "http://media-cache.test", program, argument],
+    ],
+    env: { NO_COLOR: "1", ...env },
+    stdout: "piped",
+    stderr: "piped",
+  });
+}
+
+/** Runs a program to its end; returns what it printed, as JSON. */
+export async function output(command: Deno.Command): Promise<Sample> {
+  const { success, stdout, stderr } = await command.output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes).trim();
+  if (!success) throw new Error(reasonOf(text(stderr)));
+  return JSON.parse(text(stdout));
+}
+
+/** The line that says what went wrong: Deno's first one, Python's last. */
+function reasonOf(errors: string): string {
+  const lines = errors.split("\n");
+  const line = lines.find((line) => /^error:/i.test(line)) ?? lines.at(-1);
+  return line ?? "it said nothing";
+}
