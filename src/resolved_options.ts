@@ -1,5 +1,5 @@
-import { fromFileUrl } from "@std/path";
 import type { MediaCacheListener } from "./events.ts";
+import { pathOfFileUrl } from "./file_url.ts";
 import {
   type GifToMp4Options,
   type ResolvedGifToMp4,
@@ -105,22 +105,20 @@ export function resolveOptions(options: MediaCacheOptions): ResolvedOptions {
 }
 
 function directory(value: string | URL): string {
-  if (value instanceof URL) {
-    if (value.protocol === "file:") return fromFileUrl(value);
-    throw invalid(
-      TypeError,
-      "cacheDir",
-      "a path or a file: URL",
-      value.protocol,
-    );
+  const wanted = "a path or a file: URL of this machine";
+  if (value instanceof URL && value.protocol !== "file:") {
+    throw invalid(TypeError, "cacheDir", wanted, value.protocol);
   }
-  if (typeof value !== "string") {
-    throw invalid(TypeError, "cacheDir", "a path or a file: URL", value);
+  if (typeof value !== "string" && !(value instanceof URL)) {
+    throw invalid(TypeError, "cacheDir", wanted, value);
   }
-  if (value === "" || value.includes("\0")) {
-    throw invalid(RangeError, "cacheDir", "a path", value);
+  const path = value instanceof URL || value.startsWith("file://")
+    ? pathOfFileUrl(value)
+    : value;
+  if (path === undefined || path === "" || path.includes("\0")) {
+    throw invalid(RangeError, "cacheDir", wanted, value);
   }
-  return value.startsWith("file://") ? fromFileUrl(value) : value;
+  return path;
 }
 
 function bytes(name: string, value: number): number {

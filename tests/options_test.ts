@@ -117,7 +117,11 @@ const WRONG: [name: string, values: unknown[], type: ErrorConstructor][] = [
   ["idleTimeoutMs", [0], RangeError],
   ["timeoutMs", [0], RangeError],
   ["cacheDir", [5, null, {}, ["a"], new URL("https://a/")], TypeError],
-  ["cacheDir", ["", "a\0b"], RangeError],
+  [
+    "cacheDir",
+    ["", "a\0b", "file://host/dir", new URL("file://host/dir"), "file:///%00"],
+    RangeError,
+  ],
   ["gifToMp4", [5, "yes", null], TypeError],
   ["gifToMp4.ffmpeg", [{ ffmpeg: 5 }], TypeError],
   ["gifToMp4.timeoutMs", [{ timeoutMs: -1 }], RangeError],

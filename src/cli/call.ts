@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { fromFileUrl } from "@std/path";
+import { pathOfFileUrl } from "../file_url.ts";
 import type { CommandOption } from "./command_option.ts";
 import { UsageError } from "./failures.ts";
 import type { Output } from "./output.ts";
@@ -50,10 +50,11 @@ export class Call {
   /** The cache's folder. */
   get dir(): string {
     const dir = this.text("dir") ?? "media_cache";
-    if (dir === "" || dir.includes("\0")) {
-      throw new UsageError("--dir must name a folder");
+    const path = dir.startsWith("file://") ? pathOfFileUrl(dir) : dir;
+    if (path === undefined || path === "" || path.includes("\0")) {
+      throw new UsageError("--dir must name a folder of this machine");
     }
-    return dir.startsWith("file://") ? fromFileUrl(dir) : dir;
+    return path;
   }
 
   /** Whether a switch was given. */
@@ -87,7 +88,12 @@ export class Call {
 
   /** The value of an option that is a number of at least 0. */
   number(name: string): number | undefined {
-    return this.#number(name, /^\d+(?:\.\d+)?$|^\.\d+$/, "a number", 0);
+    return this.#number(
+      name,
+      /^\d+(?:\.\d+)?$|^\.\d+$/,
+      "a number of at least 0",
+      0,
+    );
   }
 
   /** The value of an option that is a whole number of at least 1. */
@@ -128,7 +134,7 @@ function parse(
   );
   try {
     return parseArgs({
-      args: [...args],
+      args: withNegativeNumbers(options, args),
       options: Object.fromEntries(config),
       allowPositionals: true,
     });
@@ -138,4 +144,24 @@ function parse(
     const [message = ""] = error.message.split(/\. To specify|\n/);
     throw new UsageError(message, { cause: error });
   }
+}
+
+/**
+ * Joins an option to a negative number that follows it. `parseArgs()` takes the
+ * number for an option, and calls the one before ambiguous.
+ */
+function withNegativeNumbers(
+  options: Readonly<Record<string, CommandOption>>,
+  args: readonly string[],
+): string[] {
+  const joined: string[] = [];
+  for (const arg of args) {
+    const before = joined.at(-1);
+    const takesValue = before?.startsWith("--") && !joined.includes("--") &&
+      options[before.slice(2)]?.value !== undefined;
+    if (takesValue && /^-[\d.]/.test(arg)) {
+      joined.push(`${joined.pop()}=${arg}`);
+    } else joined.push(arg);
+  }
+  return joined;
 }
