@@ -34,7 +34,7 @@ export async function getMedia(
     if (answer !== undefined) return answer;
     if (isHead) return headOfDownload(cache, key) ?? await c.notFound();
   }
-  const media = await open(cache, key);
+  const media = await open(cache, key, c.req.raw);
   if (media instanceof Response) return media;
   return media === undefined ? await c.notFound() : await answerWith(media, c);
 }
@@ -112,18 +112,45 @@ function downloadOf(cache: MediaCache, key: string): DownloadInfo | undefined {
 async function open(
   cache: MediaCache,
   key: string,
+  request: Request,
 ): Promise<Media | Response | undefined> {
   const media = await cache.getByKey(key);
   if (media !== undefined) return media;
   try {
-    // Without the request's signal: to look at it makes Deno warn that it also
-    // fires when all went well. A client that leaves cancels the body.
-    return await cache.joinByKey(key) ??
+    return await join(cache, key, request) ??
       await cache.getByKey(key); // the download may just have ended
   } catch (error) {
     if (error instanceof CacheClosedError) throw error;
     // The message of a downloader's error may hold the URL.
     return new Response("The download failed\n", { status: 502 });
+  }
+}
+
+/**
+ * Joins a download. While its type is uncertain, which a silent server can make
+ * long, a client that goes away leaves it. Later it cancels the body instead.
+ *
+ * The request's signal is looked at only by those who have to wait: having
+ * looked makes Deno warn, once, that it also fires when all went well.
+ */
+async function join(
+  cache: MediaCache,
+  key: string,
+  request: Request,
+): Promise<Media | undefined> {
+  const waiting = new AbortController();
+  const leave = () => waiting.abort();
+  let signal: AbortSignal | undefined;
+  const timer = setTimeout(() => {
+    signal = request.signal;
+    signal.addEventListener("abort", leave, { once: true });
+    if (signal.aborted) leave();
+  }, 0);
+  try {
+    return await cache.joinByKey(key, { signal: waiting.signal });
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", leave);
   }
 }
 
