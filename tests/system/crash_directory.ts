@@ -1,0 +1,235 @@
+/** The directory of a cache that was interrupted: how it begins, and what must be true of it. */
+import { assert, assertEquals } from "@std/assert";
+import { join } from "@std/path";
+import { MediaCache } from "../../mod.ts";
+import { keyOf } from "../../src/key.ts";
+import { pattern } from "../fixtures/bytes.ts";
+import {
+  bytesOf,
+  namesIn,
+  OLD_MS,
+  setAge,
+  writePair,
+} from "../fixtures/files.ts";
+import { GIF, type Scenario, type Version } from "./crash_scenarios.ts";
+
+/** The versions that may be stored under each URL; null stands for none. */
+export type Allowed = Map<string, Set<Version | null>>;
+
+/** A file's name that only a cache gives: bodies, sidecars and what is staged. */
+const OURS_REGEXP = /^([0-9a-f]{64})\.(?:dat|json|(?:.+\.)?part)$/;
+
+/** Names that are nobody's business, however alike. */
+const FOREIGN = [
+  "notes.txt",
+  "abc.dat",
+  "abc.json",
+  `${"0".repeat(64)}.dat.bak`,
+  "x.part",
+];
+
+/** Fills a directory, or leaves it to be made, as a scenario begins. */
+export async function prepare(dir: string, scenario: Scenario): Promise<void> {
+  const { before, hasLeftovers } = scenario;
+  if (before.length === 0) return;
+  await Deno.mkdir(dir);
+  for (const [i, version] of before.entries()) {
+    const { url, seed, size, mimetype, filename, isRotten } = version;
+    const sha256 = isRotten ? "0".repeat(64) : undefined;
+    await writePair(dir, url, pattern(size, seed), {
+      sidecar: { mimetype, filename, sha256 },
+      ageMs: OLD_MS + (before.length - i) * 60_000,
+    });
+  }
+  for (const name of FOREIGN) await Deno.writeTextFile(join(dir, name), name);
+  if (hasLeftovers) await addLeftovers(dir);
+}
+
+/** Files of every kind that is no entry, old ones and young ones. */
+async function addLeftovers(dir: string): Promise<void> {
+  for (const [age, ageMs] of [["old", OLD_MS], ["young", 0]] as const) {
+    const body = await writePair(dir, `${age} body`, bytesOf(5), { ageMs });
+    await Deno.remove(body.json);
+    const sidecar = await writePair(dir, `${age} sidecar`, bytesOf(5), {
+      ageMs,
+    });
+    await Deno.remove(sidecar.dat);
+    await writePair(dir, `${age} mismatch`, bytesOf(5), {
+      ageMs,
+      sidecar: { size: 6 },
+    });
+    const unreadable = await writePair(dir, `${age} unreadable`, bytesOf(5), {
+      ageMs,
+    });
+    await Deno.writeTextFile(unreadable.json, "{");
+    await setAge(unreadable.json, ageMs);
+    const staged = join(dir, `${keyOf(`${age} staged`)}.12ab0.part`);
+    await Deno.writeFile(staged, bytesOf(5));
+    await setAge(staged, ageMs);
+  }
+}
+
+/** What a worker's log says of the steps that it began and ended. */
+export interface Course {
+  /** Which steps were begun. */
+  begun: Set<number>;
+  /** Which steps had ended. */
+  ended: Set<number>;
+}
+
+/** Reads the notes that a worker left among the operations. */
+export function courseOf(lines: readonly string[]): Course {
+  const numbers = (word: string) =>
+    new Set(
+      lines.filter((line) => line.startsWith(word)).map((line) =>
+        Number(line.split(" ")[1])
+      ),
+    );
+  return { begun: numbers("begin"), ended: numbers("end") };
+}
+
+/**
+ * What may be stored when the steps have come so far.
+ *
+ * @param keeps Whether what a step did when it had ended must still be so.
+ */
+export function allowedAfter(
+  { before, steps }: Scenario,
+  { begun, ended }: Course,
+  keeps: (version: Version | null) => boolean,
+): Allowed {
+  const allowed: Allowed = new Map();
+  for (const version of before) allowed.set(version.url, new Set([version]));
+  for (const { after } of steps) {
+    for (const url of Object.keys(after)) {
+      if (!allowed.has(url)) allowed.set(url, new Set([null]));
+    }
+  }
+  for (const [i, { after }] of steps.entries()) {
+    if (!begun.has(i)) break;
+    for (const [url, version] of Object.entries(after)) {
+      const isSure = ended.has(i) && keeps(version);
+      const versions = isSure
+        ? [version]
+        : [...allowed.get(url) ?? [], version, null];
+      allowed.set(url, new Set(versions));
+    }
+  }
+  return allowed;
+}
+
+/**
+ * Opens the directory as the next start does, and checks that every entry is one of those that
+ * may be there, and whole; that all else is counted as leftover; and that after the grace nothing
+ * of that remains, while foreign files and the entries do.
+ *
+ * @param video The bytes that the GIF becomes.
+ */
+export async function checkDirectory(
+  dir: string,
+  scenario: Scenario,
+  allowed: Allowed,
+  video: Uint8Array,
+): Promise<void> {
+  const hadForeign = scenario.before.length > 0;
+  const found = await look(dir, allowed, video);
+  assertEquals(found.orphanBytes, found.outsideBytes, "orphanBytes");
+
+  for (const name of await namesIn(dir)) {
+    if (OURS_REGEXP.test(name)) await setAge(join(dir, name), OLD_MS);
+  }
+  const later = await look(dir, allowed, video);
+
+  assertEquals(later.entries, found.entries, "entries after the grace");
+  assertEquals(later.outside, [], "leftovers after the grace");
+  assertEquals(later.orphanBytes, 0);
+  const names = await namesIn(dir);
+  for (const name of hadForeign ? FOREIGN : []) {
+    assert(names.includes(name), `${name} is gone`);
+    assertEquals(await Deno.readTextFile(join(dir, name)), name);
+  }
+}
+
+/** What a new cache makes of a directory. */
+interface Look {
+  /** A line for each entry. */
+  entries: string[];
+  /** Names of ours that belong to no entry. */
+  outside: string[];
+  /** Their bytes. */
+  outsideBytes: number;
+  /** What the cache says that they are. */
+  orphanBytes: number;
+}
+
+async function look(
+  dir: string,
+  allowed: Allowed,
+  video: Uint8Array,
+): Promise<Look> {
+  await using cache = await MediaCache.open({
+    cacheDir: dir,
+    onEvent: () => {},
+  });
+  const { orphanBytes, diskErrors } = cache.stats();
+  assertEquals(diskErrors, 0, "diskErrors");
+  const keys = new Set<string>();
+  const entries: string[] = [];
+  for await (const { key, url, size } of cache.entries()) {
+    assert(allowed.has(url), `nobody stored ${url}`);
+    keys.add(key);
+    entries.push(`${url} ${size}`);
+  }
+  for (const [url, versions] of allowed) {
+    assertEquals(await cache.has(url), keys.has(keyOf(url)), `has(${url})`);
+    const stored = await versionOf(cache, url, [...versions], video);
+    assertEquals(stored !== undefined, keys.has(keyOf(url)), `get(${url})`);
+  }
+  const outside = (await namesIn(dir)).filter((name) => {
+    const key = OURS_REGEXP.exec(name)?.[1];
+    return key !== undefined && (!keys.has(key) || name.endsWith(".part"));
+  });
+  let outsideBytes = 0;
+  for (const name of outside) {
+    outsideBytes += (await Deno.lstat(join(dir, name))).size;
+  }
+  return { entries: entries.sort(), outside, outsideBytes, orphanBytes };
+}
+
+/** Which of the versions is stored under a URL; it must be one of them. */
+async function versionOf(
+  cache: MediaCache,
+  url: string,
+  versions: (Version | null)[],
+  video: Uint8Array,
+): Promise<Version | undefined> {
+  await using media = await cache.get(url);
+  if (media === undefined) {
+    assert(versions.includes(null), `${url} is lost`);
+    return undefined;
+  }
+  const { mimetype, filename } = media;
+  const bytes = await media.bytes();
+  for (const version of versions) {
+    if (version?.mimetype !== mimetype || version.filename !== filename) {
+      continue;
+    }
+    const whole = version.isGif ? video : pattern(version.size, version.seed);
+    assertEquals(bytes.length, whole.length, `the length of ${filename}`);
+    assert(
+      bytes.every((byte, i) => byte === whole[i]),
+      `${filename} has the bytes of another`,
+    );
+    return version;
+  }
+  throw new Error(`${url} must not be there as ${filename}`);
+}
+
+/** What the GIF becomes. */
+export async function convertGif(dir: string): Promise<Uint8Array> {
+  await using cache = await MediaCache.open({ cacheDir: dir });
+  const download = () => Promise.resolve({ data: GIF });
+  await using media = await cache.getOrDownload("gif", download);
+  assertEquals(media.mimetype, "video/mp4");
+  return await media.bytes();
+}

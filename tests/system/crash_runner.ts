@@ -1,0 +1,74 @@
+/** Runs a scenario in a process of its own, to its end or to that of the process. */
+import { fromFileUrl, join } from "@std/path";
+import { tempDir } from "../fixtures/temp_dir.ts";
+import { prepare } from "./crash_directory.ts";
+import type { Scenario } from "./crash_scenarios.ts";
+import type { WorkerTask } from "./crash_worker.ts";
+import { faultEnv, type FaultOptions } from "./fault_injection.ts";
+
+/** How a worker ended, and what it left. */
+export interface Ended extends AsyncDisposable {
+  /** The directory of its cache. */
+  readonly dir: string;
+  /** The lines of the log: operations, and the steps between them. */
+  readonly lines: string[];
+  /** The bytes of all writes, where they were asked for. */
+  readonly data: Uint8Array;
+  /** The signal that ended it. */
+  readonly signal: Deno.Signal | null;
+}
+
+/** What is run, and what is done to it. */
+export interface CrashOptions {
+  scenario: Scenario;
+  durable: boolean;
+  /** What happens on the way; nothing unless given. */
+  fault?: Pick<FaultOptions, "fault" | "at">;
+  /** Whether the bytes of writes are kept. */
+  keepsData?: boolean;
+}
+
+/**
+ * Runs a scenario.
+ *
+ * @throws If it fails otherwise than by a signal.
+ */
+export async function runScenario(options: CrashOptions): Promise<Ended> {
+  const { scenario, durable, fault = {}, keepsData = false } = options;
+  const temp = await tempDir();
+  const dir = join(temp.path, "cache");
+  const log = join(temp.path, "log");
+  const data = join(temp.path, "data");
+  await prepare(dir, scenario);
+  await Deno.writeTextFile(log, "");
+  await Deno.writeTextFile(data, "");
+  const task: WorkerTask = { cacheDir: dir, log, durable, scenario };
+  const path = (name: string) => fromFileUrl(import.meta.resolve(name));
+  const { success, signal, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "--no-check",
+      "--allow-all",
+      `--config=${path("../../deno.json")}`,
+      path("./crash_worker.ts"),
+      JSON.stringify(task),
+    ],
+    env: {
+      NO_COLOR: "1",
+      ...await faultEnv(dir, { log, ...fault, ...(keepsData && { data }) }),
+    },
+  }).output();
+  if (!success && signal === null) {
+    await temp[Symbol.asyncDispose]();
+    throw new Error(new TextDecoder().decode(stderr));
+  }
+  return {
+    dir,
+    lines: (await Deno.readTextFile(log)).split("\n").filter((line) =>
+      line !== ""
+    ),
+    data: await Deno.readFile(data),
+    signal,
+    [Symbol.asyncDispose]: () => temp[Symbol.asyncDispose](),
+  };
+}

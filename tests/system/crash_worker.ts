@@ -1,0 +1,119 @@
+/**
+ * Runs the steps of one scenario, to be killed on the way. Each step's begin and end is noted in
+ * the log of the fault injector, so that it stands among the operations.
+ */
+import { MediaCache } from "../../mod.ts";
+import { pattern } from "../fixtures/bytes.ts";
+import {
+  GIF,
+  type Scenario,
+  type Step,
+  type Version,
+} from "./crash_scenarios.ts";
+
+/** What the worker is told. */
+export interface WorkerTask {
+  cacheDir: string;
+  log: string;
+  durable: boolean;
+  scenario: Scenario;
+}
+
+const { cacheDir, log, durable, scenario }: WorkerTask = JSON.parse(
+  Deno.args[0] ?? "",
+);
+
+function note(text: string): void {
+  Deno.writeTextFileSync(log, `${text}\n`, { append: true });
+}
+
+/** The bytes in pieces, one at a time; an error takes the place of the last. */
+function stream(
+  bytes: Uint8Array<ArrayBuffer>,
+  breaks: boolean,
+): ReadableStream<Uint8Array> {
+  const step = Math.ceil(bytes.length / 3);
+  let position = 0;
+  return new ReadableStream({
+    pull(controller) {
+      if (breaks && position + step >= bytes.length) {
+        return controller.error(new Planned());
+      }
+      controller.enqueue(bytes.slice(position, position + step));
+      position += step;
+      if (position >= bytes.length) controller.close();
+    },
+  }, { highWaterMark: 0 });
+}
+
+class Planned extends Error {}
+
+function bytesOf({ isGif, size, seed }: Version): Uint8Array<ArrayBuffer> {
+  return isGif ? GIF : pattern(size, seed);
+}
+
+async function run(cache: MediaCache, step: Step): Promise<void> {
+  switch (step.do) {
+    case "put": {
+      const { mimetype, filename, url } = step.version;
+      const bytes = bytesOf(step.version);
+      const data = step.as === "bytes"
+        ? bytes
+        : stream(bytes, step.as === "broken stream");
+      const stored = await cache.put(url, data, mimetype, filename, {
+        replace: true,
+      });
+      if (!stored) throw new Error(`Cannot put ${url}`);
+      return;
+    }
+    case "download": {
+      const { mimetype, filename, url, size } = step.version;
+      const data = stream(bytesOf(step.version), step.as === "broken");
+      const media = await cache.getOrDownload(url, () => {
+        const download = { data, mimetype, filename };
+        return Promise.resolve(
+          step.as === "known" ? { ...download, size } : download,
+        );
+      });
+      await media.bytes();
+      if (!await media.stored) throw new Error(`Cannot store ${url}`);
+      return;
+    }
+    case "get": {
+      await using media = await cache.get(step.url);
+      if (media === undefined) throw new Error(`Cannot get ${step.url}`);
+      await media.bytes();
+      return;
+    }
+    case "delete":
+      await cache.delete(step.url);
+      return;
+    case "clear":
+      return await cache.clear();
+    case "verify":
+      await cache.verify({ fix: true });
+      return;
+    case "close":
+      return await cache.close();
+  }
+}
+
+const faults: unknown[] = [];
+const cache = await MediaCache.open({
+  cacheDir,
+  durable,
+  maxSizeMb: scenario.maxSizeMb,
+  onEvent: (event) => {
+    if (event.type === "diskError") faults.push(event.error);
+  },
+});
+for (const [i, { step }] of scenario.steps.entries()) {
+  note(`begin ${i}`);
+  try {
+    await run(cache, step);
+  } catch (error) {
+    if (!(error instanceof Planned)) throw error;
+  }
+  note(`end ${i}`);
+}
+if (faults.length > 0) throw new AggregateError(faults);
