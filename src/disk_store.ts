@@ -227,10 +227,11 @@ export class DiskStore {
     }
   }
 
-  /** Removes the pair of `key`, the sidecar first; false when there was no body. */
+  /** Removes the pair of `key`, the sidecar first; false when there was none. */
   async remove(key: string): Promise<boolean> {
-    await this.#fs.remove(this.jsonPath(key));
-    return await this.#fs.remove(this.datPath(key));
+    const hadSidecar = await this.#fs.remove(this.jsonPath(key));
+    const hadBody = await this.#fs.remove(this.datPath(key));
+    return hadSidecar && hadBody;
   }
 
   /** Sets when `key` was last used; false when it is gone. */

@@ -56,6 +56,21 @@ Deno.test("delete() of an unknown URL is false and tells nothing", async () => {
   assertEquals(recorder.of("deleted"), []);
 });
 
+Deno.test("delete() removes half a pair, which was no entry", async () => {
+  await using dir = await tempDir();
+  const recorder = new Recorder();
+  await using cache = await MediaCache.open({
+    cacheDir: dir.path,
+    onEvent: recorder.onEvent,
+  });
+  await Deno.writeFile(pathsOf(dir.path, "a").dat, bytesOf(3));
+
+  assertEquals(await cache.delete("a"), false);
+
+  assertEquals(recorder.of("deleted"), []);
+  assertEquals(await namesIn(dir.path), []);
+});
+
 Deno.test("delete() removes what another cache stored, whether known or not", async () => {
   await using dir = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: dir.path });
