@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { MediaCache } from "../mod.ts";
+import { digest } from "./fixtures/bytes.ts";
 import {
   bodyBytesIn,
   bytesOf,
@@ -80,6 +81,7 @@ Deno.test("entries() shows the most recent first, with all that is known", async
     mimetype: "image/png",
     filename: "a.png",
     size: SIZE,
+    sha256: await digest(new Blob([bytesOf(SIZE)]).stream()),
   });
   assert(before <= storedAt && storedAt < lastAccess);
 });
