@@ -102,14 +102,26 @@ export class FileSystem {
     return names;
   }
 
-  /** Whether a path exists. 0.5 µs, where failing to open it takes 10. */
+  /**
+   * Whether a path exists. 0.5 µs, where failing to open it takes 10.
+   *
+   * @throws The file system's error where it can't be told.
+   */
   exists(path: string): boolean {
-    return existsSync(path);
+    if (existsSync(path)) return true;
+    // It also says so of what is in a directory that can't be searched.
+    if (existsSync(`${dirname(path)}/.`)) return false;
+    try {
+      Deno.statSync(path);
+      return true;
+    } catch (error) {
+      if (isNotFound(error)) return false;
+      throw error;
+    }
   }
 
   /** Facts of a regular file; undefined when there is none of that name. */
   async facts(path: string): Promise<FileFacts | undefined> {
-    if (!this.exists(path)) return undefined;
     try {
       return await this.run(
         () => regular(Deno.lstatSync(path)),
@@ -362,9 +374,15 @@ function checked(
   before: FileFacts,
   file: Deno.FsFile,
 ): DiskFile {
-  if (factsOf(file.statSync()).inode !== before.inode) {
+  try {
+    if (factsOf(file.statSync()).inode !== before.inode) {
+      throw new Deno.errors.NotFound(
+        `Cannot open ${path}: it changed meanwhile`,
+      );
+    }
+  } catch (error) {
     file.close();
-    throw new Deno.errors.NotFound(`Cannot open ${path}: it changed meanwhile`);
+    throw error;
   }
   return new DiskFile(fs, file, before.inode);
 }
