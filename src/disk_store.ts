@@ -18,6 +18,9 @@ import {
 const PROBE_KEY = "0".repeat(64);
 const PROBE_BYTES = 4096;
 
+/** How names end of files that nothing is committed in. */
+const STAGED = ".part";
+
 /** A pair whose two files fit each other. */
 export interface Found {
   /** What the sidecar says, `size` being the length of the .dat. */
@@ -60,6 +63,7 @@ export class DiskStore {
   readonly #durable: boolean;
   readonly #readOnly: boolean;
   readonly #unique = crypto.randomUUID().slice(0, 8);
+  readonly #left = new Set<string>();
   #count = 0;
   #prepared: Promise<void> | undefined;
   #ready = false;
@@ -173,12 +177,13 @@ export class DiskStore {
     }
   }
 
-  /** Removes a file of ours; a failure leaves it to the next clean-up. */
+  /** Removes a file of ours; where that fails it is tried again with the next one. */
   async discard(path: string): Promise<void> {
     try {
       await this.#fs.remove(path);
     } catch {
-      // Its name marks it as a leftover.
+      // Its name marks it as a leftover; another may be an entry's by then.
+      if (path.endsWith(STAGED)) this.#left.add(path);
     }
   }
 
@@ -285,8 +290,27 @@ export class DiskStore {
 
   async #create(path: string): Promise<DiskFile> {
     const file = await this.#fs.create(path);
-    file.tryLock();
-    return file;
+    try {
+      file.tryLock();
+      await this.#discardLeft();
+      return file;
+    } catch (error) {
+      file.close();
+      await this.discard(path);
+      throw error;
+    }
+  }
+
+  /** The disk takes files again; so it may let go of those that it would not. */
+  async #discardLeft(): Promise<void> {
+    for (const path of this.#left) {
+      try {
+        await this.#fs.remove(path);
+      } catch {
+        return;
+      }
+      this.#left.delete(path);
+    }
   }
 
   async #writeText(path: string, text: string): Promise<void> {
@@ -301,6 +325,6 @@ export class DiskStore {
 
   #stagedPath(key: string): string {
     const unique = this.#unique + (this.#count++).toString(36);
-    return this.path(`${key}.${unique}.part`);
+    return this.path(`${key}.${unique}${STAGED}`);
   }
 }
