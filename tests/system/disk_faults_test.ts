@@ -1,0 +1,162 @@
+import { assertEquals } from "@std/assert";
+import { join } from "@std/path";
+import { endure, SMALL_MEMORY } from "../fixtures/endured_fault.ts";
+import { isThere, pathsOf } from "../fixtures/files.ts";
+import { FaultedCache } from "../fixtures/faulted_cache.ts";
+import { tempDir } from "../fixtures/temp_dir.ts";
+import { readOnlyMount, Tmpfs } from "../fixtures/tmpfs.ts";
+
+/** Whoever runs so is root whom file modes bind. */
+const MODES_COUNT = [
+  "setpriv",
+  "--bounding-set=-dac_override,-dac_read_search",
+];
+
+Deno.test("a full disk breaks nothing, and all is well when there is room again", async () => {
+  await using disk = await Tmpfs.mount("size=8m");
+  const cacheDir = join(disk.path, "cache");
+  await using cache = await FaultedCache.open({ cacheDir, ...SMALL_MEMORY });
+
+  await endure(cache, cacheDir, () => disk.fill(), {
+    code: /ENOSPC$/,
+    hit: /^disk$/,
+    stored: false,
+  });
+});
+
+Deno.test("a disk without room for names breaks nothing, and all is well when there is some again", async () => {
+  await using disk = await Tmpfs.mount("size=16m,nr_inodes=40");
+  const cacheDir = join(disk.path, "cache");
+  await using cache = await FaultedCache.open({ cacheDir, ...SMALL_MEMORY });
+
+  await endure(cache, cacheDir, () => disk.crowd(), {
+    code: /ENOSPC$/,
+    hit: /^disk$/,
+    stored: false,
+  });
+});
+
+Deno.test("a disk that becomes read-only breaks nothing, and all is well when it can be written again", async () => {
+  await using temp = await tempDir();
+  const cacheDir = join(temp.path, "cache");
+  await using cache = await FaultedCache.open({ cacheDir, ...SMALL_MEMORY });
+
+  await endure(cache, cacheDir, () => readOnlyMount(cacheDir), {
+    code: /EROFS$/,
+    hit: /^disk$/,
+    stored: false,
+  });
+});
+
+for (const count of [0, 1, 2, 3]) {
+  Deno.test(`a process that may open ${count} more files breaks nothing, and all is well when it may open others`, async () => {
+    await using temp = await tempDir();
+    const cacheDir = join(temp.path, "cache");
+    await using cache = await FaultedCache.open({ cacheDir, ...SMALL_MEMORY });
+
+    await endure(cache, cacheDir, () => cache.limitFiles(count), {
+      code: /EMFILE$/,
+      ...(count === 0 ? { hit: /^miss$/, stored: false } : { hit: /^disk$/ }),
+    });
+  });
+}
+
+for (const mode of [0o500, 0o000]) {
+  Deno.test(`a directory of mode ${mode.toString(8)} breaks nothing, and all is well when it may be used again`, async () => {
+    await using temp = await tempDir();
+    const cacheDir = join(temp.path, "cache");
+    const how = { wrapper: MODES_COUNT };
+    await using cache = await FaultedCache
+      .open({ cacheDir, ...SMALL_MEMORY }, how);
+    const forbid = async () => {
+      await Deno.chmod(cacheDir, mode);
+      return { [Symbol.asyncDispose]: () => Deno.chmod(cacheDir, 0o700) };
+    };
+
+    await endure(cache, cacheDir, forbid, {
+      code: /EACCES$/,
+      hit: mode === 0 ? /^miss$/ : /^disk$/,
+      stored: false,
+    });
+  });
+}
+
+Deno.test("what can't be removed is not said to be", async () => {
+  await using temp = await tempDir();
+  const how = { wrapper: MODES_COUNT };
+  const cacheDir = join(temp.path, "cache");
+  await using cache = await FaultedCache
+    .open({ cacheDir, ...SMALL_MEMORY }, how);
+  await cache.ask("put", "a:1000000");
+
+  for (const mode of [0o500, 0o000]) {
+    await Deno.chmod(cacheDir, mode);
+    assertEquals(await cache.ask("delete", "a:1000000"), false);
+    await Deno.chmod(cacheDir, 0o700);
+    assertEquals(await cache.ask("get", "a:1000000"), "disk");
+  }
+
+  const { stats, faults } = await cache.ask("tell");
+  assertEquals([stats.diskErrors, faults], [2, ["delete an entry: EACCES"]]);
+});
+
+Deno.test("a body that must not be read is a miss, and is there again when it may be", async () => {
+  await using temp = await tempDir();
+  const how = { wrapper: MODES_COUNT };
+  const cacheDir = join(temp.path, "cache");
+  await using cache = await FaultedCache
+    .open({ cacheDir, ...SMALL_MEMORY }, how);
+  await cache.ask("put", "a:1000000");
+  const { dat } = pathsOf(cacheDir, "a:1000000");
+
+  await Deno.chmod(dat, 0o000);
+  assertEquals(await cache.ask("get", "a:1000000"), "miss");
+  const { read, stored } = await cache.ask("download", "a:1000000");
+  assertEquals([read, stored], ["whole", true]);
+
+  const { faults, events } = await cache.ask("tell");
+  assertEquals(faults, ["read an entry: EACCES"]);
+  assertEquals(events.dropped, undefined);
+  assertEquals(await cache.ask("get", "a:1000000"), "disk");
+});
+
+/** What may stand where the directory was. */
+const replacements: Record<string, (path: string) => Promise<unknown>> = {
+  "nothing": () => Promise.resolve(),
+  "another directory": (path) => Deno.mkdir(path),
+  "a file": (path) => Deno.writeTextFile(path, "in the way"),
+  "a link to another directory": async (path) => {
+    await Deno.mkdir(`${path}.other`);
+    await Deno.symlink(`${path}.other`, path);
+  },
+  "a link to nothing": (path) => Deno.symlink(`${path}.nothing`, path),
+};
+
+for (const [name, replace] of Object.entries(replacements)) {
+  const isStored = name === "nothing" || name.endsWith("another directory");
+  Deno.test(`${name} in the directory's place breaks nothing, and all is well when it is back`, async () => {
+    await using temp = await tempDir();
+    const cacheDir = join(temp.path, "cache");
+    await using cache = await FaultedCache.open({ cacheDir, ...SMALL_MEMORY });
+    const exchange = async () => {
+      await Deno.rename(cacheDir, `${cacheDir}.away`);
+      await replace(cacheDir);
+      return {
+        async [Symbol.asyncDispose]() {
+          for (const path of [cacheDir, `${cacheDir}.other`]) {
+            if (await isThere(path)) {
+              await Deno.remove(path, { recursive: true });
+            }
+          }
+          await Deno.rename(`${cacheDir}.away`, cacheDir);
+        },
+      };
+    };
+
+    await endure(cache, cacheDir, exchange, {
+      hit: /^miss$/,
+      dropped: name !== "a file",
+      ...(!isStored && { stored: false }),
+    });
+  });
+}
