@@ -31,7 +31,7 @@ await using place = await makePlace(options.dir);
 await using origin = await startServer(
   denoCommand(fromFileUrl(import.meta.resolve("./origin.ts")), ""),
 );
-const python = await findPython();
+const python = await findPython({ install: !quick });
 const bench: Bench = { quick, dir: place.path, origin: origin.origin, python };
 const rows = allRows(bench).filter(({ id }) =>
   only.length === 0 || only.some((start) => id.startsWith(start))
@@ -64,5 +64,8 @@ const json = options.json ??
 const report = { facts, quick, seconds, rows: results };
 await Deno.writeTextFile(json, JSON.stringify(report, undefined, 2) + "\n");
 console.log(`Figures: ${json}`);
-if (options.plots !== undefined) await drawPlots(results, options.plots);
+if (options.plots !== undefined) {
+  const paths = await drawPlots(results, options.plots);
+  for (const path of paths) console.log(`Plot: ${path}`);
+}
 if (strict && !judgements.every(isProven)) Deno.exitCode = 1;

@@ -1,7 +1,174 @@
 /** The scaling curves, drawn. */
+import * as Plot from "@observablehq/plot";
+import { join } from "@std/path";
+import { parseHTML } from "linkedom";
 import type { RowResult } from "./measurement.ts";
 
-/** Draws what was measured into a folder, as SVG. */
-export function drawPlots(_results: RowResult[], _dir: string): Promise<void> {
-  return Promise.resolve();
+/** A point of a curve, and how far its measurements lie apart. */
+interface Point {
+  readonly curve: string;
+  readonly x: number;
+  readonly y: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+interface Chart {
+  readonly name: string;
+  readonly title: string;
+  readonly x: string;
+  readonly y: string;
+  readonly points: Point[];
+  readonly linear?: boolean;
+}
+
+const MILLI = 1e3;
+const PER_MIB = 1 / 2 ** 20;
+
+/** In the middle between black and white, so that they are seen on either. */
+const COLORS = ["#2f81f7", "#d9730d", "#2da44e", "#a371f7"];
+
+/** Draws what was measured into a folder, as SVG. Returns the paths. */
+export async function drawPlots(
+  results: readonly RowResult[],
+  dir: string,
+): Promise<string[]> {
+  await Deno.mkdir(dir, { recursive: true });
+  const paths: string[] = [];
+  for (const chart of chartsOf(results)) {
+    if (chart.points.length === 0) continue;
+    const path = join(dir, `${chart.name}.svg`);
+    await Deno.writeTextFile(path, svgOf(chart));
+    paths.push(path);
+  }
+  return paths;
+}
+
+function chartsOf(results: readonly RowResult[]): Chart[] {
+  const measured = ["get", "put", "evict"];
+  return [
+    {
+      name: "entries",
+      title: "One operation, by the number of entries",
+      ...{ x: "entries", y: "ms" },
+      points: measured.flatMap((measure) =>
+        curve(results, "entries", measure, MILLI)
+      ),
+    },
+    {
+      name: "open",
+      title: "Opening a directory, by the number of entries",
+      ...{ x: "entries", y: "ms" },
+      points: results.filter(({ id }) => id.startsWith("open-"))
+        .flatMap(({ id, cells }) =>
+          cells.flatMap(({ contender, summaries }) =>
+            point(
+              contender,
+              Number(id.slice("open-".length)),
+              summaries.open,
+              MILLI,
+            )
+          )
+        ),
+    },
+    {
+      name: "readers",
+      title: "One download, by the number of its readers",
+      ...{ x: "readers", y: "ms until all are done", linear: true },
+      points: curve(results, "readers", "seconds", MILLI),
+    },
+    {
+      name: "reader-memory",
+      title: "Memory of one download, by the number of its readers",
+      ...{ x: "readers", y: "MiB more than before", linear: true },
+      points: curve(results, "readers", "growth", PER_MIB),
+    },
+  ];
+}
+
+/** A curve over the cells of a row, which are named by numbers. */
+function curve(
+  results: readonly RowResult[],
+  id: string,
+  measure: string,
+  scale: number,
+): Point[] {
+  const cells = results.find((row) => row.id === id)?.cells ?? [];
+  return cells.flatMap(({ contender, summaries }) => {
+    const x = Number(contender.replaceAll(",", ""));
+    return point(measure, x, summaries[measure], scale);
+  });
+}
+
+function point(
+  curve: string,
+  x: number,
+  summary: RowResult["cells"][number]["summaries"][string] | undefined,
+  scale: number,
+): Point[] {
+  if (summary === undefined) return [];
+  const { median, min, max } = summary;
+  const [y, low, high] = [median * scale, min * scale, max * scale];
+  return [{ curve, x, y, low, high }];
+}
+
+function svgOf({ title, points, linear = false, ...axes }: Chart): string {
+  // Its types are for browsers, which Deno's do not know.
+  const { document } = parseHTML("<body></body>") as unknown as {
+    document: object;
+  };
+  const curves = new Set(points.map(({ curve }) => curve));
+  const several = curves.size > 1;
+  const base = { x: "x", stroke: "curve" };
+  const svg = Plot.plot({
+    document,
+    ...{ width: 640, height: 320, marginRight: several ? 170 : 20 },
+    ...{ marginLeft: 60, marginTop: 50 },
+    style: { fontSize: "12px", background: "none" },
+    x: {
+      label: axes.x,
+      type: "log",
+      ticks: [...new Set(points.map(({ x }) => x))],
+      tickFormat: "~s",
+    },
+    y: {
+      label: axes.y,
+      type: linear ? "linear" : "log",
+      grid: true,
+      ...(linear ? { zero: true } : { ticks: 5 }),
+      tickFormat: "~s",
+    },
+    color: { domain: [...curves], range: COLORS },
+    marks: [
+      Plot.ruleX(points, {
+        ...base,
+        y1: "low",
+        y2: "high",
+        strokeOpacity: 0.5,
+      }),
+      Plot.line(points, { ...base, y: "y", strokeWidth: 2 }),
+      Plot.dot(points, { x: "x", y: "y", fill: "curve", r: 3.5 }),
+      ...several
+        ? [Plot.text(
+          points,
+          Plot.selectLast({
+            ...{ x: "x", y: "y", z: "curve", text: "curve", fill: "curve" },
+            ...{ textAnchor: "start", dx: 9, fontWeight: "bold" },
+          }),
+        )]
+        : [],
+    ],
+  });
+  svg.setAttribute("xmlns", "http://www.w3.org/2000/svg");
+  svg.setAttribute("role", "img");
+  svg.insertAdjacentHTML("afterbegin", headOf(title));
+  return `${svg.outerHTML}\n`;
+}
+
+/** The title, and colours for a light and a dark page. */
+function headOf(title: string): string {
+  return `<title>${title}</title><style>
+svg { color: #57606a; font-family: system-ui, sans-serif; }
+@media (prefers-color-scheme: dark) { svg { color: #adbac7; } }
+</style><text x="10" y="20" font-size="14" font-weight="bold" text-anchor="start" fill="currentColor">${title}</text>`;
 }

@@ -16,8 +16,10 @@ export interface Python {
   readonly files: string;
 }
 
-/** Finds Python, and installs aiofiles into an environment of its own. */
-export async function findPython(): Promise<Python | undefined> {
+/** Finds Python, and installs aiofiles into an environment of its own if need be. */
+export async function findPython(
+  { install }: { install: boolean },
+): Promise<Python | undefined> {
   const own = join(KEPT, "bin", "python3");
   for (const program of ["python3", own]) {
     const version = await versionOf(program);
@@ -25,6 +27,7 @@ export async function findPython(): Promise<Python | undefined> {
   }
   if (await versionOf("python3") === undefined) return undefined;
   if (
+    install &&
     await succeeds("python3", ["-m", "venv", KEPT]) &&
     await succeeds(own, ["-m", "pip", "install", "--quiet", "aiofiles"])
   ) {

@@ -36,6 +36,8 @@ export function denoCommand(
   return new Deno.Command(Deno.execPath(), {
     args: [
       ...["run", "--no-check", "--quiet", "--allow-all", "--config", config],
+      // Where memory is compared, garbage must not count.
+      "--v8-flags=--expose-gc",
       ...["--location", "http://media-cache.test", program, argument],
     ],
     env: { NO_COLOR: "1", ...env },

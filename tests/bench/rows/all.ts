@@ -2,8 +2,11 @@
 import type { Bench } from "../bench.ts";
 import type { Row } from "../measurement.ts";
 import { downloadRows } from "./download.ts";
+import { entryRows } from "./entries.ts";
+import { idleRows } from "./idle.ts";
 import { memoryRow } from "./memory.ts";
 import { readerRows } from "./readers.ts";
+import { serveRows } from "./serve.ts";
 import { storeRows } from "./store.ts";
 
 /** The rows. */
@@ -13,5 +16,8 @@ export function allRows(bench: Bench): Row[] {
     memoryRow(bench),
     ...downloadRows(bench),
     ...readerRows(bench),
+    ...entryRows(bench),
+    ...serveRows(bench),
+    ...idleRows(bench),
   ];
 }

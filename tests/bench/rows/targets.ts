@@ -1,18 +1,19 @@
 /** The shapes that targets have. */
-import { MIB, NAMES, OURS } from "../bench.ts";
+import { type ContenderFile, MIB, NAMES, OURS } from "../bench.ts";
 import type { Target } from "../verdict.ts";
 
 /** Our time for something is so many times shorter than that of another. */
 export function timesFaster(
   what: string,
   measure: string,
-  than: keyof typeof NAMES | { name: string },
+  than: ContenderFile | { ours: string; other: ContenderFile },
   atLeast: number,
 ): Target {
-  const other = typeof than === "string" ? NAMES[than] : than.name;
+  const who = typeof than === "string" ? { ours: OURS, other: than } : than;
+  const { ours, other } = { ...who, other: NAMES[who.other] };
   return {
-    title: `${what}, against ${other}`,
-    needs: [[OURS, measure], [other, measure]],
+    title: `${what}${ours === OURS ? "" : ` ${ours}`}, against ${other}`,
+    needs: [[ours, measure], [other, measure]],
     figure: (ours, theirs) => over(theirs, ours),
     limit: { atLeast },
     unit: "×",

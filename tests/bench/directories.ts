@@ -1,0 +1,45 @@
+/** Directories of many entries, which are filled once and used by many cells. */
+import { join } from "@std/path";
+import type { Bench } from "./bench.ts";
+import { NotMeasuredError } from "./measurement.ts";
+import { fits } from "./place.ts";
+import { deno } from "./work.ts";
+
+/** Bytes of each entry. */
+export const ENTRY_BYTES = 1024;
+
+const filled = new Map<number, Promise<string>>();
+
+/** The directory with so many entries, as a clean close has left it. */
+export function directoryOf(bench: Bench, entries: number): Promise<string> {
+  let directory = filled.get(entries);
+  if (directory === undefined) {
+    directory = fill(bench, entries);
+    filled.set(entries, directory);
+  }
+  return directory;
+}
+
+/** Removes all that is no entry, so that nothing makes opening faster. */
+export async function leaveEntriesAlone(dir: string): Promise<void> {
+  for await (const { name } of Deno.readDir(dir)) {
+    if (!/\.(?:dat|json)$/.test(name)) await Deno.remove(join(dir, name));
+  }
+}
+
+/** Copies a directory with its times, for work that destroys it. */
+export async function copyDirectory(from: string, to: string): Promise<void> {
+  const { success } = await new Deno.Command("cp", {
+    args: ["-a", from, to],
+  }).output();
+  if (!success) throw new Error("cp failed");
+}
+
+async function fill(bench: Bench, entries: number): Promise<string> {
+  if (!await fits(bench.dir, 2 * entries)) {
+    throw new NotMeasuredError(`there is no room for ${entries} entries`);
+  }
+  const dir = join(bench.dir, `entries-${entries}`);
+  await deno({ job: "fill", dir, entries, size: ENTRY_BYTES });
+  return dir;
+}

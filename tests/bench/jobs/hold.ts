@@ -1,0 +1,85 @@
+/** How long work holds the event loop. */
+import { MediaCache } from "@media-cache/media-cache";
+import { drain } from "../contenders/contender.ts";
+import type { Sample } from "../measurement.ts";
+import { quantile } from "../statistics.ts";
+import type { Work } from "../work.ts";
+
+/** What is watched. */
+export interface HoldWork extends Work {
+  /** What is done meanwhile. */
+  readonly what: "nothing" | "fetch" | "miss" | "open" | "evict" | "clear";
+  /** Where a body comes from. */
+  readonly origin: string;
+  /** Bytes of it. */
+  readonly size: number;
+}
+
+/** How long the probe watches an idle process to know how late it always is. */
+const IDLE_MS = 250;
+
+/** Measures `longest` and `p999`, by which ticks were later than those of an idle process. */
+export async function run(work: Work): Promise<Sample> {
+  const { what } = work as HoldWork;
+  const act = await prepared(work as HoldWork);
+  const idle = await ticksDuring(pause);
+  const usual = quantile(idle, 0.5);
+  const start = performance.now();
+  const ticks = await ticksDuring(what === "nothing" ? pause : act);
+  const seconds = (performance.now() - start) / 1000;
+  const lateness = (share: number) =>
+    Math.max(0, quantile(ticks, share) - usual) / 1000;
+  return { measures: { longest: lateness(1), p999: lateness(0.999), seconds } };
+}
+
+/** Gets ready what is not to be watched. */
+async function prepared(
+  { what, dir, origin, size }: HoldWork,
+): Promise<() => Promise<unknown>> {
+  const url = `${origin}/${size}/held`;
+  if (what === "fetch") {
+    return async () => {
+      const { body } = await fetch(url);
+      if (body !== null) await drain(body);
+    };
+  }
+  if (what === "open") {
+    return () => MediaCache.open({ cacheDir: dir, maxSizeMb: 100_000 });
+  }
+  if (what === "nothing") return pause;
+  // Opening never evicts; the first put has to make up for it.
+  const maxSizeMb = what === "evict" ? 1 : 100_000;
+  const cache = await MediaCache.open({ cacheDir: dir, maxSizeMb });
+  if (what === "clear") return () => cache.clear();
+  if (what === "evict") {
+    return () => cache.put(url, new Uint8Array(1024), "video/mp4", "a.mp4");
+  }
+  return async () => {
+    const media = await cache.getOrDownload(url, ({ url }) => fetch(url));
+    await drain(media.body);
+    await media.stored;
+  };
+}
+
+/** The times between ticks of a timer while something is done, sorted, in milliseconds. */
+async function ticksDuring(work: () => Promise<unknown>): Promise<number[]> {
+  const ticks: number[] = [];
+  let last = performance.now();
+  let timer: ReturnType<typeof setTimeout>;
+  const tick = () => {
+    const now = performance.now();
+    ticks.push(now - last);
+    last = now;
+    timer = setTimeout(tick, 0);
+  };
+  timer = setTimeout(tick, 0);
+  await work();
+  clearTimeout(timer);
+  // What held the loop last has let no tick pass.
+  ticks.push(performance.now() - last);
+  return ticks.sort((a, b) => a - b);
+}
+
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, IDLE_MS));
+}

@@ -1,0 +1,30 @@
+/** Requests without a pause, by wrk. */
+import { NotMeasuredError } from "./measurement.ts";
+import { assertLength } from "./jobs/job.ts";
+
+/** Seconds that one request takes of the whole, with so many connections. */
+export async function load(
+  url: string,
+  connections: number,
+  seconds: number,
+): Promise<number> {
+  const args = ["-t1", `-c${connections}`, `-d${seconds}s`, url];
+  let text: string;
+  try {
+    const { stdout } = await new Deno.Command("wrk", { args }).output();
+    text = new TextDecoder().decode(stdout);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    throw new NotMeasuredError("there is no wrk");
+  }
+  const perSecond = Number(/^Requests\/sec: +([\d.]+)$/m.exec(text)?.[1]);
+  const faults = /Non-2xx|Socket errors/.exec(text);
+  if (!(perSecond > 0) || faults !== null) throw new Error(`wrk said: ${text}`);
+  return 1 / perSecond;
+}
+
+/** Sees to it that a URL answers with so many bytes. */
+export async function assertServes(url: string, size: number): Promise<void> {
+  const response = await fetch(url);
+  assertLength((await response.bytes()).length, size);
+}

@@ -1,0 +1,64 @@
+/** What a cache costs that does nothing. */
+import { fromFileUrl } from "@std/path";
+import { type Bench, cell, OURS } from "../bench.ts";
+import type { Row } from "../measurement.ts";
+import { startServer } from "../server.ts";
+import { deno, denoCommand } from "../work.ts";
+import { mebibytesMore } from "./targets.ts";
+
+const HOLDER = fromFileUrl(new URL("../holder.ts", import.meta.url));
+
+/** The rows. */
+export function idleRows(bench: Bench): Row[] {
+  return [idleMemoryRow(bench), secondProcessRow(bench)];
+}
+
+function idleMemoryRow(bench: Bench): Row {
+  const [bare, open] = ["bare Deno", "an empty cache, open"];
+  return {
+    id: "idle-memory",
+    title: "Resident memory of a process that does nothing",
+    cells: [
+      cell(bench, bare, "idle", {}),
+      cell(bench, open, "idle", { module: "@media-cache/media-cache" }),
+    ],
+    columns: [{ measure: "rss", title: "RSS", unit: "bytes" }],
+    targets: [
+      mebibytesMore(
+        "RSS of an empty open cache above a bare Deno",
+        "rss",
+        { more: open, less: bare },
+        10,
+      ),
+    ],
+    rounds: bench.quick ? 1 : 5,
+  };
+}
+
+function secondProcessRow(bench: Bench): Row {
+  const work = {
+    ...{ job: "store", contender: "ours", origin: bench.origin, size: 10_240 },
+    ...{ streams: false, count: bench.quick ? 100 : 1000 },
+    warmUp: bench.quick ? 50 : 200,
+  };
+  return {
+    id: "second-process",
+    title: "10 KiB: one process alone, and beside an idle one",
+    cells: [
+      { contender: `${OURS}, alone`, run: (dir) => deno({ ...work, dir }) },
+      {
+        contender: `${OURS}, with a second process`,
+        run: async (dir) => {
+          await using _second = await startServer(denoCommand(HOLDER, dir));
+          return await deno({ ...work, dir });
+        },
+      },
+    ],
+    columns: [
+      { measure: "put", title: "put", unit: "time" },
+      { measure: "hit", title: "hit", unit: "time" },
+    ],
+    targets: [],
+    rounds: bench.quick ? 1 : 5,
+  };
+}
