@@ -36,6 +36,7 @@ const bench: Bench = { quick, dir: place.path, origin: origin.origin, python };
 const rows = allRows(bench).filter(({ id }) =>
   only.length === 0 || only.some((start) => id.startsWith(start))
 );
+if (rows.length === 0) throw new RangeError(`No row is called ${only}`);
 const facts = await machineFacts(place, python);
 console.log(
   Object.entries(facts).map(([what, is]) => `${what}: ${is}`).join("\n"),

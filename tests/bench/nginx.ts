@@ -15,6 +15,7 @@ export async function startNginx(dir: string, size: number): Promise<Server> {
   const origin = `http://127.0.0.1:${port}`;
   const server = {
     origin,
+    pid: child.pid,
     async [Symbol.asyncDispose]() {
       child.kill("SIGQUIT");
       await child.status;

@@ -25,7 +25,8 @@ export const HELP = `Measures this package against its rivals.
     ./denow task bench [options]
 
   --quick       small sizes, one round: a smoke test of a minute or so
-  --strict      exit with 1 unless every target is met, and surely so
+  --strict      exit with 1 unless every target is met, measured more than once
+                and with a spread of 30 % at the most
   --only ROW    measure only rows whose id starts so; may be repeated
   --dir DIR     where the files go; /dev/shm or the temporary folder otherwise
   --json FILE   where the figures go; a file in the temporary folder otherwise

@@ -3,6 +3,7 @@ import * as Plot from "@observablehq/plot";
 import { join } from "@std/path";
 import { parseHTML } from "linkedom";
 import type { RowResult } from "./measurement.ts";
+import { digits } from "./table.ts";
 
 /** A point of a curve, and how far its measurements lie apart. */
 interface Point {
@@ -16,8 +17,6 @@ interface Point {
 interface Chart {
   readonly name: string;
   readonly title: string;
-  readonly x: string;
-  readonly y: string;
   readonly points: Point[];
   readonly linear?: boolean;
 }
@@ -49,16 +48,14 @@ function chartsOf(results: readonly RowResult[]): Chart[] {
   return [
     {
       name: "entries",
-      title: "One operation, by the number of entries",
-      ...{ x: "entries", y: "ms" },
+      title: "Milliseconds of an operation, by the number of entries",
       points: measured.flatMap((measure) =>
         curve(results, "entries", measure, MILLI)
       ),
     },
     {
       name: "open",
-      title: "Opening a directory, by the number of entries",
-      ...{ x: "entries", y: "ms" },
+      title: "Milliseconds to open a directory, by the number of entries",
       points: results.filter(({ id }) => id.startsWith("open-"))
         .flatMap(({ id, cells }) =>
           cells.flatMap(({ contender, summaries }) =>
@@ -73,14 +70,16 @@ function chartsOf(results: readonly RowResult[]): Chart[] {
     },
     {
       name: "readers",
-      title: "One download, by the number of its readers",
-      ...{ x: "readers", y: "ms until all are done", linear: true },
+      title:
+        "Milliseconds until one download has reached all its readers, by their number",
+      linear: true,
       points: curve(results, "readers", "seconds", MILLI),
     },
     {
       name: "reader-memory",
-      title: "Memory of one download, by the number of its readers",
-      ...{ x: "readers", y: "MiB more than before", linear: true },
+      title:
+        "MiB of memory that one download needs, by the number of its readers",
+      linear: true,
       points: curve(results, "readers", "growth", PER_MIB),
     },
   ];
@@ -112,63 +111,54 @@ function point(
   return [{ curve, x, y, low, high }];
 }
 
-function svgOf({ title, points, linear = false, ...axes }: Chart): string {
+function svgOf({ title, points, linear = false }: Chart): string {
   // Its types are for browsers, which Deno's do not know.
   const { document } = parseHTML("<body></body>") as unknown as {
     document: object;
   };
-  const curves = new Set(points.map(({ curve }) => curve));
-  const several = curves.size > 1;
-  const base = { x: "x", stroke: "curve" };
+  const curves = [...new Set(points.map(({ curve }) => curve))];
+  const x = { x: "x", stroke: "curve" };
   const svg = Plot.plot({
     document,
-    ...{ width: 640, height: 320, marginRight: several ? 170 : 20 },
-    ...{ marginLeft: 60, marginTop: 50 },
+    ...{ width: 640, height: 320 },
+    ...{ marginLeft: 60, marginRight: 20, marginTop: 60, marginBottom: 30 },
     style: { fontSize: "12px", background: "none" },
     x: {
-      label: axes.x,
+      label: null,
       type: "log",
       ticks: [...new Set(points.map(({ x }) => x))],
-      tickFormat: "~s",
+      tickFormat: digits,
     },
     y: {
-      label: axes.y,
+      label: null,
       type: linear ? "linear" : "log",
       grid: true,
-      ...(linear ? { zero: true } : { ticks: 5 }),
-      tickFormat: "~s",
+      ...(linear ? { zero: true } : { nice: true, ticks: 3 }),
+      tickFormat: digits,
     },
-    color: { domain: [...curves], range: COLORS },
+    color: { domain: curves, range: COLORS },
     marks: [
-      Plot.ruleX(points, {
-        ...base,
-        y1: "low",
-        y2: "high",
-        strokeOpacity: 0.5,
-      }),
-      Plot.line(points, { ...base, y: "y", strokeWidth: 2 }),
+      Plot.ruleX(points, { ...x, y1: "low", y2: "high", strokeOpacity: 0.5 }),
+      Plot.line(points, { ...x, y: "y", strokeWidth: 2 }),
       Plot.dot(points, { x: "x", y: "y", fill: "curve", r: 3.5 }),
-      ...several
-        ? [Plot.text(
-          points,
-          Plot.selectLast({
-            ...{ x: "x", y: "y", z: "curve", text: "curve", fill: "curve" },
-            ...{ textAnchor: "start", dx: 9, fontWeight: "bold" },
-          }),
-        )]
-        : [],
     ],
   });
   svg.setAttribute("xmlns", "http://www.w3.org/2000/svg");
   svg.setAttribute("role", "img");
-  svg.insertAdjacentHTML("afterbegin", headOf(title));
+  svg.insertAdjacentHTML("afterbegin", headOf(title, curves));
   return `${svg.outerHTML}\n`;
 }
 
-/** The title, and colours for a light and a dark page. */
-function headOf(title: string): string {
+/** The title, the names of the curves, and colours for a light and a dark page. */
+function headOf(title: string, curves: string[]): string {
+  const names = curves.map((name, i) =>
+    `<tspan dx="${i && 18}" fill="${COLORS[i]}">● ${name}</tspan>`
+  );
+  const legend = curves.length > 1
+    ? `<text x="10" y="42" text-anchor="start">${names.join("")}</text>`
+    : "";
   return `<title>${title}</title><style>
 svg { color: #57606a; font-family: system-ui, sans-serif; }
 @media (prefers-color-scheme: dark) { svg { color: #adbac7; } }
-</style><text x="10" y="20" font-size="14" font-weight="bold" text-anchor="start" fill="currentColor">${title}</text>`;
+</style><text x="10" y="20" font-size="14" font-weight="bold" text-anchor="start" fill="currentColor">${title}</text>${legend}`;
 }

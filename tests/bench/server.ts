@@ -4,6 +4,8 @@
 export interface Server extends AsyncDisposable {
   /** Its origin, such as `http://127.0.0.1:8080`. */
   readonly origin: string;
+  /** Its process. */
+  readonly pid: number;
 }
 
 /** Starts a server that prints its port first. */
@@ -14,6 +16,7 @@ export async function startServer(command: Deno.Command): Promise<Server> {
   const { value } = await reader.read();
   if (value === undefined) throw new Error(await errors);
   return {
+    pid: child.pid,
     origin: `http://127.0.0.1:${value.trim()}`,
     async [Symbol.asyncDispose]() {
       child.kill();

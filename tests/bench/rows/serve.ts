@@ -5,6 +5,7 @@ import { assertServes, load } from "../load.ts";
 import type { MediaServerOptions } from "../media_server.ts";
 import type { Cell, Row } from "../measurement.ts";
 import { startNginx } from "../nginx.ts";
+import { cpuSecondsOf, peakRssOf } from "../resident.ts";
 import { type Server, startServer } from "../server.ts";
 import { denoCommand } from "../work.ts";
 import type { Target } from "../verdict.ts";
@@ -37,8 +38,18 @@ function serveRow(
       await assertServes(url, size);
       if (!quick) await load(url, 16, 2); // to warm up
       const seconds = quick ? 1 : 4;
-      const one = await load(url, 1, seconds);
-      return { measures: { one, many: await load(url, 16, seconds) } };
+      const measures: Record<string, number> = {};
+      const cpuMs: Record<string, number> = {};
+      for (
+        const [measure, connections] of [["one", 1], ["many", 16]] as const
+      ) {
+        const before = cpuSecondsOf(server.pid) ?? NaN;
+        const each = await load(url, connections, seconds);
+        const cpu = (cpuSecondsOf(server.pid) ?? NaN) - before;
+        measures[measure] = each;
+        cpuMs[measure] = cpu * 1000 * each / seconds;
+      }
+      return { measures, cpuMs, peakRssBytes: peakRssOf(server.pid) };
     },
   });
   const ours = (how: MediaServerOptions["how"]) => (dir: string) => {
