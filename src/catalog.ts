@@ -10,6 +10,8 @@ export class Catalog {
   readonly #memory: MemoryTier;
   readonly #touches: Touches | undefined;
   readonly #clock = new Clock();
+  /** Made when it is first asked for: only those that share a directory do. */
+  #byKey: Map<string, Entry> | undefined;
 
   /** A catalog without entries; `touches` are kept if given. */
   constructor(caps: MemoryCaps, touches: Touches | undefined) {
@@ -37,6 +39,12 @@ export class Catalog {
     return this.#index.peek(url);
   }
 
+  /** The entry of a key; its recency stays. */
+  byKey(key: string): Entry | undefined {
+    this.#byKey ??= new Map(this.list().map((entry) => [entry.key, entry]));
+    return this.#byKey.get(key);
+  }
+
   /** The least recently used entry. */
   oldest(): Entry | undefined {
     return this.#index.oldest();
@@ -55,6 +63,14 @@ export class Catalog {
   /** Takes an entry in as the most recent, in place of any of that URL. */
   insert(entry: Entry): void {
     this.#index.set(entry.url, entry, entry.size);
+    this.#byKey?.set(entry.key, entry);
+  }
+
+  /** Takes in an entry that another process has stored, by its last use. */
+  found(entry: Entry): void {
+    this.forget(entry.url);
+    this.insert(entry);
+    this.#reposition(entry);
   }
 
   /** Takes in an entry that was just stored: that is its first use. */
@@ -76,13 +92,16 @@ export class Catalog {
     const used = Math.min(mtimeMs, Date.now());
     if (used <= entry.lastAccess) return;
     entry.lastAccess = used;
-    this.#index.reposition(entry.url, (other) => other.lastAccess <= used);
+    this.#reposition(entry);
   }
 
   /** Forgets an entry and its bytes in RAM. */
   forget(url: string): void {
     const entry = this.#index.delete(url);
-    if (entry !== undefined) this.#touches?.forget(entry);
+    if (entry !== undefined) {
+      this.#touches?.forget(entry);
+      this.#byKey?.delete(entry.key);
+    }
     this.#memory.delete(url);
   }
 
@@ -91,5 +110,9 @@ export class Catalog {
     this.#index.sort((a, b) =>
       a.lastAccess - b.lastAccess || a.storedAt - b.storedAt
     );
+  }
+
+  #reposition({ url, lastAccess }: Entry): void {
+    this.#index.reposition(url, (other) => other.lastAccess <= lastAccess);
   }
 }

@@ -40,12 +40,13 @@ export class Committer {
    */
   async commit(commission: Commission): Promise<SharedFile> {
     const { staged, size, description, bytes } = commission;
-    const { store, catalog, files, orphans } = this.#tier;
+    const { store, catalog, files, orphans, writes } = this.#tier;
     const { url } = description;
     const key = keyOf(url);
     const path = store.datPath(key);
     await this.#evictor.makeRoom(size, url);
     await files.rescue(path);
+    await writes.announce(key);
     const storedAt = catalog.tick();
     const mtimeMs = Math.floor(storedAt);
     const sidecar: Sidecar = { ...description, size, ts: storedAt / 1000 };

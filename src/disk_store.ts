@@ -14,8 +14,9 @@ import {
   type Sidecar,
 } from "./sidecar.ts";
 
-/** What a probe writes: no entry has that key, and a full disk has not that much room. */
-const PROBE_KEY = "0".repeat(64);
+/** No entry has that key: for what is written and belongs to none. */
+const NO_KEY = "0".repeat(64);
+/** What a probe writes: a full disk has not that much room. */
 const PROBE_BYTES = 4096;
 
 /** How names end of files that nothing is committed in. */
@@ -102,7 +103,7 @@ export class DiskStore {
   async probe(): Promise<void> {
     await this.prepare();
     if (this.#readOnly) return await this.#fs.checkDirectory(this.dir);
-    const { path, file } = await this.stage(PROBE_KEY);
+    const { path, file } = await this.stage(NO_KEY);
     try {
       await file.writeAt(new Uint8Array(PROBE_BYTES), 0);
     } finally {
@@ -114,6 +115,11 @@ export class DiskStore {
   /** The path of a file in the directory. */
   path(name: string): string {
     return join(this.dir, name);
+  }
+
+  /** A path for a file that is cleaned up when its writer is gone. */
+  sparePath(): string {
+    return this.#stagedPath(NO_KEY);
   }
 
   /** The path of an entry's .dat. */

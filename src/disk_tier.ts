@@ -9,7 +9,7 @@ import type { OpenFiles } from "./open_files.ts";
 import type { ResolvedOptions } from "./resolved_options.ts";
 import type { Orphans } from "./orphans.ts";
 import type { Counters } from "./stats.ts";
-import type { TaskQueue } from "./task_queue.ts";
+import type { Writes } from "./writes.ts";
 
 /** The parts of the disk tier, which those that work on it share. */
 export interface DiskTier {
@@ -26,7 +26,7 @@ export interface DiskTier {
   /** What else lies there. */
   readonly orphans: Orphans;
   /** Everything that changes names in the directory, one after the other. */
-  readonly writes: TaskQueue;
+  readonly writes: Writes;
   /** The commit that runs. */
   readonly commits: Commits;
   /** Calls that run. */

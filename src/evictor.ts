@@ -39,9 +39,10 @@ export class Evictor {
   }
 
   async #evict(victim: Entry): Promise<void> {
-    const { store, catalog, files, orphans, errors, counters, hub } =
+    const { store, catalog, files, orphans, writes, errors, counters, hub } =
       this.#tier;
     const { url, key, mimetype, filename, size, lastAccess } = victim;
+    await writes.announceRemoval(key);
     await files.rescue(store.datPath(key));
     catalog.forget(url);
     try {

@@ -22,6 +22,8 @@ export interface FileFacts {
   readonly mtimeMs: number;
   /** Tells one file from another that took its name. */
   readonly inode: number;
+  /** How many names it has; none when it was removed or replaced. */
+  readonly names: number;
 }
 
 /** An operation above this many milliseconds makes the disk a slow one. */
@@ -148,6 +150,21 @@ export class FileSystem {
       async () => {
         const before = regular(await Deno.lstat(path));
         return checked(this, path, before, await Deno.open(path));
+      },
+    );
+  }
+
+  /** The same, to write as well. */
+  openToWrite(path: string): MaybePromise<DiskFile> {
+    const options = { read: true, write: true };
+    return this.run(
+      () => {
+        const before = regular(Deno.lstatSync(path));
+        return checked(this, path, before, Deno.openSync(path, options));
+      },
+      async () => {
+        const before = regular(await Deno.lstat(path));
+        return checked(this, path, before, await Deno.open(path, options));
       },
     );
   }
@@ -299,9 +316,26 @@ export class DiskFile {
     );
   }
 
-  /** Takes the advisory lock that tells other processes that this file lives. */
-  tryLock(): boolean {
-    return this.#file.tryLockSync(true);
+  /** Cuts the file, or lengthens it with zeros. */
+  truncate(size: number): MaybePromise<void> {
+    return this.#exclusive(
+      () => this.#file.truncateSync(size),
+      () => this.#file.truncate(size),
+    );
+  }
+
+  /**
+   * Takes the advisory lock of the file, if nobody holds it; one that is `shared`
+   * may be held by many. The kernel gives it back with the last handle, also when
+   * the process is killed.
+   */
+  tryLock(shared = false): boolean {
+    return this.#file.tryLockSync(!shared);
+  }
+
+  /** Gives the advisory lock back. */
+  unlock(): void {
+    this.#file.unlockSync();
   }
 
   /** Makes the bytes survive a power cut. Off the event loop: it takes long. */
@@ -344,6 +378,11 @@ export class DiskFile {
   }
 }
 
+/** Whether an error says that a name is taken. */
+export function isTaken(error: unknown): boolean {
+  return error instanceof Deno.errors.AlreadyExists;
+}
+
 /** Whether an error says that a name is not there (any more). */
 export function isNotFound(error: unknown): boolean {
   return error instanceof Deno.errors.NotFound;
@@ -363,6 +402,7 @@ function factsOf(info: Deno.FileInfo): FileFacts {
     // An inode is used again at once, so the time of birth is its fraction.
     inode: (info.ino ?? 0) +
       (info.birthtime?.getTime() ?? 0) % 2 ** 20 / 2 ** 20,
+    names: info.nlink ?? 1,
   };
 }
 

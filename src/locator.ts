@@ -44,12 +44,24 @@ export class Locator {
     this.#check = new ReadCheck(tier);
   }
 
+  /** Learns what other processes have changed. */
+  async catchUp(): Promise<void> {
+    const { calls, store, writes, errors } = this.#tier;
+    if (!store.ready) return;
+    try {
+      await calls.run(() => writes.catchUp());
+    } catch (error) {
+      errors.report("learn of changes", error);
+    }
+  }
+
   /**
    * Finds an entry, makes it the most recent, and holds its bytes. A fault of
    * the disk is a miss, and leaves the entry as it is.
    */
   async locate(url: string): Promise<Located | undefined> {
-    const { calls, catalog, errors } = this.#tier;
+    const { calls, catalog, writes, errors } = this.#tier;
+    if (!writes.fresh && catalog.memory.count > 0) await this.catchUp();
     const bytes = catalog.memory.use(url);
     const entry = bytes && catalog.peek(url);
     if (bytes && entry) {
@@ -68,7 +80,8 @@ export class Locator {
 
   /** The same, but counts nothing and leaves recency and the memory tier. */
   async peek(url: string): Promise<Located | undefined> {
-    const { calls, catalog, errors } = this.#tier;
+    const { calls, catalog, writes, errors } = this.#tier;
+    if (!writes.fresh && catalog.memory.count > 0) await this.catchUp();
     const bytes = catalog.memory.peek(url);
     const known = catalog.peek(url);
     if (bytes && known) {

@@ -419,6 +419,7 @@ export class MediaCache implements AsyncDisposable {
     } catch (error) {
       this.#tiers.errors.report("list the directory", error);
     }
+    await this.#tiers.catchUp();
     for (const entry of this.#tiers.catalog.list()) yield infoOf(entry);
   }
 

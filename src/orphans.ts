@@ -2,8 +2,8 @@ import type { DiskErrors } from "./disk_errors.ts";
 import type { DiskStore } from "./disk_store.ts";
 import type { FileSystem } from "./file_system.ts";
 import { classify, isLocked, type Leftover } from "./recovery.ts";
-import type { TaskQueue } from "./task_queue.ts";
 import { startIdleTimer } from "./timer.ts";
+import type { Writes } from "./writes.ts";
 
 /** How long a leftover may belong to a write that is still going on elsewhere. */
 export const GRACE_MS = 600_000;
@@ -12,7 +12,7 @@ export const GRACE_MS = 600_000;
 export class Orphans {
   readonly #fs: FileSystem;
   readonly #store: DiskStore;
-  readonly #writes: TaskQueue;
+  readonly #writes: Writes;
   readonly #errors: DiskErrors;
   readonly #waiting = new Map<string, Leftover>();
   #stopTimer: (() => void) | undefined;
@@ -22,7 +22,7 @@ export class Orphans {
   constructor(
     fs: FileSystem,
     store: DiskStore,
-    writes: TaskQueue,
+    writes: Writes,
     errors: DiskErrors,
   ) {
     this.#fs = fs;
@@ -59,7 +59,7 @@ export class Orphans {
       if (!this.#sweeps) return;
       if (dueAt(leftover, now) > now) continue;
       this.#waiting.delete(name);
-      await this.#writes.run(() => this.#remove(leftover));
+      await this.#remove(leftover);
     }
     if (this.#sweeps) this.#schedule();
   }
@@ -86,16 +86,23 @@ export class Orphans {
 
   async #remove({ names }: Leftover): Promise<void> {
     try {
-      for (const name of names) {
-        if (await this.#isNeeded(name)) return;
-        await this.#fs.remove(this.#store.path(name));
-      }
+      await this.#writes.run(async () => {
+        if (await this.areNeeded(names)) return;
+        for (const name of names) {
+          await this.#fs.remove(this.#store.path(name));
+        }
+      });
     } catch (error) {
       this.#errors.report("remove a leftover file", error);
     }
   }
 
-  /** Whether a leftover has become part of an entry, or is being written again. */
+  /** Whether leftovers have become part of an entry, or are being written again. */
+  async areNeeded(names: readonly string[]): Promise<boolean> {
+    for (const name of names) if (await this.#isNeeded(name)) return true;
+    return false;
+  }
+
   async #isNeeded(name: string): Promise<boolean> {
     const { kind, key } = classify(name);
     if (kind === "staged") {

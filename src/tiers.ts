@@ -1,5 +1,6 @@
 import { Calls } from "./calls.ts";
 import { Catalog } from "./catalog.ts";
+import { ChangeLog, CHANGES_NAME } from "./change_log.ts";
 import { type Commission, Committer } from "./committer.ts";
 import { Commits } from "./commits.ts";
 import { DiskErrors } from "./disk_errors.ts";
@@ -15,12 +16,13 @@ import { OpenFiles, type SharedFile } from "./open_files.ts";
 import type { ResolvedOptions } from "./resolved_options.ts";
 import { Orphans } from "./orphans.ts";
 import { probe } from "./probe.ts";
+import { DirectoryReconciler } from "./reconciler.ts";
 import { type Leftover, pairOf, scan } from "./recovery.ts";
 import type { Counters } from "./stats.ts";
 import { fileBody } from "./stored_body.ts";
-import { TaskQueue } from "./task_queue.ts";
 import { Touches } from "./touches.ts";
 import { verify, type VerifyOptions, type VerifyReport } from "./verify.ts";
+import { Writes } from "./writes.ts";
 
 /** The memory tier and the disk tier, under one catalog and one budget. */
 export class Tiers {
@@ -38,7 +40,14 @@ export class Tiers {
     const errors = this.errors = new DiskErrors(hub, counters);
     const fs = new FileSystem();
     const store = new DiskStore(fs, options);
-    const writes = new TaskQueue();
+    const log = new ChangeLog(
+      fs,
+      store.path(CHANGES_NAME),
+      () => store.sparePath(),
+      options.readOnly,
+    );
+    const reconciler = new DirectoryReconciler(() => this.#tier);
+    const writes = new Writes(log, reconciler);
     this.#touches = new Touches((entry, timeMs) => this.#touch(entry, timeMs));
     this.#tier = {
       options,
@@ -88,6 +97,11 @@ export class Tiers {
       this.#loading = undefined;
       throw error;
     });
+  }
+
+  /** Learns what other processes have changed. */
+  catchUp(): Promise<void> {
+    return this.#locator.catchUp();
   }
 
   /** See {@linkcode Locator.locate}. */
@@ -187,7 +201,7 @@ export class Tiers {
       for (const { url } of catalog.list()) await this.delete(url);
       try {
         await store.prepare();
-        await writes.run(() => this.#scan(() => {}));
+        await writes.alone(() => this.#scan(() => {}));
       } catch (error) {
         this.errors.report("list the directory", error);
       }
@@ -206,7 +220,8 @@ export class Tiers {
     await this.#loading?.catch(() => {});
     await calls.end();
     orphans.stop();
-    await writes.run(() => this.#touches.flush());
+    await writes.alone(() => this.#touches.flush());
+    await writes.close();
     files.closeUnread();
   }
 
@@ -215,10 +230,11 @@ export class Tiers {
   };
 
   async #load(): Promise<void> {
-    const { store, catalog, orphans, hub, options } = this.#tier;
+    const { store, catalog, orphans, writes, hub, options } = this.#tier;
     const start = performance.now();
     await store.prepare();
     try {
+      await writes.begin();
       await this.#scan(({ names, reason }) => {
         const path = store.path(names[0] ?? "");
         hub.emit({ type: "skipped", time: Date.now(), path, reason });
@@ -255,9 +271,10 @@ export class Tiers {
   }
 
   async #delete(url: string): Promise<boolean> {
-    const { store, catalog, files, orphans, hub } = this.#tier;
+    const { store, catalog, files, orphans, writes, hub } = this.#tier;
     const key = keyOf(url);
     const known = catalog.peek(url);
+    await writes.announceRemoval(key);
     await files.rescue(store.datPath(key));
     catalog.forget(url);
     const removed = await store.remove(key);

@@ -70,7 +70,10 @@ export async function verify(
     try {
       for (const name of names) {
         const { kind, key } = classify(name);
-        if (kind !== "staged") await forget(key);
+        if (kind !== "staged") {
+          await writes.announceRemoval(key);
+          await forget(key);
+        }
         await fs.remove(store.path(name));
       }
       orphans.forget(names);
@@ -84,17 +87,20 @@ export async function verify(
 
   await store.prepare();
   // In turn with commits, which would look like leftovers half-way.
-  await writes.run(async () => {
-    await scan(fs, store, {
+  await writes.alone(() =>
+    scan(fs, store, {
       onEntry: ({ key }) => keys.push(key),
       onLeftover: (leftover) => leftovers.push(leftover),
+    })
+  );
+  for (const { names, bytes, mtimeMs, reason } of leftovers) {
+    const young = mtimeMs + GRACE_MS > Date.now();
+    report.problems.push({ names, bytes, reason, young });
+    if (young) continue;
+    await writes.run(async () => {
+      if (!await orphans.areNeeded(names)) await remove(names);
     });
-    for (const { names, bytes, mtimeMs, reason } of leftovers) {
-      const young = mtimeMs + GRACE_MS > Date.now();
-      report.problems.push({ names, bytes, reason, young });
-      if (!young) await remove(names);
-    }
-  });
+  }
 
   const turns = new Turns();
   for (const key of keys) {

@@ -5,6 +5,7 @@ import { Origin } from "./fixtures/origin.ts";
 import { Progress, Recorder } from "./fixtures/recorder.ts";
 import { Tap } from "./fixtures/tap.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";
+import { namesIn } from "./fixtures/files.ts";
 
 const get = ({ url, signal }: { url: string; signal: AbortSignal }) =>
   fetch(url, { signal });
@@ -113,7 +114,7 @@ Deno.test('whenAbandoned "abort" ends a download when the last one leaves', asyn
   assert(seen?.aborted);
   assertEquals((await tap.cancelled as Error).name, "AbortError");
   assertEquals(await one!.stored, false);
-  assertEquals(await Array.fromAsync(Deno.readDir(cacheDir)), []);
+  assertEquals(await namesIn(cacheDir), []);
 });
 
 Deno.test("nobody joins a download that was abandoned and is about to end", async () => {

@@ -6,6 +6,7 @@ import { ReadySource } from "./fixtures/ready_source.ts";
 import { Recorder, turn } from "./fixtures/recorder.ts";
 import { Tap } from "./fixtures/tap.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";
+import { namesIn } from "./fixtures/files.ts";
 
 Deno.test("close() waits for running downloads and stores them", async () => {
   await using temp = await tempDir();
@@ -78,7 +79,7 @@ for (const [what, close] of abrupt) {
     assertEquals(signals.map(({ aborted }) => aborted), [true, true, true]);
     await Promise.all([tap.cancelled, source.cancelled]);
     assertEquals(await media.stored, false);
-    assertEquals(await Array.fromAsync(Deno.readDir(temp.path)), []);
+    assertEquals(await namesIn(temp.path), []);
   });
 }
 

@@ -6,6 +6,7 @@ import { ReadySource } from "./fixtures/ready_source.ts";
 import { Recorder } from "./fixtures/recorder.ts";
 import { Tap } from "./fixtures/tap.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";
+import { namesIn } from "./fixtures/files.ts";
 
 const MB = 2 ** 20;
 const BODY = pattern(4 * MB);
@@ -26,7 +27,7 @@ async function openCache() {
       assertEquals(cache.stats().stagedBytes, 0);
       await cache.close();
       // A fault must leave no file behind that a working disk could remove.
-      const names = await Array.fromAsync(Deno.readDir(temp.path));
+      const names = await namesIn(temp.path);
       assertEquals(names.length, 2 * cache.stats().entries);
       await temp[Symbol.asyncDispose]();
     },

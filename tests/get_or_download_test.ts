@@ -4,6 +4,7 @@ import { pattern } from "./fixtures/bytes.ts";
 import { Origin } from "./fixtures/origin.ts";
 import { Recorder } from "./fixtures/recorder.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";
+import { namesIn } from "./fixtures/files.ts";
 
 const get = ({ url, signal }: { url: string; signal: AbortSignal }) =>
   fetch(url, { signal });
@@ -87,7 +88,7 @@ Deno.test("getOrDownload() stores an empty body nowhere and returns it as it is"
     assertEquals(await media.stored, false);
     assertEquals(origin.requests("/empty.txt"), calls);
   }
-  assertEquals(await names(temp.path), []);
+  assertEquals(await namesIn(temp.path), []);
 });
 
 const body = pattern(300_000);
@@ -206,8 +207,3 @@ Deno.test("getOrDownload() rejects what is no URL or no downloader", async () =>
   );
   assertEquals(cache.stats().misses, 0);
 });
-
-async function names(path: string): Promise<string[]> {
-  const entries = await Array.fromAsync(Deno.readDir(path));
-  return entries.map(({ name }) => name);
-}

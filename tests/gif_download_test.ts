@@ -7,6 +7,7 @@ import { boxes, probe } from "./fixtures/probe.ts";
 import { Recorder, turn } from "./fixtures/recorder.ts";
 import { Tap } from "./fixtures/tap.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";
+import { namesIn } from "./fixtures/files.ts";
 
 const URL_GIF = "https://example.org/dance.gif";
 const GIF = gifOfDelays([10, 20, 30]);
@@ -22,8 +23,8 @@ async function openCache(options: MediaCacheOptions = {}) {
     cache,
     recorder,
     names: async () =>
-      (await Array.fromAsync(Deno.readDir(cacheDir)))
-        .map(({ name }) => name.slice(64)).sort(),
+      (await namesIn(cacheDir))
+        .map((name) => name.slice(64)).sort(),
     sidecar: async (key: string) =>
       JSON.parse(await Deno.readTextFile(join(cacheDir, `${key}.json`))),
     async [Symbol.asyncDispose]() {

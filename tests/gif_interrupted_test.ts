@@ -5,6 +5,7 @@ import { gifOfDelays } from "./fixtures/gif_writer.ts";
 import { Recorder } from "./fixtures/recorder.ts";
 import { heard, isRunning, stub } from "./fixtures/stub.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";
+import { namesIn } from "./fixtures/files.ts";
 
 const GIF = gifOfDelays([10, 20, 30]);
 const download = () => Promise.resolve({ data: GIF });
@@ -41,7 +42,7 @@ async function converting() {
     async [Symbol.asyncDispose]() {
       assertEquals(await isRunning(processId), false);
       assertEquals(cache.stats().stagedBytes, 0);
-      assertEquals(await Array.fromAsync(Deno.readDir(cacheDir)), []);
+      assertEquals(await namesIn(cacheDir), []);
       await cache.close();
       await temp[Symbol.asyncDispose]();
     },
@@ -114,7 +115,7 @@ Deno.test("a video whose entry was deleted meanwhile reaches its caller unstored
   assertEquals(media.mimetype, "video/mp4");
   assertEquals((await media.bytes()).length, media.size);
   assertEquals(await media.stored, false);
-  assertEquals(await Array.fromAsync(Deno.readDir(temp.path)), []);
+  assertEquals(await namesIn(temp.path), []);
 });
 
 const without: [string, string[], RegExp][] = [

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { type Media, MediaCache } from "../mod.ts";
 import { pattern, readRest, readSome } from "./fixtures/bytes.ts";
 import { Tap } from "./fixtures/tap.ts";
+import { openFiles } from "./fixtures/open_files.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";
 
 const SIZE = 300_000;
@@ -19,18 +20,7 @@ async function diskCache(options = {}) {
   return {
     cache,
     /** How many files in the directory are open. */
-    openFiles() {
-      let count = 0;
-      for (const { name } of Deno.readDirSync("/proc/self/fd")) {
-        try {
-          const target = Deno.readLinkSync(`/proc/self/fd/${name}`);
-          if (target.startsWith(cacheDir)) count++;
-        } catch {
-          // The one that was used to list them.
-        }
-      }
-      return count;
-    },
+    openFiles: () => openFiles(cacheDir).length,
     async [Symbol.asyncDispose]() {
       await cache.close();
       assertEquals(this.openFiles(), 0);

@@ -102,7 +102,8 @@ Deno.test("a Media that is dropped unread gives its file back", async () => {
     const cache = await MediaCache.open({ cacheDir, maxMemoryItems: 0 });
     const files = () => [...Deno.readDirSync("/proc/self/fd")].filter(({ name }) => {
       try {
-        return Deno.readLinkSync("/proc/self/fd/" + name).startsWith(cacheDir);
+        const path = Deno.readLinkSync("/proc/self/fd/" + name);
+        return path.startsWith(cacheDir) && path.endsWith(".dat");
       } catch {
         return false;
       }

@@ -4,21 +4,8 @@ import { MediaCache } from "../mod.ts";
 import { FileSystem } from "../src/file_system.ts";
 import { OpenFiles, type SharedFile } from "../src/open_files.ts";
 import { bytesOf } from "./fixtures/files.ts";
+import { openFiles } from "./fixtures/open_files.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";
-
-/** How many files below a directory this process has open. */
-function openIn(dir: string): number {
-  let count = 0;
-  for (const { name } of Deno.readDirSync("/proc/self/fd")) {
-    try {
-      const path = Deno.readLinkSync(`/proc/self/fd/${name}`);
-      if (path.startsWith(dir)) count++;
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
-  }
-  return count;
-}
 
 /** A pool with one file in it. */
 async function pool(
@@ -53,7 +40,7 @@ Deno.test("find() gives the file of a name and inode to all who ask, until none 
   two.release();
 
   assertEquals(files.find(path, shared.inode), undefined);
-  assertEquals(openIn(dir.path), 0);
+  assertEquals(openFiles(dir.path).length, 0);
 });
 
 Deno.test("a parked claim has no handle, and opens its file again by name", async () => {
@@ -63,11 +50,11 @@ Deno.test("a parked claim has no handle, and opens its file again by name", asyn
 
   claim.park();
   claim.park();
-  assertEquals(openIn(dir.path), 0);
+  assertEquals(openFiles(dir.path).length, 0);
   assertEquals(await read(shared), bytesOf(9));
   claim.release();
 
-  assertEquals(openIn(dir.path), 0);
+  assertEquals(openFiles(dir.path).length, 0);
 });
 
 Deno.test("rescue() keeps the bytes of a parked claim readable when the name goes to another", async () => {
@@ -83,7 +70,7 @@ Deno.test("rescue() keeps the bytes of a parked claim readable when the name goe
   assertEquals(files.find(path, shared.inode), undefined);
   assertEquals(await read(shared), bytesOf(9));
   claim.release();
-  assertEquals(openIn(dir.path), 0);
+  assertEquals(openFiles(dir.path).length, 0);
 });
 
 Deno.test("a parked claim never reads the bytes of another file under its name", async () => {
@@ -97,7 +84,7 @@ Deno.test("a parked claim never reads the bytes of another file under its name",
 
   await assertRejects(() => read(shared), Error, "replaced");
   claim.release();
-  assertEquals(openIn(dir.path), 0);
+  assertEquals(openFiles(dir.path).length, 0);
 });
 
 Deno.test("closeUnread() takes the handles of all that nobody reads", async () => {
@@ -112,7 +99,7 @@ Deno.test("closeUnread() takes the handles of all that nobody reads", async () =
   assertEquals(await read(shared), bytesOf(9));
   shared.release(true);
 
-  assertEquals(openIn(dir.path), 0);
+  assertEquals(openFiles(dir.path).length, 0);
 });
 
 async function filled(
@@ -131,13 +118,13 @@ Deno.test("hundreds of unread Media have at most 256 handles, and all can be rea
   await using cache = await filled(dir.path, 300);
   const media = [];
   for (let i = 0; i < 300; i++) media.push(await cache.get(`${i}`));
-  assertEquals(openIn(dir.path), 256);
+  assertEquals(openFiles(dir.path).length, 256);
 
   for (const [i, one] of media.entries()) {
     assertEquals(await one?.bytes(), bytesOf(9, i));
   }
 
-  assertEquals(openIn(dir.path), 0);
+  assertEquals(openFiles(dir.path).length, 0);
 });
 
 Deno.test("hundreds of unread Media can be read when their entries are deleted, replaced or cleared", async () => {
@@ -153,7 +140,7 @@ Deno.test("hundreds of unread Media can be read when their entries are deleted, 
   for (const [i, one] of media.entries()) {
     assertEquals(await one?.bytes(), bytesOf(9, i));
   }
-  assertEquals(openIn(dir.path), 0);
+  assertEquals(openFiles(dir.path).length, 0);
 });
 
 Deno.test("hundreds of lookups of one entry at once share its handle, and all outlive it", async () => {
@@ -163,11 +150,11 @@ Deno.test("hundreds of lookups of one entry at once share its handle, and all ou
   const media = await Promise.all(
     Array.from({ length: 400 }, () => cache.get("0")),
   );
-  assertEquals(openIn(dir.path), 1);
+  assertEquals(openFiles(dir.path).length, 1);
   await cache.delete("0");
 
   for (const one of media) assertEquals(await one?.bytes(), bytesOf(9, 0));
-  assertEquals(openIn(dir.path), 0);
+  assertEquals(openFiles(dir.path).length, 0);
 });
 
 Deno.test("hundreds of lookups at once of what another cache stored share its handle too", async () => {
@@ -181,9 +168,9 @@ Deno.test("hundreds of lookups at once of what another cache stored share its ha
   const media = await Promise.all(
     Array.from({ length: 400 }, () => cache.get("0")),
   );
-  assertEquals(openIn(dir.path), 1);
+  assertEquals(openFiles(dir.path).length, 1);
   await cache.delete("0");
 
   for (const one of media) assertEquals(await one?.bytes(), bytesOf(9, 0));
-  assertEquals(openIn(dir.path), 0);
+  assertEquals(openFiles(dir.path).length, 0);
 });

@@ -10,6 +10,7 @@ import { SlowDisk } from "./fixtures/disk_faults.ts";
 import { Recorder, turn } from "./fixtures/recorder.ts";
 import { Random } from "./fixtures/random.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";
+import { namesIn } from "./fixtures/files.ts";
 
 const URLS = ["a:", "b:", "c:", "d:", "e:"];
 const MAX_BYTES = 1_500_000;
@@ -194,7 +195,7 @@ for (const slow of [false, true]) {
         const faults = recorder.of("diskError")
           .map(({ operation, error }) => `${operation}: ${error}`);
         assertEquals(faults, []);
-        const names = await Array.fromAsync(Deno.readDir(temp.path));
+        const names = await namesIn(temp.path);
         assertEquals(names.length, 2 * entries);
         await using again = await MediaCache.open({ cacheDir: temp.path });
         assertEquals(again.stats().entries, entries);

@@ -6,6 +6,7 @@ import { turn } from "./fixtures/recorder.ts";
 import { smallCache } from "./fixtures/small_cache.ts";
 import { Tap } from "./fixtures/tap.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";
+import { namesIn } from "./fixtures/files.ts";
 
 const MB = 2 ** 20;
 
@@ -119,7 +120,7 @@ Deno.test("maxSizeMb 0 stores nothing and downloads each time", async () => {
     assertEquals(await media.stored, false);
   }
 
-  assertEquals(await Array.fromAsync(Deno.readDir(temp.path)), []);
+  assertEquals(await namesIn(temp.path), []);
 });
 
 Deno.test("downloads that together exceed maxEntryMb go uncached", async () => {

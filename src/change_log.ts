@@ -1,0 +1,274 @@
+/*
+ * `.media-cache.changes` lies beside the entries, for the processes that share the
+ * directory. It is a lock, held by whoever changes names there, and a list of the
+ * keys that were changed, 65 bytes each, so that the others look at just these.
+ *
+ *   0f3a…7c 0000000000000042 9be1…    id, records dropped, digest of both
+ *   6b86b273ff34fce19d6b804eff5a3f57…
+ *   d4735e3a265e16eee03f59718b9b5d03…
+ *
+ * A key is written before its entry changes: a kill in between costs the others a
+ * look at an entry that is as it was. What is true of an entry stands in its own
+ * files only, so that the list may be lost, or deleted, at any time.
+ */
+import { hash } from "node:crypto";
+import {
+  type DiskFile,
+  type FileFacts,
+  type FileSystem,
+  isNotFound,
+  isTaken,
+} from "./file_system.ts";
+import { KEY_REGEXP } from "./key.ts";
+import { startTimer } from "./timer.ts";
+
+/** The name of the file. */
+export const CHANGES_NAME = ".media-cache.changes";
+
+const RECORD_BYTES = 65;
+const ID_DIGITS = 16;
+const BASE_DIGITS = 16;
+
+/** The list is cut when it has this many records, … */
+const MAX_RECORDS = 32_768;
+
+/** … to these: who missed more than that must look at the whole directory. */
+const KEPT_RECORDS = 8_192;
+
+/** How long to wait for the lock. A commit takes less than a millisecond. */
+const LOCK_TIMEOUT_MS = 10_000;
+
+/** Keys that others have changed, or that nobody can tell which. */
+export type News = ReadonlySet<string> | "unknown";
+
+const NO_NEWS: News = new Set();
+
+/** The lock of a shared directory, and the list of what changed in it. */
+export class ChangeLog {
+  readonly #fs: FileSystem;
+  readonly #path: string;
+  readonly #spare: () => string;
+  readonly #readOnly: boolean;
+  #file: DiskFile | undefined;
+  #id = "";
+  /** How many records were dropped from the front of the file. */
+  #base = 0;
+  /** How many records there were before the next one that is news to us. */
+  #position: number | undefined;
+  #end = 0;
+  /** The file whose head was read. */
+  #known: DiskFile | undefined;
+
+  /**
+   * Opens nothing yet.
+   *
+   * @param spare Makes the name of a file of ours that may be left behind.
+   */
+  constructor(
+    fs: FileSystem,
+    path: string,
+    spare: () => string,
+    readOnly: boolean,
+  ) {
+    this.#fs = fs;
+    this.#path = path;
+    this.#spare = spare;
+    this.#readOnly = readOnly;
+  }
+
+  /**
+   * Takes the lock. False where there is none to take: the file can't be made, so
+   * that nobody else has it either, or the disk knows no locks.
+   *
+   * @param make Whether to make the file where there is none.
+   * @throws If somebody holds it for too long.
+   */
+  async lock(make: boolean): Promise<boolean> {
+    const deadline = performance.now() + LOCK_TIMEOUT_MS;
+    for (let waitMs = 1;; waitMs = Math.min(2 * waitMs, 8)) {
+      const locked = await this.#tryLock(make && !this.#readOnly);
+      if (locked !== "busy") return locked;
+      if (performance.now() > deadline) {
+        throw new Error(
+          `Cannot lock ${this.#path}: another process must give it back within ${LOCK_TIMEOUT_MS} ms: it did not`,
+        );
+      }
+      await new Promise<void>((resolve) => startTimer(waitMs, resolve));
+    }
+  }
+
+  /** The same, without waiting, and without making the file. */
+  tryLock(): Promise<boolean | "busy"> {
+    return this.#tryLock(false);
+  }
+
+  async #tryLock(make: boolean): Promise<boolean | "busy"> {
+    for (;;) {
+      const file = this.#file ?? await this.#open(make);
+      if (file === undefined) {
+        // The first list will tell of all that changes from here on.
+        this.#position ??= 0;
+        return false;
+      }
+      try {
+        if (!file.tryLock()) return "busy";
+      } catch {
+        return false;
+      }
+      const facts = await file.facts();
+      if (facts.names > 0) {
+        await this.#look(file, facts);
+        return true;
+      }
+      // It was cut, or deleted: the lock is that of the file of this name.
+      this.close();
+    }
+  }
+
+  /** Gives the lock back. */
+  unlock(): void {
+    this.#file?.unlock();
+  }
+
+  /** What others have changed since the last time. Needs the lock. */
+  async news(): Promise<News> {
+    const position = this.#position ?? this.#end;
+    this.#position = this.#end;
+    if (position === this.#end) return NO_NEWS;
+    if (position < this.#base || position > this.#end) return "unknown";
+    const text = await this.#read(position);
+    const keys = text.split("\n").slice(0, -1);
+    return keys.every((key) => KEY_REGEXP.test(key))
+      ? new Set(keys)
+      : "unknown";
+  }
+
+  /** Tells others that the entry of `key` is about to change. Needs the lock. */
+  async announce(key: string): Promise<void> {
+    if (this.#readOnly || this.#file === undefined) return;
+    await this.#file.writeAt(encode(`${key}\n`), this.#offsetOf(this.#end));
+    this.#position = ++this.#end;
+    if (this.#end - this.#base >= MAX_RECORDS) await this.#cut();
+  }
+
+  /** Closes the file, which gives the lock back. */
+  close(): void {
+    this.#file?.close();
+    this.#file = undefined;
+  }
+
+  async #open(make: boolean): Promise<DiskFile | undefined> {
+    try {
+      return this.#file = this.#readOnly
+        ? await this.#fs.open(this.#path)
+        : await this.#fs.openToWrite(this.#path);
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+    if (!make) return undefined;
+    try {
+      return this.#file = await this.#fs.create(this.#path);
+    } catch (error) {
+      return isTaken(error) ? this.#open(make) : undefined;
+    }
+  }
+
+  /** Sees how long the list is, and if it was opened just now what it is. */
+  async #look(file: DiskFile, { size }: FileFacts): Promise<void> {
+    if (this.#known !== file) {
+      const head = parseHead(await readText(file, 0, RECORD_BYTES));
+      if (head === undefined) return await this.#begin(file);
+      if (head.id !== this.#id) this.#missAll();
+      this.#id = head.id;
+      this.#base = head.base;
+      this.#known = file;
+    }
+    this.#end = this.#base + Math.max(0, Math.floor(size / RECORD_BYTES) - 1);
+  }
+
+  /** Begins a list in a new file, or in place of what is none. */
+  async #begin(file: DiskFile): Promise<void> {
+    this.#missAll();
+    this.#id = crypto.randomUUID().replaceAll("-", "").slice(0, ID_DIGITS);
+    this.#base = this.#end = 0;
+    this.#known = file;
+    if (this.#readOnly) return;
+    try {
+      await file.truncate(0);
+      await file.writeAt(encode(formatHead(this.#id, 0)), 0);
+    } catch {
+      // A full disk: it still is a lock, and entries can be removed.
+    }
+  }
+
+  /** This is another list: what changed before it began nobody knows. */
+  #missAll(): void {
+    if (this.#id !== "") this.#position = -1;
+  }
+
+  /** Puts a shorter list in place of this one, under the same lock. */
+  async #cut(): Promise<void> {
+    const base = this.#end - KEPT_RECORDS;
+    const path = this.#spare();
+    let file: DiskFile | undefined;
+    try {
+      const kept = await this.#read(base);
+      file = await this.#fs.create(path);
+      file.tryLock();
+      await file.writeAt(encode(formatHead(this.#id, base) + kept), 0);
+      await this.#fs.rename(path, this.#path);
+    } catch {
+      // There will be another time.
+      file?.close();
+      return;
+    }
+    this.close();
+    this.#file = this.#known = file;
+    this.#base = base;
+  }
+
+  #read(position: number): Promise<string> {
+    const length = (this.#end - position) * RECORD_BYTES;
+    return readText(this.#file, this.#offsetOf(position), length);
+  }
+
+  #offsetOf(position: number): number {
+    return (1 + position - this.#base) * RECORD_BYTES;
+  }
+}
+
+function formatHead(id: string, base: number): string {
+  const head = id + String(base).padStart(BASE_DIGITS, "0");
+  return `${head}${digestOf(head)}\n`;
+}
+
+function parseHead(text: string): { id: string; base: number } | undefined {
+  const length = ID_DIGITS + BASE_DIGITS;
+  const head = text.slice(0, length);
+  if (text !== `${head}${digestOf(head)}\n`) return undefined;
+  return { id: head.slice(0, ID_DIGITS), base: Number(head.slice(ID_DIGITS)) };
+}
+
+function digestOf(head: string): string {
+  const digits = RECORD_BYTES - 1 - ID_DIGITS - BASE_DIGITS;
+  return hash("sha256", head, "hex").slice(0, digits);
+}
+
+async function readText(
+  file: DiskFile | undefined,
+  position: number,
+  length: number,
+): Promise<string> {
+  const bytes = new Uint8Array(length);
+  let count = 0;
+  while (file !== undefined && count < length) {
+    const read = await file.readAt(bytes.subarray(count), position + count);
+    if (read === 0) break;
+    count += read;
+  }
+  return new TextDecoder().decode(bytes.subarray(0, count));
+}
+
+function encode(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}

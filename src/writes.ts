@@ -1,0 +1,132 @@
+import type { ChangeLog } from "./change_log.ts";
+import { TaskQueue } from "./task_queue.ts";
+import { startIdleTimer } from "./timer.ts";
+
+/**
+ * How long what is known counts as fresh, in milliseconds. A body in RAM is
+ * served for so long after another process has replaced or deleted its entry.
+ */
+const FRESH_MS = 20;
+
+/** What looks at the directory after others have changed it. */
+export interface Reconciler {
+  /** Looks at the entry of a key. */
+  refresh(key: string): Promise<void>;
+  /** Looks at all of them. */
+  refreshAll(): Promise<void>;
+}
+
+/**
+ * Everything that changes names in the directory: one after the other, here and in
+ * all processes that share it, each of which first learns what the others did.
+ */
+export class Writes {
+  readonly #log: ChangeLog;
+  readonly #reconciler: Reconciler;
+  readonly #queue = new TaskQueue();
+  #waiting = 0;
+  #isLocked = false;
+  #stopTimer: (() => void) | undefined;
+
+  /** Locks nothing yet. */
+  constructor(log: ChangeLog, reconciler: Reconciler) {
+    this.#log = log;
+    this.#reconciler = reconciler;
+  }
+
+  /** Whether what is known is what the disk says, but for the last moment. */
+  get fresh(): boolean {
+    return this.#stopTimer !== undefined;
+  }
+
+  /** From here on others tell what they change; before that nothing is known. */
+  begin(): Promise<void> {
+    return this.alone(async () => {
+      if (!await this.#log.lock(false)) return;
+      await this.#learn().finally(() => this.#log.unlock());
+    });
+  }
+
+  /** Runs a task that changes names. */
+  run<T>(task: () => Promise<T>): Promise<T> {
+    return this.alone(async () => {
+      this.#isLocked = await this.#lock();
+      try {
+        return await task();
+      } finally {
+        if (this.#isLocked) this.#log.unlock();
+        this.#isLocked = false;
+      }
+    });
+  }
+
+  /** Runs a task in turn with those that change names here, but not elsewhere. */
+  async alone<T>(task: () => Promise<T>): Promise<T> {
+    this.#waiting++;
+    try {
+      return await this.#queue.run(task);
+    } finally {
+      this.#waiting--;
+    }
+  }
+
+  /** Tells other processes that the entry of `key` is about to change. */
+  async announce(key: string): Promise<void> {
+    if (this.#isLocked) await this.#log.announce(key);
+  }
+
+  /** The same before it is removed, which a full disk must not prevent. */
+  async announceRemoval(key: string): Promise<void> {
+    // Those who were not told find out when they look.
+    await this.announce(key).catch(() => {});
+  }
+
+  /** Learns what other processes have changed, unless somebody is at it. */
+  async catchUp(): Promise<void> {
+    this.#stopTimer ??= startIdleTimer(FRESH_MS, () => {
+      this.#stopTimer = undefined;
+    });
+    if (this.#waiting > 0) return;
+    await this.alone(async () => {
+      if (await this.#log.tryLock() !== true) return;
+      let isKnown: boolean;
+      try {
+        isKnown = await this.#learn();
+      } finally {
+        this.#log.unlock();
+      }
+      if (!isKnown) await this.#reconciler.refreshAll();
+    });
+  }
+
+  /** Ends when all tasks have; none may be begun meanwhile. */
+  async close(): Promise<void> {
+    await this.alone(() => Promise.resolve());
+    this.#stopTimer?.();
+    this.#stopTimer = undefined;
+    this.#log.close();
+  }
+
+  /** Takes the lock when all is known that was done under it. */
+  async #lock(): Promise<boolean> {
+    while (await this.#log.lock(true)) {
+      try {
+        if (await this.#learn()) return true;
+      } catch (error) {
+        this.#log.unlock();
+        throw error;
+      }
+      this.#log.unlock();
+      // It takes long, and others must not wait for it.
+      await this.#reconciler.refreshAll();
+    }
+    return false;
+  }
+
+  async #learn(): Promise<boolean> {
+    const news = await this.#log.news();
+    if (news === "unknown") return false;
+    for (const key of news) await this.#reconciler.refresh(key);
+    return true;
+  }
+}
