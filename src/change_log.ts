@@ -137,10 +137,10 @@ export class ChangeLog {
     if (position === this.#end) return NO_NEWS;
     if (position < this.#base || position > this.#end) return "unknown";
     const text = await this.#read(position);
-    const keys = text.split("\n").slice(0, -1);
-    return keys.every((key) => KEY_REGEXP.test(key))
-      ? new Set(keys)
-      : "unknown";
+    const keys = text.split("\n");
+    const isWhole = keys.pop() === "" &&
+      keys.every((key) => KEY_REGEXP.test(key));
+    return isWhole ? new Set(keys) : "unknown";
   }
 
   /** Tells others that the entry of `key` is about to change. Needs the lock. */

@@ -61,7 +61,7 @@ export class Locator {
    */
   async locate(url: string): Promise<Located | undefined> {
     const { calls, catalog, writes, errors } = this.#tier;
-    if (!writes.fresh && catalog.memory.count > 0) await this.catchUp();
+    if (!writes.fresh && catalog.memory.peek(url)) await this.catchUp();
     const bytes = catalog.memory.use(url);
     const entry = bytes && catalog.peek(url);
     if (bytes && entry) {
@@ -81,7 +81,7 @@ export class Locator {
   /** The same, but counts nothing and leaves recency and the memory tier. */
   async peek(url: string): Promise<Located | undefined> {
     const { calls, catalog, writes, errors } = this.#tier;
-    if (!writes.fresh && catalog.memory.count > 0) await this.catchUp();
+    if (!writes.fresh && catalog.memory.peek(url)) await this.catchUp();
     const bytes = catalog.memory.peek(url);
     const known = catalog.peek(url);
     if (bytes && known) {

@@ -4,6 +4,7 @@ import { join } from "@std/path";
 import { pattern } from "./fixtures/bytes.ts";
 import { BotApi, type SentFile } from "./fixtures/bot_api.ts";
 import { startExample } from "./fixtures/example.ts";
+import { namesIn } from "./fixtures/files.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";
 
 const FILES: [method: string, filename: string, file: SentFile][] = [
@@ -66,7 +67,7 @@ Deno.test("The bot sends back each file that it is sent, downloads it once, and 
   assertEquals(code, 0, new TextDecoder().decode(stderr));
   for (const [, , { path }] of FILES) assertEquals(api.downloads.get(path), 1);
   const cacheDir = join(dir.path, "media_cache");
-  const names = Array.from(Deno.readDirSync(cacheDir), ({ name }) => name);
+  const names = await namesIn(cacheDir);
   assertEquals(names.length, 2 * FILES.length);
   for (const name of names) {
     const text = await Deno.readTextFile(join(cacheDir, name));

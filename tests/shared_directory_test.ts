@@ -1,5 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { join } from "@std/path";
 import { MediaCache } from "../mod.ts";
+import { CHANGES_NAME } from "../src/change_log.ts";
 import { bytesOf, namesIn, pathsOf, setAge } from "./fixtures/files.ts";
 import { holdTimers } from "./fixtures/held_timers.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";
@@ -173,4 +175,82 @@ Deno.test("a closed cache refuses, and the other goes on", async () => {
   await assertRejects(() => one.get("a"), Error, "closed");
   await using media = await two.get("a");
   assertEquals(await media?.bytes(), bytesOf(SIZE));
+});
+
+Deno.test("two caches that both store keep the directory within the budget", async () => {
+  await using dir = await tempDir();
+  const options = { cacheDir: dir.path, maxSizeMb };
+  await using one = await MediaCache.open(options);
+  await using two = await MediaCache.open(options);
+
+  for (let i = 0; i < 10; i++) {
+    await put(i % 3 === 0 ? one : two, `${i}`);
+    const dats = (await namesIn(dir.path)).filter((name) =>
+      name.endsWith(".dat")
+    );
+    assertEquals(dats.length, Math.min(i + 1, 3));
+  }
+  await put(one, "last");
+  assertEquals([one.stats().entries, one.stats().totalBytes], [3, 3 * SIZE]);
+});
+
+Deno.test("what the other stored is listed, and what it deleted is not", async () => {
+  await using dir = await tempDir();
+  await using one = await MediaCache.open({ cacheDir: dir.path });
+  await using two = await MediaCache.open({ cacheDir: dir.path });
+  const listed = async () => {
+    using _timers = holdTimers();
+    const entries = await Array.fromAsync(two.entries());
+    return entries.map(({ url }) => url);
+  };
+
+  await put(one, "a", "b");
+  assertEquals(await listed(), ["b", "a"]);
+  await one.delete("a");
+  assertEquals(await listed(), ["b"]);
+  await one.clear();
+  assertEquals(await listed(), []);
+  assertEquals(two.stats().totalBytes, 0);
+});
+
+for (const change of ["deleted", "replaced"]) {
+  Deno.test(`what the other ${change} is not served from memory any more`, async () => {
+    await using dir = await tempDir();
+    await using one = await MediaCache.open({ cacheDir: dir.path });
+    await using two = await MediaCache.open({ cacheDir: dir.path });
+    await put(one, "a");
+    using timers = holdTimers();
+    await using before = await one.get("a");
+    assertEquals(before?.source, "memory");
+
+    if (change === "deleted") await two.delete("a");
+    else {
+      await two.put("a", bytesOf(7), "audio/ogg", "b.oga", { replace: true });
+    }
+    // A moment passes.
+    for (const { callback, waitMs } of timers.waiting) {
+      if (waitMs <= 50) callback();
+    }
+
+    await using media = await one.get("a");
+    assertEquals(media?.size, change === "deleted" ? undefined : 7);
+    assertEquals(await before?.bytes(), bytesOf(SIZE));
+  });
+}
+
+Deno.test("a list of changes that is deleted loses no entry, and the budget holds", async () => {
+  await using dir = await tempDir();
+  const options = { cacheDir: dir.path, maxSizeMb };
+  await using one = await MediaCache.open(options);
+  await using two = await MediaCache.open(options);
+  await put(one, "a");
+  await put(two, "b");
+
+  await Deno.remove(join(dir.path, CHANGES_NAME));
+  await put(one, "c");
+  await put(two, "d");
+
+  const urls = [];
+  for await (const { url } of two.entries()) urls.push(url);
+  assertEquals(urls, ["d", "c", "b"]);
 });
