@@ -1,4 +1,4 @@
-import { join } from "@std/path";
+import { dirname, join } from "@std/path";
 import { MediaCacheError } from "./errors.ts";
 import {
   type DiskFile,
@@ -13,6 +13,7 @@ import {
   parseSidecar,
   type Sidecar,
 } from "./sidecar.ts";
+import { SureNames } from "./sure_names.ts";
 
 /** No entry has that key: for what is written and belongs to none. */
 const NO_KEY = "0".repeat(64);
@@ -63,6 +64,7 @@ export class DiskStore {
   readonly #fs: FileSystem;
   readonly #durable: boolean;
   readonly #readOnly: boolean;
+  readonly #names: SureNames;
   readonly #unique = crypto.randomUUID().slice(0, 8);
   readonly #left = new Set<string>();
   #count = 0;
@@ -75,6 +77,9 @@ export class DiskStore {
     this.dir = dir;
     this.#durable = durable;
     this.#readOnly = readOnly;
+    this.#names = new SureNames(
+      durable ? () => fs.syncDirectory(dir) : undefined,
+    );
   }
 
   /** Whether the directory is there and may be used. */
@@ -141,7 +146,7 @@ export class DiskStore {
     } catch (error) {
       if (!isNotFound(error)) throw error;
       // The directory was deleted while we ran.
-      await this.#fs.makeDirectory(this.dir);
+      await this.#makeDirectory();
       return { path, file: await this.#create(path) };
     }
   }
@@ -151,7 +156,8 @@ export class DiskStore {
    *
    * The old sidecar goes first and the new one comes last, so that a kill at any
    * instant leaves the old pair, or the new one, or a .dat without a sidecar; a
-   * new body never stands beside an old sidecar.
+   * new body never stands beside an old sidecar. If it must be durable, neither
+   * does it after a power cut, in whatever order the disk keeps the steps.
    */
   async commit(
     key: string,
@@ -169,14 +175,18 @@ export class DiskStore {
       }
       if (this.#durable) await staged.file.sync();
       await this.#writeText(json.from, text);
-      await this.#fs.remove(json.to);
+      if (await this.#fs.remove(json.to)) this.#names.changed(key);
+      await this.#names.settle(key);
+      if (this.#durable && this.#fs.exists(dat)) this.#names.changed(key);
       await this.#fs.rename(staged.path, dat);
       renamed = true;
       await this.#fs.touch(dat, mtimeMs);
+      await this.#names.settle(key);
       await this.#fs.rename(json.from, json.to);
-      if (this.#durable) await this.#fs.syncDirectory(this.dir);
+      await this.#names.sync();
       return await staged.file.facts();
     } catch (error) {
+      this.#names.changed(key);
       await this.discard(json.from);
       if (renamed) await this.discard(dat);
       throw error;
@@ -240,6 +250,7 @@ export class DiskStore {
 
   /** Removes the pair of `key`, the sidecar first; false when there was none. */
   async remove(key: string): Promise<boolean> {
+    this.#names.changed(key);
     const hadSidecar = await this.#fs.remove(this.jsonPath(key));
     const hadBody = await this.#fs.remove(this.datPath(key));
     return hadSidecar && hadBody;
@@ -273,7 +284,7 @@ export class DiskStore {
     if (missing !== undefined) throw this.unusable(`missing ${missing}`);
     try {
       if (this.#readOnly) await this.#fs.checkDirectory(this.dir);
-      else await this.#fs.makeDirectory(this.dir);
+      else await this.#makeDirectory();
     } catch (error) {
       throw this.unusable(error);
     }
@@ -292,6 +303,18 @@ export class DiskStore {
     const reason = mismatchOf(sidecar, facts.size);
     if (reason !== undefined) return { reason };
     return { sidecar: { ...sidecar, size: facts.size }, file, facts };
+  }
+
+  async #makeDirectory(): Promise<void> {
+    const isNew = await this.#fs.makeDirectory(this.dir);
+    if (!isNew || !this.#durable) return;
+    // Its own name, and those of the directories above it, must be sure as well.
+    for (let path = this.dir; path !== dirname(path);) {
+      path = dirname(path);
+      if (this.#fs.missingPermission(path, false) !== undefined) return;
+      // One that may not be read was there before.
+      await this.#fs.syncDirectory(path).catch(() => {});
+    }
   }
 
   async #create(path: string): Promise<DiskFile> {

@@ -74,14 +74,19 @@ export class FileSystem {
     }
   }
 
-  /** Makes the directory, for its owner alone, and its parents where missing. */
-  async makeDirectory(dir: string): Promise<void> {
+  /**
+   * Makes the directory, for its owner alone, and its parents where missing.
+   *
+   * @returns False if it was there.
+   */
+  async makeDirectory(dir: string): Promise<boolean> {
     const make = () => Deno.mkdir(dir, { mode: 0o700 });
     try {
       await make();
     } catch (error) {
       if (error instanceof Deno.errors.AlreadyExists) {
-        return await this.checkDirectory(dir);
+        await this.checkDirectory(dir);
+        return false;
       }
       if (!(error instanceof Deno.errors.NotFound)) throw error;
       await ensureDir(dirname(dir));
@@ -89,6 +94,7 @@ export class FileSystem {
         if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
       });
     }
+    return true;
   }
 
   /** Throws unless the path is a directory, or a link to one. */
