@@ -36,13 +36,18 @@ export interface CrashOptions {
 export async function runScenario(options: CrashOptions): Promise<Ended> {
   const { scenario, durable, fault = {}, keepsData = false } = options;
   const temp = await tempDir();
-  const dir = join(temp.path, "cache");
+  const disk = join(temp.path, "disk");
+  const dir = join(disk, "cache");
   const log = join(temp.path, "log");
   const data = join(temp.path, "data");
+  await Deno.mkdir(disk);
   await prepare(dir, scenario);
   await Deno.writeTextFile(log, "");
   await Deno.writeTextFile(data, "");
-  const task: WorkerTask = { cacheDir: dir, log, durable, scenario };
+  const ffmpeg = keepsData
+    ? await notingFfmpeg(temp.path, log, data)
+    : "ffmpeg";
+  const task: WorkerTask = { cacheDir: dir, log, durable, ffmpeg, scenario };
   const path = (name: string) => fromFileUrl(import.meta.resolve(name));
   const { success, signal, stderr } = await new Deno.Command(Deno.execPath(), {
     args: [
@@ -55,7 +60,7 @@ export async function runScenario(options: CrashOptions): Promise<Ended> {
     ],
     env: {
       NO_COLOR: "1",
-      ...await faultEnv(dir, { log, ...fault, ...(keepsData && { data }) }),
+      ...await faultEnv(disk, { log, ...fault, ...(keepsData && { data }) }),
     },
   }).output();
   if (!success && signal === null) {
@@ -71,4 +76,22 @@ export async function runScenario(options: CrashOptions): Promise<Ended> {
     signal,
     [Symbol.asyncDispose]: () => temp[Symbol.asyncDispose](),
   };
+}
+
+/** An ffmpeg that adds what it wrote to the log and the data: it is out of the injector's reach. */
+async function notingFfmpeg(
+  folder: string,
+  log: string,
+  data: string,
+): Promise<string> {
+  const path = join(folder, "ffmpeg");
+  const program = `#!/bin/sh
+    PATH='${Deno.env.get("PATH")}'
+    ffmpeg "$@" || exit
+    for last; do :; done
+    video=\${last#file:}
+    cat "$video" >>'${data}'
+    printf '0\\twrite\\t%s\\t0\\t%s\\n' "$video" "$(wc -c <"$video")" >>'${log}'`;
+  await Deno.writeTextFile(path, program, { mode: 0o700 });
+  return path;
 }

@@ -16,10 +16,12 @@ export interface WorkerTask {
   cacheDir: string;
   log: string;
   durable: boolean;
+  /** The program that converts GIFs. */
+  ffmpeg: string;
   scenario: Scenario;
 }
 
-const { cacheDir, log, durable, scenario }: WorkerTask = JSON.parse(
+const { cacheDir, log, durable, ffmpeg, scenario }: WorkerTask = JSON.parse(
   Deno.args[0] ?? "",
 );
 
@@ -102,6 +104,7 @@ const faults: unknown[] = [];
 const cache = await MediaCache.open({
   cacheDir,
   durable,
+  gifToMp4: { ffmpeg },
   maxSizeMb: scenario.maxSizeMb,
   onEvent: (event) => {
     if (event.type === "diskError") faults.push(event.error);
