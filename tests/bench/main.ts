@@ -27,9 +27,19 @@ if (options.help) {
   Deno.exit();
 }
 const { quick, strict, only } = options;
-await using place = await makePlace(options.dir);
-await using origin = await startServer(
-  denoCommand(fromFileUrl(import.meta.resolve("./origin.ts")), ""),
+await using cleanUp = new AsyncDisposableStack();
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  Deno.addSignalListener(signal, async () => {
+    // Gigabytes in shared memory would stay until the machine restarts.
+    await cleanUp.disposeAsync().catch(console.error);
+    Deno.exit(130);
+  });
+}
+const place = cleanUp.use(await makePlace(options.dir));
+const origin = cleanUp.use(
+  await startServer(
+    denoCommand(fromFileUrl(import.meta.resolve("./origin.ts")), ""),
+  ),
 );
 const python = await findPython({ install: !quick });
 const bench: Bench = { quick, dir: place.path, origin: origin.origin, python };

@@ -16,6 +16,8 @@ export interface Sample {
 export interface Cell {
   /** Whose it is. */
   readonly contender: string;
+  /** In how many rounds, where that is less than in all. */
+  readonly rounds?: number;
   /** Measures once, in a fresh process and the given fresh directory. */
   run(dir: string): Promise<Sample>;
 }

@@ -33,7 +33,7 @@ async function runRounds(row: Row, dir: string): Promise<CellResult[]> {
   for (let round = 0; round < row.rounds; round++) {
     // Whoever always came after the same one would inherit its mess.
     for (const cell of shuffled(row.cells)) {
-      if (missing.has(cell)) continue;
+      if (missing.has(cell) || round >= (cell.rounds ?? Infinity)) continue;
       try {
         samples.get(cell)?.push(await runAfresh(cell, dir));
       } catch (error) {

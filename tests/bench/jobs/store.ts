@@ -12,6 +12,8 @@ export interface StoreWork extends Work {
   readonly size: number;
   /** How many. */
   readonly count: number;
+  /** Seconds after which a measure ends early. */
+  readonly seconds: number;
   /** How many come before, unmeasured. */
   readonly warmUp: number;
   /** Whether to read streams instead of bytes. */
@@ -26,7 +28,8 @@ export async function run(
   work: Work,
   open: OpenContender | undefined,
 ): Promise<Stopwatch> {
-  const { dir, origin, size, count, warmUp, streams } = work as StoreWork;
+  const { dir, origin, size, seconds, ...how } = work as StoreWork;
+  const { count, warmUp, streams } = how;
   const contender = await open?.(dir);
   if (contender === undefined) throw new Error("There is no contender");
   const url = (i: number | string) => `${origin}/${size}/${i}`;
@@ -36,12 +39,16 @@ export async function run(
     : { hit: readBytes };
   for (let i = 0; i < warmUp; i++) await contender.put(url(`w${i}`), data);
 
-  const watch = new Stopwatch();
+  const watch = new Stopwatch(seconds);
+  const stored = new Map<number, number>();
   for (const inFlight of [1, IN_FLIGHT]) {
     const name = (measure: string) =>
       inFlight === 1 ? measure : `${measure}-${inFlight}`;
     const put = (i: number) => contender.put(url(`${inFlight}-${i}`), data);
-    await watch.time(name("put"), count, inFlight, put);
+    stored.set(
+      inFlight,
+      await watch.time(name("put"), count, inFlight, put),
+    );
   }
   // By now bodies that came first have left the memory of those that have one.
   for (const read of Object.values(ways)) {
@@ -52,7 +59,8 @@ export async function run(
   for (const inFlight of [1, IN_FLIGHT]) {
     for (const [way, read] of Object.entries(ways)) {
       const name = inFlight === 1 ? way : `${way}-${inFlight}`;
-      await watch.time(name, count, inFlight, async (i) => {
+      const all = stored.get(inFlight) ?? NaN;
+      await watch.time(name, all, inFlight, async (i) => {
         assertLength(await read(contender, url(`${inFlight}-${i}`)), size);
       });
     }

@@ -90,6 +90,7 @@ function scaleRow(bench: Bench): Row {
     title: "get, put, and put that evicts, by the number of entries",
     cells: all.map((entries): Cell => ({
       contender: name(entries),
+      ...(entries > large && { rounds: 2 }),
       run: async () =>
         await deno({
           ...{ job: "scale", dir: await directoryOf(bench, entries), entries },

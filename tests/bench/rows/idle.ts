@@ -38,7 +38,7 @@ function idleMemoryRow(bench: Bench): Row {
 function secondProcessRow(bench: Bench): Row {
   const work = {
     ...{ job: "store", contender: "ours", origin: bench.origin, size: 10_240 },
-    ...{ streams: false, count: bench.quick ? 100 : 1000 },
+    ...{ streams: false, seconds: 2, count: bench.quick ? 100 : 1000 },
     warmUp: bench.quick ? 50 : 200,
   };
   return {

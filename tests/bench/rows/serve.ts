@@ -36,8 +36,8 @@ function serveRow(
       await using server = await start(dir);
       const url = `${server.origin}/${size}`;
       await assertServes(url, size);
-      if (!quick) await load(url, 16, 2); // to warm up
-      const seconds = quick ? 1 : 4;
+      if (!quick) await load(url, 16, 1); // to warm up
+      const seconds = quick ? 1 : 2;
       const measures: Record<string, number> = {};
       const cpuMs: Record<string, number> = {};
       for (

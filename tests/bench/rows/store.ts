@@ -89,6 +89,7 @@ export function storeRows(bench: Bench): Row[] {
       cells: cells(bench, "store", CONTENDERS, {
         size,
         streams,
+        seconds: bench.quick ? 0.3 : 2,
         count: count[kind],
         warmUp: warmUp[kind],
       }),
