@@ -3,6 +3,7 @@ import { join } from "@std/path";
 import type { Bench } from "./bench.ts";
 import { NotMeasuredError } from "./measurement.ts";
 import { fits } from "./place.ts";
+import { tryProgram } from "./program.ts";
 import { deno } from "./work.ts";
 
 /** Bytes of each entry. */
@@ -29,10 +30,8 @@ export async function leaveEntriesAlone(dir: string): Promise<void> {
 
 /** Copies a directory with its times, for work that destroys it. */
 export async function copyDirectory(from: string, to: string): Promise<void> {
-  const { success } = await new Deno.Command("cp", {
-    args: ["-a", from, to],
-  }).output();
-  if (!success) throw new Error("cp failed");
+  const said = await tryProgram("cp", ["-a", from, to]);
+  if (!said?.success) throw new Error("cp failed");
 }
 
 async function fill(bench: Bench, entries: number): Promise<string> {

@@ -1,6 +1,7 @@
 /** Requests without a pause, by wrk. */
 import { NotMeasuredError } from "./measurement.ts";
 import { assertLength } from "./jobs/job.ts";
+import { tryProgram } from "./program.ts";
 
 /** Seconds that one request takes of the whole, with so many connections. */
 export async function load(
@@ -9,14 +10,9 @@ export async function load(
   seconds: number,
 ): Promise<number> {
   const args = ["-t1", `-c${connections}`, `-d${seconds}s`, url];
-  let text: string;
-  try {
-    const { stdout } = await new Deno.Command("wrk", { args }).output();
-    text = new TextDecoder().decode(stdout);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    throw new NotMeasuredError("there is no wrk");
-  }
+  const said = await tryProgram("wrk", args);
+  if (said === undefined) throw new NotMeasuredError("there is no wrk");
+  const { text } = said;
   const perSecond = Number(/^Requests\/sec: +([\d.]+)$/m.exec(text)?.[1]);
   const faults = /Non-2xx|Socket errors/.exec(text);
   if (!(perSecond > 0) || faults !== null) throw new Error(`wrk said: ${text}`);

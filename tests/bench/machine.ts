@@ -2,6 +2,7 @@
 import os from "node:os";
 import process from "node:process";
 import type { Place } from "./place.ts";
+import { tryProgram } from "./program.ts";
 import type { Python } from "./python.ts";
 
 /** Facts about the machine, by name. */
@@ -27,16 +28,6 @@ export async function machineFacts(
 
 /** The first line that a program says of itself, or "none". */
 async function versionOf(program: string, flag: string): Promise<string> {
-  try {
-    const { stdout, stderr } = await new Deno.Command(program, {
-      args: [flag],
-    }).output();
-    const text = [stdout, stderr].map((bytes) =>
-      new TextDecoder().decode(bytes)
-    );
-    return text.join("").split("\n")[0]?.trim() ?? "";
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return "none";
-    throw error;
-  }
+  const said = await tryProgram(program, [flag]);
+  return said?.text.split("\n")[0]?.trim() ?? "none";
 }

@@ -2,6 +2,7 @@
 import { statfs } from "node:fs/promises";
 import os from "node:os";
 import { MIB } from "./bench.ts";
+import { tryProgram } from "./program.ts";
 
 /** A directory of our own, and what it lies on. */
 export interface Place extends AsyncDisposable {
@@ -75,9 +76,5 @@ async function sharedMemory(): Promise<string | undefined> {
  * without the right to, it fails, and nothing is lost.
  */
 async function spreadOut(path: string): Promise<void> {
-  const chattr = new Deno.Command("chattr", {
-    args: ["+T", path],
-    stderr: "null",
-  });
-  await chattr.output().catch(() => undefined);
+  await tryProgram("chattr", ["+T", path]);
 }

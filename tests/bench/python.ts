@@ -1,6 +1,7 @@
 /** Python for the original, with aiofiles where that can be had. */
 import { fromFileUrl, join } from "@std/path";
 import { NotMeasuredError, type Sample } from "./measurement.ts";
+import { tryProgram } from "./program.ts";
 import { output, type Work } from "./work.ts";
 
 const PROGRAM = fromFileUrl(new URL("python_original.py", import.meta.url));
@@ -55,25 +56,12 @@ export async function original(
 async function versionOf(program: string): Promise<string | undefined> {
   const code =
     "import importlib.metadata as m\ntry: print(m.version('aiofiles'))\nexcept m.PackageNotFoundError: print()";
-  try {
-    const { success, stdout } = await new Deno.Command(program, {
-      args: ["-c", code],
-      stderr: "null",
-    }).output();
-    if (success) return new TextDecoder().decode(stdout).trim();
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-  return undefined;
+  const said = await tryProgram(program, ["-c", code]);
+  return said?.success ? said.text.trim() : undefined;
 }
 
 /** Runs a command for up to a minute. */
 async function succeeds(program: string, args: string[]): Promise<boolean> {
-  const { success } = await new Deno.Command(program, {
-    args,
-    stdout: "null",
-    stderr: "null",
-    signal: AbortSignal.timeout(60_000),
-  }).output();
-  return success;
+  const said = await tryProgram(program, args, AbortSignal.timeout(60_000));
+  return said?.success ?? false;
 }
