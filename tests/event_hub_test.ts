@@ -2,28 +2,9 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { MediaCache } from "../mod.ts";
 import { EventHub } from "../src/event_hub.ts";
 import type { MediaCacheEvent } from "../src/events.ts";
+import { recordConsole } from "./fixtures/console.ts";
 import { bytesOf, writePair } from "./fixtures/files.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";
-
-/** What went to the console until the end of the test. */
-function recordConsole(): { lines: unknown[][] } & Disposable {
-  const { log, info, warn, error, debug } = console;
-  const lines: unknown[][] = [];
-  const record = (...line: unknown[]) => lines.push(line);
-  Object.assign(console, {
-    log: record,
-    info: record,
-    warn: record,
-    error: record,
-    debug: record,
-  });
-  return {
-    lines,
-    [Symbol.dispose]() {
-      Object.assign(console, { log, info, warn, error, debug });
-    },
-  };
-}
 
 const FAULT: MediaCacheEvent = {
   type: "diskError",
