@@ -64,7 +64,9 @@ export class ReadCheck {
       await writes.run(async () => {
         const path = store.datPath(key);
         if ((await fs.facts(path))?.inode !== entry.inode) return;
+        await writes.announceRemoval(key);
         await files.rescue(path);
+        catalog.forget(url);
         await store.remove(key);
         orphans.forget(pairOf(key));
       });

@@ -153,6 +153,24 @@ Deno.test("with verifyOnRead a look without a trace does not show a body that ha
   assertEquals([media, await isThere(dat)], [undefined, false]);
 });
 
+Deno.test("with verifyOnRead the other caches of a directory learn that a body was dropped", async () => {
+  await using dir = await tempDir();
+  const { key } = await writePair(dir.path, URL_A, bytesOf(5), {
+    sidecar: { sha256: digestOf(bytesOf(5)) },
+  });
+  const options = { cacheDir: dir.path, onEvent: () => {} };
+  await using other = await MediaCache.open(options);
+  await using cache = await MediaCache.open({ ...options, verifyOnRead: true });
+  await rot(pathsOf(dir.path, URL_A).dat, 0);
+
+  assertEquals(await cache.get(URL_A), undefined);
+  await other.put("b", bytesOf(7), "image/png", "b.png");
+
+  assertEquals(await other.infoByKey(key), undefined);
+  const { entries, totalBytes } = other.stats();
+  assertEquals([entries, totalBytes], [1, 7]);
+});
+
 Deno.test("with verifyOnRead and readOnly a body that has rotted is a miss, and stays where it is", async () => {
   await using dir = await tempDir();
   await rotten(dir.path);
