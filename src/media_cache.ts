@@ -683,6 +683,8 @@ export class MediaCache implements AsyncDisposable {
     if (canonicalUrl === undefined) return given;
     const canonical: unknown = canonicalUrl(given);
     if (typeof canonical === "string") return canonical.toWellFormed();
+    // Should it reject, nobody is there who could handle that.
+    if (canonical instanceof Promise) canonical.catch(() => {});
     throw new TypeError(
       `Cannot use URL: canonicalUrl must return a string: received ${typeof canonical}`,
     );

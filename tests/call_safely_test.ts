@@ -13,6 +13,8 @@ Deno.test("listeners that reject harm nobody", async () => {
     },
   });
 
+  cache.subscribe(() => Promise.reject(new Error("a subscriber's own")));
+
   const media = await cache.getOrDownload(
     "https://example.org/a",
     () => Promise.resolve({ data: new Uint8Array(9) }),

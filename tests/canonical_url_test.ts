@@ -123,3 +123,14 @@ Deno.test("a canonicalUrl that gives no string is a TypeError", async () => {
     await assertRejects(() => cache.get("a"), TypeError, "canonicalUrl");
   }
 });
+
+Deno.test("a canonicalUrl that is asynchronous is a TypeError, and harms nobody when it rejects", async () => {
+  await using dir = await tempDir();
+  await using cache = await MediaCache.open({
+    cacheDir: dir.path,
+    // @ts-expect-error as a caller without types would
+    canonicalUrl: () => Promise.reject(new Error("the caller's own")),
+  });
+
+  await assertRejects(() => cache.get("a"), TypeError, "canonicalUrl");
+});
