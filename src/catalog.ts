@@ -76,13 +76,16 @@ export class Catalog {
   /** Takes in an entry that was just stored: that is its first use. */
   stored(entry: Entry): void {
     this.insert(entry);
+    // Others were used while it was being stored.
+    this.#reposition(entry);
     this.#touches?.mark(entry);
   }
 
-  /** Notes a use, which makes the entry the most recent. */
-  use(entry: Entry): void {
+  /** Notes a use of a URL, which makes its entry the most recent. */
+  use(url: string): void {
+    const entry = this.#index.use(url);
+    if (entry === undefined) return;
     entry.lastAccess = this.#clock.tick();
-    this.#index.use(entry.url);
     this.#touches?.mark(entry);
   }
 

@@ -27,7 +27,7 @@ export class Evictor {
       if (victim === undefined) return;
       if (turns.due) await turns.next();
       if (victim.url === url) {
-        catalog.use(victim);
+        catalog.use(url);
         continue;
       }
       const facts = await fs.facts(store.datPath(victim.key));

@@ -65,7 +65,7 @@ export class Locator {
     const bytes = catalog.memory.use(url);
     const entry = bytes && catalog.peek(url);
     if (bytes && entry) {
-      catalog.use(entry);
+      catalog.use(url);
       const body = memoryBody(bytes, this.#onServed);
       return { entry, body, source: "memory" };
     }
@@ -133,7 +133,7 @@ export class Locator {
     const { catalog } = this.#tier;
     if (!await this.has(url)) return false;
     const entry = catalog.peek(url);
-    if (entry !== undefined) catalog.use(entry);
+    if (entry !== undefined) catalog.use(url);
     else (await this.locate(url))?.body.release();
     return true;
   }
@@ -203,7 +203,7 @@ export class Locator {
     if (opened === undefined) return undefined;
     const { entry, file } = opened;
     try {
-      catalog.use(entry);
+      catalog.use(url);
       if (!catalog.memory.admits(entry.size)) {
         if (!await this.#check.passesFile(entry, file)) {
           return await this.#check.drop(entry);
@@ -286,8 +286,7 @@ export class Locator {
     if (found !== undefined && "file" in found) {
       const entry = entryOf(found.sidecar, key, found.facts);
       if (isCurrent) {
-        catalog.forget(url);
-        catalog.insert(entry);
+        catalog.found(entry);
         orphans.forget(pairOf(key));
       }
       const path = store.datPath(key);

@@ -60,11 +60,38 @@ Deno.test("use() and stored() are touches, use() with a time of its own", async 
   catalog.insert(entry("b"));
   const before = Date.now();
 
-  catalog.use(a);
+  catalog.use("a");
+  catalog.use("x");
 
   assert(a.lastAccess >= before);
   assertEquals(order(catalog), "ab");
   assertEquals(await flush(), "a");
+});
+
+Deno.test("use() counts for the entry that has the URL by now", async () => {
+  const { catalog, flush } = recorded();
+  const before = entry("a");
+  const after = entry("a");
+  catalog.insert(before);
+  catalog.insert(after);
+
+  catalog.use("a");
+
+  assertEquals([before.lastAccess > 0, after.lastAccess > 0], [false, true]);
+  assertEquals(await flush(), "a");
+});
+
+Deno.test("stored() and found() put an entry where its last use belongs", async () => {
+  const { catalog, flush } = recorded();
+  catalog.insert(entry("a", { lastAccess: 1 }));
+  catalog.insert(entry("d", { lastAccess: 4 }));
+
+  // Stored while others were being used.
+  catalog.stored(entry("c", { lastAccess: 3 }));
+  catalog.found(entry("b", { lastAccess: 2 }));
+
+  assertEquals(order(catalog), "dcba");
+  assertEquals(await flush(), "c");
 });
 
 Deno.test("forget() takes the bytes in RAM and the pending touch along", async () => {
