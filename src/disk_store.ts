@@ -137,6 +137,11 @@ export class DiskStore {
     return this.path(`${key}.json`);
   }
 
+  /** Whether a staged file is one of this store's, which removes it itself. */
+  isOwn(name: string): boolean {
+    return name.split(".")[1]?.startsWith(this.#unique) ?? false;
+  }
+
   /** Makes a file to stage a body of `key` in, locked against cleaners. */
   async stage(key: string): Promise<StagedFile> {
     await this.prepare();

@@ -103,7 +103,7 @@ export async function scan(
   }
   for (const name of staged) {
     if (turns.due) await turns.next();
-    if (await isLocked(fs, store.path(name))) continue;
+    if (store.isOwn(name) || await isLocked(fs, store.path(name))) continue;
     const reason = "nobody writes it any more";
     events.onLeftover(await leftoverOf(fs, store, [name], reason));
   }

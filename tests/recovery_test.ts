@@ -1,8 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { MediaCache } from "../mod.ts";
+import { DiskStore } from "../src/disk_store.ts";
+import { FileSystem } from "../src/file_system.ts";
 import { keyOf } from "../src/key.ts";
-import { classify } from "../src/recovery.ts";
+import { classify, scan } from "../src/recovery.ts";
 import {
   bytesOf,
   namesIn,
@@ -39,6 +41,23 @@ Deno.test("classify() takes for ours what we could have written, and nothing els
     assertEquals(classify(name).kind, kind, name);
     assertEquals(classify(name).key, kind === "foreign" ? "" : KEY);
   }
+});
+
+Deno.test("scan() leaves alone what its own store has staged, locked or not", async () => {
+  await using dir = await tempDir();
+  const fs = new FileSystem();
+  const options = { dir: dir.path, durable: false, readOnly: false };
+  const store = new DiskStore(fs, options);
+  const other = new DiskStore(fs, options);
+  const leftovers: string[] = [];
+  for (const owner of [store, other]) (await owner.stage(KEY)).file.close();
+
+  await scan(fs, store, {
+    onEntry() {},
+    onLeftover: ({ names }) => leftovers.push(...names),
+  });
+
+  assertEquals(leftovers.map((name) => other.isOwn(name)), [true]);
 });
 
 Deno.test("a ts that is no point in time is taken for the nearest one", async () => {
