@@ -420,7 +420,12 @@ export class MediaCache implements AsyncDisposable {
       this.#tiers.errors.report("list the directory", error);
     }
     await this.#tiers.catchUp();
-    for (const entry of this.#tiers.catalog.list()) yield infoOf(entry);
+    const list = this.#tiers.catalog.list();
+    // The rest of an entry never changes.
+    const times = list.map(({ lastAccess }) => lastAccess);
+    for (const [i, entry] of list.entries()) {
+      yield { ...infoOf(entry), lastAccess: times[i] ?? entry.lastAccess };
+    }
   }
 
   /**

@@ -86,6 +86,20 @@ Deno.test("entries() shows the most recent first, with all that is known", async
   assert(before <= storedAt && storedAt < lastAccess);
 });
 
+Deno.test("entries() tells how things were when it began", async () => {
+  await using dir = await tempDir();
+  await using cache = await MediaCache.open({ cacheDir: dir.path });
+  await put(cache, "a", "b");
+  const times: number[] = [];
+
+  for await (const { lastAccess } of cache.entries()) {
+    times.push(lastAccess);
+    await use(cache, "a", "b");
+  }
+
+  assertEquals(times, times.toSorted((a, b) => b - a));
+});
+
 Deno.test("a hit from memory counts as a use like any other", async () => {
   await using dir = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: dir.path, maxSizeMb });
