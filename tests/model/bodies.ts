@@ -1,0 +1,88 @@
+/** Bodies whose bytes tell which they are, and what makes videos of GIFs. */
+import { assert, assertEquals } from "@std/assert";
+import { join } from "@std/path";
+import { pattern } from "../fixtures/bytes.ts";
+import { concat, gifOfDelays } from "../fixtures/gif_writer.ts";
+import { stub } from "../fixtures/stub.ts";
+
+/** The longest body. */
+export const MAX_BODY_BYTES = 1_000_000;
+
+/** Errors that a test causes on purpose. */
+export class Planned extends Error {}
+
+const PATTERN = pattern(MAX_BODY_BYTES);
+const GIF = gifOfDelays([10, 20, 30]);
+const FRAMES = 6;
+const HEAD_BYTES = 8;
+const DIGITS = 8;
+
+/** The shortest GIF that `gifOf()` makes. */
+export const MIN_GIF_BYTES = GIF.length + DIGITS;
+
+/** A body that tells its number and length in its first eight bytes, if it has them. */
+export function bodyOf(number: number, size: number): Uint8Array<ArrayBuffer> {
+  const body = PATTERN.slice(0, size);
+  if (size < HEAD_BYTES) return body.fill(number % 64);
+  const view = new DataView(body.buffer);
+  view.setUint32(0, number % 2 ** 24);
+  view.setUint32(4, size);
+  return body;
+}
+
+/** Checks that bytes are one whole body, whichever: a numbered one, a GIF or its video. */
+export function assertWhole(bytes: Uint8Array<ArrayBuffer>): void {
+  if (bytes.length < HEAD_BYTES) return;
+  if (bytes[0] === GIF[0]) {
+    const end = bytes.subarray(bytes.length - DIGITS);
+    const videoBytes = Number(new TextDecoder().decode(end));
+    return assertSame(bytes, gifOf(bytes.length, videoBytes));
+  }
+  if (bytes[0] !== 0) return assertSame(bytes, videoOf(bytes.length));
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  assertSame(bytes, bodyOf(view.getUint32(0), view.getUint32(4)));
+}
+
+/** A GIF of a length, whose video will have another. */
+export function gifOf(
+  size: number,
+  videoBytes: number,
+): Uint8Array<ArrayBuffer> {
+  const end = String(videoBytes).padStart(DIGITS, "0");
+  const gap = new Uint8Array(size - MIN_GIF_BYTES);
+  return concat([GIF, gap, new TextEncoder().encode(end)]);
+}
+
+/** The video that `videoMaker()` makes of a GIF. */
+export function videoOf(videoBytes: number): Uint8Array<ArrayBuffer> {
+  return PATTERN.slice(0, videoBytes);
+}
+
+/** Writes a program that stands in for ffmpeg, since that could not make videos of a given length. */
+export async function videoMaker(folder: string): Promise<string> {
+  await Deno.writeFile(join(folder, "video"), PATTERN);
+  return await stub(
+    folder,
+    `while [ $# -gt 0 ]; do
+      case $1 in
+        -i) input=\${2#file:}; shift;;
+        -fs) max=$2; shift;;
+      esac
+      output=\${1#file:}; shift
+    done
+    size=$(tail -c ${DIGITS} "$input" | sed 's/^0*//')
+    frames=${FRAMES}
+    if [ "$size" -gt "$max" ]; then size=$max frames=1; fi
+    head -c "$size" "$here/video" >"$output"
+    echo "frame=$frames"
+    echo "total_size=$size"
+    echo "progress=end"`,
+  );
+}
+
+/** Compares bytes, many of them fast. */
+export function assertSame(actual: Uint8Array, expected: Uint8Array): void {
+  assertEquals(actual.length, expected.length);
+  const at = actual.findIndex((byte, i) => byte !== expected[i]);
+  assert(at === -1, `The byte at ${at} of ${actual.length} is another's`);
+}

@@ -1,0 +1,189 @@
+import { keyOf } from "../../src/key.ts";
+
+/** The caps of a cache, in bytes where they are not of items. */
+export interface Caps {
+  /** Of all entries. */
+  maxBytes: number;
+  /** Of one entry, and of what is staged. */
+  maxEntryBytes: number;
+  /** Of bodies in memory. */
+  maxMemoryItems: number;
+  /** Of all bodies in memory. */
+  maxMemoryBytes: number;
+  /** Of one body in memory. */
+  maxMemoryItemBytes: number;
+}
+
+/** An entry. */
+export interface Kept {
+  /** Its URL. */
+  readonly url: string;
+  /** Its bytes. */
+  readonly bytes: Uint8Array;
+}
+
+/** Files in the directory that are no entry. */
+export interface Stray {
+  /** Bytes. */
+  readonly bytes: number;
+  /** When it was written. */
+  readonly timeMs: number;
+}
+
+/** How long strays stay. */
+const GRACE_MS = 600_000;
+
+/** What a cache must hold and must have counted: lists, and nothing clever. */
+export class CacheModel {
+  /** The caps now. */
+  caps: Caps;
+  /** The entries, most recently used first. */
+  entries: readonly Kept[] = [];
+  /** Those in memory, likewise. */
+  memory: readonly Kept[] = [];
+  /** The URLs in the order that the directory has, should the process be killed now. */
+  saved: readonly string[] = [];
+  /** What was evicted so far, the first one first. */
+  readonly evicted: string[] = [];
+  /** Leftovers by name. */
+  readonly strays = new Map<string, Stray>();
+  /** Whether what was there at start must fit by now. */
+  isTrimmed = true;
+  /** What the statistics must say since the cache was opened. */
+  counts = zeros();
+
+  /** An empty cache. */
+  constructor(caps: Caps) {
+    this.caps = caps;
+  }
+
+  /** Bytes of all entries. */
+  get bytes(): number {
+    return sum(this.entries);
+  }
+
+  /** Bytes of all bodies in memory. */
+  get memoryBytes(): number {
+    return sum(this.memory);
+  }
+
+  /** The entry of a URL. */
+  find(url: string): Kept | undefined {
+    return this.entries.find((entry) => entry.url === url);
+  }
+
+  /** A lookup; where the bytes must come from. */
+  hit(url: string): "memory" | "disk" {
+    this.counts.hits++;
+    const entry = this.touch(url);
+    if (this.memory.includes(entry)) {
+      this.memory = [entry, ...without(this.memory, url)];
+      return "memory";
+    }
+    this.keepInMemory(entry);
+    return "disk";
+  }
+
+  /** A use that reads nothing. */
+  touch(url: string): Kept {
+    const entry = this.find(url);
+    if (entry === undefined) throw new Error(`No entry ${url}`);
+    this.entries = [entry, ...without(this.entries, url)];
+    return entry;
+  }
+
+  /** A body goes in, and others out. */
+  store(url: string, bytes: Uint8Array): void {
+    const others = [...without(this.entries, url)];
+    while (sum(others) + bytes.length > this.caps.maxBytes) {
+      const victim = others.pop();
+      if (victim === undefined) throw new Error("Too large to be stored");
+      this.remove(victim.url);
+      this.evicted.push(victim.url);
+      this.counts.evictions++;
+    }
+    this.remove(url);
+    const entry = { url, bytes };
+    this.entries = [entry, ...this.entries];
+    this.saved = [url, ...this.saved];
+    this.keepInMemory(entry);
+    this.isTrimmed = true;
+    this.forgetStrays(url);
+  }
+
+  /** An entry goes. */
+  remove(url: string): void {
+    this.entries = without(this.entries, url);
+    this.memory = without(this.memory, url);
+    this.saved = this.saved.filter((saved) => saved !== url);
+  }
+
+  /** Bytes were read, and stay in memory if the caps let them. */
+  keepInMemory(entry: Kept): void {
+    const { maxMemoryItems, maxMemoryBytes, maxMemoryItemBytes } = this.caps;
+    this.memory = without(this.memory, entry.url);
+    const size = entry.bytes.length;
+    const fits = maxMemoryItems > 0 && size <= maxMemoryItemBytes &&
+      size <= maxMemoryBytes;
+    if (!fits) return;
+    const memory = [entry, ...this.memory];
+    while (memory.length > maxMemoryItems || sum(memory) > maxMemoryBytes) {
+      memory.pop();
+    }
+    this.memory = memory;
+  }
+
+  /** What is pending was written. */
+  save(): void {
+    this.saved = this.entries.map(({ url }) => url);
+  }
+
+  /** Another process opens the directory, with caps of its own. */
+  reopen(caps: Caps): void {
+    this.caps = caps;
+    this.entries = this.saved.flatMap((url) => this.find(url) ?? []);
+    this.memory = [];
+    this.counts = zeros();
+    this.isTrimmed = this.bytes <= caps.maxBytes;
+  }
+
+  /** Whether there is a leftover of a URL. */
+  hasStray(url: string): boolean {
+    const key = keyOf(url);
+    return [...this.strays.keys()].some((name) => name.startsWith(key));
+  }
+
+  /** The halves of a pair are part of an entry now, or gone. */
+  forgetStrays(url: string): void {
+    const key = keyOf(url);
+    this.strays.delete(`${key}.dat`);
+    this.strays.delete(`${key}.json`);
+  }
+
+  /** Old leftovers go. */
+  sweep(nowMs: number): void {
+    for (const [name, { timeMs }] of this.strays) {
+      if (timeMs + GRACE_MS <= nowMs) this.strays.delete(name);
+    }
+  }
+}
+
+function zeros() {
+  return {
+    hits: 0,
+    misses: 0,
+    coalesced: 0,
+    evictions: 0,
+    conversions: 0,
+    conversionFailures: 0,
+    diskErrors: 0,
+  };
+}
+
+function without(entries: readonly Kept[], url: string): readonly Kept[] {
+  return entries.filter((entry) => entry.url !== url);
+}
+
+function sum(entries: readonly Kept[]): number {
+  return entries.reduce((sum, { bytes }) => sum + bytes.length, 0);
+}

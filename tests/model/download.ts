@@ -1,0 +1,189 @@
+import { assert, assertEquals } from "@std/assert";
+import { setImmediate } from "node:timers/promises";
+import type { Download, Media, MediaCache } from "../../mod.ts";
+import type { Random } from "../fixtures/random.ts";
+import { assertSame, Planned } from "./bodies.ts";
+
+/** What a caller does with what it is given. */
+export type Behaviour =
+  | "read"
+  | "slice"
+  | "wait"
+  | "cancel"
+  | "cancel unread"
+  | "dispose"
+  | "abort";
+
+/** Those that leave before the end. */
+export const LEAVING: readonly Behaviour[] = [
+  "cancel",
+  "cancel unread",
+  "dispose",
+  "abort",
+];
+
+/** A download to make. */
+export interface DownloadPlan {
+  /** What is sent, up to where it fails. */
+  bytes: Uint8Array<ArrayBuffer>;
+  /** What readers must get, if anything. */
+  result: Uint8Array<ArrayBuffer>;
+  /** What the downloader says that the length is. */
+  declared: number | undefined;
+  /** The bytes after which the source fails; -1 where it does not even answer. */
+  failsAt: number | undefined;
+  /** Whether more than the first bytes may come before the callers have theirs. */
+  isHeld: boolean;
+  /** The form of the answer. */
+  form: "stream" | "response" | "bytes";
+  /** What each caller does. */
+  callers: readonly Behaviour[];
+  /** Whether what the readers see is an error. */
+  isBroken: boolean;
+  /** Whether it is stored in the end. */
+  isStored: boolean;
+}
+
+/** The bytes that come before a body is held. */
+const HEAD_BYTES = 16;
+
+/** Makes one download, and lets its callers do what they do with it. */
+export async function play(
+  cache: MediaCache,
+  url: string,
+  plan: DownloadPlan,
+  random: Random,
+  onPull: () => void,
+): Promise<void> {
+  const gate = Promise.withResolvers<void>();
+  if (!plan.isHeld) gate.resolve();
+  const downloader = async () => {
+    await setImmediate();
+    if (plan.failsAt === -1) throw new Planned();
+    return answer(plan, sourceOf(plan, random, gate.promise, onPull));
+  };
+  const callers = plan.callers.map((behaviour) => ({
+    behaviour,
+    controller: new AbortController(),
+  }));
+  const calls = await Promise.allSettled(
+    callers.map(({ controller: { signal } }) =>
+      cache.getOrDownload(url, downloader, { signal })
+    ),
+  );
+  const acts = callers.map(async ({ behaviour, controller }, i) => {
+    const call = calls[i];
+    if (call?.status !== "fulfilled") {
+      assert(plan.isBroken, `${call?.reason}`);
+      return;
+    }
+    const media = call.value;
+    if (LEAVING.includes(behaviour)) {
+      return await leave(media, behaviour, controller);
+    }
+    return await read(media, behaviour, plan);
+  });
+  // Those who leave have left by now, as long as no turn has passed.
+  for (let i = 0; i < 10; i++) await Promise.resolve();
+  if (plan.isHeld) await setImmediate();
+  gate.resolve();
+  await Promise.all(acts);
+  for (const call of calls) {
+    if (call.status !== "fulfilled") continue;
+    assertEquals(await call.value.stored, plan.isStored, "stored");
+    await call.value[Symbol.asyncDispose]();
+  }
+}
+
+async function leave(
+  media: Media,
+  behaviour: Behaviour,
+  controller: AbortController,
+): Promise<void> {
+  switch (behaviour) {
+    case "cancel": {
+      const reader = media.body.getReader();
+      await reader.read().catch(() => {});
+      return await reader.cancel().catch(() => {});
+    }
+    case "cancel unread":
+      return await media.body.cancel();
+    case "dispose":
+      return await media[Symbol.asyncDispose]();
+    default:
+      controller.abort(new Planned());
+  }
+}
+
+async function read(
+  media: Media,
+  behaviour: Behaviour,
+  { result, isBroken }: DownloadPlan,
+): Promise<void> {
+  if (behaviour === "wait") await media.stored;
+  try {
+    assertSame(await bytesOf(media, behaviour, result.length), result);
+  } catch (error) {
+    if (!isBroken) throw error;
+    return;
+  }
+  assert(!isBroken, "A broken download ended as if it were whole");
+}
+
+async function bytesOf(
+  media: Media,
+  behaviour: Behaviour,
+  length: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  if (behaviour !== "slice") return await media.bytes();
+  const middle = Math.floor(length / 3);
+  const slices = [media.slice(middle), media.slice(0, middle)];
+  const [end, start] = await Promise.all(
+    slices.map((slice) => new Response(slice).bytes()),
+  );
+  await media[Symbol.asyncDispose]();
+  return await new Blob([start ?? new Uint8Array(), end ?? new Uint8Array()])
+    .bytes();
+}
+
+function answer(
+  { form, bytes, declared }: DownloadPlan,
+  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
+): Response | Download {
+  const size = declared === undefined ? {} : { size: declared };
+  if (form === "bytes") return { data: bytes, ...size };
+  if (form === "stream") return { data: stream, ...size };
+  const headers = new Headers();
+  if (declared !== undefined) headers.set("Content-Length", `${declared}`);
+  return new Response(stream, { headers });
+}
+
+function sourceOf(
+  { bytes, failsAt = Infinity }: DownloadPlan,
+  random: Random,
+  gate: Promise<void>,
+  onPull: () => void,
+): ReadableStream<Uint8Array<ArrayBuffer>> {
+  const end = Math.min(bytes.length, failsAt);
+  const step = Math.max(1, Math.ceil(end / random.integer(1, 6)));
+  let position = 0;
+  let isCancelled = false;
+  return new ReadableStream({
+    async pull(controller) {
+      onPull();
+      if (position > 0) await gate;
+      if (isCancelled) return;
+      if (position === end) {
+        if (failsAt === Infinity) controller.close();
+        else controller.error(new Planned());
+        return;
+      }
+      const start = position;
+      position = Math.min(end, start + (start === 0 ? HEAD_BYTES : step));
+      controller.enqueue(bytes.slice(start, position));
+    },
+    cancel() {
+      isCancelled = true;
+    },
+  }, { highWaterMark: 0 });
+}

@@ -1,0 +1,101 @@
+import { assert, assertEquals } from "@std/assert";
+import { join } from "@std/path";
+import type { MediaCache } from "../../mod.ts";
+import { CHANGES_NAME } from "../../src/change_log.ts";
+import type { Caps } from "./cache_model.ts";
+
+/** No sidecar is longer in these tests; one may be on its way to its name. */
+const MAX_SIDECAR_BYTES = 1_000;
+
+/** What is in a directory. */
+export interface Directory {
+  /** The length of every file by its name. */
+  readonly sizes: ReadonlyMap<string, number>;
+  /** Bytes of all bodies. */
+  readonly bodyBytes: number;
+  /** Bytes of all that is staged. */
+  readonly stagedBytes: number;
+}
+
+/** Looks at a directory, some files of which are `strays`. */
+export function look(
+  dir: string,
+  strays: ReadonlyMap<string, unknown> = new Map(),
+): Directory {
+  const sizes = new Map<string, number>();
+  let bodyBytes = 0;
+  let stagedBytes = 0;
+  for (const { name } of Deno.readDirSync(dir)) {
+    if (name === CHANGES_NAME) continue;
+    const size = sizeOf(join(dir, name));
+    // Another operation may have removed it since.
+    if (size === undefined) continue;
+    sizes.set(name, size);
+    if (strays.has(name)) continue;
+    if (name.endsWith(".dat")) bodyBytes += size;
+    if (name.endsWith(".part")) stagedBytes += size;
+  }
+  return { sizes, bodyBytes, stagedBytes };
+}
+
+/** Checks what must hold at any time, whatever is going on. */
+export function assertBounds(
+  cache: MediaCache,
+  directory: Directory,
+  caps: Caps,
+  isTrimmed = true,
+): void {
+  const { totalBytes, stagedBytes, memoryBytes, entriesInMemory, entries } =
+    cache.stats();
+  const { maxBytes, maxEntryBytes, maxMemoryBytes, maxMemoryItems } = caps;
+  atMost("staged", stagedBytes, maxEntryBytes);
+  atMost(
+    "staged on disk",
+    directory.stagedBytes,
+    maxEntryBytes + MAX_SIDECAR_BYTES,
+  );
+  atMost("memory", memoryBytes, maxMemoryBytes);
+  atMost("memory items", entriesInMemory, maxMemoryItems);
+  atMost("memory items", entriesInMemory, entries);
+  if (!isTrimmed) return;
+  atMost("committed", totalBytes, maxBytes);
+  atMost("committed on disk", directory.bodyBytes, maxBytes);
+}
+
+/** Checks that the numbers are those of the directory, while nothing is going on. */
+export async function assertAccounts(
+  cache: MediaCache,
+  { sizes, bodyBytes }: Directory,
+  strays: ReadonlyMap<string, { bytes: number }> = new Map(),
+): Promise<void> {
+  const infos = await Array.fromAsync(cache.entries());
+  const { entries, totalBytes, stagedBytes, orphanBytes, inFlight } = cache
+    .stats();
+  assertEquals([stagedBytes, inFlight], [0, 0], "something is left running");
+  assertEquals([entries, totalBytes], [infos.length, bodyBytes]);
+  let strayBytes = 0;
+  for (const { bytes } of strays.values()) strayBytes += bytes;
+  assertEquals(orphanBytes, strayBytes, "bytes of orphans");
+  for (const { key, size } of infos) {
+    assertEquals(sizes.get(`${key}.dat`), size, "size of an entry");
+  }
+  const names = infos.flatMap(({ key }) => [`${key}.dat`, `${key}.json`]);
+  assertEquals(
+    [...sizes.keys()].sort(),
+    [...names, ...strays.keys()].sort(),
+    "names in the directory",
+  );
+}
+
+function atMost(what: string, actual: number, most: number): void {
+  assert(actual <= most, `${what}: ${actual} instead of ${most} at the most`);
+}
+
+function sizeOf(path: string): number | undefined {
+  try {
+    return Deno.statSync(path).size;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}

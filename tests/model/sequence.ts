@@ -1,0 +1,272 @@
+import { assert, assertEquals } from "@std/assert";
+import type { Media } from "../../mod.ts";
+import { pathsOf, streamOf } from "../fixtures/files.ts";
+import { assertSame, bodyOf, Planned } from "./bodies.ts";
+import type { CacheModel } from "./cache_model.ts";
+import { play } from "./download.ts";
+import { type Conversion, planDownload, randomCaps } from "./plan.ts";
+import { type Stage, Subject } from "./subject.ts";
+
+const URLS = Array.from({ length: 24 }, (_, i) => `https://example.org/${i}`);
+
+/** More than there are entries, so that each gets a millisecond of its own. */
+const ROOM_MS = 50;
+
+/** After so long no touch may be lost. */
+const SAVED_AFTER_MS = 5_000;
+
+/** Does one thing after the other to a cache and to a model, and compares them. */
+export class Sequence {
+  /** What was done, for those who look for the cause of a failure. */
+  readonly log: string[] = [];
+  readonly #stage: Stage;
+  readonly #subject: Subject;
+  readonly #model: CacheModel;
+  #conversion: Conversion = { onlyIfSmaller: false, whenAbandoned: "finish" };
+  #bodies = 0;
+
+  /** Begins with an empty directory. */
+  constructor(stage: Stage) {
+    this.#stage = stage;
+    this.#subject = new Subject(stage, randomCaps(stage.random));
+    this.#model = this.#subject.model;
+  }
+
+  /** Does so many things at random. */
+  async run(steps: number): Promise<void> {
+    await this.#open();
+    for (let step = 0; step < steps; step++) {
+      this.#advance();
+      this.#log(`\n${step}`);
+      await this.#step();
+      await this.#subject.check();
+    }
+    await this.#subject.end();
+  }
+
+  async #step(): Promise<void> {
+    const url = this.#url();
+    const draw = this.#draw(100);
+    if (draw <= 24) return await this.#download(url);
+    if (draw <= 28) return await this.#download(url, true);
+    if (draw <= 42) return await this.#put(url, false);
+    if (draw <= 49) return await this.#put(url, true);
+    if (draw <= 66) return await this.#get(url);
+    if (draw <= 72) return await this.#getByKey(url);
+    if (draw <= 79) return await this.#lookAt(url);
+    if (draw <= 84) return await this.#delete(url);
+    if (draw <= 85 && this.#chance(3)) return await this.#clear();
+    if (draw <= 88) return await this.#pass();
+    if (draw <= 90) return await this.#verify();
+    if (draw <= 93) return await this.#reopen(true);
+    if (draw <= 95) return await this.#reopen(false);
+    return await this.#failPut(url);
+  }
+
+  async #get(url: string): Promise<void> {
+    this.#log("get", url);
+    await this.#expectHit(await this.#subject.cache.get(url), url);
+  }
+
+  async #getByKey(url: string): Promise<void> {
+    const peek = this.#chance(2);
+    this.#log("getByKey", url, peek);
+    const { key } = pathsOf("", url);
+    const media = await this.#subject.cache.getByKey(key, { peek });
+    if (!peek) return await this.#expectHit(media, url);
+    const known = this.#model.find(url);
+    assertEquals(media !== undefined, known !== undefined);
+    if (media && known) assertSame(await media.bytes(), known.bytes);
+  }
+
+  async #expectHit(media: Media | undefined, url: string): Promise<void> {
+    const model = this.#model;
+    const known = model.find(url);
+    assertEquals(media !== undefined, known !== undefined, `hit of ${url}`);
+    if (media === undefined || known === undefined) return;
+    assertEquals(media.source, model.hit(url), "source");
+    assertEquals(media.size, known.bytes.length);
+    if (this.#chance(4)) return await media[Symbol.asyncDispose]();
+    assertSame(await media.bytes(), known.bytes);
+  }
+
+  async #lookAt(url: string): Promise<void> {
+    this.#log("has", url);
+    const known = this.#model.find(url);
+    const { key } = pathsOf("", url);
+    assertEquals(await this.#subject.cache.has(url), known !== undefined);
+    const info = await this.#subject.cache.infoByKey(key);
+    assertEquals(info?.size, known?.bytes.length);
+    assertEquals(await this.#subject.cache.joinByKey(key), undefined);
+  }
+
+  async #put(url: string, replace: boolean): Promise<void> {
+    const model = this.#model;
+    const bytes = this.#body();
+    const size = bytes.length;
+    const form = this.#pick(["bytes", "blob", "stream"] as const);
+    this.#log("put", url, size, form, replace);
+    const known = model.find(url);
+    const { stream } = streamOf(bytes.subarray(0, 100), bytes.subarray(100));
+    const data = { bytes, blob: new Blob([bytes]), stream }[form];
+
+    const stored = await this.#subject.cache.put(url, data, "", "", {
+      replace,
+    });
+
+    if (known !== undefined && !replace) {
+      assertEquals(stored, true);
+      model.touch(url);
+      if (this.#subject.isLazy) model.keepInMemory(known);
+      if (form !== "stream") await stream.cancel();
+      return;
+    }
+    const fits = size > 0 && size <= model.caps.maxEntryBytes;
+    assertEquals(stored, fits);
+    if (fits) this.#model.store(url, bytes);
+    if (form !== "stream") await stream.cancel();
+  }
+
+  async #failPut(url: string): Promise<void> {
+    this.#log("put that fails", url);
+    const known = this.#model.find(url);
+    const { stream } = streamOf(bodyOf(0, 20), new Planned());
+    const put = this.#subject.cache.put(url, stream, "", "", { replace: true })
+      .catch((error) => error);
+    const failed = this.#model.caps.maxEntryBytes >= 20;
+    if (failed) assert(await put instanceof Planned);
+    else assertEquals(await put, false);
+    assertEquals(this.#model.find(url), known);
+  }
+
+  async #download(url: string, isGif = false): Promise<void> {
+    const { random } = this.#stage;
+    const model = this.#model;
+    const { caps } = model;
+    const plan = planDownload(random, caps, this.#conversion, {
+      number: ++this.#bodies,
+      size: this.#size(),
+      isGif,
+    });
+    const { bytes, result, declared, failsAt, form, callers } = plan;
+    const sizes = [bytes.length, result.length, declared, failsAt];
+    this.#log("download", url, isGif, form, ...sizes, ...callers);
+    if (model.find(url) !== undefined) {
+      return await this.#expectHit(
+        await this.#subject.cache.getOrDownload(
+          url,
+          () => Promise.reject("a hit"),
+        ),
+        url,
+      );
+    }
+    this.#subject.expectDownload();
+    const onPull = () => this.#subject.onPull();
+    await play(this.#subject.cache, url, plan, random, onPull);
+    model.counts.misses += callers.length;
+    model.counts.coalesced += callers.length - 1;
+    if (plan.video === "made") model.counts.conversions++;
+    if (plan.video === "failed") model.counts.conversionFailures++;
+    if (plan.isStored) this.#model.store(url, result);
+  }
+
+  async #delete(url: string): Promise<void> {
+    this.#log("delete", url);
+    const { key } = pathsOf("", url);
+    // A key alone says not whose leftover it is.
+    const deleted = this.#model.hasStray(url) || this.#chance(2)
+      ? await this.#subject.cache.delete(url)
+      : await this.#subject.cache.deleteByKey(key);
+    assertEquals(deleted, this.#model.find(url) !== undefined);
+    this.#model.remove(url);
+    this.#model.forgetStrays(url);
+  }
+
+  async #clear(): Promise<void> {
+    this.#log("clear");
+    await this.#subject.cache.clear();
+    for (const { url } of this.#model.entries) this.#model.remove(url);
+  }
+
+  async #verify(): Promise<void> {
+    const { entries, bytes, problems } = await this.#subject.cache.verify();
+    const model = this.#model;
+    assertEquals([entries, bytes], [model.entries.length, model.bytes]);
+    assertEquals(problems.length, model.strays.size);
+  }
+
+  async #pass(): Promise<void> {
+    this.#log("pass");
+    await this.#subject.pass(SAVED_AFTER_MS + this.#draw(100_000));
+  }
+
+  /** Closes the cache, or leaves as a killed process does, and opens another. */
+  async #reopen(close: boolean): Promise<void> {
+    const { clock } = this.#stage;
+    this.#log(close ? "close" : "leave");
+    clock.advance(ROOM_MS);
+    await this.#subject.leave(close);
+    clock.advance(ROOM_MS);
+    if (this.#chance(2)) {
+      const ending = this.#pick([".dat", ".json", ".0.part"]);
+      const url = this.#url();
+      this.#log("stray", url, ending);
+      const timeMs = clock.now - this.#draw(1_000_000);
+      const bytes = bodyOf(0, this.#draw(1000));
+      this.#subject.leaveStray(url, ending, bytes, timeMs);
+    }
+    await this.#open();
+    // Before anybody has asked it to look at all there is.
+    if (this.#subject.isLazy) await this.#step();
+  }
+
+  async #open(): Promise<void> {
+    const { random } = this.#stage;
+    const caps = this.#chance(2) ? this.#model.caps : randomCaps(random);
+    this.#conversion = {
+      whenAbandoned: this.#pick(["finish", "abort"]),
+      onlyIfSmaller: this.#chance(3),
+    };
+    this.#log("open", ...Object.values(caps));
+    await this.#subject.open(caps, this.#conversion, this.#chance(3));
+  }
+
+  #advance(): void {
+    const { clock } = this.#stage;
+    if (this.#chance(2)) clock.advance(this.#draw(5));
+  }
+
+  #body(): Uint8Array<ArrayBuffer> {
+    return bodyOf(++this.#bodies, this.#size());
+  }
+
+  #size(): number {
+    const { maxEntryBytes } = this.#model.caps;
+    if (this.#chance(6)) {
+      return this.#pick([0, 1, 7, maxEntryBytes, maxEntryBytes + 1]);
+    }
+    if (this.#chance(4)) return this.#draw(Math.ceil(1.2 * maxEntryBytes) + 10);
+    return this.#draw(Math.ceil(maxEntryBytes / 5) + 10);
+  }
+
+  #url(): string {
+    return this.#pick(URLS);
+  }
+
+  #pick<T>(values: readonly T[]): T {
+    return this.#stage.random.pick(values);
+  }
+
+  #draw(max: number): number {
+    return this.#stage.random.integer(1, Math.max(1, max));
+  }
+
+  #chance(of: number): boolean {
+    return this.#draw(of) === 1;
+  }
+
+  #log(...words: unknown[]): void {
+    this.log.push(words.join(" "));
+    if (this.log.length > 40) this.log.shift();
+  }
+}

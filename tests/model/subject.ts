@@ -1,0 +1,193 @@
+import { assertEquals } from "@std/assert";
+import { join } from "@std/path";
+import { setImmediate } from "node:timers/promises";
+import { MediaCache, type MediaCacheEvent } from "../../mod.ts";
+import { keyOf } from "../../src/key.ts";
+import type { Random } from "../fixtures/random.ts";
+import { CacheModel, type Caps } from "./cache_model.ts";
+import { assertAccounts, assertBounds, type Directory, look } from "./look.ts";
+import type { Conversion } from "./plan.ts";
+import type { StillClock } from "./still_clock.ts";
+
+/** What changes nothing in the directory. */
+const QUIET: ReadonlySet<MediaCacheEvent["type"]> = new Set([
+  "hit",
+  "joined",
+  "miss",
+  "skipped",
+]);
+
+const MB = 1_048_576;
+
+/** Where a cache is tried. */
+export interface Stage {
+  /** The cache's directory. */
+  readonly dir: string;
+  /** What makes videos of GIFs. */
+  readonly ffmpeg: string;
+  /** Chooses what is done. */
+  readonly random: Random;
+  /** The time. */
+  readonly clock: StillClock;
+}
+
+/** A cache, and the model that it is compared with. */
+export class Subject {
+  /** The model. */
+  readonly model: CacheModel;
+  readonly #stage: Stage;
+  #cache = new MediaCache();
+  readonly #left: MediaCache[] = [];
+  readonly #evicted: string[] = [];
+  #uncached = false;
+  #failure: unknown;
+  /** Whether the cache may not have looked at all of its directory yet. */
+  isLazy = false;
+
+  /** Opens nothing yet. */
+  constructor(stage: Stage, caps: Caps) {
+    this.#stage = stage;
+    this.model = new CacheModel(caps);
+  }
+
+  /** The cache that is open now. */
+  get cache(): MediaCache {
+    return this.#cache;
+  }
+
+  /** Opens another cache, which looks at its directory now or as late as it can. */
+  async open(caps: Caps, options: Conversion, isLazy: boolean): Promise<void> {
+    const { dir, ffmpeg, clock } = this.#stage;
+    const { onlyIfSmaller, whenAbandoned } = options;
+    this.model.reopen(caps);
+    this.isLazy = isLazy;
+    this.#cache = new MediaCache({
+      cacheDir: dir,
+      maxSizeMb: caps.maxBytes / MB,
+      maxEntryMb: caps.maxEntryBytes / MB,
+      maxMemoryItems: caps.maxMemoryItems,
+      maxMemoryMb: caps.maxMemoryBytes / MB,
+      maxMemoryItemMb: caps.maxMemoryItemBytes / MB,
+      gifToMp4: { ffmpeg, onlyIfSmaller },
+      whenAbandoned,
+      onEvent: (event) => this.#onEvent(event),
+    });
+    if (isLazy) return;
+    await this.#cache.ensureLoaded();
+    this.model.sweep(clock.now);
+  }
+
+  /** Closes the cache, or leaves it as a killed process does. */
+  async leave(close: boolean): Promise<void> {
+    if (close) {
+      await this.#cache.close();
+      this.model.save();
+    } else {
+      this.#left.push(this.#cache);
+    }
+    this.#stage.clock.dropTimers();
+  }
+
+  /** Gives back what the end of a process would have. */
+  async end(): Promise<void> {
+    for (const cache of [this.#cache, ...this.#left]) await cache.close();
+  }
+
+  /** Lets so much time pass that all that is pending is written, and old leftovers go. */
+  async pass(ms: number): Promise<void> {
+    const { clock } = this.#stage;
+    await clock.pass(ms);
+    this.model.save();
+    this.model.sweep(clock.now);
+  }
+
+  /** Leaves a file in the directory that is no entry, and none of an entry. */
+  leaveStray(
+    url: string,
+    ending: string,
+    bytes: Uint8Array,
+    timeMs: number,
+  ): void {
+    const { model } = this;
+    const isOfEntry = model.find(url) && !ending.endsWith(".part");
+    if (isOfEntry || model.hasStray(url)) return;
+    const name = keyOf(url) + ending;
+    const path = join(this.#stage.dir, name);
+    Deno.writeFileSync(path, bytes);
+    Deno.utimeSync(path, new Date(timeMs), new Date(timeMs));
+    model.strays.set(name, { bytes: bytes.length, timeMs });
+  }
+
+  /** A download begins. */
+  expectDownload(): void {
+    this.#uncached = false;
+  }
+
+  /** A download is asked for its next chunk. */
+  onPull(): void {
+    const directory = this.#assertBounds();
+    const { stagedBytes } = this.#cache.stats();
+    const expected = this.#uncached ? 0 : stagedBytes;
+    if (directory.stagedBytes === expected) return;
+    this.#failure ??= new Error(
+      `${stagedBytes} bytes are staged, but ${directory.stagedBytes} on disk`,
+    );
+  }
+
+  /** Checks that the cache, its directory and the model are at one. */
+  async check(): Promise<void> {
+    const { dir, clock } = this.#stage;
+    const { model } = this;
+    await this.#settle();
+    const infos = await Array.fromAsync(this.#cache.entries());
+    if (this.isLazy) model.sweep(clock.now);
+    this.isLazy = false;
+    const directory = look(dir, model.strays);
+    await assertAccounts(this.#cache, directory, model.strays);
+    this.#assertBounds();
+    if (this.#failure !== undefined) throw this.#failure;
+    assertEquals(
+      infos.map(({ url, size }) => `${url} ${size}`),
+      model.entries.map(({ url, bytes }) => `${url} ${bytes.length}`),
+      "entries, most recent first",
+    );
+    assertEquals(this.#evicted, model.evicted, "victims");
+    const stats = this.#cache.stats();
+    assertEquals(stats, { ...stats, ...model.counts });
+    assertEquals(
+      [stats.entriesInMemory, stats.memoryBytes],
+      [model.memory.length, model.memoryBytes],
+      "memory",
+    );
+  }
+
+  /** A failed download is told before its file is gone. */
+  async #settle(): Promise<void> {
+    const { dir } = this.#stage;
+    const { strays } = this.model;
+    const isStaged = (name: string) =>
+      name.endsWith(".part") && !strays.has(name);
+    for (let i = 0; i < 100; i++) {
+      await setImmediate();
+      if (![...look(dir).sizes.keys()].some(isStaged)) return;
+    }
+  }
+
+  #onEvent(event: MediaCacheEvent): void {
+    if (event.type === "evicted") this.#evicted.push(event.url);
+    if (event.type === "uncached") this.#uncached = true;
+    if (!QUIET.has(event.type)) this.#assertBounds();
+  }
+
+  /** The cache ignores what its listeners throw, so a failure is kept. */
+  #assertBounds(): Directory {
+    const { caps, isTrimmed, strays } = this.model;
+    const directory = look(this.#stage.dir, strays);
+    try {
+      assertBounds(this.#cache, directory, caps, isTrimmed);
+    } catch (error) {
+      this.#failure ??= error;
+    }
+    return directory;
+  }
+}
