@@ -82,7 +82,10 @@ export class CarelessDisk {
     if (!this.#isMade) return;
     for (const names of this.#possibleNames(reorders)) {
       for (const dat of unsynced) {
-        for (const json of unsynced) yield remainsOf(names, dat, json);
+        for (const json of unsynced) {
+          // Half of a sidecar is no better than none.
+          if (json !== "halved") yield remainsOf(names, dat, json);
+        }
       }
     }
   }
@@ -184,11 +187,12 @@ function remainsOf(
   const remains = new Map<string, Uint8Array>();
   const facts: string[] = [];
   for (const [name, inode] of names) {
-    // What stands in other files of a cache is of no account.
-    const what = name.endsWith(".dat")
-      ? dat
-      : name.endsWith(".json")
+    const what = name.endsWith(".json")
       ? json
+      : name.endsWith(".dat")
+      ? dat
+      : dat === "lost" && !name.endsWith(".part") // what was staged is no matter
+      ? "halved"
       : "kept";
     const isSure = inode.bytes === inode.synced;
     const bytes = isSure ? inode.bytes : survivors(inode, what);
