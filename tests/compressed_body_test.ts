@@ -2,6 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { TooLargeError } from "../mod.ts";
 import { emptyCache } from "./fixtures/empty_cache.ts";
 import { Origin } from "./fixtures/origin.ts";
+import { turn } from "./fixtures/recorder.ts";
 
 const MB = 1_048_576;
 const BOMB_MB = 50;
@@ -58,4 +59,30 @@ Deno.test("a body that swells beyond maxEntryMb is not stored, and one that fits
     assertEquals(totalBytes, maxEntryMb === BOMB_MB ? BOMB_MB * MB : 0);
     assertEquals(memoryBytes, 0);
   }
+});
+
+Deno.test("a compressed body that is cut, or damaged, is an error and no end", async () => {
+  const zipped = await bomb();
+  const damaged = zipped.slice();
+  damaged[zipped.length >> 1] = (damaged[zipped.length >> 1] ?? 0) ^ 0xff;
+  const bodies = {
+    "/cut": zipped.slice(0, zipped.length >> 1),
+    // The checksum and the length of what was zipped.
+    "/no-trailer": zipped.slice(0, -8),
+    "/damaged": damaged,
+    "/text": new TextEncoder().encode("not compressed at all"),
+  };
+  await using origin = new Origin();
+  await using opened = await emptyCache({ gifToMp4: false });
+  for (const [path, body] of Object.entries(bodies)) {
+    const url = origin.bytes(path, body, { "Content-Encoding": "gzip" });
+
+    await assertRejects(async () => {
+      const media = await opened.cache.getOrDownload(url, get);
+      for await (const _ of media.body);
+    }, path);
+  }
+
+  while (opened.cache.inFlight().length > 0) await turn();
+  await opened.assertEmpty();
 });
