@@ -55,7 +55,8 @@ await touchMemory(place.path, (quick ? 256 : 4096) * MIB);
 
 const start = performance.now();
 const results: RowResult[] = [];
-for (const row of rows) {
+for (const [i, row] of rows.entries()) {
+  console.error(`${i + 1} of ${rows.length}: ${row.id}`);
   const result = await runRow(row, place.path, { repeat: !quick });
   results.push(result);
   console.log(rowTable(row, result));

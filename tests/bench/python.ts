@@ -4,7 +4,7 @@ import { NotMeasuredError, type Sample } from "./measurement.ts";
 import { tryProgram } from "./program.ts";
 import { output, type Work } from "./work.ts";
 
-const PROGRAM = fromFileUrl(new URL("python_original.py", import.meta.url));
+const PROGRAM = fromFileUrl(new URL("python/worker.py", import.meta.url));
 const KEPT = fromFileUrl(
   new URL("../../.denow/fetched/bench-python", import.meta.url),
 );
@@ -45,7 +45,8 @@ export async function original(
   if (python === undefined) throw new NotMeasuredError("there is no python3");
   return await output(
     new Deno.Command(python.program, {
-      args: [PROGRAM, JSON.stringify(work)],
+      // It shall leave no compiled files in our folder.
+      args: ["-B", PROGRAM, JSON.stringify(work)],
       stdout: "piped",
       stderr: "piped",
     }),

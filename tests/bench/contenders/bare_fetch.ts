@@ -5,13 +5,18 @@ import type { Contender } from "./contender.ts";
 export function open(): Promise<Contender> {
   const bytes = async (url: string) =>
     (await (await fetch(url)).bytes()).length;
+  const stream = async (url: string) => {
+    const { body } = await fetch(url);
+    if (body === null) throw new Error("No body");
+    return body;
+  };
   return Promise.resolve({
     put: bytes,
     bytes,
-    async download(url) {
-      const { body } = await fetch(url);
-      if (body === null) throw new Error("No body");
-      return { body, stored: Promise.resolve() };
-    },
+    stream,
+    download: async (url) => ({
+      body: await stream(url),
+      stored: Promise.resolve(),
+    }),
   });
 }

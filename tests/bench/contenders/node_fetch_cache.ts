@@ -8,16 +8,18 @@ export function open(cacheDirectory: string): Promise<Contender> {
   const get = NodeFetchCache.create({ cache });
   const bytes = async (url: string) =>
     (await (await get(url)).arrayBuffer()).byteLength;
+  const bodyOf = async (url: string) => {
+    const { body } = await get(url);
+    if (body === null) throw new Error("No body");
+    return body as AsyncIterable<Uint8Array>;
+  };
   return Promise.resolve({
     put: bytes,
     bytes,
-    async download(url) {
-      const { body } = await get(url);
-      if (body === null) throw new Error("No body");
-      return {
-        body: body as AsyncIterable<Uint8Array>,
-        stored: Promise.resolve(),
-      };
-    },
+    stream: async (url) => ReadableStream.from(await bodyOf(url)),
+    download: async (url) => ({
+      body: await bodyOf(url),
+      stored: Promise.resolve(),
+    }),
   });
 }

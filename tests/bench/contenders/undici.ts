@@ -18,6 +18,7 @@ export async function open(dir: string): Promise<Contender> {
   return {
     put: async (url) => await drain(await get(url)),
     bytes: async (url) => await drain(await get(url)),
+    stream: async (url) => ReadableStream.from(await get(url)),
     download: async (url) => ({
       body: await get(url),
       stored: Promise.resolve(),
