@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { bytesOf, namesIn, writePair } from "./fixtures/files.ts";
+import { gifOfDelays } from "./fixtures/gif_writer.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";
 
 const MOD = new URL("../mod.ts", import.meta.url).href;
@@ -71,6 +72,57 @@ Deno.test("reading and writing the directory are all the permissions that a cach
 
   assertEquals(code, 0, stderr);
   assertEquals(value, [true, 300_000, 16, true, true, 0, true, 0]);
+});
+
+/** A bot that converts a GIF, and looks for what it was not given. */
+const CONVERSION = `
+  const gif = new Uint8Array(${JSON.stringify([...gifOfDelays([10, 20])])});
+  const events = [];
+  const onEvent = ({ type }) => events.push(type);
+  const cache = await MediaCache.open({ cacheDir, onEvent });
+  const media = await cache.getOrDownload("a", async () => ({ data: gif }));
+  const seen = [media.mimetype, await media.stored, cache.stats().diskErrors];
+  await cache.close();
+  for (const name of ["net", "env", "sys", "ffi", "import"]) {
+    const { state } = await Deno.permissions.query({ name });
+    if (state === "granted") seen.push(name);
+  }
+  console.log(JSON.stringify([...seen, ...events]));
+`;
+
+Deno.test("running ffmpeg is all that GIF to MP4 needs beside the directory", async () => {
+  await using dir = await tempDir();
+
+  const { code, value, stderr } = await run(
+    [
+      "--no-prompt",
+      `--allow-read=${dir.path}`,
+      `--allow-write=${dir.path}`,
+      "--allow-run=ffmpeg",
+    ],
+    dir.path,
+    CONVERSION,
+  );
+
+  assertEquals(code, 0, stderr);
+  const events = ["loaded", "miss", "converted", "stored"];
+  assertEquals(value, ["video/mp4", true, 0, ...events]);
+});
+
+Deno.test("SECURITY.md names the flags that these tests give, and no others", async () => {
+  const text = await Deno.readTextFile(
+    new URL("../.github/SECURITY.md", import.meta.url),
+  );
+
+  const section = text.slice(text.indexOf("## Permissions"));
+  assertEquals(
+    [...section.matchAll(/`(--allow[^`]*)`/g)].map(([, flags]) => flags),
+    [
+      "--allow-read=DIR --allow-write=DIR",
+      "--allow-read=DIR --allow-write=DIR --allow-run=ffmpeg",
+      "--allow-read=DIR",
+    ],
+  );
 });
 
 Deno.test("the directory may be missing below a parent that may be used", async () => {
