@@ -141,14 +141,18 @@ export class DownloadBody {
   /** Gives back what was not committed; readers keep the open file. */
   async discard(): Promise<void> {
     const { tiers } = this.#env;
-    this.#reservation?.release();
     if (this.#staged === undefined) return;
-    if (this.#tee.needsFile) {
-      const file = await tiers.adoptUnstored(this.#staged);
-      this.#tee.share(file, tiers.claim(file));
-      file.release(true);
-    } else {
-      await tiers.store.discard(this.#staged.path);
+    try {
+      if (this.#tee.needsFile) {
+        const file = await tiers.adoptUnstored(this.#staged);
+        this.#tee.share(file, tiers.claim(file));
+        file.release(true);
+      } else {
+        await tiers.store.discard(this.#staged.path);
+      }
+    } finally {
+      // Not before its name is gone, for which a slow disk takes a while.
+      this.#reservation?.release();
     }
     this.#tee.letGo();
   }

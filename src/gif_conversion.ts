@@ -139,9 +139,9 @@ export class GifConversion {
     if (reservation === undefined) return NO_ROOM;
     let staged: StagedFile | undefined;
     const give = async (reason: string) => {
-      reservation.release();
       staged?.file.close();
       if (staged !== undefined) await this.#tiers.store.discard(staged.path);
+      reservation.release();
       return reason;
     };
     try {

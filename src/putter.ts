@@ -137,11 +137,12 @@ export class Putter {
       isStored = await this.#stored(body, staged, reservation, isWanted);
       return isStored;
     } finally {
-      reservation.release();
       if (staged !== undefined && !isStored) {
         staged.file.close();
         await tiers.store.discard(staged.path);
       }
+      // Not before the bytes are gone, for which a slow disk takes a while.
+      reservation.release();
     }
   }
 
