@@ -38,6 +38,8 @@ export interface Row {
   readonly id: string;
   /** What is measured. */
   readonly title: string;
+  /** What to know when comparing. */
+  readonly note?: string;
   /** Who measures it. */
   readonly cells: readonly Cell[];
   /** What is shown. */

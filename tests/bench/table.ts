@@ -28,6 +28,7 @@ export function rowTable(row: Row, { cells, repeats }: RowResult): string {
     `\n## ${row.title} (${row.id})`,
     `${rounds}${again}\n`,
     markdown(head, lines),
+    ...(row.note === undefined ? [] : [row.note]),
     ...notes,
   ].join("\n");
 }

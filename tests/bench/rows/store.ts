@@ -1,5 +1,5 @@
 /** Bodies put, and read from disk. */
-import { type Bench, cells, type ContenderFile, MIB } from "../bench.ts";
+import { type Bench, cells, type ContenderFile, MIB, NAMES } from "../bench.ts";
 import type { Column, Row } from "../measurement.ts";
 import type { Target } from "../verdict.ts";
 import { timesFaster } from "./targets.ts";
@@ -14,6 +14,10 @@ const CONTENDERS: readonly ContenderFile[] = [
   "bare_files",
   "bare_fetch",
 ];
+
+const NOTE =
+  `${NAMES.undici}, ${NAMES.node_fetch_cache} and ${NAMES.bare_fetch} fetch over loopback HTTP what they put; ` +
+  `${NAMES.bare_fetch} and ${NAMES.bare_files} are floors.`;
 
 interface Size {
   readonly id: string;
@@ -86,6 +90,7 @@ export function storeRows(bench: Bench): Row[] {
     return {
       id: `store-${id}`,
       title: `${title}: put, and hit from disk`,
+      note: NOTE,
       cells: cells(bench, "store", CONTENDERS, {
         size,
         streams,
