@@ -5,6 +5,7 @@ import type { Counters } from "./stats.ts";
 export class DiskErrors {
   readonly #hub: EventHub;
   readonly #counters: Counters;
+  readonly #reported = new WeakSet<Error>();
 
   /** Counts in `counters` and tells `hub`. */
   constructor(hub: EventHub, counters: Counters) {
@@ -12,8 +13,12 @@ export class DiskErrors {
     this.#counters = counters;
   }
 
-  /** One operation has failed. */
+  /** One operation has failed. An error that comes by again is the same failure. */
   report(operation: string, error: unknown): void {
+    if (error instanceof Error) {
+      if (this.#reported.has(error)) return;
+      this.#reported.add(error);
+    }
     this.#counters.diskErrors++;
     this.#hub.emit({ type: "diskError", time: Date.now(), operation, error });
   }

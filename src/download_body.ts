@@ -18,7 +18,8 @@ export interface BodyEnvironment {
 }
 
 /** What a body tells its download. */
-export interface BodyEvents extends TeeEvents {
+export interface BodyEvents
+  extends Pick<TeeEvents, "onServed" | "onAbandoned"> {
   /** It can't be stored; it goes on for its readers alone. */
   onUncached(reason: string): void;
 }
@@ -43,7 +44,11 @@ export class DownloadBody {
     this.#events = events;
     this.#staged = staged;
     this.#reservation = reservation;
-    this.#tee = new Tee(size, staged?.file, events);
+    this.#tee = new Tee(size, staged?.file, {
+      onServed: events.onServed,
+      onAbandoned: events.onAbandoned,
+      onFault: (error) => env.tiers.errors.report("read a download", error),
+    });
     this.#digest = new BodyDigest(
       maxHashedBytes("download", env.options),
       size,

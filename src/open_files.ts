@@ -1,7 +1,15 @@
-import type { DiskFile, FileSystem, MaybePromise } from "./file_system.ts";
+import {
+  type DiskFile,
+  type FileSystem,
+  isNotFound,
+  type MaybePromise,
+} from "./file_system.ts";
 
 /** Unread handles that may be open at once; the oldest gives way to the next. */
 const MAX_UNREAD = 256;
+
+/** Told of each read that the disk failed. */
+export type OnFault = (error: Error) => void;
 
 /**
  * The open files of committed entries. Whoever reads an entry shares one handle.
@@ -11,13 +19,15 @@ const MAX_UNREAD = 256;
  */
 export class OpenFiles {
   readonly #fs: FileSystem;
+  readonly #onFault: OnFault;
   readonly #shared = new Map<string, SharedFile>();
   readonly #unread = new Set<FileClaim>();
   readonly #parked = new Set<FileClaim>();
 
   /** A pool without files. */
-  constructor(fs: FileSystem) {
+  constructor(fs: FileSystem, onFault: OnFault) {
     this.#fs = fs;
+    this.#onFault = onFault;
   }
 
   /** The file of that name and inode, if somebody here holds it. */
@@ -43,6 +53,7 @@ export class OpenFiles {
       path,
       inode,
       file,
+      this.#onFault,
       () => {
         if (this.#shared.get(path) === shared) this.#shared.delete(path);
       },
@@ -89,6 +100,7 @@ export class SharedFile {
   readonly inode: number;
   readonly #fs: FileSystem;
   readonly #path: string;
+  readonly #onFault: OnFault;
   readonly #onUnused: () => void;
   #file: DiskFile | undefined;
   #opening: Promise<DiskFile> | undefined;
@@ -102,19 +114,27 @@ export class SharedFile {
     path: string,
     inode: number,
     file: DiskFile,
+    onFault: OnFault,
     onUnused: () => void,
   ) {
     this.#fs = fs;
     this.#path = path;
     this.inode = inode;
     this.#file = file;
+    this.#onFault = onFault;
     this.#onUnused = onUnused;
   }
 
   /** Reads into `view` from a position; 0 at the end. */
   readAt(view: Uint8Array, position: number): MaybePromise<number> {
-    if (this.#file !== undefined) return this.#file.readAt(view, position);
-    return this.#reopen().then((file) => file.readAt(view, position));
+    try {
+      const result = this.#file !== undefined
+        ? this.#file.readAt(view, position)
+        : this.#reopen().then((file) => file.readAt(view, position));
+      return typeof result === "number" ? result : result.catch(this.#failed);
+    } catch (error) {
+      return this.#failed(error);
+    }
   }
 
   /** Takes a handle of the same file, if there is none. */
@@ -179,6 +199,13 @@ export class SharedFile {
     this.#file?.close();
     this.#file = undefined;
   }
+
+  readonly #failed = (error: unknown): never => {
+    // That its entry has gone, or is another's, is no fault of the disk.
+    const isFault = error instanceof Error && "code" in error;
+    if (isFault && !isNotFound(error)) this.#onFault(error);
+    throw error;
+  };
 }
 
 /** What keeps a file at hand for a Media that nobody has read yet. */

@@ -20,6 +20,8 @@ const KEPT_BYTES = 524_288;
 export interface TeeEvents {
   /** A reader was handed bytes. */
   onServed(bytes: number): void;
+  /** The file that is staged could not be read. */
+  onFault(error: unknown): void;
   /** The last reader, and the last Media that might become one, has left. */
   onAbandoned(): void;
 }
@@ -222,12 +224,23 @@ export class Tee {
     length: number,
   ): Promise<Uint8Array<ArrayBuffer>> {
     const view = new Uint8Array(length);
-    const file = this.#committed?.file ?? this.#staged;
-    const count = await file?.readAt(view, position) ?? 0;
+    const count = await this.#readAt(view, position);
     if (count === 0) {
       throw new IncompleteBodyError(position, this.size ?? this.received);
     }
     return count === length ? view : view.subarray(0, count);
+  }
+
+  async #readAt(view: Uint8Array, position: number): Promise<number> {
+    if (this.#committed) {
+      return await this.#committed.file.readAt(view, position);
+    }
+    try {
+      return await this.#staged?.readAt(view, position) ?? 0;
+    } catch (error) {
+      this.#events.onFault(error);
+      throw error;
+    }
   }
 
   /** Makes room in the window for an uncached chunk, if readers have moved on. */

@@ -58,7 +58,7 @@ export class Tiers {
         maxBytes: options.maxMemoryBytes,
         maxItemBytes: options.maxMemoryItemBytes,
       }, options.readOnly ? undefined : this.#touches),
-      files: new OpenFiles(fs),
+      files: new OpenFiles(fs, (error) => errors.report("read a body", error)),
       orphans: new Orphans(fs, store, writes, errors),
       writes,
       commits: new Commits(),

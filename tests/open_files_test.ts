@@ -16,7 +16,7 @@ async function pool(
   await Deno.writeFile(path, bytesOf(9));
   const file = await fs.open(path);
   const { inode } = await file.facts();
-  const files = new OpenFiles(fs);
+  const files = new OpenFiles(fs, () => {});
   return { files, shared: files.adopt(path, inode, file), path };
 }
 
