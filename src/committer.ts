@@ -51,8 +51,13 @@ export class Committer {
     const mtimeMs = Math.floor(storedAt);
     const sidecar: Sidecar = { ...description, size, ts: storedAt / 1000 };
     // From here on the old pair is no longer what the catalog knows.
+    const old = catalog.peek(url);
     catalog.forget(url);
-    const facts = await store.commit(key, staged, sidecar, mtimeMs);
+    const facts = await store.commit(key, staged, sidecar, mtimeMs)
+      .catch(async (error) => {
+        await this.#takeBack(key, old);
+        throw error;
+      });
     const entry = {
       ...entryOf(sidecar, key, { ...facts, size, mtimeMs }),
       storedAt,
@@ -64,6 +69,23 @@ export class Committer {
     file.hold(true);
     await this.#keepInMemory(entry, file, bytes);
     return file;
+  }
+
+  /** A commit has failed: the pair that was there may still be, or half of it. */
+  async #takeBack(key: string, old: Entry | undefined): Promise<void> {
+    const { fs, store, catalog, orphans } = this.#tier;
+    let bytes = old?.size;
+    try {
+      const facts = await fs.facts(store.datPath(key));
+      const isOld = facts !== undefined && facts.inode === old?.inode;
+      if (isOld && fs.exists(store.jsonPath(key))) return catalog.insert(old);
+      bytes = facts?.size;
+    } catch {
+      // A lookup will tell, when the disk does.
+    }
+    if (bytes === undefined) return;
+    const reason = "its commit has failed";
+    orphans.add({ names: pairOf(key), bytes, mtimeMs: Date.now(), reason });
   }
 
   async #keepInMemory(

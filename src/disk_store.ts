@@ -172,7 +172,7 @@ export class DiskStore {
   ): Promise<FileFacts> {
     const json = { from: this.#stagedPath(key), to: this.jsonPath(key) };
     const dat = this.datPath(key);
-    let renamed = false;
+    const made: string[] = [];
     try {
       const text = formatSidecar(sidecar);
       if (text.length > MAX_SIDECAR_BYTES / 3) {
@@ -180,20 +180,23 @@ export class DiskStore {
       }
       if (this.#durable) await staged.file.sync();
       await this.#writeText(json.from, text);
-      if (await this.#fs.remove(json.to)) this.#names.changed(key);
+      if (this.#fs.exists(json.to) && await this.#fs.remove(json.to)) {
+        this.#names.changed(key);
+      }
       await this.#names.settle(key);
       if (this.#durable && this.#fs.exists(dat)) this.#names.changed(key);
       await this.#fs.rename(staged.path, dat);
-      renamed = true;
+      made.push(dat);
       await this.#fs.touch(dat, mtimeMs);
       await this.#names.settle(key);
+      const facts = await staged.file.facts();
       await this.#fs.rename(json.from, json.to);
+      made.unshift(json.to);
       await this.#names.sync();
-      return await staged.file.facts();
+      return facts;
     } catch (error) {
       this.#names.changed(key);
-      await this.discard(json.from);
-      if (renamed) await this.discard(dat);
+      for (const path of [json.from, ...made]) await this.discard(path);
       throw error;
     }
   }
@@ -239,9 +242,8 @@ export class DiskStore {
   /** What the sidecar of `key` says; undefined when there is none. */
   async readSidecar(key: string): Promise<Sidecar | Broken | undefined> {
     await this.prepare();
-    const path = this.jsonPath(key);
-    if (!this.#fs.exists(path)) return undefined;
     try {
+      const path = this.jsonPath(key);
       const text = await this.#fs.readText(path, MAX_SIDECAR_BYTES);
       if (text === undefined) return { reason: "sidecar is too long" };
       const sidecar = parseSidecar(text, key);

@@ -214,7 +214,6 @@ export class FileSystem {
 
   /** Removes a file; false when there was none. */
   async remove(path: string): Promise<boolean> {
-    if (!this.exists(path)) return false;
     try {
       const { size } = Deno.lstatSync(path);
       if (size > LONG_BYTES) await Deno.remove(path);

@@ -35,6 +35,8 @@ export interface Leftover {
   readonly mtimeMs: number;
   /** Why they are no entry. */
   readonly reason: string;
+  /** What the disk failed with when it was asked for them. */
+  readonly error?: unknown;
 }
 
 /** What the scan tells as it goes. */
@@ -128,6 +130,7 @@ async function scanPair(
   events: ScanEvents,
 ): Promise<void> {
   let reason: string;
+  let fault: { error?: unknown } = {};
   try {
     const sidecar = await store.readSidecar(key);
     if (sidecar === undefined) return;
@@ -143,8 +146,10 @@ async function scanPair(
     }
   } catch (error) {
     reason = error instanceof Error ? error.message : String(error);
+    fault = { error };
   }
-  events.onLeftover(await leftoverOf(fs, store, pairOf(key), reason));
+  const leftover = await leftoverOf(fs, store, pairOf(key), reason);
+  events.onLeftover({ ...leftover, ...fault });
 }
 
 /** Looks at files that are no entry. */

@@ -257,13 +257,14 @@ export class Tiers {
   }
 
   #scan(onLeftover: (leftover: Leftover) => void): Promise<void> {
-    const { fs, store, catalog, orphans } = this.#tier;
+    const { fs, store, catalog, orphans, errors } = this.#tier;
     return scan(fs, store, {
       onEntry: (entry) => {
         // What is known already is at least as new.
         if (catalog.peek(entry.url) === undefined) catalog.insert(entry);
       },
-      onLeftover: (leftover) => {
+      onLeftover: ({ error, ...leftover }) => {
+        if (error !== undefined) errors.report("read an entry", error);
         orphans.add(leftover);
         onLeftover(leftover);
       },
@@ -277,7 +278,15 @@ export class Tiers {
     await writes.announceRemoval(key);
     await files.rescue(store.datPath(key));
     catalog.forget(url);
-    const removed = await store.remove(key);
+    let removed: boolean;
+    try {
+      removed = await store.remove(key);
+    } catch (error) {
+      const reason = "it could not be deleted";
+      const bytes = known?.size ?? 0;
+      orphans.add({ names: pairOf(key), bytes, mtimeMs: Date.now(), reason });
+      throw error;
+    }
     orphans.forget(pairOf(key));
     if (!removed && known === undefined) return false;
     const size = known?.size ?? 0;
