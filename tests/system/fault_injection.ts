@@ -24,7 +24,7 @@ export type OperationName =
   | "list";
 
 /** The errors that a disk may give, with their numbers on Linux. */
-const ERRNO = {
+export const ERRNO = {
   EIO: 5,
   EAGAIN: 11,
   ENOMEM: 12,
@@ -62,6 +62,8 @@ export interface FaultOptions {
   sticky?: boolean;
   /** The operations that count; those that change something unless given. */
   operations?: readonly OperationName[];
+  /** A file that says when anything counts, and which operation is hit then. */
+  control?: string;
   /** A file outside the directory that will tell of each operation that counts. */
   log?: string;
   /** A file that gets the bytes of each write that counts, one after the other. */
@@ -94,7 +96,8 @@ let compiled: Promise<string> | undefined;
  */
 export async function faultEnv(
   dir: string,
-  { fault, at = 0, sticky = false, operations, log, data }: FaultOptions = {},
+  { fault, at = 0, sticky = false, operations, control, log, data }:
+    FaultOptions = {},
 ): Promise<Record<string, string>> {
   return {
     LD_PRELOAD: await (compiled ??= compile()),
@@ -105,6 +108,7 @@ export async function faultEnv(
     ...(fault?.action === "fail" && { FAULT_ERRNO: `${ERRNO[fault.code]}` }),
     ...(fault?.action === "delay" && { FAULT_MS: `${fault.ms}` }),
     ...(operations && { FAULT_OPS: operations.join(",") }),
+    ...(control !== undefined && { FAULT_CONTROL: control }),
     ...(log !== undefined && { FAULT_LOG: log }),
     ...(data !== undefined && { FAULT_DATA: data }),
   };

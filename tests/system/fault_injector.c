@@ -10,6 +10,9 @@
  *   FAULT_DATA   a file that gets the bytes of every write that counts
  *   FAULT_AT     the number of the operation that is hit, 1 being the first; 0: all
  *   FAULT_STICKY 1: so are all that come after it
+ *   FAULT_CONTROL  a file outside FAULT_DIR: only while it is there does anything
+ *                count; "SERIAL AT STICKY ERRNO MS" in it, numbers that replace
+ *                those above, and another serial begins the count anew
  *   FAULT_DO     kill: SIGKILL before it; half: SIGKILL in the midst of a write;
  *                fail: it fails with FAULT_ERRNO; short: a write or read takes
  *                half of the bytes; delay: it waits for FAULT_MS
@@ -46,7 +49,8 @@ static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static char dir[MAX_PATH], ops[512];
 static size_t dir_length;
 static enum action action;
-static int at, sticky, error_number, delay_ms, count;
+static int at, sticky, error_number, delay_ms, count, serial;
+static const char *control;
 static int log_fd = -1, data_fd = -1;
 
 static int number(const char *name) {
@@ -82,6 +86,7 @@ __attribute__((constructor)) static void begin(void) {
   sticky = number("FAULT_STICKY");
   error_number = number("FAULT_ERRNO");
   delay_ms = number("FAULT_MS");
+  control = getenv("FAULT_CONTROL");
   log_fd = open_log("FAULT_LOG");
   data_fd = open_log("FAULT_DATA");
   unsetenv("LD_PRELOAD"); // one process is counted, not its children
@@ -146,12 +151,35 @@ static void die(void) {
   for (;;) pause();
 }
 
+// Obeys the file that controls, if there is to be one; 0: nothing counts now.
+static int armed(void) {
+  if (!control) return 1;
+  int fd = syscall(SYS_openat, AT_FDCWD, control, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return 0;
+  char text[128];
+  long length = syscall(SYS_read, fd, text, sizeof text - 1);
+  syscall(SYS_close, fd);
+  text[length < 0 ? 0 : length] = 0;
+  int now;
+  if (sscanf(text, "%d %d %d %d %d", &now, &at, &sticky, &error_number, &delay_ms) < 5) return 0;
+  if (now != serial) count = 0;
+  serial = now;
+  return 1;
+}
+
 // Counts an operation. NOTHING: go on. FAIL: return -1. HALF, SHORT: as said.
 static enum action hit(const struct op *op) {
   char wanted[64];
   snprintf(wanted, sizeof wanted, ",%s,", op->name);
   if (!strstr(ops, wanted)) return NOTHING;
+  int saved = errno;
   pthread_mutex_lock(&mutex);
+  if (!armed()) {
+    pthread_mutex_unlock(&mutex);
+    errno = saved;
+    return NOTHING;
+  }
+  errno = saved;
   int it = ++count;
   int isHit = action && (!at || it == at || (sticky && it > at));
   note(op);

@@ -1,0 +1,185 @@
+import { join } from "@std/path";
+import type { MediaCacheOptions } from "../../mod.ts";
+import { FaultedCache } from "../fixtures/faulted_cache.ts";
+import { namesIn } from "../fixtures/files.ts";
+import { Tmpfs } from "../fixtures/tmpfs.ts";
+import { ArmedFault, type Arming } from "./armed_fault.ts";
+import type { OperationName } from "./fault_injection.ts";
+
+/** Every operation that may fail. */
+const OPERATIONS: OperationName[] = [
+  "create",
+  "write",
+  "truncate",
+  "sync",
+  "rename",
+  "link",
+  "unlink",
+  "mkdir",
+  "rmdir",
+  "utime",
+  "chmod",
+  "open",
+  "read",
+  "lock",
+  "stat",
+  "list",
+];
+
+/** A use of a cache, which is done once for every operation that it needs. */
+export interface FaultScenario {
+  /** What it is called. */
+  readonly name: string;
+  /** The cache's options, the directory apart. */
+  readonly options: MediaCacheOptions;
+  /** Brings the cache to where it was before. */
+  prepare(points: FaultPoints): Promise<void>;
+  /** Uses it, while one operation fails, and perhaps all after it. */
+  use(points: FaultPoints): Promise<void>;
+  /** Looks what there is, now that nothing fails any more. */
+  look(points: FaultPoints): Promise<void>;
+  /** Uses it again. */
+  heal(points: FaultPoints): Promise<void>;
+}
+
+/** What came of hitting one operation. */
+export interface Point {
+  /** The operation that was hit; undefined when there were not so many. */
+  hit: string | undefined;
+  /** What is not as it must be. */
+  problems: string[];
+}
+
+/** A cache whose disk fails at one operation after the other. */
+export class FaultPoints implements AsyncDisposable {
+  /** The cache. */
+  readonly cache: FaultedCache;
+  /** Its options. */
+  readonly options: MediaCacheOptions;
+  readonly #scenario: FaultScenario;
+  readonly #dir: string;
+  readonly #fault: ArmedFault;
+  readonly #stack: AsyncDisposableStack;
+  #problems: string[] = [];
+  #told = false;
+
+  private constructor(
+    scenario: FaultScenario,
+    options: MediaCacheOptions,
+    dir: string,
+    cache: FaultedCache,
+    fault: ArmedFault,
+    stack: AsyncDisposableStack,
+  ) {
+    this.#scenario = scenario;
+    this.options = options;
+    this.#dir = dir;
+    this.cache = cache;
+    this.#fault = fault;
+    this.#stack = stack;
+  }
+
+  /** Starts the cache, on a disk of its own. */
+  static async start(
+    scenario: FaultScenario,
+    operations: OperationName[] = OPERATIONS,
+  ): Promise<FaultPoints> {
+    await using stack = new AsyncDisposableStack();
+    const disk = stack.use(await Tmpfs.mount("size=64m"));
+    const dir = join(disk.path, "cache");
+    const fault = stack.use(
+      await ArmedFault.make(dir, {
+        fault: { action: "fail", code: "EIO" },
+        operations,
+      }),
+    );
+    const options = { ...scenario.options, cacheDir: dir };
+    const cache = stack
+      .use(await FaultedCache.open(options, { env: fault.env }));
+    const rest = stack.move();
+    return new FaultPoints(scenario, options, dir, cache, fault, rest);
+  }
+
+  /** Uses the cache with a fault. */
+  async try(arming: Arming): Promise<Point> {
+    this.#problems = [];
+    this.#told = false;
+    await this.#scenario.prepare(this);
+    const before = await this.#errors();
+    let hit: string | undefined;
+    {
+      await using _fault = await this.#fault.arm(arming);
+      await this.#scenario.use(this);
+      hit = await this.#fault.hit(arming.at);
+    }
+    const errors = await this.#errors() - before;
+    // A file that can't be removed is, later; one that can't be seen may be, later.
+    const mayBeSilent = this.#told || hit === undefined ||
+      /: (stat|list|unlink .*part$)/.test(hit);
+    if (!mayBeSilent && errors === 0) this.expect("errors", "none", /some/);
+    if (hit === undefined && errors > 0) this.expect("errors", "some", /none/);
+    await this.#scenario.look(this);
+    await this.#checkOrphans(arming.sticky === true);
+    await this.#scenario.heal(this);
+    await this.#checkLeft();
+    return { hit, problems: this.#problems };
+  }
+
+  /** Notes what is not as it should be. */
+  expect(what: string, found: string | boolean, wanted: RegExp): void {
+    const isRight = wanted.test(`${found}`);
+    if (!isRight) this.#problems.push(`${what}: ${found}`);
+  }
+
+  /** A call has failed, and so told of the fault, if there is a message. */
+  told(message: string, wanted: RegExp): void {
+    this.expect("message", message, wanted);
+    if (message !== "") this.#told = true;
+  }
+
+  /** Ends the process; what it complained of. */
+  async end(): Promise<{ code: number; complaints: string }> {
+    await this.cache.ask("close");
+    return await this.cache.end();
+  }
+
+  /** Ends everything. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#stack.disposeAsync();
+  }
+
+  async #errors(): Promise<number> {
+    return (await this.cache.ask("tell")).events.diskError ?? 0;
+  }
+
+  /** What is no entry is an orphan, but for what a dead disk did not let us see. */
+  async #checkOrphans(isDead: boolean): Promise<void> {
+    const names = await namesIn(this.#dir);
+    let bytes = 0;
+    let sidecarBytes = 0;
+    for (const name of names) {
+      const { size } = await Deno.stat(join(this.#dir, name));
+      const isSidecar = name.endsWith(".json");
+      const isLone = !names.includes(name.replace(".json", ".dat"));
+      if (name.endsWith(".dat") || isSidecar && isLone) bytes += size;
+      else if (isSidecar) sidecarBytes += size;
+    }
+    const { totalBytes, orphanBytes } = (await this.cache.ask("tell")).stats;
+    const known = totalBytes + orphanBytes;
+    // Sidecars count with pairs that are orphans, and not with entries.
+    const isRight = (isDead || known >= bytes) && known <= bytes + sidecarBytes;
+    if (!isRight) this.expect("known bytes", `${known} of ${bytes}`, /^all$/);
+  }
+
+  /** Nothing is staged any more, and nothing is held open. */
+  async #checkLeft(): Promise<void> {
+    const { stats } = await this.cache.ask("tell");
+    this.expect("staged bytes", `${stats.stagedBytes}`, /^0$/);
+    const names = await namesIn(this.#dir);
+    const staged = names.filter((name) => name.endsWith(".part"));
+    this.expect("staged files", `${staged.length}`, /^0$/);
+    const files = await this.cache.files();
+    const open = files.filter((path) => path.startsWith(this.#dir));
+    this.expect("open files", `${open}`, /^$/);
+  }
+}
