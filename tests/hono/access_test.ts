@@ -1,4 +1,4 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { keyOf } from "../../src/key.ts";
 import { pattern } from "../fixtures/bytes.ts";
 import { mounted, statusOf } from "../fixtures/mounted.ts";
@@ -31,6 +31,24 @@ Deno.test("with a token only /healthz is open", async () => {
     assertEquals(await statusOf(router.ask(path)), 401, path);
   }
   assertEquals(await statusOf(router.ask(MEDIA, { method: "DELETE" })), 401);
+});
+
+Deno.test("no method of HTTP gets past the token, or finds out what is there", async () => {
+  await using router = await mounted({ token: TOKEN });
+  await router.cache.put("a:", pattern(3), "image/png", "a.png");
+  const unknown = `/media/${keyOf("b:")}`;
+  const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+  for (const method of methods) {
+    for (const path of [...CLOSED, `/view/${keyOf("a:")}`]) {
+      const status = await statusOf(router.ask(path, { method }));
+      assert(status === 401 || status === 404, `${method} ${path} ${status}`);
+    }
+    assertEquals(
+      await statusOf(router.ask(MEDIA, { method })),
+      await statusOf(router.ask(unknown, { method })),
+    );
+  }
+  assertEquals(router.cache.stats().entries, 1);
 });
 
 Deno.test("the token is taken as Bearer, and as the password of anybody", async () => {
