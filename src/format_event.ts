@@ -1,3 +1,4 @@
+import { errorName } from "./error_name.ts";
 import type { EntryEventBase, MediaCacheEvent } from "./events.ts";
 
 /**
@@ -66,7 +67,7 @@ export function formatEvent(event: MediaCacheEvent): string {
     case "failed":
       return `Media cache: download of ${
         entry(event)
-      } failed after ${event.received} bytes: ${nameOf(event.error)}`;
+      } failed after ${event.received} bytes: ${errorName(event.error)}`;
     case "diskError":
       return `Media cache: could not ${event.operation}: ${
         messageOf(event.error)
@@ -88,11 +89,6 @@ function body(
   return `${event.filename} (${event.mimetype}, ${
     event.size ?? "unknown"
   } bytes)`;
-}
-
-// The message of a downloader's error may hold the URL, so only its name is told.
-function nameOf(error: unknown): string {
-  return error instanceof Error ? error.name : typeof error;
 }
 
 function messageOf(error: unknown): string {

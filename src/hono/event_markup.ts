@@ -1,6 +1,7 @@
 import { basename } from "@std/path";
 import { html } from "hono/html";
 import { formatBytes, formatDuration } from "../quantities.ts";
+import { errorName } from "../error_name.ts";
 import { HttpStatusError } from "../errors.ts";
 import type { MediaCacheEvent } from "../events.ts";
 import type { Markup } from "./markup.ts";
@@ -110,7 +111,7 @@ function detailOf(event: MediaCacheEvent, named: boolean): string {
 /** Its message may hold a URL or a path. */
 function nameOfError(error: unknown): string {
   if (error instanceof HttpStatusError) return `HTTP status ${error.status}`;
-  return error instanceof Error ? error.name : typeof error;
+  return errorName(error);
 }
 
 function took(durationMs: number): string {

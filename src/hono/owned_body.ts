@@ -1,3 +1,4 @@
+import { errorName } from "../error_name.ts";
 import { MediaCacheError } from "../errors.ts";
 import type { Media } from "../media.ts";
 
@@ -22,9 +23,8 @@ export function ownedBody(
         if (value !== undefined) return controller.enqueue(value);
       } catch (error) {
         await dispose();
-        const name = error instanceof Error ? error.name : typeof error;
         throw new MediaCacheError(
-          `Cannot serve media: reading failed: ${name}`,
+          `Cannot serve media: reading failed: ${errorName(error)}`,
         );
       }
       await dispose();
