@@ -6,7 +6,6 @@ import { keyOf } from "../src/key.ts";
 import { statsRouter } from "../src/hono/stats_router.ts";
 import { pattern } from "./fixtures/bytes.ts";
 import { recordConsole } from "./fixtures/console.ts";
-import { WriteFault } from "./fixtures/disk_faults.ts";
 import { namesIn } from "./fixtures/files.ts";
 import { gifOfDelays } from "./fixtures/gif_writer.ts";
 import { Tap } from "./fixtures/tap.ts";
@@ -35,7 +34,11 @@ function toldBy(error: unknown): string[] {
 }
 
 /** All that can befall a URL; gives what was told of it. */
-async function befall(cache: MediaCache, url: string): Promise<string[]> {
+async function befall(
+  cache: MediaCache,
+  dir: string,
+  url: string,
+): Promise<string[]> {
   const told: string[] = [];
   const attempt = async (download: () => unknown, signal?: AbortSignal) => {
     try {
@@ -45,6 +48,7 @@ async function befall(cache: MediaCache, url: string): Promise<string[]> {
         { signal },
       );
       told.push(Deno.inspect(media.response().headers));
+      await media.stored;
       await using again = await cache.get(url);
       await again?.bytes();
       await again?.bytes();
@@ -58,11 +62,14 @@ async function befall(cache: MediaCache, url: string): Promise<string[]> {
   await attempt(() => 5);
   await attempt(() => ({ data: gifOfDelays([10]).slice(0, -9) }));
   await cache.delete(url);
-  {
-    using _fault = new WriteFault(0);
-    await attempt(() => ({ data: pattern(9), mimetype: "image/png" }));
-    await cache.put(url, pattern(9), "image/png", "a.png");
-  }
+  // A disk that fails: a file is in the place of the folder.
+  await Deno.rename(dir, `${dir}.away`);
+  await Deno.writeTextFile(dir, "");
+  await attempt(() => ({ data: pattern(9), mimetype: "image/png" }));
+  assertEquals(await cache.put(url, pattern(9), "image/png", "a.png"), false);
+  told.push(await cache.probe() ?? "");
+  await Deno.remove(dir);
+  await Deno.rename(`${dir}.away`, dir);
   await attempt(() => ({ data: pattern(9), mimetype: "image/png" }));
   await cache.put(url, pattern(900_000), "image/png", "a.png", {
     replace: true,
@@ -85,7 +92,7 @@ Deno.test("a secret in a URL is in no error, on no console, in no line of log, a
   cache.subscribe((event) => events.push(event));
   const told: string[] = [];
 
-  for (const url of URLS) told.push(...await befall(cache, url));
+  for (const url of URLS) told.push(...await befall(cache, dir.path, url));
   for (const name of await namesIn(dir.path)) {
     if (name.endsWith(".dat")) await Deno.truncate(join(dir.path, name), 3);
   }
