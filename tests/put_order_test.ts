@@ -126,9 +126,11 @@ Deno.test("close() waits for a put, and a put that never ends is cancelled", asy
   const rejected = assertRejects(() => endless, Error, "closed");
   tap.write(bytesOf(3));
 
-  await cache.close({ timeoutMs: 1 });
-
+  const closing = cache.close({ timeoutMs: 60_000 });
   assertEquals(await array, true);
+  await cache.close({ abort: true });
+  await closing;
+
   await rejected;
   await tap.cancelled;
   assertEquals((await namesIn(dir.path)).length, 2);
