@@ -27,7 +27,7 @@ Deno.test("entries, order, victims and numbers are those of a simple model after
   try {
     await sequence.run(STEPS);
   } catch (cause) {
-    throw new Error(`${random.hint}\n${sequence.log.join("\n")}`, { cause });
+    throw new Error(`${random.hint}\n${sequence.story}`, { cause });
   }
 });
 

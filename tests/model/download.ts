@@ -47,13 +47,19 @@ export interface DownloadPlan {
 /** The bytes that come before a body is held. */
 const HEAD_BYTES = 16;
 
-/** Makes one download, and lets its callers do what they do with it. */
+/**
+ * Makes one download, and lets its callers do what they do with it.
+ *
+ * @param onPull Called when the source is asked for more.
+ * @param whileHeld Done while the body is held.
+ */
 export async function play(
   cache: MediaCache,
   url: string,
   plan: DownloadPlan,
   random: Random,
   onPull: () => void,
+  whileHeld: () => Promise<void> = () => Promise.resolve(),
 ): Promise<void> {
   const gate = Promise.withResolvers<void>();
   if (!plan.isHeld) gate.resolve();
@@ -86,6 +92,7 @@ export async function play(
   // Those who leave have left by now, as long as no turn has passed.
   for (let i = 0; i < 10; i++) await Promise.resolve();
   if (plan.isHeld) await setImmediate();
+  await whileHeld();
   gate.resolve();
   await Promise.all(acts);
   for (const call of calls) {

@@ -1,5 +1,5 @@
 import type { Random } from "../fixtures/random.ts";
-import { bodyOf, gifOf, MIN_GIF_BYTES, videoOf } from "./bodies.ts";
+import { gifOf, MIN_GIF_BYTES, videoOf } from "./bodies.ts";
 import type { Caps } from "./cache_model.ts";
 import { type Behaviour, type DownloadPlan, LEAVING } from "./download.ts";
 
@@ -27,11 +27,11 @@ export function planDownload(
   random: Random,
   caps: Caps,
   options: Conversion,
-  body: { number: number; size: number; isGif: boolean },
+  { body, isGif }: { body: Uint8Array<ArrayBuffer>; isGif: boolean },
 ): PlannedDownload {
-  return body.isGif
-    ? planGif(random, caps, options, body.size)
-    : planOther(random, caps, options, bodyOf(body.number, body.size));
+  return isGif
+    ? planGif(random, caps, options, body.length)
+    : planOther(random, caps, options, body);
 }
 
 function planOther(

@@ -2,12 +2,11 @@ import { assert, assertEquals } from "@std/assert";
 import type { Media } from "../../mod.ts";
 import { pathsOf, streamOf } from "../fixtures/files.ts";
 import { assertSame, bodyOf, Planned } from "./bodies.ts";
+import { Chooser } from "./chooser.ts";
 import type { CacheModel } from "./cache_model.ts";
 import { play } from "./download.ts";
 import { type Conversion, planDownload, randomCaps } from "./plan.ts";
 import { type Stage, Subject } from "./subject.ts";
-
-const URLS = Array.from({ length: 24 }, (_, i) => `https://example.org/${i}`);
 
 /** More than there are entries, so that each gets a millisecond of its own. */
 const ROOM_MS = 50;
@@ -17,27 +16,32 @@ const SAVED_AFTER_MS = 5_000;
 
 /** Does one thing after the other to a cache and to a model, and compares them. */
 export class Sequence {
-  /** What was done, for those who look for the cause of a failure. */
-  readonly log: string[] = [];
   readonly #stage: Stage;
   readonly #subject: Subject;
   readonly #model: CacheModel;
+  readonly #choose: Chooser;
   #conversion: Conversion = { onlyIfSmaller: false, whenAbandoned: "finish" };
-  #bodies = 0;
 
   /** Begins with an empty directory. */
   constructor(stage: Stage) {
     this.#stage = stage;
     this.#subject = new Subject(stage, randomCaps(stage.random));
     this.#model = this.#subject.model;
+    this.#choose = new Chooser(stage.random, this.#model);
+  }
+
+  /** What was done lately, for those who look for the cause of a failure. */
+  get story(): string {
+    return this.#subject.story.join("\n");
   }
 
   /** Does so many things at random. */
   async run(steps: number): Promise<void> {
+    const { clock } = this.#stage;
     await this.#open();
     for (let step = 0; step < steps; step++) {
-      this.#advance();
-      this.#log(`\n${step}`);
+      if (this.#choose.chance(2)) clock.advance(this.#choose.draw(5));
+      this.#subject.log(step);
       await this.#step();
       await this.#subject.check();
     }
@@ -45,8 +49,9 @@ export class Sequence {
   }
 
   async #step(): Promise<void> {
-    const url = this.#url();
-    const draw = this.#draw(100);
+    const url = this.#choose.url();
+    const draw = this.#choose.draw(100);
+    if (draw <= 4) return await this.#crowd(url, this.#choose.url());
     if (draw <= 24) return await this.#download(url);
     if (draw <= 28) return await this.#download(url, true);
     if (draw <= 42) return await this.#put(url, false);
@@ -55,7 +60,7 @@ export class Sequence {
     if (draw <= 72) return await this.#getByKey(url);
     if (draw <= 79) return await this.#lookAt(url);
     if (draw <= 84) return await this.#delete(url);
-    if (draw <= 85 && this.#chance(3)) return await this.#clear();
+    if (draw <= 85 && this.#choose.chance(3)) return await this.#clear();
     if (draw <= 88) return await this.#pass();
     if (draw <= 90) return await this.#verify();
     if (draw <= 93) return await this.#reopen(true);
@@ -64,13 +69,13 @@ export class Sequence {
   }
 
   async #get(url: string): Promise<void> {
-    this.#log("get", url);
+    this.#subject.log("get", url);
     await this.#expectHit(await this.#subject.cache.get(url), url);
   }
 
   async #getByKey(url: string): Promise<void> {
-    const peek = this.#chance(2);
-    this.#log("getByKey", url, peek);
+    const peek = this.#choose.chance(2);
+    this.#subject.log("getByKey", url, peek);
     const { key } = pathsOf("", url);
     const media = await this.#subject.cache.getByKey(key, { peek });
     if (!peek) return await this.#expectHit(media, url);
@@ -86,12 +91,12 @@ export class Sequence {
     if (media === undefined || known === undefined) return;
     assertEquals(media.source, model.hit(url), "source");
     assertEquals(media.size, known.bytes.length);
-    if (this.#chance(4)) return await media[Symbol.asyncDispose]();
+    if (this.#choose.chance(4)) return await media[Symbol.asyncDispose]();
     assertSame(await media.bytes(), known.bytes);
   }
 
   async #lookAt(url: string): Promise<void> {
-    this.#log("has", url);
+    this.#subject.log("has", url);
     const known = this.#model.find(url);
     const { key } = pathsOf("", url);
     assertEquals(await this.#subject.cache.has(url), known !== undefined);
@@ -102,10 +107,10 @@ export class Sequence {
 
   async #put(url: string, replace: boolean): Promise<void> {
     const model = this.#model;
-    const bytes = this.#body();
+    const bytes = this.#choose.body();
     const size = bytes.length;
-    const form = this.#pick(["bytes", "blob", "stream"] as const);
-    this.#log("put", url, size, form, replace);
+    const form = this.#choose.pick(["bytes", "blob", "stream"] as const);
+    this.#subject.log("put", url, size, form, replace);
     const known = model.find(url);
     const { stream } = streamOf(bytes.subarray(0, 100), bytes.subarray(100));
     const data = { bytes, blob: new Blob([bytes]), stream }[form];
@@ -128,7 +133,7 @@ export class Sequence {
   }
 
   async #failPut(url: string): Promise<void> {
-    this.#log("put that fails", url);
+    this.#subject.log("put that fails", url);
     const known = this.#model.find(url);
     const { stream } = streamOf(bodyOf(0, 20), new Planned());
     const put = this.#subject.cache.put(url, stream, "", "", { replace: true })
@@ -144,13 +149,12 @@ export class Sequence {
     const model = this.#model;
     const { caps } = model;
     const plan = planDownload(random, caps, this.#conversion, {
-      number: ++this.#bodies,
-      size: this.#size(),
+      body: this.#choose.body(),
       isGif,
     });
     const { bytes, result, declared, failsAt, form, callers } = plan;
     const sizes = [bytes.length, result.length, declared, failsAt];
-    this.#log("download", url, isGif, form, ...sizes, ...callers);
+    this.#subject.log("download", url, isGif, form, ...sizes, ...callers);
     if (model.find(url) !== undefined) {
       return await this.#expectHit(
         await this.#subject.cache.getOrDownload(
@@ -170,11 +174,42 @@ export class Sequence {
     if (plan.isStored) this.#model.store(url, result);
   }
 
+  /** One download takes the room that another would need, or just leaves it. */
+  async #crowd(first: string, second: string): Promise<void> {
+    const { random } = this.#stage;
+    const { caps, counts } = this.#model;
+    const size = Math.min(
+      this.#choose.draw(caps.maxEntryBytes),
+      caps.maxEntryBytes,
+    );
+    const isKnown = [first, second].some((url) => this.#model.find(url));
+    if (isKnown || first === second || size < 6) return;
+    const free = caps.maxEntryBytes - size;
+    const plan = (bytes: Uint8Array<ArrayBuffer>, isStored: boolean) => ({
+      ...{ bytes, result: bytes, declared: bytes.length, failsAt: undefined },
+      ...{ isHeld: true, form: "stream", callers: ["read"] } as const,
+      ...{ isBroken: false, isStored },
+    });
+    const held = plan(this.#choose.body(size), true);
+    const other = this.#choose.body(this.#choose.pick([6, free, free + 1]));
+    const isStored = other.length > 0 && other.length <= free;
+    this.#subject.log("crowd", first, size, second, other.length);
+    const declared = this.#choose.pick([undefined, other.length]);
+    const rest = { ...plan(other, isStored), declared, isHeld: false };
+    const { cache } = this.#subject;
+    await play(cache, first, held, random, () => {}, async () => {
+      await play(cache, second, rest, random, () => {});
+      if (isStored) this.#model.store(second, other);
+    });
+    this.#model.store(first, held.bytes);
+    counts.misses += 2;
+  }
+
   async #delete(url: string): Promise<void> {
-    this.#log("delete", url);
+    this.#subject.log("delete", url);
     const { key } = pathsOf("", url);
     // A key alone says not whose leftover it is.
-    const deleted = this.#model.hasStray(url) || this.#chance(2)
+    const deleted = this.#model.hasStray(url) || this.#choose.chance(2)
       ? await this.#subject.cache.delete(url)
       : await this.#subject.cache.deleteByKey(key);
     assertEquals(deleted, this.#model.find(url) !== undefined);
@@ -183,7 +218,7 @@ export class Sequence {
   }
 
   async #clear(): Promise<void> {
-    this.#log("clear");
+    this.#subject.log("clear");
     await this.#subject.cache.clear();
     for (const { url } of this.#model.entries) this.#model.remove(url);
   }
@@ -196,23 +231,23 @@ export class Sequence {
   }
 
   async #pass(): Promise<void> {
-    this.#log("pass");
-    await this.#subject.pass(SAVED_AFTER_MS + this.#draw(100_000));
+    this.#subject.log("pass");
+    await this.#subject.pass(SAVED_AFTER_MS + this.#choose.draw(100_000));
   }
 
   /** Closes the cache, or leaves as a killed process does, and opens another. */
   async #reopen(close: boolean): Promise<void> {
     const { clock } = this.#stage;
-    this.#log(close ? "close" : "leave");
+    this.#subject.log(close ? "close" : "leave");
     clock.advance(ROOM_MS);
     await this.#subject.leave(close);
     clock.advance(ROOM_MS);
-    if (this.#chance(2)) {
-      const ending = this.#pick([".dat", ".json", ".0.part"]);
-      const url = this.#url();
-      this.#log("stray", url, ending);
-      const timeMs = clock.now - this.#draw(1_000_000);
-      const bytes = bodyOf(0, this.#draw(1000));
+    if (this.#choose.chance(2)) {
+      const ending = this.#choose.pick([".dat", ".json", ".0.part"]);
+      const url = this.#choose.url();
+      this.#subject.log("stray", url, ending);
+      const timeMs = clock.now - this.#choose.draw(1_000_000);
+      const bytes = bodyOf(0, this.#choose.draw(1000));
       this.#subject.leaveStray(url, ending, bytes, timeMs);
     }
     await this.#open();
@@ -222,51 +257,12 @@ export class Sequence {
 
   async #open(): Promise<void> {
     const { random } = this.#stage;
-    const caps = this.#chance(2) ? this.#model.caps : randomCaps(random);
+    const caps = this.#choose.chance(2) ? this.#model.caps : randomCaps(random);
     this.#conversion = {
-      whenAbandoned: this.#pick(["finish", "abort"]),
-      onlyIfSmaller: this.#chance(3),
+      whenAbandoned: this.#choose.pick(["finish", "abort"]),
+      onlyIfSmaller: this.#choose.chance(3),
     };
-    this.#log("open", ...Object.values(caps));
-    await this.#subject.open(caps, this.#conversion, this.#chance(3));
-  }
-
-  #advance(): void {
-    const { clock } = this.#stage;
-    if (this.#chance(2)) clock.advance(this.#draw(5));
-  }
-
-  #body(): Uint8Array<ArrayBuffer> {
-    return bodyOf(++this.#bodies, this.#size());
-  }
-
-  #size(): number {
-    const { maxEntryBytes } = this.#model.caps;
-    if (this.#chance(6)) {
-      return this.#pick([0, 1, 7, maxEntryBytes, maxEntryBytes + 1]);
-    }
-    if (this.#chance(4)) return this.#draw(Math.ceil(1.2 * maxEntryBytes) + 10);
-    return this.#draw(Math.ceil(maxEntryBytes / 5) + 10);
-  }
-
-  #url(): string {
-    return this.#pick(URLS);
-  }
-
-  #pick<T>(values: readonly T[]): T {
-    return this.#stage.random.pick(values);
-  }
-
-  #draw(max: number): number {
-    return this.#stage.random.integer(1, Math.max(1, max));
-  }
-
-  #chance(of: number): boolean {
-    return this.#draw(of) === 1;
-  }
-
-  #log(...words: unknown[]): void {
-    this.log.push(words.join(" "));
-    if (this.log.length > 40) this.log.shift();
+    this.#subject.log("open", ...Object.values(caps));
+    await this.#subject.open(caps, this.#conversion, this.#choose.chance(3));
   }
 }

@@ -35,6 +35,8 @@ export interface Stage {
 export class Subject {
   /** The model. */
   readonly model: CacheModel;
+  /** What happened lately. */
+  readonly story: string[] = [];
   readonly #stage: Stage;
   #cache = new MediaCache();
   readonly #left: MediaCache[] = [];
@@ -53,6 +55,12 @@ export class Subject {
   /** The cache that is open now. */
   get cache(): MediaCache {
     return this.#cache;
+  }
+
+  /** Notes what happens. */
+  log(...words: unknown[]): void {
+    this.story.push(words.join(" "));
+    if (this.story.length > 60) this.story.shift();
   }
 
   /** Opens another cache, which looks at its directory now or as late as it can. */
@@ -167,8 +175,10 @@ export class Subject {
     const { strays } = this.model;
     const isStaged = (name: string) =>
       name.endsWith(".part") && !strays.has(name);
-    for (let i = 0; i < 100; i++) {
+    // Many turns, since a slow disk removes it in another thread.
+    for (let i = 0; i < 100_000; i++) {
       await setImmediate();
+      if (this.#cache.stats().stagedBytes > 0) continue;
       if (![...look(dir).sizes.keys()].some(isStaged)) return;
     }
   }
@@ -176,6 +186,7 @@ export class Subject {
   #onEvent(event: MediaCacheEvent): void {
     if (event.type === "evicted") this.#evicted.push(event.url);
     if (event.type === "uncached") this.#uncached = true;
+    if ("reason" in event) this.log(event.type, event.reason);
     if (!QUIET.has(event.type)) this.#assertBounds();
   }
 
