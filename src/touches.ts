@@ -1,4 +1,5 @@
 import type { Entry } from "./entry.ts";
+import { TaskQueue } from "./task_queue.ts";
 import { startIdleTimer } from "./timer.ts";
 import { Turns } from "./turns.ts";
 
@@ -13,6 +14,7 @@ const FLUSH_AFTER_MS = 4_000;
 export class Touches {
   readonly #write: (entry: Entry, timeMs: number) => Promise<void>;
   readonly #dirty = new Set<Entry>();
+  readonly #flushes = new TaskQueue();
   #stopTimer: (() => void) | undefined;
   #floor = 0;
 
@@ -37,10 +39,14 @@ export class Touches {
     this.#dirty.delete(entry);
   }
 
-  /** Writes what is pending. */
-  async flush(): Promise<void> {
+  /** Writes what is pending, what is being written already included. */
+  flush(): Promise<void> {
     this.#stopTimer?.();
     this.#stopTimer = undefined;
+    return this.#flushes.run(() => this.#flush());
+  }
+
+  async #flush(): Promise<void> {
     const entries = [...this.#dirty]
       .sort((a, b) => a.lastAccess - b.lastAccess);
     this.#dirty.clear();

@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert";
 import type { Entry } from "../src/entry.ts";
 import { spread, Touches } from "../src/touches.ts";
 import { holdTimers } from "./fixtures/held_timers.ts";
+import { turn } from "./fixtures/recorder.ts";
 
 function entry(url: string, lastAccess: number): Entry {
   return {
@@ -126,4 +127,17 @@ Deno.test("spread() makes room before a tie, down to the floor", () => {
 Deno.test("spread() never goes beyond now, whatever the floor and the times", () => {
   assertEquals(spread([200, 300], 0, 100), [99, 100]);
   assertEquals(spread([50], 200, 100), [100]);
+});
+
+Deno.test("flush() also waits for what an earlier one is still writing", async () => {
+  const writing = Promise.withResolvers<void>();
+  const touches = new Touches(() => writing.promise);
+  touches.mark(entry("a", 1_000));
+  const first = touches.flush();
+  const second = touches.flush();
+
+  const waiting = turn().then(() => "waiting");
+  assertEquals(await Promise.race([second, waiting]), "waiting");
+  writing.resolve();
+  await Promise.all([first, second]);
 });
