@@ -49,6 +49,7 @@ Deno.test("an endless body that can't be stored is cut just the same", async () 
   const error = await assertRejects(() => media.bytes(), TooLargeError);
 
   assert((error.received ?? 0) < 4 * MB);
+  assertEquals(await media.stored, false);
   await opened.assertEmpty();
 });
 
@@ -102,6 +103,7 @@ Deno.test("a server that never ends its headers falls to the idle timeout", asyn
 
   using _connection = await connected.promise;
   await serving;
+  await opened.cache.close();
   await opened.assertEmpty();
 });
 
@@ -152,7 +154,10 @@ Deno.test("a length that is told twice, or no number, stores nothing wrong", asy
 
     const bytes = await read().catch(() => undefined);
     if (bytes !== undefined) assertEquals(bytes, pattern(500), lengths);
-    else await opened.assertEmpty();
+    else {
+      await opened.cache.close();
+      await opened.assertEmpty();
+    }
   }
 });
 
@@ -169,6 +174,7 @@ Deno.test("a downloader that lies of the size in either way is told so", async (
 
     const error = await assertRejects(read, IncompleteBodyError);
     assertEquals(error.expected, size);
+    await opened.cache.close();
     await opened.assertEmpty();
   }
 });
