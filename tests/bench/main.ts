@@ -53,28 +53,29 @@ console.log(
 );
 await touchMemory(place.path, (quick ? 256 : 4096) * MIB);
 
+const json = options.json ??
+  join(await Deno.makeTempDir({ prefix: "media-cache-bench-" }), "bench.json");
 const start = performance.now();
+const elapsed = () => Math.round((performance.now() - start) / 1000);
 const results: RowResult[] = [];
 for (const [i, row] of rows.entries()) {
   console.error(`${i + 1} of ${rows.length}: ${row.id}`);
   const result = await runRow(row, place.path, { repeat: !quick });
   results.push(result);
   console.log(rowTable(row, result));
+  // After each row, since who interrupts an hour's work wants what there is.
+  const report = { facts, quick, seconds: elapsed(), rows: results };
+  await Deno.writeTextFile(json, JSON.stringify(report, undefined, 2) + "\n");
 }
-const seconds = Math.round((performance.now() - start) / 1000);
 const judgements = results.flatMap(({ judgements }) => judgements);
 console.log(targetTable(judgements));
 const count = (verdict: string) =>
   judgements.filter((each) => each.verdict === verdict).length;
 console.log(
   `\n${count("met")} met, ${count("missed")} missed, ` +
-    `${count("not measured")} not measured, in ${seconds} s`,
+    `${count("not measured")} not measured, in ${elapsed()} s`,
 );
 
-const json = options.json ??
-  join(await Deno.makeTempDir({ prefix: "media-cache-bench-" }), "bench.json");
-const report = { facts, quick, seconds, rows: results };
-await Deno.writeTextFile(json, JSON.stringify(report, undefined, 2) + "\n");
 console.log(`Figures: ${json}`);
 if (options.plots !== undefined) {
   const paths = await drawPlots(results, options.plots);
