@@ -1,4 +1,3 @@
-import type { StagedFile } from "./disk_store.ts";
 import type { DiskTier } from "./disk_tier.ts";
 import type { Entry } from "./entry.ts";
 import { Evictor } from "./evictor.ts";
@@ -6,6 +5,7 @@ import { keyOf } from "./key.ts";
 import type { SharedFile } from "./open_files.ts";
 import { entryOf, pairOf } from "./recovery.ts";
 import type { Sidecar } from "./sidecar.ts";
+import type { StagedFile } from "./staged_file.ts";
 import { readAll } from "./stored_body.ts";
 
 /** A body that is about to become an entry. */

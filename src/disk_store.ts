@@ -6,6 +6,7 @@ import {
   type FileSystem,
   isNotFound,
 } from "./file_system.ts";
+import { StagedFile } from "./staged_file.ts";
 import {
   formatSidecar,
   MAX_SIDECAR_BYTES,
@@ -37,14 +38,6 @@ export interface Found {
 export interface Broken {
   /** Why. */
   readonly reason: string;
-}
-
-/** A body that is being written under a name of its own. */
-export interface StagedFile {
-  /** Where it is. */
-  readonly path: string;
-  /** The open file. */
-  readonly file: DiskFile;
 }
 
 /** Options of {@linkcode DiskStore}. */
@@ -108,12 +101,11 @@ export class DiskStore {
   async probe(): Promise<void> {
     await this.prepare();
     if (this.#readOnly) return await this.#fs.checkDirectory(this.dir);
-    const { path, file } = await this.stage(NO_KEY);
+    const staged = await this.stage(NO_KEY);
     try {
-      await file.writeAt(new Uint8Array(PROBE_BYTES), 0);
+      await staged.file.writeAt(new Uint8Array(PROBE_BYTES), 0);
     } finally {
-      file.close();
-      await this.discard(path);
+      await staged.close();
     }
   }
 
@@ -122,9 +114,10 @@ export class DiskStore {
     return join(this.dir, name);
   }
 
-  /** A path for a file that is cleaned up when its writer is gone. */
-  sparePath(): string {
-    return this.#stagedPath(NO_KEY);
+  /** A path that nobody has, for a file that is cleaned up when its writer is gone. */
+  sparePath(key = NO_KEY): string {
+    const unique = this.#unique + (this.#count++).toString(36);
+    return this.path(`${key}.${unique}${STAGED}`);
   }
 
   /** The path of an entry's .dat. */
@@ -144,16 +137,36 @@ export class DiskStore {
 
   /** Makes a file to stage a body of `key` in, locked against cleaners. */
   async stage(key: string): Promise<StagedFile> {
-    await this.prepare();
-    const path = this.#stagedPath(key);
+    const path = this.sparePath(key);
+    const file = await this.create(path);
     try {
-      return { path, file: await this.#create(path) };
+      file.tryLock();
+      return this.staged(path, file);
+    } catch (error) {
+      file.close();
+      await this.discard(path);
+      throw error;
+    }
+  }
+
+  /** A file that was made to stage a body in. */
+  staged(path: string, file: DiskFile): StagedFile {
+    return new StagedFile(path, file, (path) => this.discard(path));
+  }
+
+  /** Makes a file, and the directory again if it was deleted while we ran. */
+  async create(path: string): Promise<DiskFile> {
+    await this.prepare();
+    let file: DiskFile;
+    try {
+      file = await this.#fs.create(path);
     } catch (error) {
       if (!isNotFound(error)) throw error;
-      // The directory was deleted while we ran.
       await this.#makeDirectory();
-      return { path, file: await this.#create(path) };
+      file = await this.#fs.create(path);
     }
+    if (this.#left.size > 0) await this.#discardLeft();
+    return file;
   }
 
   /**
@@ -170,7 +183,9 @@ export class DiskStore {
     sidecar: Sidecar,
     mtimeMs: number,
   ): Promise<FileFacts> {
-    const json = { from: this.#stagedPath(key), to: this.jsonPath(key) };
+    const { description } = staged;
+    const from = description?.path ?? this.sparePath(key);
+    const json = { from, to: this.jsonPath(key) };
     const dat = this.datPath(key);
     const made: string[] = [];
     try {
@@ -179,7 +194,8 @@ export class DiskStore {
         throw new RangeError("Cannot store: its URL is too long");
       }
       if (this.#durable) await staged.file.sync();
-      await this.#writeText(json.from, text);
+      if (description === undefined) await this.#writeText(json.from, text);
+      else await description.complete(text, this.#durable);
       if (this.#fs.exists(json.to) && await this.#fs.remove(json.to)) {
         this.#names.changed(key);
       }
@@ -187,16 +203,19 @@ export class DiskStore {
       if (this.#durable && this.#fs.exists(dat)) this.#names.changed(key);
       await this.#fs.rename(staged.path, dat);
       made.push(dat);
+      staged.committed();
       await this.#fs.touch(dat, mtimeMs);
       await this.#names.settle(key);
       const facts = await staged.file.facts();
       await this.#fs.rename(json.from, json.to);
       made.unshift(json.to);
+      if (description !== undefined) description.isNamed = false;
       await this.#names.sync();
       return facts;
     } catch (error) {
       this.#names.changed(key);
       for (const path of [json.from, ...made]) await this.discard(path);
+      if (description !== undefined) description.isNamed = false;
       throw error;
     }
   }
@@ -206,8 +225,8 @@ export class DiskStore {
     try {
       await this.#fs.remove(path);
     } catch {
-      // Its name marks it as a leftover; another may be an entry's by then.
-      if (path.endsWith(STAGED)) this.#left.add(path);
+      // Its name marks it as a leftover; another may be somebody else's by then.
+      if (path.includes(`.${this.#unique}`)) this.#left.add(path);
     }
   }
 
@@ -324,19 +343,6 @@ export class DiskStore {
     }
   }
 
-  async #create(path: string): Promise<DiskFile> {
-    const file = await this.#fs.create(path);
-    try {
-      file.tryLock();
-      await this.#discardLeft();
-      return file;
-    } catch (error) {
-      file.close();
-      await this.discard(path);
-      throw error;
-    }
-  }
-
   /** The disk takes files again; so it may let go of those that it would not. */
   async #discardLeft(): Promise<void> {
     for (const path of this.#left) {
@@ -357,10 +363,5 @@ export class DiskStore {
     } finally {
       file.close();
     }
-  }
-
-  #stagedPath(key: string): string {
-    const unique = this.#unique + (this.#count++).toString(36);
-    return this.path(`${key}.${unique}${STAGED}`);
   }
 }

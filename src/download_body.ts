@@ -1,6 +1,8 @@
 import type { Deadline } from "./deadline.ts";
 import { BodyDigest, maxHashedBytes } from "./digest.ts";
-import type { StagedFile } from "./disk_store.ts";
+import type { StagedFacts } from "./staged_description.ts";
+import type { StagedFile } from "./staged_file.ts";
+import { formatSidecar, type Sidecar } from "./sidecar.ts";
 import type { ResolvedOptions } from "./resolved_options.ts";
 import type { Reservation, Staging } from "./staging.ts";
 import { Tee, type TeeEvents } from "./tee.ts";
@@ -31,16 +33,19 @@ export class DownloadBody {
   readonly #tee: Tee;
   readonly #staged: StagedFile | undefined;
   readonly #reservation: Reservation | undefined;
+  readonly #key: string;
   readonly #digest: BodyDigest;
 
   private constructor(
     env: BodyEnvironment,
+    key: string,
     events: BodyEvents,
     size: number | undefined,
     staged: StagedFile | undefined,
     reservation: Reservation | undefined,
   ) {
     this.#env = env;
+    this.#key = key;
     this.#events = events;
     this.#staged = staged;
     this.#reservation = reservation;
@@ -55,16 +60,22 @@ export class DownloadBody {
     );
   }
 
-  /** Stages a body of `key`, or lets it go uncached where that can't be. */
+  /**
+   * Stages a body of `key`, or lets it go uncached where that can't be.
+   *
+   * @param claimed The file to stage it in, if there is one yet.
+   */
   static async open(
     env: BodyEnvironment,
     key: string,
     size: number | undefined,
+    claimed: StagedFile | undefined,
     events: BodyEvents,
   ): Promise<DownloadBody> {
-    const uncached = (reason: string) => {
+    const uncached = async (reason: string) => {
+      if (claimed !== undefined) await claimed.close();
       events.onUncached(reason);
-      return new DownloadBody(env, events, size, undefined, undefined);
+      return new DownloadBody(env, key, events, size, undefined, undefined);
     };
     const { maxEntryBytes, readOnly } = env.options;
     if (readOnly) return uncached("the cache is read-only");
@@ -73,8 +84,8 @@ export class DownloadBody {
     const reservation = env.staging.reserve(size ?? 0);
     if (reservation === undefined) return uncached(CROWDED);
     try {
-      const staged = await env.tiers.store.stage(key);
-      return new DownloadBody(env, events, size, staged, reservation);
+      const staged = claimed ?? await env.tiers.store.stage(key);
+      return new DownloadBody(env, key, events, size, staged, reservation);
     } catch (error) {
       reservation.release();
       env.tiers.errors.report("stage a download", error);
@@ -85,6 +96,11 @@ export class DownloadBody {
   /** The tee that readers join. */
   get tee(): Tee {
     return this.#tee;
+  }
+
+  /** The file that the bytes were staged in, if any. */
+  get staged(): StagedFile | undefined {
+    return this.#staged;
   }
 
   /** Where the bytes are staged; undefined when they are not. */
@@ -120,6 +136,17 @@ export class DownloadBody {
     }
   }
 
+  /** Whether other processes follow it. */
+  get isFollowed(): boolean {
+    return this.#staged?.description?.isFollowed ?? false;
+  }
+
+  /** Tells other processes what the body is. */
+  async describe(facts: StagedFacts): Promise<void> {
+    if (this.#staged === undefined || !this.#tee.cached) return;
+    await this.#env.tiers.claims.describe(this.#key, this.#staged, facts);
+  }
+
   /** Makes the staged bytes an entry; false when they can't be. */
   async commit(
     description: Commission["description"],
@@ -136,30 +163,48 @@ export class DownloadBody {
       description: { ...description, ...this.#digest.member() },
       wanted,
     });
-    if (file === undefined) return false;
+    if (file === undefined) {
+      await this.#tellWhole({ ...description, size, ts: Date.now() / 1000 });
+      return false;
+    }
     this.#reservation?.release();
     this.#tee.share(file, tiers.claim(file));
     file.release(true);
     return true;
   }
 
+  /** Removes the names of what was not committed. */
+  async discardNames(): Promise<void> {
+    await this.#staged?.discard();
+  }
+
   /** Gives back what was not committed; readers keep the open file. */
   async discard(): Promise<void> {
     const { tiers } = this.#env;
     if (this.#staged === undefined) return;
+    this.#staged.description?.close();
     try {
       if (this.#tee.needsFile) {
         const file = await tiers.adoptUnstored(this.#staged);
         this.#tee.share(file, tiers.claim(file));
         file.release(true);
       } else {
-        await tiers.store.discard(this.#staged.path);
+        await this.#staged.discard();
       }
     } finally {
       // Not before its name is gone, for which a slow disk takes a while.
       this.#reservation?.release();
     }
     this.#tee.letGo();
+  }
+
+  /** Tells those who follow that they have all, although it is no entry. */
+  async #tellWhole(sidecar: Sidecar): Promise<void> {
+    try {
+      await this.#staged?.description?.complete(formatSidecar(sidecar), false);
+    } catch {
+      // They will see that it is lost.
+    }
   }
 
   #refusal(bytes: number): string | undefined {
@@ -172,9 +217,11 @@ export class DownloadBody {
     this.#tee.uncache();
     this.#events.onUncached(reason);
     // Only the name goes: readers that lag behind still read the open file.
-    if (this.#staged !== undefined) {
-      await this.#env.tiers.store.discard(this.#staged.path);
-    }
+    if (this.#staged === undefined) return;
+    await this.#staged.discard();
+    // Those who follow can't have the rest.
+    this.#staged.description?.close();
+    this.#staged.unlock();
   }
 }
 

@@ -6,9 +6,15 @@ import {
   type Handout,
   type RunEnvironment,
 } from "./download_run.ts";
+import type { Claim } from "./download_claims.ts";
 import type { Downloader } from "./downloader.ts";
+import { MediaCacheError } from "./errors.ts";
+import type { DiskFile } from "./file_system.ts";
+import { FollowRun } from "./follow_run.ts";
+import type { FollowedBody } from "./followed_body.ts";
 import { keyOf } from "./key.ts";
 import type { Lifetime } from "./lease.ts";
+import type { Opened } from "./locator.ts";
 import type { Media } from "./media.ts";
 import type { MediaBody } from "./media_body.ts";
 import type { Semaphore } from "./semaphore.ts";
@@ -36,7 +42,11 @@ export class DownloadJob {
   readonly #waiters = new Waiters<{ facts: MediaFacts; body: MediaBody }>();
   readonly #watchers = new Set<GetOrDownloadOptions>();
   readonly #run: DownloadRun;
+  #follow: FollowRun | undefined;
+  #lost: { mimetype: string; body: FollowedBody } | undefined;
   #handout: Handout | undefined;
+  /** When the job began, or was last given bytes by another process. */
+  #heard = performance.now();
   #isDetached = false;
   #isOver = false;
 
@@ -75,7 +85,7 @@ export class DownloadJob {
 
   /** How far it has come. */
   get info(): DownloadInfo {
-    return this.#run.info;
+    return this.#follow?.info ?? this.#run.info;
   }
 
   /** Waits until the type is certain, and gives a Media of the body. */
@@ -95,10 +105,19 @@ export class DownloadJob {
     return new CachedMedia(facts, body, traits);
   }
 
+  /** Counts and tells of a caller who joins what others have begun. */
+  joined(): void {
+    const { counters, hub } = this.#env;
+    counters.coalesced++;
+    const { url, key, info: { received } } = this;
+    hub.emit({ type: "joined", time: Date.now(), url, key, received });
+  }
+
   /** Its readers go on, but nothing will be stored. */
   detach(): void {
     this.#isDetached = true;
     this.#onUnjoinable();
+    this.#run.giveUp();
     this.#left();
   }
 
@@ -108,27 +127,149 @@ export class DownloadJob {
   }
 
   async #start(downloader: Downloader, callerUrl: string): Promise<boolean> {
-    const { slots } = this.#env;
     try {
-      const release = await slots.acquire(this.#controller.signal);
-      try {
-        return await this.#run.run(downloader, callerUrl);
-      } finally {
-        release();
+      for (;;) {
+        const result = await this.#downloadOrFind(downloader, callerUrl);
+        if (typeof result === "boolean") return result;
+        const stored = await this.#followOther(result);
+        if (stored !== undefined) return stored;
       }
     } catch (error) {
       // Over first, so that a caller who tries again at once starts a download.
       this.#end();
+      await this.#run.discardNames();
       this.#run.fail(error);
+      this.#follow?.body?.fail(error);
+      this.#lost?.body.fail(error);
       this.#waiters.reject(error);
       return false;
     } finally {
       await this.#run.discard();
+      this.#follow?.end();
     }
+  }
+
+  /** Downloads, unless another process does, whose staged file is returned. */
+  async #downloadOrFind(
+    downloader: Downloader,
+    callerUrl: string,
+  ): Promise<boolean | DiskFile> {
+    const release = await this.#env.slots.acquire(this.#controller.signal);
+    try {
+      const claim = await this.#claim();
+      if (claim !== undefined && "followed" in claim) return claim.followed;
+      const staged = claim?.staged;
+      const opened = staged && await this.#env.tiers.open(this.url);
+      if (opened !== undefined) {
+        await staged?.close();
+        return this.#handOutEntry(opened);
+      }
+      return await this.#run.run(downloader, callerUrl, staged);
+    } finally {
+      release();
+    }
+  }
+
+  async #claim(): Promise<Claim | undefined> {
+    const { options, tiers } = this.#env;
+    // Who has waited for others in vain for so long waits no more.
+    const isPatient = performance.now() - this.#heard < options.idleTimeoutMs;
+    if (this.#isDetached || !isPatient) return undefined;
+    try {
+      return await tiers.claims.claim(this.key);
+    } catch {
+      // The download will find out what is wrong, and go on without the disk.
+    }
+  }
+
+  /** Gives all callers the entry that another process has just stored. */
+  #handOutEntry({ entry, file }: Opened): true {
+    const { tiers } = this.#env;
+    this.#handOut({
+      facts: entry,
+      body: () => tiers.sharedBody(file, entry.size),
+    });
+    this.#end();
+    file.release(true);
+    return true;
+  }
+
+  /**
+   * Gives the callers what another process downloads. Whether it is stored in the
+   * end; undefined when nobody writes it any more, and somebody still wants it.
+   */
+  async #followOther(file: DiskFile): Promise<boolean | undefined> {
+    const { counters } = this.#env;
+    const follow = this.#follow = new FollowRun(
+      this.#env,
+      this.url,
+      this.key,
+      file,
+      {
+        onServed: (bytes) => counters.bytesServed += bytes,
+        onAbandoned: () => this.#left(),
+        onHandout: (facts, body) => {
+          this.#handOut({ facts, body: () => body.body() });
+        },
+        onProgress: (received, total) => {
+          this.#heard = performance.now();
+          this.#progress(received, total);
+        },
+      },
+    );
+    this.joined();
+    const end = await follow.run(this.#controller);
+    const { body } = follow;
+    if (end === "whole") return await this.#finishFollowing(follow, file);
+    this.#lose(body);
+    follow.end();
+    const opened = await this.#env.tiers.open(this.url);
+    if (opened !== undefined) return this.#handOutEntry(opened);
+    const isWanted = this.#waiters.count > 0 || this.#lost?.body.idle === false;
+    return isWanted ? undefined : false;
+  }
+
+  async #finishFollowing(follow: FollowRun, file: DiskFile): Promise<boolean> {
+    const { tiers } = this.#env;
+    const stored = await follow.stored(this.#controller.signal);
+    // From here on it is known here, too.
+    if (stored) (await tiers.open(this.url))?.file.release(true);
+    const shared = await tiers.adoptFollowed(this.url, file);
+    follow.body?.share(shared, tiers.claim(shared));
+    shared.release(true);
+    this.#end();
+    return stored;
+  }
+
+  /** Nobody writes any more what some callers have only in part, if at all. */
+  #lose(body: FollowedBody | undefined): void {
+    if (body === undefined) return;
+    const mimetype = this.#handout?.facts.mimetype ?? "";
+    this.#handout = undefined;
+    this.#lost = { mimetype, body };
+    body.lose(
+      new MediaCacheError(
+        "Cannot read media: the process that downloaded it has ended",
+      ),
+    );
+  }
+
+  /** Lets those go on who were handed no byte by a process that has ended. */
+  #succeed({ facts, body }: Handout): void {
+    const lost = this.#lost;
+    if (lost === undefined) return;
+    this.#lost = undefined;
+    if (lost.mimetype === facts.mimetype) return lost.body.succeed(body);
+    lost.body.fail(
+      new MediaCacheError(
+        "Cannot read media: it was downloaded anew, and is of another type now",
+      ),
+    );
   }
 
   #handOut(handout: Handout): void {
     const { facts } = handout;
+    this.#succeed(handout);
     this.#handout = handout;
     this.#waiters.resolve(() => ({ facts, body: handout.body() }));
   }
@@ -143,11 +284,15 @@ export class DownloadJob {
   /** Somebody has left: perhaps nobody waits and nobody reads any more. */
   #left(): void {
     const { tee } = this.#run;
+    const bodies = [tee, this.#follow?.body, this.#lost?.body];
     const isAbandoned = this.#waiters.count === 0 &&
-      (this.#handout === undefined || tee?.idle === true);
+      bodies.every((body) => body?.idle ?? true) &&
+      (this.#handout === undefined || bodies.some((body) => body?.idle));
     if (!isAbandoned) return;
     const isPointless = this.#isDetached || tee?.cached === false;
-    if (isPointless || this.#env.options.whenAbandoned === "abort") {
+    const isUnwanted = isPointless ||
+      this.#env.options.whenAbandoned === "abort";
+    if (isUnwanted && !this.#run.isFollowed) {
       // It takes a while to end, and nobody may join it any more.
       this.#onUnjoinable();
       this.abort(new DOMException("The download was abandoned", "AbortError"));

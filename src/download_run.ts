@@ -19,6 +19,7 @@ import type { GifConversion } from "./gif_conversion.ts";
 import type { GifPlan } from "./gif_plan.ts";
 import type { MediaBody } from "./media_body.ts";
 import type { Source } from "./response.ts";
+import type { StagedFile } from "./staged_file.ts";
 import type { Counters } from "./stats.ts";
 import type { Tee } from "./tee.ts";
 import { Turns } from "./turns.ts";
@@ -69,6 +70,7 @@ export class DownloadRun {
   readonly #started = performance.now();
   #phase: DownloadInfo["phase"] = "waiting";
   #source: Source | undefined;
+  #claimed: StagedFile | undefined;
   #body: DownloadBody | undefined;
   #isHandedOut = false;
   #conversion: string | undefined;
@@ -112,8 +114,22 @@ export class DownloadRun {
     return this.tee?.received ?? 0;
   }
 
-  /** Downloads; true when the body is on disk. */
-  async run(downloader: Downloader, callerUrl: string): Promise<boolean> {
+  /** Whether other processes follow it. */
+  get isFollowed(): boolean {
+    return this.#body?.isFollowed ?? false;
+  }
+
+  /**
+   * Downloads; true when the body is on disk.
+   *
+   * @param claimed Where to stage the body, if there is a file for it yet.
+   */
+  async run(
+    downloader: Downloader,
+    callerUrl: string,
+    claimed: StagedFile | undefined,
+  ): Promise<boolean> {
+    this.#claimed = claimed;
     const { idleTimeoutMs, timeoutMs } = this.#env.options;
     const onTimeout = (error: Error) => this.#controller.abort(error);
     const deadline = new Deadline(idleTimeoutMs, timeoutMs, onTimeout);
@@ -133,6 +149,19 @@ export class DownloadRun {
   fail(error: unknown): void {
     this.tee?.fail(error);
     this.#emit({ type: "failed", error, received: this.received });
+  }
+
+  /** Lets others download the URL, while this download goes on. */
+  async giveUp(): Promise<void> {
+    const staged = this.#body?.staged ?? this.#claimed;
+    if (staged) await this.#env.tiers.claims.giveUp(this.#key, staged);
+  }
+
+  /** Removes the names of what was not committed. */
+  async discardNames(): Promise<void> {
+    await this.#body?.discardNames();
+    await this.#claimed?.close();
+    this.#claimed = undefined;
   }
 
   /** Gives back what was not committed. */
@@ -175,15 +204,24 @@ export class DownloadRun {
       if (source.size !== undefined && source.size > maxDownloadBytes) {
         throw new TooLargeError(maxDownloadBytes, { declared: source.size });
       }
-      this.#body = await DownloadBody.open(this.#env, this.#key, source.size, {
-        onServed: (bytes) => this.#env.counters.bytesServed += bytes,
-        onAbandoned: () => this.#callers.onAbandoned(),
-        onUncached: (reason) => {
-          this.#callers.onUncached();
-          this.#emit({ type: "uncached", reason });
-          this.#callers.onAbandoned();
+      const claimed = this.#claimed;
+      this.#claimed = undefined;
+      const { size } = source;
+      this.#body = await DownloadBody.open(
+        this.#env,
+        this.#key,
+        size,
+        claimed,
+        {
+          onServed: (bytes) => this.#env.counters.bytesServed += bytes,
+          onAbandoned: () => this.#callers.onAbandoned(),
+          onUncached: (reason) => {
+            this.#callers.onUncached();
+            this.#emit({ type: "uncached", reason });
+            this.#callers.onAbandoned();
+          },
         },
-      });
+      );
       // All callers may have left before it turned out that nothing is stored.
       this.#callers.onAbandoned();
       const plan = await this.#pump(source, this.#body, chunks, deadline);
@@ -217,6 +255,7 @@ export class DownloadRun {
       signal.throwIfAborted();
       if (!this.#isHandedOut) {
         this.#decide(await gate.push(chunk, body.tee.cached), source, body);
+        await this.#describe(source, body);
       }
       this.#callers.onProgress(this.received, source.size);
       if (turns.due) await turns.next();
@@ -251,6 +290,13 @@ export class DownloadRun {
       facts: { key: this.#key, url: this.#url, mimetype, filename },
       body: () => body.tee.body(),
     });
+  }
+
+  /** Tells other processes what comes, unless it is all there. */
+  async #describe(source: Source, body: DownloadBody): Promise<void> {
+    if (!this.#isHandedOut || this.received === source.size) return;
+    const { mimetype, filename } = this.#source ?? source;
+    await body.describe({ mimetype, filename, size: source.size });
   }
 
   #hand(handout: Handout): void {

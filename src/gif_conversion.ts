@@ -1,5 +1,4 @@
 import { digestOfFile, maxHashedBytes } from "./digest.ts";
-import type { StagedFile } from "./disk_store.ts";
 import type { EventHub } from "./event_hub.ts";
 import { Ffmpeg } from "./ffmpeg.ts";
 import { GifScanner } from "./gif.ts";
@@ -7,6 +6,7 @@ import type { ResolvedGifToMp4 } from "./gif_options.ts";
 import type { ResolvedOptions } from "./resolved_options.ts";
 import type { GifPlan } from "./gif_plan.ts";
 import { Semaphore } from "./semaphore.ts";
+import type { StagedFile } from "./staged_file.ts";
 import type { Reservation, Staging } from "./staging.ts";
 import type { Counters } from "./stats.ts";
 import type { Tiers } from "./tiers.ts";
@@ -139,8 +139,7 @@ export class GifConversion {
     if (reservation === undefined) return NO_ROOM;
     let staged: StagedFile | undefined;
     const give = async (reason: string) => {
-      staged?.file.close();
-      if (staged !== undefined) await this.#tiers.store.discard(staged.path);
+      await staged?.close();
       reservation.release();
       return reason;
     };

@@ -24,8 +24,10 @@ export interface Located {
 }
 
 /** An entry and its open file, held. */
-interface Opened {
+export interface Opened {
+  /** The entry. */
   readonly entry: Entry;
+  /** Its file. */
   readonly file: SharedFile;
 }
 
@@ -97,6 +99,24 @@ export class Locator {
       const body = fileBody(this.#tier.files, file, entry.size, () => {});
       file.release(true);
       return { entry, body, source: "disk" };
+    } catch (error) {
+      errors.report("read an entry", error);
+    }
+  }
+
+  /** Opens an entry that has just been stored, and makes it the most recent. */
+  async open(url: string): Promise<Opened | undefined> {
+    const { calls, catalog, store, errors } = this.#tier;
+    try {
+      return await calls.run(async () => {
+        // Quietly, since what was wrong has been told by the lookup before.
+        const found = await store.find(keyOf(url));
+        if (found === undefined || !("file" in found)) return undefined;
+        found.file.close();
+        const opened = await this.#openOrDiscover(url);
+        if (opened !== undefined) catalog.use(url);
+        return opened;
+      });
     } catch (error) {
       errors.report("read an entry", error);
     }

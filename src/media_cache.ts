@@ -265,7 +265,7 @@ export class MediaCache implements AsyncDisposable {
     if (job === undefined) return undefined;
     options.signal?.throwIfAborted();
     this.#counters.misses++;
-    this.#joined(job);
+    job.joined();
     return await job.join(options);
   }
 
@@ -385,7 +385,7 @@ export class MediaCache implements AsyncDisposable {
       job = this.#joinable.get(canonical);
     }
     this.#counters.misses++;
-    if (job !== undefined) this.#joined(job);
+    if (job !== undefined) job.joined();
     else job = this.#start(canonical, String(url), downloader);
     return await job.join(options);
   }
@@ -667,12 +667,6 @@ export class MediaCache implements AsyncDisposable {
 
   #running(): DownloadJob[] {
     return [...this.#jobs].filter((job) => job.isRunning);
-  }
-
-  #joined({ url, key, info: { received } }: DownloadJob): void {
-    this.#counters.coalesced++;
-    const time = Date.now();
-    this.#hub.emit({ type: "joined", time, url, key, received });
   }
 
   #canonical(url: string | URL): string {

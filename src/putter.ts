@@ -1,12 +1,12 @@
 import { chunkSource } from "./chunk_source.ts";
 import { BodyDigest, maxHashedBytes } from "./digest.ts";
 import { TOO_LARGE } from "./download_body.ts";
-import type { StagedFile } from "./disk_store.ts";
 import type { EventHub } from "./event_hub.ts";
 import { safeFilename } from "./filename.ts";
 import { keyOf } from "./key.ts";
 import { cleanMimetype } from "./mimetype.ts";
 import type { ResolvedOptions } from "./resolved_options.ts";
+import type { StagedFile } from "./staged_file.ts";
 import type { Reservation, Staging } from "./staging.ts";
 import { TaskQueue } from "./task_queue.ts";
 import type { Tiers } from "./tiers.ts";
@@ -137,10 +137,7 @@ export class Putter {
       isStored = await this.#stored(body, staged, reservation, isWanted);
       return isStored;
     } finally {
-      if (staged !== undefined && !isStored) {
-        staged.file.close();
-        await tiers.store.discard(staged.path);
-      }
+      if (!isStored) await staged?.close();
       // Not before the bytes are gone, for which a slow disk takes a while.
       reservation.release();
     }

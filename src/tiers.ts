@@ -4,13 +4,14 @@ import { ChangeLog, CHANGES_NAME } from "./change_log.ts";
 import { type Commission, Committer } from "./committer.ts";
 import { Commits } from "./commits.ts";
 import { DiskErrors } from "./disk_errors.ts";
-import { DiskStore, type StagedFile } from "./disk_store.ts";
+import { DiskStore } from "./disk_store.ts";
 import type { DiskTier } from "./disk_tier.ts";
+import { DownloadClaims } from "./download_claims.ts";
 import type { Entry, EntryInfo } from "./entry.ts";
 import type { EventHub } from "./event_hub.ts";
-import { FileSystem } from "./file_system.ts";
+import { type DiskFile, FileSystem } from "./file_system.ts";
 import { keyOf } from "./key.ts";
-import { type Located, Locator } from "./locator.ts";
+import { type Located, Locator, type Opened } from "./locator.ts";
 import type { MediaBody } from "./media_body.ts";
 import { OpenFiles, type SharedFile } from "./open_files.ts";
 import type { ResolvedOptions } from "./resolved_options.ts";
@@ -19,6 +20,7 @@ import { probe } from "./probe.ts";
 import { DirectoryReconciler } from "./reconciler.ts";
 import { type Leftover, pairOf, scan } from "./recovery.ts";
 import type { Counters } from "./stats.ts";
+import type { StagedFile } from "./staged_file.ts";
 import { fileBody } from "./stored_body.ts";
 import { Touches } from "./touches.ts";
 import { verify, type VerifyOptions, type VerifyReport } from "./verify.ts";
@@ -28,6 +30,8 @@ import { Writes } from "./writes.ts";
 export class Tiers {
   /** Where failures of the file system go. */
   readonly errors: DiskErrors;
+  /** Which process downloads what. */
+  readonly claims: DownloadClaims;
   readonly #tier: DiskTier;
   readonly #locator: Locator;
   readonly #committer: Committer;
@@ -40,6 +44,8 @@ export class Tiers {
     const errors = this.errors = new DiskErrors(hub, counters);
     const fs = new FileSystem();
     const store = new DiskStore(fs, options);
+    const mayStage = !options.readOnly && options.maxEntryBytes > 0;
+    this.claims = new DownloadClaims(fs, store, mayStage);
     const log = new ChangeLog(
       fs,
       store.path(CHANGES_NAME),
@@ -109,6 +115,11 @@ export class Tiers {
     return this.#locator.locate(url);
   }
 
+  /** See {@linkcode Locator.open}. */
+  open(url: string): Promise<Opened | undefined> {
+    return this.#locator.open(url);
+  }
+
   /** See {@linkcode Locator.peek}. */
   peek(url: string): Promise<Located | undefined> {
     return this.#locator.peek(url);
@@ -155,18 +166,41 @@ export class Tiers {
         return await commits.run(url, () => this.#committer.commit(commission));
       });
     } catch (error) {
+      // One that was deleted meanwhile may have lost its name.
+      if (commission.wanted?.() === false) return undefined;
       this.errors.report("store an entry", error);
     }
   }
 
   /** Shares a staged body that could not be committed; its name goes. */
   async adoptUnstored(staged: StagedFile): Promise<SharedFile> {
-    const { files, store } = this.#tier;
+    const { files } = this.#tier;
     const file = files.adopt(staged.path, 0, staged.file);
     file.hold(true);
     await files.rescue(staged.path);
-    await store.discard(staged.path);
+    await staged.discard();
     return file;
+  }
+
+  /** Shares the file of a download that another process ran. */
+  async adoptFollowed(url: string, file: DiskFile): Promise<SharedFile> {
+    const { files, store } = this.#tier;
+    const path = store.datPath(keyOf(url));
+    const shared = files.adopt(path, file.inode, file);
+    shared.hold(true);
+    if (!await this.isStored(url, file.inode)) await files.rescue(path);
+    return shared;
+  }
+
+  /** Whether the body of an entry is that file. */
+  async isStored(url: string, inode: number): Promise<boolean> {
+    const { fs, store } = this.#tier;
+    try {
+      const facts = await fs.facts(store.datPath(keyOf(url)));
+      return facts?.inode === inode && await this.#locator.has(url);
+    } catch {
+      return false;
+    }
   }
 
   /** The body of a shared file, held for a Media. */

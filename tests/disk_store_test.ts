@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
-import { DiskStore, type StagedFile } from "../src/disk_store.ts";
+import { DiskStore } from "../src/disk_store.ts";
+import type { StagedFile } from "../src/staged_file.ts";
 import { FileSystem } from "../src/file_system.ts";
 import { keyOf } from "../src/key.ts";
 import { classify } from "../src/recovery.ts";

@@ -265,7 +265,9 @@ function openWithoutMemory(cacheDir: string): Promise<MediaCache> {
 }
 
 function listNames(folder: string): string[] {
-  return Array.from(Deno.readDirSync(folder), ({ name }) => name).sort();
+  return Array.from(Deno.readDirSync(folder), ({ name }) => name)
+    .filter((name) => !name.endsWith(".description.part"))
+    .sort();
 }
 
 async function sha256(data: Uint8Array<ArrayBuffer>): Promise<string> {

@@ -33,6 +33,7 @@ export function look(
     sizes.set(name, size);
     if (strays.has(name)) continue;
     if (name.endsWith(".dat")) bodyBytes += size;
+    if (name.endsWith(".description.part")) continue;
     if (name.endsWith(".part")) stagedBytes += size;
   }
   return { sizes, bodyBytes, stagedBytes };

@@ -1,0 +1,176 @@
+import type { MediaFacts } from "./cached_media.ts";
+import { Deadline } from "./deadline.ts";
+import type { BodyEnvironment } from "./download_body.ts";
+import type { DownloadInfo } from "./download_info.ts";
+import { TooLargeError } from "./errors.ts";
+import type { DiskFile } from "./file_system.ts";
+import { FollowedBody, type FollowedBodyEvents } from "./followed_body.ts";
+import type {
+  FollowedDescription,
+  FollowedFacts,
+} from "./staged_description.ts";
+import { startTimer } from "./timer.ts";
+
+/** How often to look, in milliseconds: readers are at most 50 behind. */
+const LOOK_MS = 20;
+
+/** What following asks and tells of its callers. */
+export interface FollowCallers extends FollowedBodyEvents {
+  /** The type is certain. */
+  onHandout(facts: MediaFacts, body: FollowedBody): void;
+  /** Bytes have come. */
+  onProgress(received: number, total: number | undefined): void;
+}
+
+/** How following ends: all bytes are there, or nobody writes them any more. */
+export type FollowEnd = "whole" | "lost";
+
+/** Follows the download of a URL that another process runs. */
+export class FollowRun {
+  readonly #env: BodyEnvironment;
+  readonly #url: string;
+  readonly #key: string;
+  readonly #file: DiskFile;
+  readonly #description: FollowedDescription;
+  readonly #callers: FollowCallers;
+  readonly #startedAt = Date.now();
+  #facts: FollowedFacts | undefined;
+  #body: FollowedBody | undefined;
+
+  /** Follows nothing yet; `file` is the staged file, open. */
+  constructor(
+    env: BodyEnvironment,
+    url: string,
+    key: string,
+    file: DiskFile,
+    callers: FollowCallers,
+  ) {
+    this.#env = env;
+    this.#url = url;
+    this.#key = key;
+    this.#file = file;
+    this.#callers = callers;
+    this.#description = env.tiers.claims.follow(key, file);
+  }
+
+  /** How far it has come. */
+  get info(): DownloadInfo {
+    return {
+      key: this.#key,
+      url: this.#url,
+      mimetype: this.#facts?.mimetype,
+      filename: this.#facts?.filename,
+      received: this.#body?.received ?? 0,
+      total: this.#facts?.size,
+      startedAt: this.#startedAt,
+      phase: this.#facts === undefined ? "waiting" : "downloading",
+    };
+  }
+
+  /** The body, once its type is certain. */
+  get body(): FollowedBody | undefined {
+    return this.#body;
+  }
+
+  /**
+   * Follows to the end.
+   *
+   * @throws The signal's reason, or an error that says why it may not go on.
+   */
+  async run(controller: AbortController): Promise<FollowEnd> {
+    const { idleTimeoutMs, timeoutMs } = this.#env.options;
+    const { signal } = controller;
+    let isSilent = false;
+    const deadline = new Deadline(idleTimeoutMs, timeoutMs, (error) => {
+      // Nobody has a byte yet: a download of our own may fare better.
+      if (error.kind === "idle" && this.#body === undefined) isSilent = true;
+      else controller.abort(error);
+    });
+    try {
+      for (;;) {
+        signal.throwIfAborted();
+        // Asked first, so that nothing that was written before is missed.
+        const isAlive = this.#isAlive();
+        if (await this.#look(deadline)) return "whole";
+        if (!isAlive || isSilent || await this.#isOver()) return "lost";
+        await this.#pause(signal);
+      }
+    } finally {
+      deadline.stop();
+    }
+  }
+
+  /** Whether it has become an entry, which it does as soon as it is whole. */
+  async stored(signal: AbortSignal): Promise<boolean> {
+    const { tiers } = this.#env;
+    for (let isLast = false;;) {
+      const isOver = !this.#isAlive() ||
+        !await tiers.claims.isCurrent(this.#key, this.#file);
+      if (await tiers.isStored(this.#url, this.#file.inode)) return true;
+      if (isLast || signal.aborted) return false;
+      // Its sidecar may come a moment after its name has gone.
+      isLast = isOver;
+      await this.#pause(signal);
+    }
+  }
+
+  /** Gives back what readers do not hold. */
+  end(): void {
+    this.#description.close();
+    if (this.#body === undefined) this.#file.close();
+    else this.#body.letGo();
+  }
+
+  /** Sees what has come; true when all has. */
+  async #look(deadline: Deadline): Promise<boolean> {
+    this.#facts = await this.#description.read();
+    const facts = this.#facts;
+    if (facts === undefined) return false;
+    const { size } = await this.#file.facts();
+    const { maxDownloadBytes } = this.#env.options;
+    if (size > maxDownloadBytes) {
+      throw new TooLargeError(maxDownloadBytes, { received: size });
+    }
+    const before = this.#body?.received ?? 0;
+    this.#body ??= this.#hand(facts);
+    if (facts.whole) this.#body.complete(facts.size ?? size);
+    else this.#body.grow(size);
+    if (size > before) {
+      deadline.alive();
+      this.#callers.onProgress(size, facts.size);
+    }
+    return facts.whole;
+  }
+
+  /** Whether somebody still holds the lock of the one who writes. */
+  #isAlive(): boolean {
+    const isFree = this.#file.tryLock(true);
+    if (isFree) this.#file.unlock();
+    return !isFree;
+  }
+
+  /** Whether it ended without a word about what it is. */
+  async #isOver(): Promise<boolean> {
+    if (this.#body !== undefined) return false;
+    return !await this.#env.tiers.claims.isCurrent(this.#key, this.#file);
+  }
+
+  #hand({ mimetype, filename, size }: FollowedFacts): FollowedBody {
+    const body = new FollowedBody(this.#file, size, this.#callers);
+    const facts = { key: this.#key, url: this.#url, mimetype, filename };
+    this.#callers.onHandout(facts, body);
+    return body;
+  }
+
+  #pause(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const go = () => {
+        stop();
+        signal.removeEventListener("abort", go);
+        resolve();
+      };
+      const stop = startTimer(LOOK_MS, go);
+      signal.addEventListener("abort", go);
+    });
+  }
+}

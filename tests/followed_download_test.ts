@@ -1,0 +1,348 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { join } from "@std/path";
+import { MediaCache, MediaCacheError, type MediaCacheOptions } from "../mod.ts";
+import { keyOf } from "../src/key.ts";
+import { begin } from "./fixtures/begun.ts";
+import { pattern, readRest, readSome } from "./fixtures/bytes.ts";
+import { namesIn } from "./fixtures/files.ts";
+import { Progress, Recorder } from "./fixtures/recorder.ts";
+import { tempDir } from "./fixtures/temp_dir.ts";
+
+const BODY = pattern(300_000);
+const PNG = { mimetype: "image/png", filename: "a.png" };
+
+/** Two caches on one directory, which do not know of each other. */
+async function pair(options: MediaCacheOptions = {}) {
+  const dir = await tempDir();
+  const recorder = new Recorder();
+  const cacheDir = dir.path;
+  const one = await MediaCache.open({ cacheDir, ...options });
+  const { onEvent } = recorder;
+  const two = await MediaCache.open({ cacheDir, onEvent, ...options });
+  return {
+    cacheDir,
+    one,
+    two,
+    /** What the second tells. */
+    recorder,
+    async [Symbol.asyncDispose]() {
+      await one.close();
+      await two.close();
+      const names = await namesIn(cacheDir);
+      assertEquals(names.filter((name) => name.endsWith(".part")), []);
+      await dir[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function never(): Promise<never> {
+  throw new Error("not called");
+}
+
+for (const size of [BODY.length, undefined]) {
+  const length = size === undefined ? "unknown" : "known";
+  Deno.test(`a download of ${length} length is followed by the other cache while it runs`, async () => {
+    await using caches = await pair();
+    const { one, two, recorder } = caches;
+    const { tap, call } = await begin(one, "a", { ...PNG, size });
+    tap.write(BODY.slice(0, 1000));
+    const first = await call;
+
+    const progress = new Progress();
+    const { onProgress } = progress;
+    const media = await two.getOrDownload("a", never, { onProgress });
+    assertEquals([media.mimetype, media.filename], ["image/png", "a.png"]);
+    assertEquals([media.source, media.size], ["download", size]);
+    const reader = media.body.getReader();
+    assertEquals(await readSome(reader, 1000), BODY.slice(0, 1000));
+    const [info] = two.inFlight();
+    assertEquals([info?.received, info?.total], [1000, size]);
+    tap.write(BODY.slice(1000, 200_000));
+    await progress.reached(200_000);
+    const late = await two.getOrDownload("a", never);
+    tap.write(BODY.slice(200_000));
+    tap.end();
+
+    assertEquals(await readRest(reader), BODY.slice(1000));
+    assertEquals(await late.bytes(), BODY);
+    assertEquals(await first.bytes(), BODY);
+    assertEquals([await media.stored, await late.stored], [true, true]);
+    const { hits, misses, coalesced, bytesDownloaded, entries } = two.stats();
+    assertEquals([hits, misses, coalesced, bytesDownloaded], [0, 2, 2, 0]);
+    assertEquals(entries, 1);
+    assertEquals(recorder.of("joined").length, 2);
+    assertEquals(recorder.of("miss").length, 0);
+    await using hit = await two.get("a");
+    assertEquals(await hit?.bytes(), BODY);
+  });
+}
+
+Deno.test("many callers of two caches cause one download", async () => {
+  await using caches = await pair();
+  let calls = 0;
+  const download = () => {
+    calls++;
+    return Promise.resolve({ data: BODY, ...PNG });
+  };
+
+  const bodies = await Promise.all(Array.from({ length: 100 }, async (_, i) => {
+    const cache = i % 2 === 0 ? caches.one : caches.two;
+    return await (await cache.getOrDownload("a", download)).bytes();
+  }));
+
+  assertEquals(calls, 1);
+  for (const body of bodies) assertEquals(body, BODY);
+});
+
+Deno.test("who waits for the downloader of the other gives up alone", async () => {
+  await using caches = await pair();
+  const { tap, call } = await begin(caches.one, "a", PNG);
+  const controller = new AbortController();
+  const { signal } = controller;
+  const waiting = caches.two.getOrDownload("a", never, { signal });
+  await caches.recorder.seen("joined");
+
+  controller.abort(new Error("enough"));
+
+  await assertRejects(() => waiting, Error, "enough");
+  tap.write(BODY);
+  tap.end();
+  assertEquals(await (await call).bytes(), BODY);
+});
+
+Deno.test("a download that fails is begun again by those who followed it", async () => {
+  await using caches = await pair();
+  const { tap, call } = await begin(caches.one, "a", PNG);
+  const download = () => Promise.resolve({ data: BODY, ...PNG });
+  const waiting = caches.two.getOrDownload("a", download);
+  await caches.recorder.seen("joined");
+
+  tap.fail(new Error("broken"));
+
+  await assertRejects(() => call, Error, "broken");
+  assertEquals(await (await waiting).bytes(), BODY);
+});
+
+Deno.test("who has bytes of a download that fails sees an error, who has none goes on", async () => {
+  await using caches = await pair();
+  const { one, two } = caches;
+  const { tap, call } = await begin(one, "a", PNG);
+  const download = () => Promise.resolve({ data: BODY, ...PNG });
+  tap.write(BODY.slice(0, 1000));
+  const begun = await two.getOrDownload("a", download);
+  const unread = await two.getOrDownload("a", download);
+  const unreadReader = (await two.getOrDownload("a", download)).slice(2000)
+    .getReader();
+  const reader = begun.body.getReader();
+  await readSome(reader, 1000);
+  const waiting = unreadReader.read();
+
+  tap.fail(new Error("broken"));
+
+  await assertRejects(() => reader.read(), MediaCacheError, "has ended");
+  assertEquals(await unread.bytes(), BODY);
+  const first = await waiting;
+  const rest = await readRest(unreadReader);
+  const slice = await new Blob([first.value!, rest]).bytes();
+  assertEquals(slice, BODY.slice(2000));
+  await assertRejects(async () => (await call).bytes(), Error, "broken");
+  assertEquals(await unread.stored, true);
+});
+
+Deno.test("a download that is of another type when it is begun again reaches new callers alone", async () => {
+  await using caches = await pair();
+  const { one, two } = caches;
+  const { tap, call } = await begin(one, "a", PNG);
+  const download = () => Promise.resolve({ data: BODY, mimetype: "audio/ogg" });
+  tap.write(BODY.slice(0, 1000));
+  await call;
+  const unread = await two.getOrDownload("a", download);
+
+  tap.fail(new Error("broken"));
+  await caches.recorder.seen("miss");
+
+  await assertRejects(() => unread.bytes(), MediaCacheError, "another type");
+  await using hit = await two.getOrDownload("a", never);
+  assertEquals(hit.mimetype, "audio/ogg");
+});
+
+Deno.test("a download that is deleted reaches those who follow it whole, unstored", async () => {
+  await using caches = await pair();
+  const { one, two } = caches;
+  const { tap, call } = await begin(one, "a", PNG);
+  tap.write(BODY.slice(0, 1000));
+  const mine = await call;
+  const theirs = await two.getOrDownload("a", never);
+  const reader = theirs.body.getReader();
+  await readSome(reader, 1000);
+
+  await one.delete("a");
+  tap.write(BODY.slice(1000));
+  tap.end();
+
+  assertEquals(await readRest(reader), BODY.slice(1000));
+  assertEquals(await mine.bytes(), BODY);
+  assertEquals([await mine.stored, await theirs.stored], [false, false]);
+  assertEquals(await two.has("a"), false);
+});
+
+Deno.test("a download that is deleted is not followed any more", async () => {
+  await using caches = await pair();
+  const { one, two } = caches;
+  const { tap, call } = await begin(one, "a", PNG);
+  tap.write(BODY.slice(0, 1000));
+  await call;
+
+  await one.delete("a");
+  const download = () => Promise.resolve({ data: BODY, ...PNG });
+  const [mine, theirs] = await Promise.all(
+    [one, two].map(async (cache) =>
+      await (await cache.getOrDownload("a", download)).bytes()
+    ),
+  );
+
+  assertEquals([mine, theirs], [BODY, BODY]);
+  tap.end();
+});
+
+Deno.test("whenAbandoned abort does not abort what another follows", async () => {
+  await using caches = await pair({ whenAbandoned: "abort" });
+  const { one, two } = caches;
+  const { tap, call } = await begin(one, "a", PNG);
+  tap.write(BODY.slice(0, 1000));
+  const mine = await call;
+  const theirs = await two.getOrDownload("a", never);
+
+  await mine.body.cancel();
+  tap.write(BODY.slice(1000));
+  tap.end();
+
+  assertEquals(await theirs.bytes(), BODY);
+});
+
+Deno.test("who stops to follow with whenAbandoned abort leaves the download to the other", async () => {
+  await using caches = await pair({ whenAbandoned: "abort" });
+  const { one, two } = caches;
+  const { tap, call } = await begin(one, "a", PNG);
+  tap.write(BODY.slice(0, 1000));
+  const mine = await call;
+  const theirs = await two.getOrDownload("a", never);
+
+  await theirs.body.cancel();
+  assertEquals(await theirs.stored, false);
+  assertEquals(two.inFlight(), []);
+  tap.write(BODY.slice(1000));
+  tap.end();
+
+  assertEquals(await mine.bytes(), BODY);
+});
+
+Deno.test("a download that the other can't store is downloaded by each", async () => {
+  await using caches = await pair({ maxEntryMb: 0.1 });
+  const { one, two } = caches;
+  const { tap, call } = await begin(one, "a", PNG);
+  tap.write(BODY.slice(0, 1000));
+  const mine = (await call).bytes();
+  let calls = 0;
+  const media = await two.getOrDownload("a", () => {
+    calls++;
+    return Promise.resolve({ data: BODY, ...PNG });
+  });
+  assertEquals(calls, 0);
+
+  tap.write(BODY.slice(1000));
+  tap.end();
+  await caches.recorder.seen("miss");
+
+  assertEquals(await media.bytes(), BODY);
+  assertEquals(await mine, BODY);
+  assertEquals(calls, 1);
+});
+
+Deno.test("a read-only cache follows the download of another", async () => {
+  await using dir = await tempDir();
+  const cacheDir = dir.path;
+  await using one = await MediaCache.open({ cacheDir });
+  await using two = await MediaCache.open({ cacheDir, readOnly: true });
+  const { tap, call } = await begin(one, "a", PNG);
+  tap.write(BODY.slice(0, 1000));
+  await call;
+
+  const media = await two.getOrDownload("a", never);
+  tap.write(BODY.slice(1000));
+  tap.end();
+
+  assertEquals(await media.bytes(), BODY);
+  assertEquals(await media.stored, true);
+});
+
+Deno.test("a cache that closes ends what it follows, and the other goes on", async () => {
+  await using caches = await pair();
+  const { one, two } = caches;
+  const { tap, call } = await begin(one, "a", PNG);
+  tap.write(BODY.slice(0, 1000));
+  const mine = await call;
+  const theirs = await two.getOrDownload("a", never);
+  const reader = theirs.body.getReader();
+  await readSome(reader, 1000);
+
+  await two.close({ abort: true });
+
+  await assertRejects(() => reader.read());
+  tap.write(BODY.slice(1000));
+  tap.end();
+  assertEquals(await mine.bytes(), BODY);
+});
+
+Deno.test("unread Media of what was followed are readable until close()", async () => {
+  await using caches = await pair();
+  const { one, two } = caches;
+  const { tap, call } = await begin(one, "a", PNG);
+  tap.write(BODY.slice(0, 1000));
+  const mine = await call;
+  const theirs = await two.getOrDownload("a", never);
+  const left = await two.getOrDownload("a", never);
+  tap.write(BODY.slice(1000));
+  tap.end();
+  await mine.stored;
+  await theirs.stored;
+
+  await one.delete("a");
+
+  assertEquals(await theirs.bytes(), BODY);
+  await two.close();
+  await assertRejects(() => left.bytes());
+  await mine[Symbol.asyncDispose]();
+});
+
+Deno.test("a download whose process died before it said a word is taken over", async () => {
+  await using caches = await pair();
+  const path = join(caches.cacheDir, `${keyOf("a")}.download.part`);
+  {
+    using holder = await Deno.open(path, { createNew: true, write: true });
+    await holder.lock(true);
+    const download = () => Promise.resolve({ data: BODY, ...PNG });
+    const call = caches.two.getOrDownload("a", download);
+    await caches.recorder.seen("joined");
+    await holder.write(BODY.slice(0, 1000));
+    holder.close();
+
+    const media = await call;
+    assertEquals(await media.bytes(), BODY);
+    assert(await media.stored);
+  }
+});
+
+Deno.test("what a process that died left half-written is written anew", async () => {
+  await using caches = await pair();
+  const key = keyOf("a");
+  for (const name of [`${key}.download.part`, `${key}.description.part`]) {
+    await Deno.writeTextFile(join(caches.cacheDir, name), "half");
+  }
+
+  const download = () => Promise.resolve({ data: BODY, ...PNG });
+  const media = await caches.one.getOrDownload("a", download);
+
+  assertEquals(await media.bytes(), BODY);
+  assert(await media.stored);
+});
