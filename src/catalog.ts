@@ -111,7 +111,9 @@ export class Catalog {
   /** Puts the entries into the order of their last uses. */
   sort(): void {
     this.#index.sort((a, b) =>
-      a.lastAccess - b.lastAccess || a.storedAt - b.storedAt
+      // Those from the future all count as used now, but one after the other.
+      a.lastAccess - b.lastAccess || a.mtimeMs - b.mtimeMs ||
+      a.storedAt - b.storedAt
     );
   }
 

@@ -1,3 +1,9 @@
+/**
+ * How far a time on disk may lie ahead, in milliseconds: the clocks of machines
+ * that share a disk differ a little. What is beyond was written by a wrong clock.
+ */
+export const MAX_SKEW_MS = 300_000;
+
 /** One microsecond, in milliseconds. */
 const STEP_MS = 0.001;
 

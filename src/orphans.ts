@@ -1,3 +1,4 @@
+import { MAX_SKEW_MS } from "./clock.ts";
 import type { DiskErrors } from "./disk_errors.ts";
 import type { DiskStore } from "./disk_store.ts";
 import type { FileSystem } from "./file_system.ts";
@@ -57,6 +58,7 @@ export class Orphans {
     const now = Date.now();
     for (const [name, leftover] of [...this.#waiting]) {
       if (!this.#sweeps) return;
+      if (leftover.mtimeMs > now + MAX_SKEW_MS) await this.#date(leftover, now);
       if (dueAt(leftover, now) > now) continue;
       this.#waiting.delete(name);
       await this.#remove(leftover);
@@ -94,6 +96,18 @@ export class Orphans {
       });
     } catch (error) {
       this.#errors.report("remove a leftover file", error);
+    }
+  }
+
+  /** Begins the grace of files that a wrong clock has dated, also for later starts. */
+  async #date({ names }: Leftover, now: number): Promise<void> {
+    try {
+      for (const name of names) {
+        const path = this.#store.path(name);
+        if (this.#fs.exists(path)) await this.#fs.touch(path, now);
+      }
+    } catch (error) {
+      this.#errors.report("date a leftover file", error);
     }
   }
 

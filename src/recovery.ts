@@ -52,6 +52,7 @@ export function entryOf(
   sidecar: Sidecar,
   key: string,
   facts: FileFacts,
+  now = Date.now(),
 ): Entry {
   const { url, mimetype, filename, ts, sha256 } = sidecar;
   const mtimeMs = facts.mtimeMs;
@@ -66,7 +67,7 @@ export function entryOf(
     ...(sha256 !== undefined && { sha256 }),
     inode: facts.inode,
     // A clock that was set back must not make an entry immortal.
-    lastAccess: Math.min(mtimeMs, Date.now()),
+    lastAccess: Math.min(mtimeMs, now),
     mtimeMs,
   };
 }
@@ -81,6 +82,8 @@ export async function scan(
   store: DiskStore,
   events: ScanEvents,
 ): Promise<void> {
+  // One time for all, so that those from the future are equally recent.
+  const now = Date.now();
   const dats = new Set<string>();
   const jsons = new Set<string>();
   const staged: string[] = [];
@@ -94,7 +97,7 @@ export async function scan(
   const turns = new Turns();
   for (const key of jsons) {
     if (turns.due) await turns.next();
-    await scanPair(fs, store, key, events);
+    await scanPair(fs, store, key, events, now);
     dats.delete(key);
   }
   for (const key of dats) {
@@ -128,6 +131,7 @@ async function scanPair(
   store: DiskStore,
   key: string,
   events: ScanEvents,
+  now: number,
 ): Promise<void> {
   let reason: string;
   let fault: { error?: unknown } = {};
@@ -140,7 +144,7 @@ async function scanPair(
     else {
       const mismatch = mismatchOf(sidecar, facts.size);
       if (mismatch === undefined) {
-        return events.onEntry(entryOf(sidecar, key, facts));
+        return events.onEntry(entryOf(sidecar, key, facts, now));
       }
       reason = mismatch;
     }

@@ -277,8 +277,7 @@ export class Tiers {
       throw store.unusable(error);
     }
     catalog.sort();
-    const [newest] = catalog.list();
-    this.#touches.notBefore(newest?.mtimeMs ?? 0);
+    if (!options.readOnly) this.#touches.adopt(catalog.list());
     this.#loaded = true;
     if (!options.readOnly) await orphans.sweep();
     hub.emit({

@@ -1,3 +1,4 @@
+import { MAX_SKEW_MS } from "./clock.ts";
 import type { Entry } from "./entry.ts";
 import { TaskQueue } from "./task_queue.ts";
 import { startIdleTimer } from "./timer.ts";
@@ -29,9 +30,19 @@ export class Touches {
     this.#stopTimer ??= startIdleTimer(FLUSH_AFTER_MS, () => this.flush());
   }
 
-  /** Keeps later uses from being written as earlier than this. */
-  notBefore(timeMs: number): void {
-    this.#floor = Math.max(this.#floor, timeMs);
+  /**
+   * Begins with what the disk tells, the most recent entry first: later uses are
+   * not written as earlier than those. A use that lies in the future, since a
+   * clock was wrong, is written anew, or it would count as the last one after
+   * every start.
+   */
+  adopt(entries: readonly Entry[]): void {
+    const now = Date.now();
+    const newest = entries.find(({ mtimeMs }) => mtimeMs <= now);
+    this.#floor = Math.max(this.#floor, newest?.mtimeMs ?? 0);
+    for (const entry of entries.toReversed()) {
+      if (entry.mtimeMs > now + MAX_SKEW_MS) this.mark(entry);
+    }
   }
 
   /** Forgets an entry that is gone. */

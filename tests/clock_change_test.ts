@@ -1,0 +1,220 @@
+import { assert, assertEquals } from "@std/assert";
+import { join } from "@std/path";
+import { MediaCache, type MediaCacheOptions } from "../mod.ts";
+import { keyOf } from "../src/key.ts";
+import {
+  bodyBytesIn,
+  bytesOf,
+  isThere,
+  OLD_MS,
+  pathsOf,
+  setAge,
+  writePair,
+} from "./fixtures/files.ts";
+import { ShiftedClock } from "./fixtures/shifted_clock.ts";
+import { tempDir } from "./fixtures/temp_dir.ts";
+
+const YEARS_MS = 3 * 365 * 86_400_000;
+const SIZE = 1_000;
+const ROOM_FOR_3 = { maxSizeMb: 3 * SIZE / 1_048_576 };
+
+async function put(cache: MediaCache, ...urls: string[]): Promise<void> {
+  for (const url of urls) {
+    assert(await cache.put(url, bytesOf(SIZE), "image/png", "a.png"));
+  }
+}
+
+async function use(cache: MediaCache, url: string): Promise<void> {
+  await using media = await cache.get(url);
+  assertEquals(await media?.bytes(), bytesOf(SIZE));
+}
+
+/** The URLs that are stored, most recent first. */
+async function order(cache: MediaCache): Promise<string> {
+  return (await Array.fromAsync(cache.entries(), ({ url }) => url)).join("");
+}
+
+function open(
+  cacheDir: string,
+  options: MediaCacheOptions = {},
+): Promise<MediaCache> {
+  return MediaCache.open({ cacheDir, onEvent: () => {}, ...options });
+}
+
+async function sidecarTime(dir: string, url: string): Promise<number> {
+  return JSON.parse(await Deno.readTextFile(pathsOf(dir, url).json)).ts;
+}
+
+async function mtimeOf(path: string): Promise<number> {
+  return (await Deno.stat(path)).mtime?.getTime() ?? 0;
+}
+
+for (
+  const [how, shiftMs] of [["back", -YEARS_MS], ["forward", YEARS_MS]] as const
+) {
+  Deno.test(`a clock that is set ${how} by years changes neither the order of uses nor the budget`, async () => {
+    await using dir = await tempDir();
+    using clock = new ShiftedClock();
+    await using cache = await open(dir.path, ROOM_FOR_3);
+    await put(cache, "a", "b", "c");
+
+    clock.aheadMs = shiftMs;
+    await use(cache, "a");
+    await put(cache, "d");
+    assertEquals(await order(cache), "dac");
+    clock.aheadMs = 0;
+    await use(cache, "c");
+    await put(cache, "e");
+
+    assertEquals(await order(cache), "ecd");
+    assertEquals(await bodyBytesIn(dir.path), 3 * SIZE);
+  });
+
+  Deno.test(`ts rises within a process although the clock is set ${how} by years`, async () => {
+    await using dir = await tempDir();
+    using clock = new ShiftedClock();
+    await using cache = await open(dir.path);
+    const times: number[] = [];
+    for (
+      const [url, aheadMs] of [["a", 0], ["b", shiftMs], ["c", 0]] as const
+    ) {
+      clock.aheadMs = aheadMs;
+      await put(cache, url);
+      times.push(await sidecarTime(dir.path, url));
+    }
+
+    assertEquals(times, [...new Set(times)].sort((a, b) => a - b));
+  });
+
+  Deno.test(`the order of uses outlives a start with a clock set ${how} by years, and one with the right clock`, async () => {
+    await using dir = await tempDir();
+    {
+      await using cache = await open(dir.path);
+      await put(cache, "a", "b", "c", "d");
+      await use(cache, "b");
+    }
+    {
+      using _clock = new ShiftedClock(shiftMs);
+      await using cache = await open(dir.path, ROOM_FOR_3);
+      assertEquals(await order(cache), "bdca");
+      await use(cache, "a");
+    }
+
+    await using cache = await open(dir.path);
+    assertEquals(await order(cache), "abdc");
+  });
+
+  Deno.test(`a download does not time out when the clock is set ${how} by years`, async () => {
+    await using dir = await tempDir();
+    using clock = new ShiftedClock();
+    await using cache = await open(dir.path, {
+      idleTimeoutMs: 60_000,
+      timeoutMs: 60_000,
+    });
+    const halves = [bytesOf(SIZE), bytesOf(SIZE, 2)];
+    const data = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        clock.aheadMs += shiftMs;
+        const half = halves.shift();
+        if (half === undefined) controller.close();
+        else controller.enqueue(half);
+      },
+    });
+
+    await using media = await cache.getOrDownload(
+      "a",
+      () => Promise.resolve({ data }),
+    );
+
+    assertEquals((await media.bytes()).length, 2 * SIZE);
+    assertEquals(await media.stored, true);
+  });
+}
+
+Deno.test("a use that a wrong clock dated is the last one at the next start, but not at every start", async () => {
+  await using dir = await tempDir();
+  const future = await writePair(dir.path, "f", bytesOf(SIZE), {
+    ageMs: -YEARS_MS,
+  });
+  await writePair(dir.path, "a", bytesOf(SIZE), { ageMs: OLD_MS });
+  {
+    await using cache = await open(dir.path);
+    assertEquals(await order(cache), "fa");
+  }
+  assert(await mtimeOf(future.dat) <= Date.now());
+  {
+    await using cache = await open(dir.path);
+    await use(cache, "a");
+  }
+
+  await using cache = await open(dir.path);
+  assertEquals(await order(cache), "af");
+});
+
+Deno.test("a cache that only reads leaves wrong dates as they are", async () => {
+  await using dir = await tempDir();
+  const { dat } = await writePair(dir.path, "f", bytesOf(SIZE), {
+    ageMs: -YEARS_MS,
+  });
+  {
+    await using cache = await open(dir.path, { readOnly: true });
+    assertEquals(await order(cache), "f");
+  }
+
+  assert(await mtimeOf(dat) > Date.now());
+});
+
+Deno.test("entries that a wrong clock dated, sidecars included, are evicted in the order of their uses", async () => {
+  await using dir = await tempDir();
+  for (const [i, url] of ["c", "a", "b"].entries()) {
+    const ageMs = -YEARS_MS - i * 1_000;
+    const ts = 4e9 - i;
+    await writePair(dir.path, url, bytesOf(SIZE), { ageMs, sidecar: { ts } });
+  }
+  await using cache = await open(dir.path, ROOM_FOR_3);
+  assertEquals(await order(cache), "bac");
+
+  await put(cache, "d", "e");
+
+  assertEquals(await order(cache), "edb");
+});
+
+Deno.test("a leftover that a wrong clock dated has its grace from the first start that saw it", async () => {
+  await using dir = await tempDir();
+  const { dat, json } = await writePair(dir.path, "a", bytesOf(SIZE));
+  await Deno.remove(json);
+  const staged = join(dir.path, `${keyOf("b")}.12ab0.part`);
+  await Deno.writeFile(staged, bytesOf(SIZE));
+  for (const path of [dat, staged]) await setAge(path, -YEARS_MS);
+  {
+    await using cache = await open(dir.path);
+    assertEquals(cache.stats().orphanBytes, 2 * SIZE);
+  }
+  using _clock = new ShiftedClock(OLD_MS);
+
+  await using cache = await open(dir.path);
+
+  assertEquals(cache.stats().orphanBytes, 0);
+  assertEquals([await isThere(dat), await isThere(staged)], [false, false]);
+});
+
+Deno.test("a clock set forward by years makes no download that runs a leftover", async () => {
+  await using dir = await tempDir();
+  await using cache = await open(dir.path);
+  const source = new TransformStream<Uint8Array, Uint8Array>();
+  const writer = source.writable.getWriter();
+  const call = cache.getOrDownload(
+    "a",
+    () => Promise.resolve({ data: source.readable }),
+  );
+  await writer.write(bytesOf(SIZE));
+  await using media = await call;
+  {
+    using _clock = new ShiftedClock(YEARS_MS);
+    await using _other = await open(dir.path);
+  }
+  await writer.close();
+
+  assertEquals(await media.bytes(), bytesOf(SIZE));
+  assertEquals(await media.stored, true);
+});
