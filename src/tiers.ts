@@ -23,6 +23,7 @@ import type { Counters } from "./stats.ts";
 import type { StagedFile } from "./staged_file.ts";
 import { fileBody } from "./stored_body.ts";
 import { Touches } from "./touches.ts";
+import { Turns } from "./turns.ts";
 import { verify, type VerifyOptions, type VerifyReport } from "./verify.ts";
 import { Writes } from "./writes.ts";
 
@@ -231,15 +232,22 @@ export class Tiers {
   /** Removes all entries, those of other processes and of earlier days included. */
   clear(): Promise<void> {
     const { calls, catalog, store, writes } = this.#tier;
+    const deleteKnown = async () => {
+      const turns = new Turns();
+      for (const { url } of catalog.list()) {
+        await this.delete(url);
+        if (turns.due) await turns.next();
+      }
+    };
     return calls.run(async () => {
-      for (const { url } of catalog.list()) await this.delete(url);
+      await deleteKnown();
       try {
         await store.prepare();
         await writes.alone(() => this.#scan(() => {}));
       } catch (error) {
         this.errors.report("list the directory", error);
       }
-      for (const { url } of catalog.list()) await this.delete(url);
+      await deleteKnown();
     });
   }
 
