@@ -26,7 +26,7 @@ async function stage(store: DiskStore, bytes: Uint8Array): Promise<StagedFile> {
   return staged;
 }
 
-/** Makes the n-th call of these functions fail, counted over all of them. */
+/** Makes the n-th call of these functions fail, counted over all of them and their asynchronous forms. */
 function failAt(n: number): { calls: string[] } & Disposable {
   const names = [
     "renameSync",
@@ -35,22 +35,36 @@ function failAt(n: number): { calls: string[] } & Disposable {
     "openSync",
     "lstatSync",
   ] as const;
-  const originals = Object.fromEntries(names.map((name) => [name, Deno[name]]));
+  const originals: Record<string, unknown> = {};
   const calls: string[] = [];
+  const failing = (name: string, original: (...args: unknown[]) => unknown) => {
+    return (...args: unknown[]) => {
+      calls.push(name);
+      if (calls.length === n) throw new Deno.errors.PermissionDenied("no");
+      return original(...args);
+    };
+  };
   for (const name of names) {
-    const original = Deno[name] as (...args: unknown[]) => unknown;
+    // A machine that is busy makes any disk a slow one.
+    const late = lateForm(name);
+    originals[name] = Deno[name];
+    originals[late] = Deno[late];
+    const call = failing(name, Deno[name] as () => unknown);
+    const lateCall = failing(name, Deno[late] as () => unknown);
     Object.assign(Deno, {
-      [name]: (...args: unknown[]) => {
-        calls.push(name);
-        if (calls.length === n) throw new Deno.errors.PermissionDenied("no");
-        return original(...args);
-      },
+      [name]: call,
+      [late]: (...args: unknown[]) => Promise.try(lateCall, ...args),
     });
   }
   return {
     calls,
     [Symbol.dispose]: () => void Object.assign(Deno, originals),
   };
+}
+
+function lateForm(name: `${string}Sync`) {
+  type Late = "rename" | "remove" | "utime" | "open" | "lstat";
+  return name.replace("Sync", "") as Late;
 }
 
 Deno.test("stage() makes a file of its own, under a name that cleaners know, and locks it", async () => {
@@ -106,7 +120,7 @@ Deno.test("commit() takes the old sidecar away before the new body comes, and ad
   await store.commit(KEY, old, sidecar(5), 1);
   const staged = await stage(store, bytesOf(9));
   const seen: string[][] = [];
-  const { renameSync, removeSync } = Deno;
+  const { renameSync, removeSync, rename, remove } = Deno;
   const look = () => {
     const names = [...Deno.readDirSync(dir.path)].map(({ name }) => name);
     const size = Deno.statSync(join(dir.path, `${KEY}.dat`)).size;
@@ -124,10 +138,13 @@ Deno.test("commit() takes the old sidecar away before the new body comes, and ad
     renameSync(from, to);
     look();
   };
+  // A machine that is busy makes any disk a slow one.
+  Deno.remove = (path) => Promise.try(() => Deno.removeSync(path));
+  Deno.rename = (from, to) => Promise.try(() => Deno.renameSync(from, to));
   try {
     await store.commit(KEY, staged, sidecar(9), 2);
   } finally {
-    Object.assign(Deno, { renameSync, removeSync });
+    Object.assign(Deno, { renameSync, removeSync, rename, remove });
   }
 
   assertEquals(seen, [["5", "json"], ["5"], ["9"], ["9", "json"]]);
