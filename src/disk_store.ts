@@ -230,6 +230,13 @@ export class DiskStore {
     }
   }
 
+  /** Removes a file of ours that is no entry's, or a broken one's; false when there was none. */
+  removeFile(name: string): Promise<boolean> {
+    const [key = ""] = name.split(".");
+    this.#names.changed(key);
+    return this.#fs.remove(this.path(name));
+  }
+
   /**
    * Opens the pair of `key`, whoever wrote it.
    *

@@ -91,7 +91,7 @@ export class Orphans {
       await this.#writes.run(async () => {
         if (await this.areNeeded(names)) return;
         for (const name of names) {
-          await this.#fs.remove(this.#store.path(name));
+          await this.#store.removeFile(name);
         }
       });
     } catch (error) {

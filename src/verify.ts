@@ -74,7 +74,7 @@ export async function verify(
           await writes.announceRemoval(key);
           await forget(key);
         }
-        await fs.remove(store.path(name));
+        await store.removeFile(name);
       }
       orphans.forget(names);
       report.fixed++;

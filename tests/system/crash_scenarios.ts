@@ -187,6 +187,7 @@ export const SCENARIOS: readonly Scenario[] = [
       put(version("young body", SMALL), "bytes"),
       put(version("young mismatch", SMALL), "stream"),
       { step: { do: "verify" }, after: gone(["rotten"]) },
+      put(version("rotten", SMALL), "bytes"),
     ],
   }),
 ];
