@@ -169,7 +169,13 @@ export class MediaCache implements AsyncDisposable {
    */
   static async open(options: MediaCacheOptions = {}): Promise<MediaCache> {
     const cache = new MediaCache(options);
-    await cache.ensureLoaded();
+    try {
+      await cache.ensureLoaded();
+    } catch (error) {
+      // Nobody else could.
+      await cache.close();
+      throw error;
+    }
     return cache;
   }
 

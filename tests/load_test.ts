@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { setImmediate } from "node:timers";
 import { MediaCache } from "../mod.ts";
 import { bytesOf, writePair } from "./fixtures/files.ts";
@@ -34,6 +34,24 @@ Deno.test("ensureLoaded() tries again after it has failed", async () => {
   await cache.ensureLoaded();
 
   assertEquals(await cache.put("a", bytesOf(3), "image/png", "a.png"), true);
+});
+
+Deno.test("open() leaves nothing open when it fails", async () => {
+  await using dir = await tempDir();
+  {
+    await using cache = await MediaCache.open({ cacheDir: dir.path });
+    await cache.put("a", bytesOf(3), "image/png", "a.png");
+  }
+  const { readDir } = Deno;
+  Deno.readDir = () => {
+    throw new Error("Input/output error");
+  };
+  try {
+    await assertRejects(() => MediaCache.open({ cacheDir: dir.path }));
+  } finally {
+    Deno.readDir = readDir;
+  }
+  // What is left open is found by the sanitizer.
 });
 
 Deno.test("a cache that was never loaded serves, stores and deletes", async () => {
