@@ -43,6 +43,17 @@ export type News = ReadonlySet<string> | "unknown";
 
 const NO_NEWS: News = new Set();
 
+/** Says that others did not give the lock back. */
+export class LockTimeoutError extends Error {
+  /** Creates the error. */
+  constructor(path: string, timeoutMs: number) {
+    super(
+      `Cannot lock ${path}: another process must give it back within ${timeoutMs} ms: it did not`,
+    );
+    this.name = "LockTimeoutError";
+  }
+}
+
 /** The lock of a shared directory, and the list of what changed in it. */
 export class ChangeLog {
   readonly #fs: FileSystem;
@@ -81,17 +92,15 @@ export class ChangeLog {
    * that nobody else has it either, or the disk knows no locks.
    *
    * @param make Whether to make the file where there is none.
-   * @throws If somebody holds it for too long.
+   * @throws {LockTimeoutError} If somebody holds it for longer than `timeoutMs`.
    */
-  async lock(make: boolean): Promise<boolean> {
-    const deadline = performance.now() + LOCK_TIMEOUT_MS;
+  async lock(make: boolean, timeoutMs = LOCK_TIMEOUT_MS): Promise<boolean> {
+    const deadline = performance.now() + timeoutMs;
     for (let waitMs = 1;; waitMs = Math.min(2 * waitMs, 8)) {
       const locked = await this.#tryLock(make && !this.#readOnly);
       if (locked !== "busy") return locked;
       if (performance.now() > deadline) {
-        throw new Error(
-          `Cannot lock ${this.#path}: another process must give it back within ${LOCK_TIMEOUT_MS} ms: it did not`,
-        );
+        throw new LockTimeoutError(this.#path, timeoutMs);
       }
       await new Promise<void>((resolve) => startTimer(waitMs, resolve));
     }
@@ -123,6 +132,11 @@ export class ChangeLog {
       // It was cut, or deleted: the lock is that of the file of this name.
       this.close();
     }
+  }
+
+  /** Nobody can tell what others have changed by now. */
+  lose(): void {
+    this.#position = -1;
   }
 
   /** Gives the lock back. */

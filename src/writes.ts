@@ -1,4 +1,4 @@
-import type { ChangeLog } from "./change_log.ts";
+import { type ChangeLog, LockTimeoutError } from "./change_log.ts";
 import { TaskQueue } from "./task_queue.ts";
 import { startIdleTimer } from "./timer.ts";
 
@@ -7,6 +7,9 @@ import { startIdleTimer } from "./timer.ts";
  * served for so long after another process has replaced or deleted its entry.
  */
 const FRESH_MS = 20;
+
+/** How long opening waits for a directory in which others write all the time. */
+const BEGIN_TIMEOUT_MS = 500;
 
 /** What looks at the directory after others have changed it. */
 export interface Reconciler {
@@ -39,11 +42,20 @@ export class Writes {
     return this.#stopTimer !== undefined;
   }
 
-  /** From here on others tell what they change; before that nothing is known. */
+  /**
+   * From here on others tell what they change; before that nothing is known.
+   * Where they are too busy to be asked, all is looked at again later.
+   */
   begin(): Promise<void> {
     return this.alone(async () => {
-      if (!await this.#log.lock(false)) return;
-      await this.#learn().finally(() => this.#log.unlock());
+      let isLocked: boolean;
+      try {
+        isLocked = await this.#log.lock(false, BEGIN_TIMEOUT_MS);
+      } catch (error) {
+        if (!(error instanceof LockTimeoutError)) throw error;
+        return this.#log.lose();
+      }
+      if (isLocked) await this.#learn().finally(() => this.#log.unlock());
     });
   }
 

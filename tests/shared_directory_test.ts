@@ -37,6 +37,24 @@ Deno.test("two caches of one directory find what the other stores", async () => 
   assertEquals(media?.url, "b");
 });
 
+Deno.test("open() does not wait for others that change the directory all the time", async () => {
+  await using dir = await tempDir();
+  await using one = await MediaCache.open({ cacheDir: dir.path });
+  await put(one, "a");
+  const busy = await Deno.open(join(dir.path, CHANGES_NAME), { write: true });
+  await busy.lock(true);
+  await using two = await MediaCache.open({ cacheDir: dir.path });
+  assertEquals(two.stats().entries, 1);
+  busy.close();
+
+  await put(one, "b");
+  await one.delete("a");
+  await put(two, "c");
+
+  const urls = await Array.fromAsync(two.entries(), ({ url }) => url);
+  assertEquals(urls, ["c", "b"]);
+});
+
 Deno.test("a known put of what the other stored keeps its bytes", async () => {
   await using dir = await tempDir();
   await using one = await MediaCache.open({ cacheDir: dir.path });
