@@ -21,6 +21,7 @@ import {
 } from "./file_system.ts";
 import { KEY_REGEXP } from "./key.ts";
 import { startTimer } from "./timer.ts";
+import { turn } from "./turns.ts";
 
 /** The name of the file. */
 export const CHANGES_NAME = ".media-cache.changes";
@@ -37,6 +38,18 @@ const KEPT_RECORDS = 8_192;
 
 /** How long to wait for the lock. A commit takes less than a millisecond. */
 const LOCK_TIMEOUT_MS = 10_000;
+
+/** For so long one who waits tries again each turn, and then each millisecond or two. */
+const SPIN_MS = 2;
+
+/** For so long a process may take the lock again and again while others wait … */
+const TURN_MS = 20;
+
+/** … before it leaves it to them for this long. */
+const YIELD_MS = 4;
+
+/** The time that the file bears when somebody has waited for longer than a moment. */
+const AWAITED_MS = 1_000;
 
 /** Keys that others have changed, or that nobody can tell which. */
 export type News = ReadonlySet<string> | "unknown";
@@ -69,6 +82,12 @@ export class ChangeLog {
   #end = 0;
   /** The file whose head was read. */
   #known: DiskFile | undefined;
+  /** Whether another process waits for the lock. */
+  #isAwaited = false;
+  /** When it has had the lock for long enough, if others wait. */
+  #turnEnd = Infinity;
+  /** Whether whoever has the lock does not give it back. */
+  #hangs = false;
 
   /**
    * Opens nothing yet.
@@ -95,14 +114,36 @@ export class ChangeLog {
    * @throws {LockTimeoutError} If somebody holds it for longer than `timeoutMs`.
    */
   async lock(make: boolean, timeoutMs = LOCK_TIMEOUT_MS): Promise<boolean> {
-    const deadline = performance.now() + timeoutMs;
-    for (let waitMs = 1;; waitMs = Math.min(2 * waitMs, 8)) {
+    if (this.#isAwaited && performance.now() > this.#turnEnd) {
+      await pause(YIELD_MS);
+      this.#turnEnd = Infinity;
+    }
+    let hasTold = false;
+    const start = performance.now();
+    for (;;) {
       const locked = await this.#tryLock(make && !this.#readOnly);
-      if (locked !== "busy") return locked;
-      if (performance.now() > deadline) {
+      this.#hangs &&= locked === "busy";
+      if (locked !== "busy") {
+        const now = performance.now();
+        if (now - this.#turnEnd > TURN_MS || this.#turnEnd === Infinity) {
+          this.#turnEnd = now + TURN_MS;
+        }
+        if (hasTold) await this.#tell(Date.now());
+        return locked;
+      }
+      const waitedMs = performance.now() - start;
+      // Others that wait behind this one must not wait as long once more.
+      if (this.#hangs || waitedMs > timeoutMs) {
+        this.#hangs = waitedMs > LOCK_TIMEOUT_MS || this.#hangs;
         throw new LockTimeoutError(this.#path, timeoutMs);
       }
-      await new Promise<void>((resolve) => startTimer(waitMs, resolve));
+      this.#turnEnd = Infinity;
+      if (waitedMs < SPIN_MS) await turn();
+      else {
+        hasTold = true;
+        await this.#tell(AWAITED_MS);
+        await pause(1);
+      }
     }
   }
 
@@ -148,9 +189,13 @@ export class ChangeLog {
   async news(): Promise<News> {
     const position = this.#position ?? this.#end;
     this.#position = this.#end;
-    if (position === this.#end) return NO_NEWS;
-    if (position < this.#base || position > this.#end) return "unknown";
-    const text = await this.#read(position);
+    return await this.#keys(position, this.#end);
+  }
+
+  async #keys(position: number, end: number): Promise<News> {
+    if (position === end) return NO_NEWS;
+    if (position < this.#base || position > end) return "unknown";
+    const text = await this.#read(position, end);
     const keys = text.split("\n");
     const isWhole = keys.pop() === "" &&
       keys.every((key) => KEY_REGEXP.test(key));
@@ -163,6 +208,19 @@ export class ChangeLog {
     await this.#file.writeAt(encode(`${key}\n`), this.#offsetOf(this.#end));
     this.#position = ++this.#end;
     if (this.#end - this.#base >= MAX_RECORDS) await this.#cut();
+  }
+
+  /**
+   * Keys that others have changed, or are about to. Needs no lock, and they are
+   * news again to one who has it.
+   */
+  async rumours(): Promise<News> {
+    const file = this.#file;
+    if (file === undefined || this.#known !== file) return NO_NEWS;
+    const { size, names } = await file.facts();
+    if (names === 0) return "unknown";
+    const end = this.#endOf(size);
+    return await this.#keys(this.#position ?? end, end);
   }
 
   /** Closes the file, which gives the lock back. */
@@ -188,7 +246,10 @@ export class ChangeLog {
   }
 
   /** Sees how long the list is, and if it was opened just now what it is. */
-  async #look(file: DiskFile, { size }: FileFacts): Promise<void> {
+  async #look(
+    file: DiskFile,
+    { size, mtimeMs }: FileFacts,
+  ): Promise<void> {
     if (this.#known !== file) {
       const head = parseHead(await readText(file, 0, RECORD_BYTES));
       if (head === undefined) return await this.#begin(file);
@@ -197,7 +258,22 @@ export class ChangeLog {
       this.#base = head.base;
       this.#known = file;
     }
-    this.#end = this.#base + Math.max(0, Math.floor(size / RECORD_BYTES) - 1);
+    this.#end = this.#endOf(size);
+    this.#isAwaited = mtimeMs === AWAITED_MS;
+  }
+
+  #endOf(size: number): number {
+    return this.#base + Math.max(0, Math.floor(size / RECORD_BYTES) - 1);
+  }
+
+  /** Tells those who take the lock again and again whether somebody waits for it. */
+  async #tell(timeMs: number): Promise<void> {
+    this.#isAwaited = false;
+    try {
+      await this.#fs.touch(this.#path, timeMs);
+    } catch {
+      // It may be gone, or nobody may write here: then it takes luck.
+    }
   }
 
   /** Begins a list in a new file, or in place of what is none. */
@@ -226,7 +302,7 @@ export class ChangeLog {
     const path = this.#spare();
     let file: DiskFile | undefined;
     try {
-      const kept = await this.#read(base);
+      const kept = await this.#read(base, this.#end);
       file = await this.#fs.create(path);
       file.tryLock();
       await file.writeAt(encode(formatHead(this.#id, base) + kept), 0);
@@ -241,8 +317,8 @@ export class ChangeLog {
     this.#base = base;
   }
 
-  #read(position: number): Promise<string> {
-    const length = (this.#end - position) * RECORD_BYTES;
+  #read(position: number, end: number): Promise<string> {
+    const length = (end - position) * RECORD_BYTES;
     return readText(this.#file, this.#offsetOf(position), length);
   }
 
@@ -281,6 +357,10 @@ async function readText(
     count += read;
   }
   return new TextDecoder().decode(bytes.subarray(0, count));
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => startTimer(ms, resolve));
 }
 
 function encode(text: string): Uint8Array {

@@ -1,3 +1,4 @@
+import type { News } from "./change_log.ts";
 import type { DiskTier } from "./disk_tier.ts";
 import type { Entry } from "./entry.ts";
 import { entryOf, pairOf, scan } from "./recovery.ts";
@@ -55,6 +56,16 @@ export class DirectoryReconciler {
       catalog.sort();
     } catch (error) {
       errors.report("list the directory", error);
+    }
+  }
+
+  /** See {@linkcode Reconciler.doubt}. */
+  doubt(news: News): void {
+    const { catalog } = this.#parts();
+    if (news === "unknown") return catalog.memory.clear();
+    for (const key of news) {
+      const known = catalog.byKey(key);
+      if (known !== undefined) catalog.memory.delete(known.url);
     }
   }
 

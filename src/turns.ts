@@ -20,7 +20,12 @@ export class Turns {
 
   /** Gives the event loop a turn. */
   async next(): Promise<void> {
-    await new Promise<void>((resolve) => setImmediate(resolve));
+    await turn();
     this.#last = performance.now();
   }
+}
+
+/** Gives the event loop a turn. */
+export function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }

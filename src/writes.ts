@@ -1,4 +1,4 @@
-import { type ChangeLog, LockTimeoutError } from "./change_log.ts";
+import { type ChangeLog, LockTimeoutError, type News } from "./change_log.ts";
 import { TaskQueue } from "./task_queue.ts";
 import { startIdleTimer } from "./timer.ts";
 
@@ -17,6 +17,8 @@ export interface Reconciler {
   refresh(key: string): Promise<void>;
   /** Looks at all of them. */
   refreshAll(): Promise<void>;
+  /** Drops what is in RAM of the entries of these keys. */
+  doubt(news: News): void;
 }
 
 /**
@@ -93,21 +95,28 @@ export class Writes {
     await this.announce(key).catch(() => {});
   }
 
-  /** Learns what other processes have changed, unless somebody is at it. */
+  /**
+   * Learns what other processes have changed. While one of them, or of ours, is at
+   * it, what may have changed is at least not served from RAM.
+   */
   async catchUp(): Promise<void> {
     this.#stopTimer ??= startIdleTimer(FRESH_MS, () => {
       this.#stopTimer = undefined;
     });
-    if (this.#waiting > 0) return;
+    if (this.#waiting > 0) return await this.#doubt();
     await this.alone(async () => {
-      if (await this.#log.tryLock() !== true) return;
+      const locked = await this.#log.tryLock();
+      if (locked === "busy") return await this.#doubt();
+      if (!locked) return;
       let isKnown: boolean;
       try {
         isKnown = await this.#learn();
       } finally {
         this.#log.unlock();
       }
-      if (!isKnown) await this.#reconciler.refreshAll();
+      if (isKnown) return;
+      this.#reconciler.doubt("unknown");
+      await this.#reconciler.refreshAll();
     });
   }
 
@@ -133,6 +142,10 @@ export class Writes {
       await this.#reconciler.refreshAll();
     }
     return false;
+  }
+
+  async #doubt(): Promise<void> {
+    this.#reconciler.doubt(await this.#log.rumours());
   }
 
   async #learn(): Promise<boolean> {
