@@ -131,7 +131,8 @@ export class DownloadClaims {
     }
     try {
       if (!file.tryLock()) return file;
-      if (this.#mayStage && (await file.facts()).names > 0) {
+      // Its name may be that of a living download by now.
+      if (this.#mayStage && await this.isCurrent(key, file)) {
         await this.#fs.remove(this.#descriptionPath(key));
         await this.#fs.remove(path);
       }

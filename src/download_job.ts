@@ -49,6 +49,9 @@ export class DownloadJob {
   #heard = performance.now();
   #isDetached = false;
   #isOver = false;
+  /** Whether only other processes want what this one downloads. */
+  #isKept = false;
+  #hasJoined = false;
 
   /**
    * Starts the download.
@@ -107,8 +110,12 @@ export class DownloadJob {
 
   /** Counts and tells of a caller who joins what others have begun. */
   joined(): void {
-    const { counters, hub } = this.#env;
-    counters.coalesced++;
+    this.#env.counters.coalesced++;
+    this.#tellJoined();
+  }
+
+  #tellJoined(): void {
+    const { hub } = this.#env;
     const { url, key, info: { received } } = this;
     hub.emit({ type: "joined", time: Date.now(), url, key, received });
   }
@@ -159,7 +166,7 @@ export class DownloadJob {
       const claim = await this.#claim();
       if (claim !== undefined && "followed" in claim) return claim.followed;
       const staged = claim?.staged;
-      const opened = staged && await this.#env.tiers.open(this.url);
+      const opened = staged && await this.#env.tiers.openSettled(this.url);
       if (opened !== undefined) {
         await staged?.close();
         return this.#handOutEntry(opened);
@@ -217,7 +224,10 @@ export class DownloadJob {
         },
       },
     );
-    this.joined();
+    // Its first caller joins once, however often others begin anew.
+    if (this.#hasJoined) this.#tellJoined();
+    else this.joined();
+    this.#hasJoined = true;
     const end = await follow.run(this.#controller);
     const { body } = follow;
     if (end === "whole") return await this.#finishFollowing(follow, file);
@@ -234,9 +244,9 @@ export class DownloadJob {
     const stored = await follow.stored(this.#controller.signal);
     // From here on it is known here, too.
     if (stored) (await tiers.open(this.url))?.file.release(true);
-    const shared = await tiers.adoptFollowed(this.url, file);
-    follow.body?.share(shared, tiers.claim(shared));
-    shared.release(true);
+    await tiers.adoptFollowed(this.url, file, (shared) => {
+      follow.body?.share(shared, tiers.claim(shared));
+    });
     this.#end();
     return stored;
   }
@@ -279,6 +289,8 @@ export class DownloadJob {
       if (signal?.aborted) continue;
       callSafely(() => onProgress?.({ received, total }));
     }
+    // Those who kept it may have left, too.
+    if (this.#isKept) this.#left();
   }
 
   /** Somebody has left: perhaps nobody waits and nobody reads any more. */
@@ -292,7 +304,9 @@ export class DownloadJob {
     const isPointless = this.#isDetached || tee?.cached === false;
     const isUnwanted = isPointless ||
       this.#env.options.whenAbandoned === "abort";
-    if (isUnwanted && !this.#run.isFollowed) {
+    if (!isUnwanted) return;
+    this.#isKept = this.#run.isFollowed;
+    if (!this.#isKept) {
       // It takes a while to end, and nobody may join it any more.
       this.#onUnjoinable();
       this.abort(new DOMException("The download was abandoned", "AbortError"));

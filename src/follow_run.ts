@@ -36,6 +36,7 @@ export class FollowRun {
   readonly #startedAt = Date.now();
   #facts: FollowedFacts | undefined;
   #body: FollowedBody | undefined;
+  #received = 0;
 
   /** Follows nothing yet; `file` is the staged file, open. */
   constructor(
@@ -60,7 +61,7 @@ export class FollowRun {
       url: this.#url,
       mimetype: this.#facts?.mimetype,
       filename: this.#facts?.filename,
-      received: this.#body?.received ?? 0,
+      received: this.#received,
       total: this.#facts?.size,
       startedAt: this.#startedAt,
       phase: this.#facts === undefined ? "waiting" : "downloading",
@@ -123,23 +124,27 @@ export class FollowRun {
 
   /** Sees what has come; true when all has. */
   async #look(deadline: Deadline): Promise<boolean> {
-    this.#facts = await this.#description.read();
-    const facts = this.#facts;
-    if (facts === undefined) return false;
+    const facts = this.#facts = await this.#description.read();
     const { size } = await this.#file.facts();
     const { maxDownloadBytes } = this.#env.options;
+    if (facts?.size !== undefined && facts.size > maxDownloadBytes) {
+      throw new TooLargeError(maxDownloadBytes, { declared: facts.size });
+    }
     if (size > maxDownloadBytes) {
       throw new TooLargeError(maxDownloadBytes, { received: size });
     }
-    const before = this.#body?.received ?? 0;
-    this.#body ??= this.#hand(facts);
-    if (facts.whole) this.#body.complete(facts.size ?? size);
-    else this.#body.grow(size);
-    if (size > before) {
-      deadline.alive();
-      this.#callers.onProgress(size, facts.size);
+    if (facts !== undefined) {
+      this.#body ??= this.#hand(facts);
+      if (facts.whole) this.#body.complete(facts.size ?? size);
+      else this.#body.grow(size);
     }
-    return facts.whole;
+    // Also bytes that nobody may have yet are a sign of life.
+    if (size > this.#received) {
+      this.#received = size;
+      deadline.alive();
+      this.#callers.onProgress(size, facts?.size);
+    }
+    return facts?.whole ?? false;
   }
 
   /** Whether somebody still holds the lock of the one who writes. */

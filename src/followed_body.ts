@@ -233,7 +233,8 @@ class FollowingReader implements ByteReader {
           this.#position > this.#start,
         );
         if (chunk === undefined || this.#isClosed) break;
-        if (chunk.length === 0) continue;
+        // It was lost while it was read: all of it comes from the successor.
+        if (chunk.length === 0 || this.#successor !== undefined) continue;
         this.#position += chunk.length;
         this.#followed.served(chunk.length);
         return chunk;

@@ -2,7 +2,8 @@ import { MAX_SKEW_MS } from "./clock.ts";
 import type { DiskErrors } from "./disk_errors.ts";
 import type { DiskStore } from "./disk_store.ts";
 import type { FileSystem } from "./file_system.ts";
-import { classify, isLocked, type Leftover } from "./recovery.ts";
+import { isLocked } from "./file_lock.ts";
+import { classify, type Leftover } from "./recovery.ts";
 import { startIdleTimer } from "./timer.ts";
 import type { Writes } from "./writes.ts";
 

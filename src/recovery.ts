@@ -1,5 +1,6 @@
 import type { DiskStore } from "./disk_store.ts";
 import type { Entry } from "./entry.ts";
+import { isLocked } from "./file_lock.ts";
 import type { FileFacts, FileSystem } from "./file_system.ts";
 import { mismatchOf, type Sidecar } from "./sidecar.ts";
 import { Turns } from "./turns.ts";
@@ -111,18 +112,6 @@ export async function scan(
     if (store.isOwn(name) || await isLocked(fs, store.path(name))) continue;
     const reason = "nobody writes it any more";
     events.onLeftover(await leftoverOf(fs, store, [name], reason));
-  }
-}
-
-/** Whether somebody holds the lock of a staged file. */
-export async function isLocked(fs: FileSystem, path: string): Promise<boolean> {
-  try {
-    const file = await fs.open(path);
-    const free = file.tryLock();
-    file.close();
-    return !free;
-  } catch {
-    return false;
   }
 }
 

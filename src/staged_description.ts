@@ -1,10 +1,14 @@
-import type { DiskFile, FileSystem } from "./file_system.ts";
-import { isNotFound } from "./file_system.ts";
+import {
+  type DiskFile,
+  type FileSystem,
+  isNotFound,
+  isTaken,
+} from "./file_system.ts";
 import { safeFilename } from "./filename.ts";
 import { cleanMimetype } from "./mimetype.ts";
+import { isLocked } from "./file_lock.ts";
 
-/** No description of ours comes near this. */
-const MAX_BYTES = 65_536;
+import { MAX_SIDECAR_BYTES } from "./sidecar.ts";
 
 /** What other processes may know of a body that is being downloaded. */
 export interface StagedFacts {
@@ -32,10 +36,12 @@ export class StagedDescription {
   /** Whether that name is still its own. */
   isNamed = true;
   readonly #file: DiskFile;
+  readonly #length: number;
 
-  private constructor(path: string, file: DiskFile) {
+  private constructor(path: string, file: DiskFile, length: number) {
     this.path = path;
     this.#file = file;
+    this.#length = length;
   }
 
   /** Writes what is known of the staged body `inode`. */
@@ -45,13 +51,14 @@ export class StagedDescription {
     facts: StagedFacts,
     inode: number,
   ): Promise<StagedDescription> {
-    const file = await fs.create(path);
+    const file = await createAnew(fs, path);
     try {
       // Shared with those who read it: neither they nor we let cleaners have it.
       file.tryLock(true);
       const text = JSON.stringify({ ...facts, staged: inode });
-      await file.writeAt(new TextEncoder().encode(text), 0);
-      return new StagedDescription(path, file);
+      const bytes = new TextEncoder().encode(text);
+      await file.writeAt(bytes, 0);
+      return new StagedDescription(path, file, bytes.length);
     } catch (error) {
       file.close();
       await fs.remove(path);
@@ -73,7 +80,10 @@ export class StagedDescription {
 
   /** Makes it the sidecar of the whole body. */
   async complete(text: string, durable: boolean): Promise<void> {
-    const bytes = new TextEncoder().encode(text);
+    const encoder = new TextEncoder();
+    let bytes = encoder.encode(text);
+    // Those who follow tell by the length that it is another.
+    if (bytes.length === this.#length) bytes = encoder.encode(`${text}\n`);
     await this.#file.writeAt(bytes, 0);
     await this.#file.truncate(bytes.length);
     if (durable) await this.#file.sync();
@@ -124,8 +134,10 @@ export class FollowedDescription {
     if (!this.#fs.exists(this.#path)) return undefined;
     try {
       const file = await this.#fs.open(this.#path);
-      file.tryLock(true);
-      return file;
+      // Somebody may be looking just now whether it is locked.
+      if (file.tryLock(true)) return file;
+      file.close();
+      return undefined;
     } catch (error) {
       if (isNotFound(error)) return undefined;
       throw error;
@@ -135,7 +147,7 @@ export class FollowedDescription {
   /** The text, if it has changed. */
   async #text(file: DiskFile): Promise<string | undefined> {
     const { size } = await file.facts();
-    if (size === this.#length || size > MAX_BYTES) return undefined;
+    if (size === this.#length || size > MAX_SIDECAR_BYTES) return undefined;
     const bytes = new Uint8Array(size);
     const count = await file.readAt(bytes, 0);
     if (count !== size) return undefined;
@@ -164,5 +176,16 @@ export class FollowedDescription {
       size: typeof size === "number" ? size : undefined,
       whole: ts !== undefined,
     };
+  }
+}
+
+/** Makes a file, in place of one that a process left that has ended. */
+async function createAnew(fs: FileSystem, path: string): Promise<DiskFile> {
+  try {
+    return await fs.create(path);
+  } catch (error) {
+    if (!isTaken(error) || await isLocked(fs, path)) throw error;
+    await fs.remove(path);
+    return await fs.create(path);
   }
 }

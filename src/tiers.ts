@@ -121,6 +121,20 @@ export class Tiers {
     return this.#locator.open(url);
   }
 
+  /** The same, also when another process is in the midst of its commit. */
+  async openSettled(url: string): Promise<Opened | undefined> {
+    const opened = await this.open(url);
+    if (opened !== undefined) return opened;
+    const { calls, fs, store, writes } = this.#tier;
+    try {
+      if (!fs.exists(store.datPath(keyOf(url)))) return undefined;
+      await calls.run(() => writes.run(() => Promise.resolve()));
+    } catch {
+      return undefined;
+    }
+    return await this.open(url);
+  }
+
   /** See {@linkcode Locator.peek}. */
   peek(url: string): Promise<Located | undefined> {
     return this.#locator.peek(url);
@@ -183,14 +197,23 @@ export class Tiers {
     return file;
   }
 
-  /** Shares the file of a download that another process ran. */
-  async adoptFollowed(url: string, file: DiskFile): Promise<SharedFile> {
+  /**
+   * Shares the file of a download that another process ran, `share` being told in
+   * the moment in which it may no longer be read by itself.
+   */
+  async adoptFollowed(
+    url: string,
+    file: DiskFile,
+    share: (file: SharedFile) => void,
+  ): Promise<void> {
     const { files, store } = this.#tier;
     const path = store.datPath(keyOf(url));
+    const isStored = await this.isStored(url, file.inode);
     const shared = files.adopt(path, file.inode, file);
     shared.hold(true);
-    if (!await this.isStored(url, file.inode)) await files.rescue(path);
-    return shared;
+    share(shared);
+    if (!isStored) await files.rescue(path);
+    shared.release(true);
   }
 
   /** Whether the body of an entry is that file. */

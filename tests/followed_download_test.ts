@@ -1,6 +1,12 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
-import { MediaCache, MediaCacheError, type MediaCacheOptions } from "../mod.ts";
+import {
+  type Media,
+  MediaCache,
+  MediaCacheError,
+  type MediaCacheOptions,
+  TooLargeError,
+} from "../mod.ts";
 import { keyOf } from "../src/key.ts";
 import { begin } from "./fixtures/begun.ts";
 import { pattern, readRest, readSome } from "./fixtures/bytes.ts";
@@ -345,4 +351,133 @@ Deno.test("what a process that died left half-written is written anew", async ()
 
   assertEquals(await media.bytes(), BODY);
   assert(await media.stored);
+});
+
+Deno.test("what a process left in the midst of a commit does not keep others from following", async () => {
+  await using caches = await pair();
+  const { one, two, cacheDir } = caches;
+  const path = join(cacheDir, `${keyOf("a")}.description.part`);
+  await Deno.writeTextFile(path, "left");
+  const { tap, call } = await begin(one, "a", PNG);
+  tap.write(BODY.slice(0, 1000));
+  const mine = await call;
+
+  const theirs = await two.getOrDownload("a", never);
+  tap.write(BODY.slice(1000));
+  tap.end();
+
+  assertEquals(await theirs.bytes(), BODY);
+  assertEquals(await mine.bytes(), BODY);
+});
+
+Deno.test("a download of a URL of 100 KiB is followed to its end", async () => {
+  await using caches = await pair();
+  const { one, two } = caches;
+  const url = "a".repeat(100_000);
+  const { tap, call } = await begin(one, url, PNG);
+  tap.write(BODY.slice(0, 1000));
+  const mine = await call;
+  const theirs = await two.getOrDownload(url, never);
+  tap.write(BODY.slice(1000));
+  tap.end();
+
+  assertEquals(await theirs.bytes(), BODY);
+  assertEquals([await mine.stored, await theirs.stored], [true, true]);
+});
+
+Deno.test("bytes whose type is not certain yet are a sign of life", async () => {
+  await using caches = await pair({ gifToMp4: true });
+  const { one, two } = caches;
+  const gif = new TextEncoder().encode("GIF89a");
+  const { tap, call } = await begin(one, "a", PNG);
+  tap.write(gif);
+  const progress = new Progress();
+  const { onProgress } = progress;
+  const waiting = two.getOrDownload("a", never, { onProgress });
+  await progress.reached(gif.length);
+  assertEquals(two.inFlight()[0]?.received, gif.length);
+
+  tap.write(BODY);
+  tap.end();
+
+  const media = await waiting;
+  assertEquals(media.mimetype, "image/gif");
+  assertEquals((await media.bytes()).length, gif.length + BODY.length);
+  await (await call).body.cancel();
+});
+
+Deno.test("whenAbandoned abort ends a download when those who followed have left, too", async () => {
+  await using caches = await pair({ whenAbandoned: "abort" });
+  const { one, two } = caches;
+  const { tap, call } = await begin(one, "a", PNG);
+  tap.write(BODY.slice(0, 1000));
+  const mine = await call;
+  const theirs = await two.getOrDownload("a", never);
+  await mine.body.cancel();
+
+  await theirs.body.cancel();
+  await theirs.stored;
+  tap.write(BODY.slice(1000, 2000));
+
+  await tap.cancelled;
+  assertEquals(await mine.stored, false);
+});
+
+Deno.test("a followed download that is declared above maxDownloadMb is an error at once", async () => {
+  await using dir = await tempDir();
+  const cacheDir = dir.path;
+  await using one = await MediaCache.open({ cacheDir });
+  await using two = await MediaCache.open({ cacheDir, maxDownloadMb: 0.1 });
+  const size = BODY.length;
+  const { tap, call } = await begin(one, "a", { ...PNG, size });
+  tap.write(BODY.slice(0, 1000));
+  const mine = await call;
+
+  await assertRejects(() => two.getOrDownload("a", never), TooLargeError);
+
+  tap.write(BODY.slice(1000));
+  tap.end();
+  assertEquals(await mine.bytes(), BODY);
+});
+
+Deno.test("who finds a body without its sidecar waits for the commit that is going on", async () => {
+  await using caches = await pair();
+  const { one, two } = caches;
+  const { renameSync } = Deno;
+  const { tap, call } = await begin(one, "a", PNG);
+  let late: Promise<Media> | undefined;
+  tap.write(BODY);
+  const mine = await call;
+  Deno.renameSync = (from, to) => {
+    renameSync(from, to);
+    if (String(to).endsWith(".dat")) late = two.getOrDownload("a", never);
+  };
+  try {
+    tap.end();
+    assertEquals(await mine.bytes(), BODY);
+  } finally {
+    Deno.renameSync = renameSync;
+  }
+
+  assertEquals(await (await late)?.bytes(), BODY);
+});
+
+Deno.test("readers of a followed download go on when others read its entry by then", async () => {
+  await using caches = await pair({ maxMemoryItems: 0 });
+  const { one, two } = caches;
+  const { tap, call } = await begin(one, "a", PNG);
+  tap.write(BODY.slice(0, 1000));
+  const mine = await call;
+  const theirs = await two.getOrDownload("a", never);
+  const reader = theirs.body.getReader();
+  await readSome(reader, 1000);
+  tap.write(BODY.slice(1000));
+  tap.end();
+  assertEquals(await mine.bytes(), BODY);
+  await using held = await two.get("a");
+
+  assertEquals(await theirs.stored, true);
+
+  assertEquals(await readRest(reader), BODY.slice(1000));
+  assertEquals(await held?.bytes(), BODY);
 });

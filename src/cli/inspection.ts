@@ -1,6 +1,7 @@
 import { DiskStore } from "../disk_store.ts";
 import { FileSystem } from "../file_system.ts";
-import { classify, isLocked } from "../recovery.ts";
+import { isLocked } from "../file_lock.ts";
+import { classify } from "../recovery.ts";
 import type { Sidecar } from "../sidecar.ts";
 import { Failure, reasonOf, UsageError } from "./failures.ts";
 

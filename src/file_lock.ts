@@ -1,0 +1,13 @@
+import type { FileSystem } from "./file_system.ts";
+
+/** Whether somebody holds the lock of a staged file. */
+export async function isLocked(fs: FileSystem, path: string): Promise<boolean> {
+  try {
+    const file = await fs.open(path);
+    const free = file.tryLock();
+    file.close();
+    return !free;
+  } catch {
+    return false;
+  }
+}
