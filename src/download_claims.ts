@@ -31,6 +31,8 @@ export class DownloadClaims {
   readonly #fs: FileSystem;
   readonly #store: DiskStore;
   readonly #mayStage: boolean;
+  /** Claims that are being given up. */
+  readonly #leaving = new Map<string, Promise<void>>();
 
   /** Claims nothing yet. Who may not stage can only follow. */
   constructor(fs: FileSystem, store: DiskStore, mayStage: boolean) {
@@ -48,6 +50,7 @@ export class DownloadClaims {
   async claim(key: string): Promise<Claim | undefined> {
     await this.#store.prepare();
     const path = this.#bodyPath(key);
+    await this.#leaving.get(path);
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       const staged = this.#mayStage ? await this.#stage(path) : undefined;
       if (staged !== undefined) return { staged };
@@ -88,12 +91,16 @@ export class DownloadClaims {
 
   /** Gives up the claim: it goes on under names that nobody else looks for. */
   async giveUp(key: string, staged: StagedFile): Promise<void> {
-    if (staged.path !== this.#bodyPath(key)) return;
-    await staged.rename(async (from) => {
+    const { path } = staged;
+    if (path !== this.#bodyPath(key)) return;
+    const leaving = staged.rename(async (from) => {
       const to = this.#store.sparePath(key);
       await this.#fs.rename(from, to);
       return to;
     });
+    this.#leaving.set(path, leaving);
+    await leaving;
+    if (this.#leaving.get(path) === leaving) this.#leaving.delete(path);
   }
 
   #bodyPath(key: string): string {

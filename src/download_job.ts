@@ -306,11 +306,11 @@ export class DownloadJob {
       this.#env.options.whenAbandoned === "abort";
     if (!isUnwanted) return;
     this.#isKept = this.#run.isFollowed;
-    if (!this.#isKept) {
-      // It takes a while to end, and nobody may join it any more.
-      this.#onUnjoinable();
-      this.abort(new DOMException("The download was abandoned", "AbortError"));
-    }
+    if (this.#isKept) return;
+    // It takes a while to end, and nobody may join it any more.
+    this.#onUnjoinable();
+    this.#run.giveUp();
+    this.abort(new DOMException("The download was abandoned", "AbortError"));
   }
 
   #end(): void {
