@@ -95,14 +95,14 @@ async function fill(
   size: number,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = new Uint8Array(size);
-  const turns = new Turns();
+  const turns = size > PIECE_BYTES ? new Turns() : undefined;
   for (let done = 0; done < size;) {
     const piece = bytes.subarray(done, Math.min(size, done + PIECE_BYTES));
     const result = readInto(piece);
     const count = typeof result === "number" ? result : await result;
     if (count === 0) return bytes.slice(0, done);
     done += count;
-    if (turns.due && done < size) await turns.next();
+    if (turns?.due && done < size) await turns.next();
   }
   return bytes;
 }

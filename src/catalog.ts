@@ -81,12 +81,13 @@ export class Catalog {
     this.#touches?.mark(entry);
   }
 
-  /** Notes a use of a URL, which makes its entry the most recent. */
-  use(url: string): void {
+  /** Notes a use of a URL, which makes its entry, returned, the most recent. */
+  use(url: string): Entry | undefined {
     const entry = this.#index.use(url);
-    if (entry === undefined) return;
+    if (entry === undefined) return undefined;
     entry.lastAccess = this.#clock.tick();
     this.#touches?.mark(entry);
+    return entry;
   }
 
   /** Another process has used an entry: it goes to where that puts it. */

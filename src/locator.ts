@@ -8,7 +8,7 @@ import { Lru } from "./lru.ts";
 import { entryOf, leftoverOf, pairOf } from "./recovery.ts";
 import { ReadCheck } from "./read_check.ts";
 import { mismatchOf } from "./sidecar.ts";
-import { fileBody, memoryBody, type OnServed, readAll } from "./stored_body.ts";
+import { fileBody, MemoryBody, type OnServed, readAll } from "./stored_body.ts";
 
 /** The most URLs that are known by their keys: those asked for last. */
 const MAX_URLS = 1024;
@@ -58,19 +58,22 @@ export class Locator {
   }
 
   /**
+   * The same as `locate()` of what is in RAM, as long as that is known to be
+   * fresh. A promise less, which is a quarter of what such a hit takes.
+   */
+  recall(url: string): Located | undefined {
+    return this.#tier.writes.fresh ? this.#recall(url) : undefined;
+  }
+
+  /**
    * Finds an entry, makes it the most recent, and holds its bytes. A fault of
    * the disk is a miss, and leaves the entry as it is.
    */
   async locate(url: string): Promise<Located | undefined> {
     const { calls, catalog, writes, errors } = this.#tier;
     if (!writes.fresh && catalog.memory.peek(url)) await this.catchUp();
-    const bytes = catalog.memory.use(url);
-    const entry = bytes && catalog.peek(url);
-    if (bytes && entry) {
-      catalog.use(url);
-      const body = memoryBody(bytes, this.#onServed);
-      return { entry, body, source: "memory" };
-    }
+    const recalled = this.#recall(url);
+    if (recalled !== undefined) return recalled;
     try {
       return await calls.run(() =>
         this.#steady(url, () => this.#locateOnDisk(url))
@@ -87,7 +90,7 @@ export class Locator {
     const bytes = catalog.memory.peek(url);
     const known = catalog.peek(url);
     if (bytes && known) {
-      const body = memoryBody(bytes, () => {});
+      const body = new MemoryBody(bytes, () => {});
       return { entry: known, body, source: "memory" };
     }
     try {
@@ -175,6 +178,15 @@ export class Locator {
     }
   }
 
+  #recall(url: string): Located | undefined {
+    const { catalog } = this.#tier;
+    const bytes = catalog.memory.use(url);
+    const entry = bytes && catalog.use(url);
+    if (bytes === undefined || entry === undefined) return undefined;
+    const body = new MemoryBody(bytes, this.#onServed);
+    return { entry, body, source: "memory" };
+  }
+
   async #info(key: string, url: string): Promise<EntryInfo | undefined> {
     const { fs, store, catalog } = this.#tier;
     const facts = await fs.facts(store.datPath(key));
@@ -237,7 +249,11 @@ export class Locator {
       }
       // It may have been deleted while it was read.
       if (catalog.peek(url) === entry) catalog.memory.keep(url, bytes);
-      return { entry, body: memoryBody(bytes, this.#onServed), source: "disk" };
+      return {
+        entry,
+        body: new MemoryBody(bytes, this.#onServed),
+        source: "disk",
+      };
     } finally {
       file.release(true);
     }

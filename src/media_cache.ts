@@ -212,7 +212,8 @@ export class MediaCache implements AsyncDisposable {
    * ```
    */
   async get(url: string | URL): Promise<Media | undefined> {
-    return await this.#get(this.#canonical(url));
+    const canonical = this.#canonical(url);
+    return this.#recall(canonical) ?? await this.#get(canonical);
   }
 
   /**
@@ -383,7 +384,8 @@ export class MediaCache implements AsyncDisposable {
     options.signal?.throwIfAborted();
     let job = this.#joinable.get(canonical);
     if (job === undefined) {
-      const media = await this.#get(canonical, options.signal);
+      const media = this.#recall(canonical, options.signal) ??
+        await this.#get(canonical, options.signal);
       if (media !== undefined) return media;
       options.signal?.throwIfAborted();
       this.#assertOpen();
@@ -617,10 +619,21 @@ export class MediaCache implements AsyncDisposable {
     const located = await this.#tiers.locate(url);
     if (located === undefined) return undefined;
     this.#recheck(located, signal);
+    return this.#countedHit(located, start, signal);
+  }
+
+  /** The hit on an entry that is in RAM, without waiting for anything. */
+  #recall(url: string, signal?: AbortSignal): Media | undefined {
+    const start = this.#hub.listening ? performance.now() : 0;
+    const located = this.#tiers.recall(url);
+    return located && this.#countedHit(located, start, signal);
+  }
+
+  #countedHit(located: Located, start: number, signal?: AbortSignal): Media {
     const { entry, source } = located;
     this.#counters.hits++;
     if (this.#hub.listening) {
-      const { key, mimetype, filename, size } = entry;
+      const { url, key, mimetype, filename, size } = entry;
       const time = Date.now();
       const durationMs = performance.now() - start;
       const facts = { url, key, mimetype, filename, size, source, durationMs };

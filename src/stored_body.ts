@@ -8,25 +8,39 @@ import type { OpenFiles, SharedFile } from "./open_files.ts";
 export type OnServed = (bytes: number) => void;
 
 /** A body in RAM. The bytes are the memory tier's, so readers get copies. */
-export function memoryBody(bytes: Uint8Array, onServed: OnServed): MediaBody {
-  const readAt = (view: Uint8Array, position: number) => {
-    const piece = bytes.subarray(position, position + view.length);
-    view.set(piece);
-    return piece.length;
-  };
-  return {
-    size: bytes.length,
-    whole: true,
-    reader: (start, end) =>
-      new StoredReader(
-        readAt,
-        start,
-        Math.min(end, bytes.length),
-        onServed,
-        () => {},
-      ),
-    release() {},
-  };
+export class MemoryBody implements MediaBody {
+  readonly #bytes: Uint8Array;
+  readonly #onServed: OnServed;
+  /** See {@linkcode MediaBody.whole}. */
+  readonly whole = true;
+  /** See {@linkcode MediaBody.free}. */
+  readonly free = true;
+
+  /** Wraps bytes that nobody changes. */
+  constructor(bytes: Uint8Array, onServed: OnServed) {
+    this.#bytes = bytes;
+    this.#onServed = onServed;
+  }
+
+  /** See {@linkcode MediaBody.size}. */
+  get size(): number {
+    return this.#bytes.length;
+  }
+
+  /** See {@linkcode MediaBody.reader}. */
+  reader(start: number, end: number): ByteReader {
+    const bytes = this.#bytes;
+    const readAt = (view: Uint8Array, position: number) => {
+      const piece = bytes.subarray(position, position + view.length);
+      view.set(piece);
+      return piece.length;
+    };
+    const last = Math.min(end, bytes.length);
+    return new StoredReader(readAt, start, last, this.#onServed, () => {});
+  }
+
+  /** See {@linkcode MediaBody.release}. */
+  release(): void {}
 }
 
 /** A body in a committed file, which stays readable when its entry goes. */

@@ -111,6 +111,11 @@ export class Tiers {
     return this.#locator.catchUp();
   }
 
+  /** See {@linkcode Locator.recall}. */
+  recall(url: string): Located | undefined {
+    return this.#locator.recall(url);
+  }
+
   /** See {@linkcode Locator.locate}. */
   locate(url: string): Promise<Located | undefined> {
     return this.#locator.locate(url);
