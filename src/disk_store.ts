@@ -183,6 +183,7 @@ export class DiskStore {
     sidecar: Sidecar,
     mtimeMs: number,
   ): Promise<FileFacts> {
+    await staged.keepNames();
     const { description } = staged;
     const from = description?.path ?? this.sparePath(key);
     const json = { from, to: this.jsonPath(key) };

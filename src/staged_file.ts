@@ -10,7 +10,9 @@ export class StagedFile {
   readonly #remove: (path: string) => Promise<void>;
   #path: string;
   #isNamed = true;
+  #keepsNames = false;
   #renaming: Promise<void> | undefined;
+  #discarding: Promise<void> | undefined;
 
   /** A file at `path`; `remove` removes a file and does not reject. */
   constructor(
@@ -37,8 +39,16 @@ export class StagedFile {
     }
   }
 
+  /** Its names are about to become those of an entry: from here on they stay. */
+  async keepNames(): Promise<void> {
+    this.#keepsNames = true;
+    await this.#renaming;
+  }
+
   /** Gives it and its description other names, before any is removed. */
   rename(rename: (from: string) => Promise<string>): Promise<void> {
+    const isTooLate = this.#keepsNames || this.#discarding !== undefined;
+    if (isTooLate) return Promise.resolve();
     const names = async () => {
       const { description } = this;
       if (description?.isNamed) {
@@ -46,8 +56,9 @@ export class StagedFile {
       }
       if (this.#isNamed) this.#path = await rename(this.#path);
     };
-    // Where that fails it is an entry by now, or the disk fails.
-    return this.#renaming = names().catch(() => {});
+    // Where that fails it is an entry by now, or the disk fails. Only once: two
+    // at a time would each take the name away from the other.
+    return this.#renaming ??= names().catch(() => {});
   }
 
   /** Its name is an entry's by now. */
@@ -59,8 +70,21 @@ export class StagedFile {
    * Removes its names, and the bytes when nobody has it open any more. Only once:
    * later they may be those of another download.
    */
-  async discard(): Promise<void> {
-    await this.#renaming;
+  discard(): Promise<void> {
+    // All who ask wait until they are gone.
+    return this.#discarding ??= this.#discard();
+  }
+
+  /** Removes its names and closes it. */
+  async close(): Promise<void> {
+    await this.discard();
+    this.description?.close();
+    this.file.close();
+  }
+
+  async #discard(): Promise<void> {
+    // Without a pause if there is nothing to wait for: it might be renamed in it.
+    if (this.#renaming !== undefined) await this.#renaming;
     const { description } = this;
     if (description?.isNamed) {
       description.isNamed = false;
@@ -69,12 +93,5 @@ export class StagedFile {
     if (!this.#isNamed) return;
     this.#isNamed = false;
     await this.#remove(this.#path);
-  }
-
-  /** Removes its names and closes it. */
-  async close(): Promise<void> {
-    await this.discard();
-    this.description?.close();
-    this.file.close();
   }
 }

@@ -1,0 +1,118 @@
+/**
+ * Many callers at once use a cache for a long while, in which a lot goes wrong:
+ * the origin, the disk, the directory, and another process that uses it too. Every
+ * byte is checked, and what must not grow is watched.
+ *
+ *     deno task soak [--seconds 600] [--callers 200] [--urls 5000] [--max-size-mb 96]
+ */
+// deno-lint-ignore-file no-console
+import { join } from "@std/path";
+import { type CacheStats, MediaCache } from "../../mod.ts";
+import { Random } from "../fixtures/random.ts";
+import { tempDir } from "../fixtures/temp_dir.ts";
+import { Caller, pause } from "./caller.ts";
+import { Faults } from "./faults.ts";
+import { HelperProcess } from "./helper_process.ts";
+import { parseOptions, type SoakOptions } from "./options.ts";
+import { HEAD, reportOf, rowOf } from "./report.ts";
+import { Tally } from "./tally.ts";
+import { makeTrouble } from "./troublemaker.ts";
+import { growth } from "./verdict.ts";
+import { filesIn, watch } from "./watch.ts";
+
+/** One download in so many is broken. */
+const FAULTY_ONE_IN = 25;
+
+/** How long callers may take to end what they have begun, in milliseconds. */
+const END_MS = 60_000;
+
+/** Rows of the table, more or less. */
+const ROWS = 12;
+
+const options = parseOptions(Deno.args);
+const random = new Random();
+const tally = new Tally();
+globalThis.addEventListener("unhandledrejection", (event) => {
+  event.preventDefault();
+  tally.wrong(`unhandled: ${event.reason?.stack ?? event.reason}`);
+});
+console.log(
+  `${options.callers} callers, ${options.urls} URLs, ${options.seconds} s; ${random.hint}`,
+);
+await using temp = await tempDir();
+const dir = join(temp.path, "cache");
+const origin = new HelperProcess("origin.ts", [], "null");
+const address = `http://127.0.0.1:${await origin.said()}`;
+const { urls, maxSizeMb } = options;
+await Deno.mkdir(dir);
+const beside = new HelperProcess(
+  "neighbour.ts",
+  [dir, address, `${urls}`, `${maxSizeMb}`],
+);
+// Rejections are counted, so that this one must be told by hand.
+const { samples, stats } = await soak(options, dir, address)
+  .catch((error) => {
+    console.error(error);
+    Deno.exit(1);
+  });
+const neighbour = JSON.parse(await beside.end());
+await origin.end();
+const wrongs = [...tally.wrongs, ...neighbour.tally.wrongs, ...growth(samples)];
+console.log(reportOf(samples, tally, stats, neighbour, wrongs));
+if (wrongs.length > 0) Deno.exitCode = 1;
+
+/** Lets all callers call, and looks at what is left when they have gone. */
+async function soak(
+  { seconds, callers, urls, maxSizeMb }: SoakOptions,
+  dir: string,
+  origin: string,
+) {
+  const faults = new Faults();
+  const controller = new AbortController();
+  const { signal } = controller;
+  const client = Deno.createHttpClient({});
+  const cache = await MediaCache.open({
+    cacheDir: dir,
+    maxSizeMb,
+    maxEntryMb: maxSizeMb / 2,
+    maxMemoryMb: 16,
+    idleTimeoutMs: 3_000,
+    onEvent() {},
+  });
+  const world = {
+    ...{ cache, origin, urls, faultyOneIn: FAULTY_ONE_IN, faults, tally },
+    ...{ random, client, signal },
+  };
+  const all = Array.from({ length: callers }, () => new Caller(world));
+  const running = Promise.all([
+    ...all.map((caller) => caller.run()),
+    makeTrouble(dir, random, faults, tally, signal),
+  ]);
+  const rowEvery = Math.ceil(seconds / ROWS);
+  console.log(HEAD);
+  const watching = watch(cache, dir, faults, tally, signal, (sample) => {
+    if (sample.at % rowEvery === 0) console.log(rowOf(sample));
+  });
+  await pause(seconds * 1_000);
+  controller.abort();
+  const hasEnded = await Promise.race([
+    running.then(() => true),
+    pause(END_MS).then(() => false),
+  ]);
+  const stuck = all.map(({ doing }) => doing)
+    .filter((doing) => !hasEnded && doing !== "it has ended");
+  for (const doing of stuck) tally.wrong(`does not end: ${doing}`);
+  if (!hasEnded) {
+    for (const { url, phase, received, total } of cache.inFlight()) {
+      tally.wrong(`in flight: ${url} ${phase} ${received} of ${total}`);
+    }
+  }
+  const samples = await watching;
+  await cache.close({ abort: !hasEnded });
+  const stats: CacheStats = cache.stats();
+  client.close();
+  // What nobody read is given back by the collector at the latest.
+  for (const path of filesIn(dir)) tally.wrong(`left open: ${path}`);
+  if (stats.stagedBytes !== 0) tally.wrong(`staged: ${stats.stagedBytes}`);
+  return { samples, stats };
+}

@@ -1,0 +1,38 @@
+/**
+ * Another process that uses the directory: `neighbour.ts DIR ORIGIN URLS MAX_MB`.
+ * Ends with its standard input, and prints what it saw.
+ */
+// deno-lint-ignore-file no-console
+import { MediaCache } from "../../mod.ts";
+import { Random } from "../fixtures/random.ts";
+import { Caller } from "./caller.ts";
+import { Faults } from "./faults.ts";
+import { Tally } from "./tally.ts";
+
+const CALLERS = 20;
+
+const [dir = "", origin = "", urls, maxSizeMb] = Deno.args;
+const tally = new Tally();
+const faults = new Faults();
+// It does not know what is done to the disk, nor what the other process downloads.
+faults.trouble();
+const controller = new AbortController();
+const random = new Random();
+const client = Deno.createHttpClient({});
+const cache = await MediaCache.open({
+  cacheDir: dir,
+  maxSizeMb: Number(maxSizeMb),
+  maxMemoryMb: 8,
+  onEvent() {},
+});
+const world = {
+  ...{ cache, origin, urls: Number(urls), faultyOneIn: Infinity },
+  ...{ faults, tally, random, client, signal: controller.signal },
+};
+const callers = Array.from({ length: CALLERS }, () => new Caller(world).run());
+await Deno.stdin.readable.pipeTo(new WritableStream());
+controller.abort();
+await Promise.all(callers);
+await cache.close();
+client.close();
+console.log(JSON.stringify({ tally, stats: cache.stats() }));

@@ -1,0 +1,117 @@
+import { join } from "@std/path";
+import { MediaCache } from "../../mod.ts";
+import type { Random } from "../fixtures/random.ts";
+import { CallFault, WriteFault } from "../fixtures/disk_faults.ts";
+import { pause } from "./caller.ts";
+import type { Faults } from "./faults.ts";
+import type { Tally } from "./tally.ts";
+
+/** How long all is well between two troubles, in milliseconds. */
+const CALM_MS = 6_000;
+
+/** What is done to the directory, or to the disk. */
+type Trouble = (dir: string, random: Random) => Promise<void>;
+
+/** Does bad things to a cache's directory, one after the other. */
+export async function makeTrouble(
+  dir: string,
+  random: Random,
+  faults: Faults,
+  tally: Tally,
+  signal: AbortSignal,
+): Promise<void> {
+  for (let i = 0; !signal.aborted; i++) {
+    await until(signal, CALM_MS);
+    if (signal.aborted) return;
+    const [name, trouble] = TROUBLES[i % TROUBLES.length] as [string, Trouble];
+    tally.call(`trouble: ${name}`);
+    const end = faults.trouble();
+    try {
+      await trouble(dir, random);
+    } catch (error) {
+      tally.wrong(`cannot make trouble, ${name}: ${error}`);
+    } finally {
+      end();
+    }
+  }
+}
+
+const TROUBLES: [string, Trouble][] = [
+  ["files vanish", async (dir, random) => {
+    for (const name of await someNames(dir, random)) {
+      await vanish(join(dir, name));
+    }
+  }],
+  ["a full disk", async () => {
+    using _fault = new WriteFault(0);
+    await pause(300);
+  }],
+  ["files are cut", async (dir, random) => {
+    for (const name of await someNames(dir, random)) {
+      if (name.endsWith(".dat")) await cut(join(dir, name));
+    }
+  }],
+  ["no file can be opened", async () => {
+    using _fault = new CallFault("openSync", new Error("Too many open files"));
+    await pause(300);
+  }],
+  ["the directory is away", async (dir) => {
+    const away = `${dir}.away`;
+    await Deno.rename(dir, away);
+    await pause(200);
+    try {
+      await Deno.rename(away, dir);
+    } catch {
+      // A new one was made in its place.
+      await Deno.remove(away, { recursive: true });
+    }
+  }],
+  ["no name can be changed", async () => {
+    using _fault = new CallFault("renameSync", new Error("Input/output error"));
+    await pause(300);
+  }],
+  ["another cache comes and goes", async (dir) => {
+    await using visitor = await MediaCache.open({
+      cacheDir: dir,
+      onEvent() {},
+    });
+    let left = 20;
+    for await (const { url } of visitor.entries()) {
+      if (left-- === 0) break;
+      const media = await visitor.get(url);
+      await media?.bytes().catch(() => {});
+    }
+  }],
+];
+
+async function someNames(dir: string, random: Random): Promise<string[]> {
+  const names = await Array.fromAsync(Deno.readDir(dir), ({ name }) => name);
+  return names.filter(() => random.chance(10));
+}
+
+async function vanish(path: string): Promise<void> {
+  await Deno.remove(path).catch(() => {});
+}
+
+async function cut(path: string): Promise<void> {
+  try {
+    const { size } = await Deno.stat(path);
+    await Deno.truncate(path, Math.floor(size / 2));
+  } catch {
+    // It has gone since then.
+  }
+}
+
+/** Waits so long, or until the end. */
+function until(signal: AbortSignal, ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    const end = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    signal.addEventListener("abort", end);
+    if (signal.aborted) end();
+  });
+}
