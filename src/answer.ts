@@ -33,7 +33,7 @@ export async function answerOf(
 
 async function discard(result: Response | Download): Promise<void> {
   try {
-    await chunkSource(toSource(result, "").body).cancel(undefined);
+    await chunkSource(toSource(result, "").body, false).cancel(undefined);
   } catch {
     // It was none that could hold a connection.
   }

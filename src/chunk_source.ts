@@ -9,25 +9,29 @@ export interface ChunkSource {
   cancel(reason: unknown): Promise<void>;
 }
 
-/** Makes a source of bytes, of a Blob or of a stream. */
+/**
+ * Makes a source of bytes, of a Blob or of a stream.
+ *
+ * @param copies Whether pieces of an array are copied, for those who hand them on.
+ */
 export function chunkSource(
   data: Uint8Array | Blob | ReadableStream<Uint8Array>,
+  copies: boolean,
 ): ChunkSource {
-  if (data instanceof Uint8Array) return bytesSource(data);
+  if (data instanceof Uint8Array) return bytesSource(data, copies);
   return streamSource("getReader" in data ? data : data.stream());
 }
 
-function bytesSource(data: Uint8Array): ChunkSource {
+function bytesSource(data: Uint8Array, copies: boolean): ChunkSource {
   let position = 0;
   return {
     next() {
       if (position >= data.length) return Promise.resolve(undefined);
       const end = Math.min(position + PIECE_BYTES, data.length);
-      // A copy (`slice()` of a Node Buffer would be none): readers are handed
-      // the piece, and the array stays the caller's.
-      const piece = new Uint8Array(data.subarray(position, end));
+      const piece = data.subarray(position, end) as Uint8Array<ArrayBuffer>;
       position = end;
-      return Promise.resolve(piece);
+      // `slice()` of a Node Buffer would be no copy.
+      return Promise.resolve(copies ? new Uint8Array(piece) : piece);
     },
     cancel: () => Promise.resolve(),
   };

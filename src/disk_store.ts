@@ -58,6 +58,8 @@ export class DiskStore {
   readonly #durable: boolean;
   readonly #readOnly: boolean;
   readonly #names: SureNames;
+  /** What the path of a file begins with; to join each takes 2 µs. */
+  readonly #prefix: string;
   readonly #unique = crypto.randomUUID().slice(0, 8);
   readonly #left = new Set<string>();
   #count = 0;
@@ -68,6 +70,7 @@ export class DiskStore {
   constructor(fs: FileSystem, { dir, durable, readOnly }: DiskStoreOptions) {
     this.#fs = fs;
     this.dir = dir;
+    this.#prefix = join(dir, "x").slice(0, -1);
     this.#durable = durable;
     this.#readOnly = readOnly;
     this.#names = new SureNames(
@@ -111,7 +114,7 @@ export class DiskStore {
 
   /** The path of a file in the directory. */
   path(name: string): string {
-    return join(this.dir, name);
+    return this.#prefix + name;
   }
 
   /** A path that nobody has, for a file that is cleaned up when its writer is gone. */
@@ -197,7 +200,7 @@ export class DiskStore {
       if (this.#durable) await staged.file.sync();
       if (description === undefined) await this.#writeText(json.from, text);
       else await description.complete(text, this.#durable);
-      if (this.#fs.exists(json.to) && await this.#fs.remove(json.to)) {
+      if (this.#fs.seems(json.to) && await this.#fs.remove(json.to)) {
         this.#names.changed(key);
       }
       await this.#names.settle(key);

@@ -191,7 +191,7 @@ export class DownloadRun {
     deadline: Deadline,
   ): Promise<GifPlan | undefined> {
     const { signal } = this.#controller;
-    const chunks = chunkSource(source.body);
+    const chunks = chunkSource(source.body, true);
     const onAbort = () => {
       chunks.cancel(signal.reason);
       // A push may wait for readers, who have left or will be slow to.

@@ -128,6 +128,14 @@ export class FileSystem {
     }
   }
 
+  /**
+   * The same where it does no harm to be wrong: it also says that there is
+   * nothing in a directory that can't be searched.
+   */
+  seems(path: string): boolean {
+    return existsSync(path);
+  }
+
   /** Facts of a regular file; undefined when there is none of that name. */
   async facts(path: string): Promise<FileFacts | undefined> {
     try {
@@ -252,6 +260,8 @@ export class FileSystem {
 export class DiskFile {
   /** Tells which file was opened; 0 where unknown, and of one just made. */
   readonly inode: number;
+  /** Its length when it was opened; 0 of one just made. */
+  readonly openedSize: number;
   readonly #fs: FileSystem;
   readonly #file: Deno.FsFile;
   // NaN while an operation runs and after one that failed half-way.
@@ -261,8 +271,9 @@ export class DiskFile {
   #closed = false;
 
   /** Takes over an open file. */
-  constructor(fs: FileSystem, file: Deno.FsFile, inode = 0) {
-    this.inode = inode;
+  constructor(fs: FileSystem, file: Deno.FsFile, opened?: FileFacts) {
+    this.inode = opened?.inode ?? 0;
+    this.openedSize = opened?.size ?? 0;
     this.#fs = fs;
     this.#file = file;
   }
@@ -420,14 +431,11 @@ function checked(
   file: Deno.FsFile,
 ): DiskFile {
   try {
-    if (factsOf(file.statSync()).inode !== before.inode) {
-      throw new Deno.errors.NotFound(
-        `Cannot open ${path}: it changed meanwhile`,
-      );
-    }
+    const facts = factsOf(file.statSync());
+    if (facts.inode === before.inode) return new DiskFile(fs, file, facts);
+    throw new Deno.errors.NotFound(`Cannot open ${path}: it changed meanwhile`);
   } catch (error) {
     file.close();
     throw error;
   }
-  return new DiskFile(fs, file, before.inode);
 }

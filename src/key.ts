@@ -6,7 +6,13 @@ import { hash } from "node:crypto";
 /** What a key looks like: SHA-256 as 64 lower-case hexadecimal digits. */
 export const KEY_REGEXP = /^[0-9a-f]{64}$/;
 
-/** The key of a URL, which names its files on disk. */
+let last = { url: "", key: hash("sha256", "", "hex") };
+
+/**
+ * The key of a URL, which names its files on disk. Remembers the last one, since
+ * a call that needs it mostly needs it several times.
+ */
 export function keyOf(url: string): string {
-  return hash("sha256", url, "hex");
+  if (url !== last.url) last = { url, key: hash("sha256", url, "hex") };
+  return last.key;
 }

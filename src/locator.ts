@@ -284,23 +284,31 @@ export class Locator {
   async #open(entry: Entry): Promise<Opened | undefined> {
     const { fs, store, files } = this.#tier;
     const path = store.datPath(entry.key);
-    const facts = await fs.facts(path);
-    if (facts?.inode !== entry.inode || facts.size !== entry.size) return;
-    const file = files.find(path, entry.inode) ?? await this.#reopen(entry);
+    let file = files.find(path, entry.inode);
+    if (file !== undefined) {
+      const facts = await fs.facts(path);
+      if (facts?.inode !== entry.inode || facts.size !== entry.size) return;
+      // Who held it may have let go of it meanwhile.
+      file = files.find(path, entry.inode);
+    }
+    file ??= await this.#reopen(path, entry);
     file?.hold(true);
     return file && { entry, file };
   }
 
-  async #reopen({ key, inode }: Entry): Promise<SharedFile | undefined> {
-    const { fs, store, files } = this.#tier;
-    const path = store.datPath(key);
+  async #reopen(
+    path: string,
+    { inode, size }: Entry,
+  ): Promise<SharedFile | undefined> {
+    const { fs, files } = this.#tier;
     try {
       const file = await fs.open(path);
-      if (file.inode === inode) return files.adopt(path, inode, file);
-      // Another process has replaced it since it was looked at.
+      if (file.inode === inode && file.openedSize === size) {
+        return files.adopt(path, inode, file);
+      }
+      // Another program has replaced or rewritten it.
       file.close();
     } catch (error) {
-      // It has gone since then.
       if (!isNotFound(error)) throw error;
     }
   }

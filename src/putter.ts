@@ -185,7 +185,7 @@ export class Putter {
   ): Promise<number | undefined> {
     const { options, tiers } = this.#env;
     const { signal } = this.#controller;
-    const chunks = chunkSource(data);
+    const chunks = chunkSource(data, false);
     const onAbort = () => chunks.cancel(signal.reason);
     signal.addEventListener("abort", onAbort, { once: true });
     const turns = new Turns();
