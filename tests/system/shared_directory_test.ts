@@ -1,0 +1,152 @@
+/** What several processes do to one directory, for longer and with the Python original among them. */
+import { assert, assertEquals } from "@std/assert";
+import { join } from "@std/path";
+import { pattern } from "../fixtures/bytes.ts";
+import { bodyBytesIn, isThere, namesIn, pathsOf } from "../fixtures/files.ts";
+import { python } from "../fixtures/original.ts";
+import { turn } from "../fixtures/recorder.ts";
+import { share } from "../fixtures/sharing_processes.ts";
+import { SlowOrigin } from "../fixtures/slow_origin.ts";
+
+const CHUNKS = Array.from({ length: 40 }, (_, i) => pattern(4096, i + 1));
+const URLS = ["a", "b", "c", "d", "e"];
+const SIZES = [2000, 2000, 2001, 70_000, 300_000];
+
+for (const maxMemoryItems of [0, 64]) {
+  const tier = maxMemoryItems === 0 ? "without" : "with";
+  Deno.test(`of 16,000 reads ${tier} a memory tier none is torn while others replace and delete`, async () => {
+    await using processes = await share(4, { maxMemoryItems });
+    const [one, two, ...readers] = processes.all;
+    assert(one !== undefined && two !== undefined);
+    const writing = [
+      one.ask("replace", URLS, [1, 2, 3], SIZES),
+      two.ask("replace", URLS, [4, 5, 6], SIZES),
+    ];
+
+    const reads = [];
+    for (let i = 0; i < 4; i++) {
+      reads.push(
+        ...await Promise.all(
+          readers.map((process) => process.ask("read", URLS, 2000)),
+        ),
+      );
+    }
+    await Promise.all([one.ask("stop"), two.ask("stop")]);
+    const writes = await Promise.all(writing);
+
+    assertEquals(reads.reduce((sum, { bodies }) => sum + bodies, 0), 16_000);
+    assertEquals(reads.flatMap(({ torn }) => torn), []);
+    assertEquals(reads.flatMap(({ errors }) => errors), []);
+    assert(Math.min(...writes) > 100);
+    for (const process of processes.all) {
+      assertEquals(await process.ask("faults"), []);
+    }
+  });
+}
+
+Deno.test("whatever the Python original writes and evicts, no read of ours is torn and no entry of ours is wrong", async () => {
+  await using processes = await share(3, {
+    maxMemoryItems: 0,
+    maxSizeMb: 1_000_000 / 1_048_576,
+  });
+  const { all: [one, ...readers], cacheDir } = processes;
+  assert(one !== undefined);
+  const theirs = ["x", "y", "z"];
+  const writing = one.ask("replace", URLS, [1, 2, 3], SIZES);
+  let isOver = false;
+  const original = (async () => {
+    let rounds = 0;
+    for (; !isOver; rounds++) {
+      const entries = theirs.map((url) => ({
+        url,
+        mimetype: "test/x-9",
+        filename: "9-5000.bin",
+        size: 5000,
+        ts: Date.now() / 1000,
+        data: new Uint8Array(5000).fill(9),
+      }));
+      await python.write(cacheDir, entries);
+    }
+    return rounds;
+  })();
+
+  const reads = await Promise.all(
+    readers.map((process) => process.ask("read", [...URLS, ...theirs], 3000)),
+  );
+  isOver = true;
+  await one.ask("stop");
+
+  assert(await original > 2);
+  assert(await writing > 100);
+  assertEquals(reads.flatMap(({ torn }) => torn), []);
+  // One that is rewritten in place while it is read may end early, with an error.
+  const strange = reads.flatMap(({ errors }) => errors)
+    .filter((error) => !error.startsWith("IncompleteBodyError"));
+  assertEquals(strange, []);
+  await python.evictAll(cacheDir);
+  for (const url of URLS) {
+    assertEquals(await readers[0]?.ask("get", url), null);
+  }
+  assert(await one.ask("put", "a", 1, 1000));
+  assertEquals(await readers[0]?.ask("get", "a"), [1, "disk"]);
+});
+
+Deno.test("a process that hangs for ever in a commit costs the others their stores, once for ten seconds", async () => {
+  await using processes = await share(2);
+  const [stopped, other] = processes.all;
+  assert(stopped !== undefined && other !== undefined);
+  await other.ask("put", "a", 1, 1000);
+  const hanging = stopped.ask("stopInCommit", "b").catch(() => undefined);
+  const { dat } = pathsOf(processes.cacheDir, "b");
+  while (!await isThere(dat)) await turn();
+
+  const start = performance.now();
+  const puts = await Promise.all(
+    ["c", "d", "e", "f"].map((url) => other.ask("put", url, 1, 1000)),
+  );
+  const ms = performance.now() - start;
+  assertEquals(puts, [false, false, false, false]);
+  assert(ms < 20_000, `${ms} ms`);
+  assertEquals((await other.ask("get", "a"))?.[0], 1);
+  await using origin = new SlowOrigin(CHUNKS, 1);
+  assertEquals((await other.ask("want", origin.url, 5, 4096)).errors, []);
+
+  stopped.kill("SIGKILL");
+  await hanging;
+  assertEquals(await other.ask("put", "c", 1, 1000), true);
+  assertEquals(await other.ask("put", "b", 2, 1000), true);
+  assertEquals((await other.ask("get", "b"))?.[0], 2);
+});
+
+Deno.test("processes of which one after the other is killed while they store keep the budget and every whole entry", async () => {
+  const maxBytes = 400_000;
+  const options = { maxSizeMb: maxBytes / 1_048_576 };
+  await using processes = await share(6, options);
+  const { all, cacheDir } = processes;
+  const last = all.at(-1);
+  assert(last !== undefined);
+  for (const [i, process] of all.entries()) {
+    process.ask("fill", `${i % 3}`, 30_000).catch(() => {});
+  }
+  for (const process of all.slice(0, -1)) {
+    const { length } = await namesIn(cacheDir);
+    while ((await namesIn(cacheDir)).length === length) await turn();
+    process.kill("SIGKILL");
+  }
+  await last.ask("stop");
+  await last.ask("put", "last", 1, 1);
+
+  // A kill may leave a body without a sidecar, which is no entry.
+  let bytes = 0;
+  for (const name of await namesIn(cacheDir)) {
+    if (!name.endsWith(".json")) continue;
+    const dat = join(cacheDir, name.replace(".json", ".dat"));
+    const { size } = JSON.parse(await Deno.readTextFile(join(cacheDir, name)));
+    assertEquals((await Deno.stat(dat)).size, size);
+    bytes += size;
+  }
+  const { totalBytes } = await last.ask("stats");
+  assertEquals(totalBytes, bytes);
+  assert(bytes <= maxBytes && bytes <= await bodyBytesIn(cacheDir));
+  assertEquals(await last.ask("faults"), []);
+});
