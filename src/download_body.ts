@@ -144,7 +144,13 @@ export class DownloadBody {
   /** Tells other processes what the body is. */
   async describe(facts: StagedFacts): Promise<void> {
     if (this.#staged === undefined || !this.#tee.cached) return;
-    await this.#env.tiers.claims.describe(this.#key, this.#staged, facts);
+    const { tiers } = this.#env;
+    try {
+      await tiers.claims.describe(this.#key, this.#staged, facts);
+    } catch (error) {
+      // The download itself does not need it.
+      tiers.errors.report("describe a download", error);
+    }
   }
 
   /** Makes the staged bytes an entry; false when they can't be. */

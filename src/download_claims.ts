@@ -66,21 +66,21 @@ export class DownloadClaims {
     return new FollowedDescription(this.#fs, path, file.inode);
   }
 
-  /** Tells those who follow what the body is. If that fails they wait for the end. */
+  /**
+   * Tells those who follow what the body is. If that fails they wait for the end.
+   *
+   * @throws The file system's error.
+   */
   async describe(
     key: string,
     staged: StagedFile,
     facts: StagedFacts,
   ): Promise<void> {
     if (staged.path !== this.#bodyPath(key)) return;
-    try {
-      const { inode } = await staged.file.facts();
-      const path = this.#descriptionPath(key);
-      staged.description = await StagedDescription
-        .create(this.#fs, path, facts, inode);
-    } catch {
-      // The download itself does not need it.
-    }
+    const { inode } = await staged.file.facts();
+    const path = this.#descriptionPath(key);
+    staged.description = await StagedDescription
+      .create(this.#fs, path, facts, inode);
   }
 
   /** Whether a download that is followed still has its name. */
@@ -119,9 +119,15 @@ export class DownloadClaims {
       if (isTaken(error)) return undefined;
       throw error;
     }
-    // Somebody may have taken it for a dead one's before it was locked.
-    if (file.tryLock() && (await file.facts()).names > 0) {
-      return this.#store.staged(path, file);
+    try {
+      // Somebody may have taken it for a dead one's before it was locked.
+      if (file.tryLock() && (await file.facts()).names > 0) {
+        return this.#store.staged(path, file);
+      }
+    } catch (error) {
+      await this.#fs.remove(path).catch(() => {});
+      file.close();
+      throw error;
     }
     file.close();
   }

@@ -184,8 +184,9 @@ export class DownloadJob {
     if (this.#isDetached || !isPatient) return undefined;
     try {
       return await tiers.claims.claim(this.key);
-    } catch {
-      // The download will find out what is wrong, and go on without the disk.
+    } catch (error) {
+      // The download goes on, without the disk if it must.
+      tiers.errors.report("claim a download", error);
     }
   }
 
