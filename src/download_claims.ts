@@ -79,8 +79,13 @@ export class DownloadClaims {
     if (staged.path !== this.#bodyPath(key)) return;
     const { inode } = await staged.file.facts();
     const path = this.#descriptionPath(key);
-    staged.description = await StagedDescription
-      .create(this.#fs, path, facts, inode);
+    try {
+      staged.description = await StagedDescription
+        .create(this.#fs, path, facts, inode);
+    } catch (error) {
+      // One that is being given up may still have the name.
+      if (!isTaken(error)) throw error;
+    }
   }
 
   /** Whether a download that is followed still has its name. */
