@@ -237,7 +237,9 @@ export class DownloadJob {
     const opened = await this.#env.tiers.open(this.url);
     if (opened !== undefined) return this.#handOutEntry(opened);
     const isWanted = this.#waiters.count > 0 || this.#lost?.body.idle === false;
-    return isWanted ? undefined : false;
+    if (isWanted) return undefined;
+    this.#end();
+    return false;
   }
 
   async #finishFollowing(follow: FollowRun, file: DiskFile): Promise<boolean> {

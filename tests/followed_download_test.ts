@@ -11,7 +11,7 @@ import { keyOf } from "../src/key.ts";
 import { begin } from "./fixtures/begun.ts";
 import { pattern, readRest, readSome } from "./fixtures/bytes.ts";
 import { namesIn } from "./fixtures/files.ts";
-import { Progress, Recorder } from "./fixtures/recorder.ts";
+import { Progress, Recorder, turn } from "./fixtures/recorder.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";
 
 const BODY = pattern(300_000);
@@ -114,6 +114,25 @@ Deno.test("who waits for the downloader of the other gives up alone", async () =
   tap.write(BODY);
   tap.end();
   assertEquals(await (await call).bytes(), BODY);
+});
+
+Deno.test("a download that all who followed it have left may fail, and the next caller begins anew", async () => {
+  await using caches = await pair();
+  const { tap, call } = await begin(caches.one, "a", PNG);
+  const controller = new AbortController();
+  const { signal } = controller;
+  const waiting = caches.two.getOrDownload("a", never, { signal });
+  await caches.recorder.seen("joined");
+  controller.abort(new Error("enough"));
+  await assertRejects(() => waiting, Error, "enough");
+
+  tap.fail(new Error("broken"));
+  await assertRejects(() => call, Error, "broken");
+  while (caches.two.inFlight().length > 0) await turn();
+
+  const download = () => Promise.resolve({ data: BODY, ...PNG });
+  const media = await caches.two.getOrDownload("a", download);
+  assertEquals(await media.bytes(), BODY);
 });
 
 Deno.test("a download that fails is begun again by those who followed it", async () => {
