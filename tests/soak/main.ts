@@ -10,7 +10,8 @@ import { join } from "@std/path";
 import { type CacheStats, MediaCache } from "../../mod.ts";
 import { Random } from "../fixtures/random.ts";
 import { tempDir } from "../fixtures/temp_dir.ts";
-import { Caller, pause } from "./caller.ts";
+import { pause } from "./caller.ts";
+import { Crowd } from "./crowd.ts";
 import { Faults } from "./faults.ts";
 import { HelperProcess } from "./helper_process.ts";
 import { parseOptions, type SoakOptions } from "./options.ts";
@@ -22,9 +23,6 @@ import { filesIn, watch } from "./watch.ts";
 
 /** One download in so many is broken. */
 const FAULTY_ONE_IN = 25;
-
-/** How long callers may take to end what they have begun, in milliseconds. */
-const END_MS = 60_000;
 
 /** Rows of the table, more or less. */
 const ROWS = 12;
@@ -83,11 +81,8 @@ async function soak(
     ...{ cache, origin, urls, faultyOneIn: FAULTY_ONE_IN, faults, tally },
     ...{ random, client, signal },
   };
-  const all = Array.from({ length: callers }, () => new Caller(world));
-  const running = Promise.all([
-    ...all.map((caller) => caller.run()),
-    makeTrouble(dir, random, faults, tally, signal),
-  ]);
+  const crowd = new Crowd(world, callers);
+  const troubling = makeTrouble(dir, random, faults, tally, signal);
   const rowEvery = Math.ceil(seconds / ROWS);
   console.log(HEAD);
   const watching = watch(cache, dir, faults, tally, signal, (sample) => {
@@ -95,20 +90,9 @@ async function soak(
   });
   await pause(seconds * 1_000);
   controller.abort();
-  const hasEnded = await Promise.race([
-    running.then(() => true),
-    pause(END_MS).then(() => false),
-  ]);
-  const stuck = all.map(({ doing }) => doing)
-    .filter((doing) => !hasEnded && doing !== "it has ended");
-  for (const doing of stuck) tally.wrong(`does not end: ${doing}`);
-  if (!hasEnded) {
-    for (const { url, phase, received, total } of cache.inFlight()) {
-      tally.wrong(`in flight: ${url} ${phase} ${received} of ${total}`);
-    }
-  }
+  await troubling;
   const samples = await watching;
-  await cache.close({ abort: !hasEnded });
+  await crowd.end(cache);
   const stats: CacheStats = cache.stats();
   client.close();
   // What nobody read is given back by the collector at the latest.

@@ -5,7 +5,7 @@
 // deno-lint-ignore-file no-console
 import { MediaCache } from "../../mod.ts";
 import { Random } from "../fixtures/random.ts";
-import { Caller } from "./caller.ts";
+import { Crowd } from "./crowd.ts";
 import { Faults } from "./faults.ts";
 import { Tally } from "./tally.ts";
 
@@ -29,10 +29,11 @@ const world = {
   ...{ cache, origin, urls: Number(urls), faultyOneIn: Infinity },
   ...{ faults, tally, random, client, signal: controller.signal },
 };
-const callers = Array.from({ length: CALLERS }, () => new Caller(world).run());
+const crowd = new Crowd(world, CALLERS);
 await Deno.stdin.readable.pipeTo(new WritableStream());
 controller.abort();
-await Promise.all(callers);
-await cache.close();
+await crowd.end(cache);
 client.close();
 console.log(JSON.stringify({ tally, stats: cache.stats() }));
+// What does not end by itself has been told.
+Deno.exit();

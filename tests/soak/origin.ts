@@ -9,7 +9,7 @@ import type { Fault } from "./faults.ts";
 const CHUNK_BYTES = 65_536;
 const PAUSE_MS = 1_000;
 
-const server = Deno.serve({
+Deno.serve({
   hostname: "127.0.0.1",
   port: 0,
   onListen: ({ port }) => console.log(port),
@@ -25,7 +25,8 @@ const server = Deno.serve({
   return new Response(streamOf(id, fault), { headers });
 });
 await Deno.stdin.readable.pipeTo(new WritableStream());
-await server.shutdown();
+// Those who hang on a silent body would keep it for ever.
+Deno.exit();
 
 function streamOf(id: number, fault: Fault | null): ReadableStream<Uint8Array> {
   const size = sizeOf(id);

@@ -1,0 +1,45 @@
+import type { MediaCache } from "../../mod.ts";
+import { Caller, pause, type World } from "./caller.ts";
+
+/** How long callers may take to end what they have begun, in milliseconds. */
+const END_MS = 60_000;
+
+/** Callers who use one cache at the same time. */
+export class Crowd {
+  readonly #world: World;
+  readonly #callers: Caller[];
+  readonly #running: Promise<unknown>;
+
+  /** Lets so many callers call, until the world ends. */
+  constructor(world: World, callers: number) {
+    this.#world = world;
+    this.#callers = Array.from({ length: callers }, () => new Caller(world));
+    this.#running = Promise.all(this.#callers.map((caller) => caller.run()));
+  }
+
+  /** Waits until all have ended, and closes the cache, however they fare. */
+  async end(cache: MediaCache): Promise<void> {
+    const hasEnded = await within(END_MS, this.#running);
+    if (!hasEnded) this.#tellStuck(cache);
+    if (await within(END_MS, cache.close({ abort: !hasEnded }))) return;
+    this.#world.tally.wrong("the cache does not close");
+  }
+
+  #tellStuck(cache: MediaCache): void {
+    const { tally } = this.#world;
+    for (const { doing } of this.#callers) {
+      if (doing !== "it has ended") tally.wrong(`does not end: ${doing}`);
+    }
+    for (const { url, phase, received, total } of cache.inFlight()) {
+      tally.wrong(`in flight: ${url} ${phase} ${received} of ${total}`);
+    }
+  }
+}
+
+/** Whether something ends in time. */
+async function within(ms: number, what: Promise<unknown>): Promise<boolean> {
+  return await Promise.race([
+    what.then(() => true),
+    pause(ms).then(() => false),
+  ]);
+}
