@@ -9,7 +9,9 @@ export interface Lifetime {
   readonly closed: boolean;
 }
 
-// Those that drop a Media, or a stream of it, still give back what it held.
+// Those that drop a Media, or a stream of it, still give back what it held. A lease
+// that has given back all must leave: the error that stopped it may hold its owner,
+// since V8 keeps the receivers of an error's frames, and neither would ever go.
 const dropped = new FinalizationRegistry<Lease>((lease) => lease.end());
 
 /** All that one Media holds: its body, for as long as it is unread, and readers. */
@@ -19,6 +21,7 @@ export class Lease {
   #readers: Set<ByteReader> | undefined;
   #stopped: { reason: unknown } | undefined;
   #unread = true;
+  #isRegistered = false;
   #stopListening: (() => void) | undefined;
 
   /**
@@ -35,7 +38,10 @@ export class Lease {
     this.#body = body;
     this.#lifetime = lifetime;
     // To register takes 1.9 µs, which is twice all that a hit in RAM takes else.
-    if (!body.free || signal !== undefined) dropped.register(owner, this);
+    if (!body.free || signal !== undefined) {
+      dropped.register(owner, this, this);
+      this.#isRegistered = true;
+    }
     if (signal !== undefined) this.#listen(signal);
   }
 
@@ -80,14 +86,20 @@ export class Lease {
     for (const reader of this.#readers ?? []) reader.close();
     this.#readers?.clear();
     this.#body.release();
-    this.#stopListening?.();
+    this.#leave();
   }
 
   /** One reader is done. */
   done(reader: ByteReader): void {
     reader.close();
     this.#readers?.delete(reader);
-    if (!this.#unread && this.#readers?.size === 0) this.#stopListening?.();
+    if (!this.#unread && this.#readers?.size === 0) this.#leave();
+  }
+
+  #leave(): void {
+    this.#stopListening?.();
+    if (this.#isRegistered) dropped.unregister(this);
+    this.#isRegistered = false;
   }
 
   // A signal may live for long and have many Media: it must neither keep them

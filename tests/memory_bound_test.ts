@@ -158,3 +158,53 @@ Deno.test("a stream that is still read keeps its Media", async () => {
 
   assertEquals(sizes, 3_000_000);
 });
+
+Deno.test("a Media that was given back is collected, also after an error", async () => {
+  const [alive] = await runProgram(
+    `
+    const cache = await MediaCache.open({ cacheDir, maxMemoryItems: 0, whenAbandoned: "abort" });
+    await cache.put("a:", new Uint8Array(100_000), "", "");
+    const all = [];
+    async function take(n, giveBack) {
+      const controller = new AbortController();
+      const data = () => new ReadableStream({
+        start: (controller) => controller.enqueue(new Uint8Array(1000)),
+      });
+      const media = await cache.getOrDownload(
+        n % 2 === 0 ? "a:" : "b:" + n,
+        async () => ({ data: data() }),
+        { signal: controller.signal },
+      );
+      all.push(new WeakRef(media));
+      await giveBack(media, controller);
+    }
+    for (let n = 0; n < 20; n++) {
+      await take(n, (media) => media[Symbol.asyncDispose]());
+      await take(n, (media) => media.body.cancel());
+      await take(n, async (media) => {
+        const reader = media.body.getReader();
+        await reader.read();
+        await reader.cancel(new Error("enough"));
+      });
+      await take(n, (media, controller) => controller.abort());
+      await take(n, async (media) => {
+        const reader = media.body.getReader();
+        await reader.read();
+        await media[Symbol.asyncDispose]();
+        await reader.read().catch(() => {});
+      });
+    }
+    const alive = () => all.filter((ref) => ref.deref() !== undefined).length;
+    const turn = () => new Promise((resolve) => setTimeout(resolve, 1));
+    for (let n = 0; n < 100 && alive() > 0; n++) {
+      await turn();
+      gc();
+    }
+    console.log(JSON.stringify(alive()));
+    await cache.close();
+    `,
+    { flags: ["-A", "--v8-flags=--expose-gc"] },
+  );
+
+  assertEquals(alive, 0);
+});

@@ -1,8 +1,6 @@
 import type { MediaCache } from "../../mod.ts";
-import { Caller, pause, type World } from "./caller.ts";
-
-/** How long callers may take to end what they have begun, in milliseconds. */
-const END_MS = 60_000;
+import { Caller, type World } from "./caller.ts";
+import { endsInTime } from "./ends_in_time.ts";
 
 /** Callers who use one cache at the same time. */
 export class Crowd {
@@ -19,9 +17,9 @@ export class Crowd {
 
   /** Waits until all have ended, and closes the cache, however they fare. */
   async end(cache: MediaCache): Promise<void> {
-    const hasEnded = await within(END_MS, this.#running);
+    const hasEnded = await endsInTime(this.#running);
     if (!hasEnded) this.#tellStuck(cache);
-    if (await within(END_MS, cache.close({ abort: !hasEnded }))) return;
+    if (await endsInTime(cache.close({ abort: !hasEnded }))) return;
     this.#world.tally.wrong("the cache does not close");
   }
 
@@ -34,12 +32,4 @@ export class Crowd {
       tally.wrong(`in flight: ${url} ${phase} ${received} of ${total}`);
     }
   }
-}
-
-/** Whether something ends in time. */
-async function within(ms: number, what: Promise<unknown>): Promise<boolean> {
-  return await Promise.race([
-    what.then(() => true),
-    pause(ms).then(() => false),
-  ]);
 }

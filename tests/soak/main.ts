@@ -12,6 +12,7 @@ import { Random } from "../fixtures/random.ts";
 import { tempDir } from "../fixtures/temp_dir.ts";
 import { pause } from "./caller.ts";
 import { Crowd } from "./crowd.ts";
+import { endsInTime } from "./ends_in_time.ts";
 import { Faults } from "./faults.ts";
 import { HelperProcess } from "./helper_process.ts";
 import { parseOptions, type SoakOptions } from "./options.ts";
@@ -90,7 +91,7 @@ async function soak(
   });
   await pause(seconds * 1_000);
   controller.abort();
-  await troubling;
+  if (!await endsInTime(troubling)) tally.wrong("the trouble does not end");
   const samples = await watching;
   await crowd.end(cache);
   const stats: CacheStats = cache.stats();
