@@ -1,6 +1,7 @@
 import { type ChangeLog, LockTimeoutError, type News } from "./change_log.ts";
 import { TaskQueue } from "./task_queue.ts";
 import { startIdleTimer } from "./timer.ts";
+import { Turns } from "./turns.ts";
 
 /**
  * How long what is known counts as fresh, in milliseconds. A body in RAM is
@@ -151,7 +152,11 @@ export class Writes {
   async #learn(): Promise<boolean> {
     const news = await this.#log.news();
     if (news === "unknown") return false;
-    for (const key of news) await this.#reconciler.refresh(key);
+    const turns = new Turns();
+    for (const key of news) {
+      await this.#reconciler.refresh(key);
+      if (turns.due) await turns.next();
+    }
     return true;
   }
 }
