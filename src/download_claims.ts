@@ -77,11 +77,12 @@ export class DownloadClaims {
     facts: StagedFacts,
   ): Promise<void> {
     if (staged.path !== this.#bodyPath(key)) return;
-    const { inode } = await staged.file.facts();
     const path = this.#descriptionPath(key);
     try {
-      staged.description = await StagedDescription
-        .create(this.#fs, path, facts, inode);
+      await staged.describe(async () => {
+        const { inode } = await staged.file.facts();
+        return await StagedDescription.create(this.#fs, path, facts, inode);
+      });
     } catch (error) {
       // One that is being given up may still have the name.
       if (!isTaken(error)) throw error;

@@ -22,8 +22,16 @@ import type { Source } from "./response.ts";
 import type { StagedFile } from "./staged_file.ts";
 import type { Counters } from "./stats.ts";
 import type { Tee } from "./tee.ts";
+import { startIdleTimer } from "./timer.ts";
 import { Turns } from "./turns.ts";
 import { TypeGate, type TypeVerdict } from "./type_gate.ts";
+
+/**
+ * How long a download must run before it tells other processes what it is, in
+ * milliseconds. To tell takes longer than most bodies need to come, and those who
+ * follow one that ends sooner find its entry.
+ */
+const DESCRIBE_AFTER_MS = 10;
 
 /** What the runs of a cache share. */
 export interface RunEnvironment extends BodyEnvironment {
@@ -73,6 +81,7 @@ export class DownloadRun {
   #claimed: StagedFile | undefined;
   #body: DownloadBody | undefined;
   #isHandedOut = false;
+  #stopTimer: (() => void) | undefined;
   #conversion: string | undefined;
 
   /** Runs nothing yet. */
@@ -242,23 +251,11 @@ export class DownloadRun {
     chunks: ChunkSource,
     deadline: Deadline,
   ): Promise<GifPlan | undefined> {
-    const { signal } = this.#controller;
     const gate = new TypeGate(this.#env.gifs);
-    const turns = new Turns();
-    for (;;) {
-      const chunk = await chunks.next();
-      signal.throwIfAborted();
-      if (chunk === undefined) break;
-      deadline.alive();
-      this.#count(chunk.length, source.size);
-      await body.push(chunk, deadline);
-      signal.throwIfAborted();
-      if (!this.#isHandedOut) {
-        this.#decide(await gate.push(chunk, body.tee.cached), source, body);
-        await this.#describe(source, body);
-      }
-      this.#callers.onProgress(this.received, source.size);
-      if (turns.due) await turns.next();
+    try {
+      await this.#pumpAll(source, body, chunks, deadline, gate);
+    } finally {
+      this.#stopTimer?.();
     }
     if (source.size !== undefined && this.received !== source.size) {
       throw new IncompleteBodyError(this.received, source.size);
@@ -267,6 +264,32 @@ export class DownloadRun {
     const verdict = gate.end();
     if (verdict.type === "convert") return verdict.plan;
     this.#decide(verdict, source, body);
+  }
+
+  async #pumpAll(
+    source: Source,
+    body: DownloadBody,
+    chunks: ChunkSource,
+    deadline: Deadline,
+    gate: TypeGate,
+  ): Promise<void> {
+    const { signal } = this.#controller;
+    const turns = new Turns();
+    for (;;) {
+      const chunk = await chunks.next();
+      signal.throwIfAborted();
+      if (chunk === undefined) return;
+      deadline.alive();
+      this.#count(chunk.length, source.size);
+      await body.push(chunk, deadline);
+      signal.throwIfAborted();
+      if (!this.#isHandedOut) {
+        this.#decide(await gate.push(chunk, body.tee.cached), source, body);
+        if (this.#isHandedOut) this.#describeLater(source, body);
+      }
+      this.#callers.onProgress(this.received, source.size);
+      if (turns.due) await turns.next();
+    }
   }
 
   /** Lets the callers go on as soon as the type is certain. */
@@ -292,11 +315,13 @@ export class DownloadRun {
     });
   }
 
-  /** Tells other processes what comes, unless it is all there. */
-  async #describe(source: Source, body: DownloadBody): Promise<void> {
-    if (!this.#isHandedOut || this.received === source.size) return;
-    const { mimetype, filename } = this.#source ?? source;
-    await body.describe({ mimetype, filename, size: source.size });
+  /** Tells other processes what comes, unless all has come by then. */
+  #describeLater({ size }: Source, body: DownloadBody): void {
+    if (this.received === size) return;
+    this.#stopTimer = startIdleTimer(DESCRIBE_AFTER_MS, () => {
+      const { mimetype = "", filename = "" } = this.#source ?? {};
+      body.describe({ mimetype, filename, size });
+    });
   }
 
   #hand(handout: Handout): void {

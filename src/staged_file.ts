@@ -5,14 +5,14 @@ import type { StagedDescription } from "./staged_description.ts";
 export class StagedFile {
   /** The open file. */
   readonly file: DiskFile;
-  /** What lies beside it for other processes to read. */
-  description: StagedDescription | undefined;
   readonly #remove: (path: string) => Promise<void>;
   #path: string;
   #isNamed = true;
   #keepsNames = false;
   #renaming: Promise<void> | undefined;
   #discarding: Promise<void> | undefined;
+  #description: StagedDescription | undefined;
+  #describing: Promise<unknown> | undefined;
 
   /** A file at `path`; `remove` removes a file and does not reject. */
   constructor(
@@ -30,6 +30,29 @@ export class StagedFile {
     return this.#path;
   }
 
+  /** What lies beside it for other processes to read. */
+  get description(): StagedDescription | undefined {
+    return this.#description;
+  }
+
+  /**
+   * Puts a description beside it, unless its names are on their way already.
+   *
+   * @throws What `make` fails with.
+   */
+  async describe(make: () => Promise<StagedDescription>): Promise<void> {
+    const names = [this.#renaming, this.#discarding];
+    if (this.#keepsNames || names.some((each) => each !== undefined)) return;
+    const made = make();
+    // What happens to its names waits for this one, too.
+    this.#describing = made.catch(() => {});
+    try {
+      this.#description = await made;
+    } finally {
+      this.#describing = undefined;
+    }
+  }
+
   /** Tells others that nobody writes it any more. */
   unlock(): void {
     try {
@@ -42,6 +65,7 @@ export class StagedFile {
   /** Its names are about to become those of an entry: from here on they stay. */
   async keepNames(): Promise<void> {
     this.#keepsNames = true;
+    await this.#describing;
     await this.#renaming;
   }
 
@@ -50,7 +74,8 @@ export class StagedFile {
     const isTooLate = this.#keepsNames || this.#discarding !== undefined;
     if (isTooLate) return Promise.resolve();
     const names = async () => {
-      const { description } = this;
+      if (this.#describing !== undefined) await this.#describing;
+      const description = this.#description;
       if (description?.isNamed) {
         description.path = await rename(description.path);
       }
@@ -78,14 +103,15 @@ export class StagedFile {
   /** Removes its names and closes it. */
   async close(): Promise<void> {
     await this.discard();
-    this.description?.close();
+    this.#description?.close();
     this.file.close();
   }
 
   async #discard(): Promise<void> {
     // Without a pause if there is nothing to wait for: it might be renamed in it.
+    if (this.#describing !== undefined) await this.#describing;
     if (this.#renaming !== undefined) await this.#renaming;
-    const { description } = this;
+    const description = this.#description;
     if (description?.isNamed) {
       description.isNamed = false;
       await this.#remove(description.path);

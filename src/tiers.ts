@@ -128,11 +128,14 @@ export class Tiers {
 
   /** The same, also when another process is in the midst of its commit. */
   async openSettled(url: string): Promise<Opened | undefined> {
+    const { calls, fs, store, writes } = this.#tier;
+    const key = keyOf(url);
+    const isGone = !fs.seems(store.jsonPath(key)) &&
+      !fs.seems(store.datPath(key));
+    if (isGone) return undefined;
     const opened = await this.open(url);
     if (opened !== undefined) return opened;
-    const { calls, fs, store, writes } = this.#tier;
     try {
-      if (!fs.exists(store.datPath(keyOf(url)))) return undefined;
       await calls.run(() => writes.run(() => Promise.resolve()));
     } catch {
       return undefined;

@@ -94,11 +94,13 @@ Deno.test("timeoutMs ends a download that goes on for too long", async () => {
   await using temp = await tempDir();
   const cacheDir = temp.path;
   await using cache = await MediaCache.open({ cacheDir, timeoutMs: 50 });
+  let timer: ReturnType<typeof setTimeout>;
   const data = new ReadableStream<Uint8Array>({
     async pull(controller) {
-      await new Promise((resolve) => setTimeout(resolve, 1));
+      await new Promise((resolve) => timer = setTimeout(resolve, 1));
       controller.enqueue(pattern(10));
     },
+    cancel: () => clearTimeout(timer),
   });
 
   const media = await cache
