@@ -1,4 +1,5 @@
-import { dirname, join } from "@std/path";
+import { dirname } from "@std/path/dirname";
+import { join } from "@std/path/join";
 import { MediaCacheError } from "./errors.ts";
 import {
   type DiskFile,

@@ -9,7 +9,7 @@
  */
 import { existsSync } from "node:fs";
 import { ensureDir } from "@std/fs/ensure-dir";
-import { dirname } from "@std/path";
+import { dirname } from "@std/path/dirname";
 
 /** A result that is there already, or will be. */
 export type MaybePromise<T> = T | Promise<T>;

@@ -1,4 +1,4 @@
-import { fromFileUrl } from "@std/path";
+import { fromFileUrl } from "@std/path/from-file-url";
 
 /**
  * The path that a `file:` URL names; undefined where it names none of this

@@ -1,4 +1,4 @@
-import { extname } from "@std/path";
+import { extname } from "@std/path/extname";
 import { extensionsOf, isCarrier, isMediaExtension } from "./mimetype.ts";
 
 const FALLBACK = "attachment";

@@ -1,4 +1,3 @@
-import { crypto } from "@std/crypto/crypto";
 import type { ByteReader } from "./byte_reader.ts";
 import type { DiskTier } from "./disk_tier.ts";
 import type { DiskFile } from "./file_system.ts";
@@ -138,6 +137,9 @@ async function digestOf(file: DiskFile, size: number): Promise<string> {
     () => {},
     () => {},
   );
+  // Loaded when it is needed: with its WebAssembly it takes more memory than an
+  // idle cache does.
+  const { crypto } = await import("@std/crypto/crypto");
   const digest = await crypto.subtle.digest("SHA-256", pieces(reader));
   return new Uint8Array(digest).toHex();
 }

@@ -1,4 +1,4 @@
-import { basename } from "@std/path";
+import { basename } from "@std/path/basename";
 import { html } from "hono/html";
 import { formatBytes, formatDuration } from "../quantities.ts";
 import { errorName } from "../error_name.ts";
