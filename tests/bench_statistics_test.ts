@@ -66,6 +66,22 @@ Deno.test("judge() says that a rival was not measured", () => {
   assertEquals([verdict, figure], ["not measured", undefined]);
 });
 
+Deno.test("judge() tells what nothing but the necessary would come to", () => {
+  const target: Target = {
+    ...FASTER,
+    floor: [["bare", "put"], ["theirs", "put"]],
+  };
+  const measured = { ours: [2, 2, 2], theirs: [4, 4, 4] };
+
+  const { figure, floor } = judged(target, {
+    ...measured,
+    bare: [1, 1, 1],
+  });
+
+  assertEquals([figure, floor], [2, 4]);
+  assertEquals(judged(target, measured).floor, undefined);
+});
+
 Deno.test("a target is not proven by measurements that lie far apart", () => {
   const judgement = judged(FASTER, { ours: [1, 1, 1], theirs: [3, 6, 9] });
 

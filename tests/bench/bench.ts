@@ -24,11 +24,15 @@ export const NAMES = {
   undici: "undici + SQLite",
   node_fetch_cache: "node-fetch-cache",
   bare_files: "bare files",
+  bare_pairs: "bare pairs",
   bare_fetch: "bare fetch",
 } as const;
 
 /** This package. */
 export const OURS = NAMES.ours;
+
+/** What does nothing but what this package's files need. */
+export const FLOOR = NAMES.bare_pairs;
 
 /** Of what there are files in `contenders/`, and the original. */
 export type ContenderFile = keyof typeof NAMES;

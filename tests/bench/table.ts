@@ -35,16 +35,19 @@ export function rowTable(row: Row, { cells, repeats }: RowResult): string {
 
 /** All targets. */
 export function targetTable(judgements: readonly Judgement[]): string {
-  const head = ["target", "wanted", "measured", "spread", ""];
+  const head = ["target", "wanted", "measured", "its floor", "spread", ""];
   const lines = judgements.map((judgement) => {
-    const { title, wanted, figure, unit, spread, verdict } = judgement;
+    const { title, wanted, unit, spread, verdict } = judgement;
+    const value = (figure: number | undefined) =>
+      figure === undefined
+        ? "–"
+        : `${digits(figure)}${unit === "×" ? "×" : " MiB"}`;
     const unsure = isUnsure(judgement) ? ", unsure" : "";
     return [
       title,
       wanted,
-      figure === undefined
-        ? "–"
-        : `${digits(figure)}${unit === "×" ? "×" : " MiB"}`,
+      value(judgement.figure),
+      value(judgement.floor),
       spread === undefined ? "–" : `${Math.round(spread * 100)} %`,
       verdict === "met" ? `met${unsure}` : `**${verdict}**${unsure}`,
     ];

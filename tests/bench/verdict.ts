@@ -13,6 +13,11 @@ export interface Target {
   readonly title: string;
   /** What the figure is made of. */
   readonly needs: readonly Measured[];
+  /**
+   * The same for what does nothing but the necessary, which shows what stands in
+   * the way of a target that is missed; empty where there is no such thing.
+   */
+  readonly floor?: readonly Measured[];
   /** Makes the figure of the medians of what it needs. */
   readonly figure: (...medians: number[]) => number;
   /** The least that is wanted, or the most. */
@@ -32,6 +37,8 @@ export interface Judgement {
   readonly wanted: string;
   /** What was measured. */
   readonly figure: number | undefined;
+  /** What would be measured if nothing but the necessary was done, where known. */
+  readonly floor: number | undefined;
   /** What it is counted in. */
   readonly unit: Target["unit"];
   /** The largest spread of what it is made of; undefined when measured once. */
@@ -46,15 +53,23 @@ export function judge(
   lookUp: (measured: Measured) => Summary | undefined,
 ): Judgement {
   const { title, needs, figure, limit, unit } = target;
+  const known = (all: readonly Measured[]) =>
+    all.map(lookUp).filter((each) => each !== undefined);
+  const figureOf = (all: readonly Summary[]) =>
+    figure(...all.map(({ median }) => median));
   const bound = "atLeast" in limit ? limit.atLeast : limit.atMost;
   const sign = "atLeast" in limit ? "≥" : "≤";
   const wanted = `${sign} ${bound}${unit === "×" ? unit : ` ${unit}`}`;
-  const summaries = needs.map(lookUp).filter((each) => each !== undefined);
+  const summaries = known(needs);
+  const least = known(target.floor ?? []);
+  const floor = least.length > 0 && least.length === target.floor?.length
+    ? figureOf(least)
+    : undefined;
   if (summaries.length < needs.length) {
-    const nothing = { figure: undefined, spread: undefined };
+    const nothing = { figure: undefined, floor, spread: undefined };
     return { title, wanted, unit, ...nothing, verdict: "not measured" };
   }
-  const value = figure(...summaries.map(({ median }) => median));
+  const value = figureOf(summaries);
   const met = "atLeast" in limit ? value >= bound : value <= bound;
   // Half of next to nothing is no noise where far more is allowed.
   const scale = unit === "MiB" ? bound * 2 ** 20 : 0;
@@ -67,7 +82,7 @@ export function judge(
     0,
   );
   const verdict = met ? "met" : "missed";
-  return { title, wanted, figure: value, unit, spread, verdict };
+  return { title, wanted, figure: value, floor, unit, spread, verdict };
 }
 
 /** Whether the measurements of a target lie too far apart, or are too few to tell. */

@@ -29,6 +29,7 @@ function missRow(bench: Bench): Row {
     "web_cache",
     "undici",
     "node_fetch_cache",
+    "bare_pairs",
     "bare_fetch",
   ];
   const mib = bench.quick ? 64 : 512;
@@ -96,7 +97,12 @@ function memoryRow(bench: Bench): Row {
 }
 
 function firstByteRow(bench: Bench): Row {
-  const contenders: ContenderFile[] = ["ours", "web_cache", "bare_fetch"];
+  const contenders: ContenderFile[] = [
+    "ours",
+    "web_cache",
+    "bare_pairs",
+    "bare_fetch",
+  ];
   const of = { ours: OURS, other: NAMES.bare_fetch };
   return {
     id: "first-byte",

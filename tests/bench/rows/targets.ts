@@ -1,6 +1,6 @@
 /** The shapes that targets have. */
-import { type ContenderFile, MIB, NAMES, OURS } from "../bench.ts";
-import type { Target } from "../verdict.ts";
+import { type ContenderFile, FLOOR, MIB, NAMES, OURS } from "../bench.ts";
+import type { Measured, Target } from "../verdict.ts";
 
 /** Our time for something is so many times shorter than that of another. */
 export function timesFaster(
@@ -14,6 +14,7 @@ export function timesFaster(
   return {
     title: `${what}${ours === OURS ? "" : ` ${ours}`}, against ${other}`,
     needs: [[ours, measure], [other, measure]],
+    floor: floorOf(ours, other, measure),
     figure: (ours, theirs) => over(theirs, ours),
     limit: { atLeast },
     unit: "×",
@@ -31,6 +32,7 @@ export function timesSlower(
   return {
     title: `${what}, against ${other}`,
     needs: [[ours, measure], [other, measure]],
+    floor: floorOf(ours, other, measure),
     figure: (mine, theirs) => over(mine, theirs),
     limit: { atMost },
     unit: "×",
@@ -68,6 +70,11 @@ export function mebibytesMore(
     limit: { atMost },
     unit: "MiB",
   };
+}
+
+/** Only what this package as a whole does has a floor. */
+function floorOf(ours: string, other: string, measure: string): Measured[] {
+  return ours === OURS ? [[FLOOR, measure], [other, measure]] : [];
 }
 
 function over(a = NaN, b = NaN): number {
