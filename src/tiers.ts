@@ -52,6 +52,7 @@ export class Tiers {
       store.path(CHANGES_NAME),
       () => store.sparePath(),
       options.readOnly,
+      (error) => errors.report("lock the directory", error),
     );
     const reconciler = new DirectoryReconciler(() => this.#tier);
     const writes = new Writes(log, reconciler);
