@@ -369,7 +369,9 @@ export class Tiers {
     if (catalog.peek(entry.url) !== entry) return;
     try {
       const facts = await fs.facts(store.datPath(entry.key));
-      const theirs = facts?.mtimeMs ?? 0;
+      // It is gone, or a link by now, whose target is not ours.
+      if (facts === undefined) return;
+      const theirs = facts.mtimeMs;
       // Another process may have used it after us.
       const isLater = theirs > timeMs && theirs <= Date.now();
       if (theirs !== entry.mtimeMs && isLater) return;
