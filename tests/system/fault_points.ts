@@ -49,6 +49,13 @@ export interface FaultScenario {
  */
 const HARMLESS = /: (stat|list|unlink .*part$)|: (lock|write) \.media-cache/;
 
+/** A body that was read, and what may have come of it beside all of its bytes. */
+interface Read {
+  what: string;
+  found: string;
+  also: RegExp;
+}
+
 /** What came of hitting one operation. */
 export interface Point {
   /** The operation that was hit; undefined when there were not so many. */
@@ -68,6 +75,7 @@ export class FaultPoints implements AsyncDisposable {
   readonly #fault: ArmedFault;
   readonly #stack: AsyncDisposableStack;
   #problems: string[] = [];
+  #reads: Read[] = [];
   #told = false;
 
   private constructor(
@@ -110,6 +118,7 @@ export class FaultPoints implements AsyncDisposable {
   /** Uses the cache with a fault. */
   async try(arming: Arming): Promise<Point> {
     this.#problems = [];
+    this.#reads = [];
     this.#told = false;
     await this.#scenario.prepare(this);
     const before = await this.#errors();
@@ -119,6 +128,7 @@ export class FaultPoints implements AsyncDisposable {
       await this.#scenario.use(this);
       hit = await this.#fault.hit(arming.at);
     }
+    this.#checkReads(hit, arming);
     const errors = await this.#errors() - before;
     const mayBeSilent = this.#told || hit === undefined || HARMLESS.test(hit);
     if (!mayBeSilent && errors === 0) this.expect("errors", "none", /some/);
@@ -136,6 +146,14 @@ export class FaultPoints implements AsyncDisposable {
     if (!isRight) this.#problems.push(`${what}: ${found}`);
   }
 
+  /**
+   * A body must be whole, unless its bytes could not be read from the disk, or
+   * what it says is one of what `also` allows.
+   */
+  expectWhole(what: string, found: string, also = /^whole$/): void {
+    this.#reads.push({ what, found, also });
+  }
+
   /** A call has failed, and so told of the fault, if there is a message. */
   told(message: string, wanted: RegExp): void {
     this.expect("message", message, wanted);
@@ -151,6 +169,16 @@ export class FaultPoints implements AsyncDisposable {
   /** Ends everything. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.#stack.disposeAsync();
+  }
+
+  #checkReads(hit: string | undefined, { code, sticky }: Arming): void {
+    const isDead = code === "EIO" && sticky === true;
+    const mayFail = hit !== undefined && (isDead || / read /.test(hit));
+    for (const { what, found, also } of this.#reads) {
+      const isRight = found === "whole" || also.test(found) ||
+        mayFail && found.includes("os error");
+      if (!isRight) this.#problems.push(`${what}: ${found}`);
+    }
   }
 
   async #errors(): Promise<number> {
