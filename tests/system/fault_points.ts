@@ -33,6 +33,8 @@ export interface FaultScenario {
   readonly name: string;
   /** The cache's options, the directory apart. */
   readonly options: MediaCacheOptions;
+  /** Whether another process, whose disk is in order, uses the directory, too. */
+  readonly isShared?: boolean;
   /** Brings the cache to where it was before. */
   prepare(points: FaultPoints): Promise<void>;
   /** Uses it, while one operation fails, and perhaps all after it. */
@@ -73,6 +75,7 @@ export class FaultPoints implements AsyncDisposable {
   readonly #scenario: FaultScenario;
   readonly #dir: string;
   readonly #fault: ArmedFault;
+  readonly #other: FaultedCache | undefined;
   readonly #stack: AsyncDisposableStack;
   #problems: string[] = [];
   #reads: Read[] = [];
@@ -84,6 +87,7 @@ export class FaultPoints implements AsyncDisposable {
     dir: string,
     cache: FaultedCache,
     fault: ArmedFault,
+    other: FaultedCache | undefined,
     stack: AsyncDisposableStack,
   ) {
     this.#scenario = scenario;
@@ -91,6 +95,7 @@ export class FaultPoints implements AsyncDisposable {
     this.#dir = dir;
     this.cache = cache;
     this.#fault = fault;
+    this.#other = other;
     this.#stack = stack;
   }
 
@@ -111,8 +116,17 @@ export class FaultPoints implements AsyncDisposable {
     const options = { ...scenario.options, cacheDir: dir };
     const cache = stack
       .use(await FaultedCache.open(options, { env: fault.env }));
+    const other = scenario.isShared
+      ? stack.use(await FaultedCache.open(options))
+      : undefined;
     const rest = stack.move();
-    return new FaultPoints(scenario, options, dir, cache, fault, rest);
+    return new FaultPoints(scenario, options, dir, cache, fault, other, rest);
+  }
+
+  /** The cache of the other process. */
+  get other(): FaultedCache {
+    if (this.#other === undefined) throw new Error("There is no other process");
+    return this.#other;
   }
 
   /** Uses the cache with a fault. */

@@ -178,10 +178,68 @@ function opening(): FaultScenario {
   };
 }
 
+function following(): FaultScenario {
+  const theirs = `t:${384 * KB}`;
+  const ours = `o:${384 * KB}`;
+  let stored: Record<string, boolean> = {};
+  return {
+    name: "readers of another process's download, and readers there of ours",
+    options: { maxMemoryItems: 0 },
+    isShared: true,
+    async prepare({ cache, other }) {
+      for (const url of [theirs, ours]) await other.ask("delete", url);
+      await other.ask("begin", theirs);
+      await cache.ask("begin", ours);
+      await other.ask("join", ours);
+      await other.ask("startJoined", ours);
+    },
+    async use(points) {
+      const { cache, other } = points;
+      const joining = await cache.ask("join", theirs)
+        .then(() => "whole", String);
+      points.expectWhole("joining", joining);
+      const { stored: isTheirsStored, ...theirReads } = await other
+        .ask("finish", theirs);
+      for (const [name, read] of Object.entries(theirReads)) {
+        points.expect(`their ${name}`, read, /^whole$/);
+      }
+      const followed = await cache.ask("readJoined", theirs)
+        .catch(() => ({ read: joining, stored: false }));
+      points.expectWhole("following", followed.read);
+      const { late, stored: isStored, ...readers } = await cache
+        .ask("finish", ours);
+      for (const [name, read] of Object.entries(readers)) {
+        points.expectWhole(name, read);
+      }
+      points.expectWhole("late", late, NOT_IN_TIME);
+      // It was handed bytes, and can't go on with another download.
+      const { read } = await other.ask("readJoined", ours);
+      points.expect(
+        "followed",
+        read,
+        isStored ? /^whole$/ : /^whole$|has ended$/,
+      );
+      stored = {
+        [theirs]: isTheirsStored || followed.stored,
+        [ours]: isStored,
+      };
+    },
+    look: (points) => look(points, stored),
+    async heal(points) {
+      await heal(points, theirs);
+      await heal(points, ours);
+      for (const url of [theirs, ours]) {
+        points.expect(url, await points.other.ask("get", url), /^disk$/);
+      }
+    },
+  };
+}
+
 /** All of them, made anew. */
 export const SCENARIOS: readonly (() => FaultScenario)[] = [
   everyday,
   eviction,
   conversion,
   opening,
+  following,
 ];
