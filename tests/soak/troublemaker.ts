@@ -32,7 +32,7 @@ export async function makeTrouble(
   signal: AbortSignal,
 ): Promise<void> {
   const turnMs = 1_000 * seconds / (TROUBLES.length + 1);
-  const calmMs = Math.min(CALM_MS, turnMs - TROUBLE_MS);
+  const calmMs = Math.max(0, Math.min(CALM_MS, turnMs - TROUBLE_MS));
   for (let i = 0; !signal.aborted; i++) {
     await until(signal, calmMs);
     if (signal.aborted) return;

@@ -25,5 +25,4 @@ Deno.test("a soak in which too little happens is none", async () => {
 
   assert(!success);
   assertStringIncludes(said, "there were none: evictions");
-  assertStringIncludes(said, "there were none: trouble, a full disk");
 });
