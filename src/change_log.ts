@@ -48,6 +48,9 @@ const TURN_MS = 20;
 /** … before it leaves it to them for this long. */
 const YIELD_MS = 4;
 
+/** How often to try again when others make and remove the file at the same moment. */
+const MAX_TRIES = 4;
+
 /** The time that the file bears when somebody has waited for longer than a moment. */
 const AWAITED_MS = 1_000;
 
@@ -88,22 +91,28 @@ export class ChangeLog {
   #turnEnd = Infinity;
   /** Whether whoever has the lock does not give it back. */
   #hangs = false;
+  /** Whether it was told that something else has the name. */
+  #isObstructed = false;
+  readonly #onObstructed: (error: Error) => void;
 
   /**
    * Opens nothing yet.
    *
    * @param spare Makes the name of a file of ours that may be left behind.
+   * @param onObstructed Called when what has the name is no file.
    */
   constructor(
     fs: FileSystem,
     path: string,
     spare: () => string,
     readOnly: boolean,
+    onObstructed: (error: Error) => void = () => {},
   ) {
     this.#fs = fs;
     this.#path = path;
     this.#spare = spare;
     this.#readOnly = readOnly;
+    this.#onObstructed = onObstructed;
   }
 
   /**
@@ -230,19 +239,35 @@ export class ChangeLog {
   }
 
   async #open(make: boolean): Promise<DiskFile | undefined> {
-    try {
-      return this.#file = this.#readOnly
-        ? await this.#fs.open(this.#path)
-        : await this.#fs.openToWrite(this.#path);
-    } catch (error) {
-      if (!isNotFound(error)) throw error;
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      try {
+        return this.#opened(
+          this.#readOnly
+            ? await this.#fs.open(this.#path)
+            : await this.#fs.openToWrite(this.#path),
+        );
+      } catch (error) {
+        if (!isNotFound(error)) throw error;
+      }
+      if (!make) return undefined;
+      try {
+        return this.#opened(await this.#fs.create(this.#path));
+      } catch (error) {
+        if (!isTaken(error)) return undefined;
+      }
     }
-    if (!make) return undefined;
-    try {
-      return this.#file = await this.#fs.create(this.#path);
-    } catch (error) {
-      return isTaken(error) ? this.#open(make) : undefined;
+    // A folder, a link or a FIFO, which nobody else can lock either.
+    if (!this.#isObstructed) {
+      this.#isObstructed = true;
+      this.#onObstructed(
+        new Error(`Cannot lock ${this.#path}: it must be a regular file`),
+      );
     }
+  }
+
+  #opened(file: DiskFile): DiskFile {
+    this.#isObstructed = false;
+    return this.#file = file;
   }
 
   /** Sees how long the list is, and if it was opened just now what it is. */

@@ -52,6 +52,8 @@ export class DownloadJob {
   /** Whether only other processes want what this one downloads. */
   #isKept = false;
   #hasJoined = false;
+  /** Whether the disk lets us follow others. */
+  #canFollow = true;
 
   /**
    * Starts the download.
@@ -181,7 +183,7 @@ export class DownloadJob {
     const { options, tiers } = this.#env;
     // Who has waited for others in vain for so long waits no more.
     const isPatient = performance.now() - this.#heard < options.idleTimeoutMs;
-    if (this.#isDetached || !isPatient) return undefined;
+    if (this.#isDetached || !isPatient || !this.#canFollow) return undefined;
     try {
       return await tiers.claims.claim(this.key);
     } catch (error) {
@@ -207,7 +209,7 @@ export class DownloadJob {
    * end; undefined when nobody writes it any more, and somebody still wants it.
    */
   async #followOther(file: DiskFile): Promise<boolean | undefined> {
-    const { counters } = this.#env;
+    const { counters, tiers } = this.#env;
     const follow = this.#follow = new FollowRun(
       this.#env,
       this.url,
@@ -229,12 +231,22 @@ export class DownloadJob {
     if (this.#hasJoined) this.#tellJoined();
     else this.joined();
     this.#hasJoined = true;
-    const end = await follow.run(this.#controller);
-    const { body } = follow;
-    if (end === "whole") return await this.#finishFollowing(follow, file);
-    this.#lose(body);
+    let lost: unknown = new MediaCacheError(
+      "Cannot read media: the process that downloaded it has ended",
+    );
+    try {
+      const end = await follow.run(this.#controller);
+      if (end === "whole") return await this.#finishFollowing(follow, file);
+    } catch (error) {
+      const { signal } = this.#controller;
+      if (signal.aborted || error instanceof MediaCacheError) throw error;
+      tiers.errors.report("follow a download", error);
+      this.#canFollow = false;
+      lost = error;
+    }
+    this.#lose(follow.body, lost);
     follow.end();
-    const opened = await this.#env.tiers.open(this.url);
+    const opened = await tiers.open(this.url);
     if (opened !== undefined) return this.#handOutEntry(opened);
     const isWanted = this.#waiters.count > 0 || this.#lost?.body.idle === false;
     if (isWanted) return undefined;
@@ -244,7 +256,11 @@ export class DownloadJob {
 
   async #finishFollowing(follow: FollowRun, file: DiskFile): Promise<boolean> {
     const { tiers } = this.#env;
-    const stored = await follow.stored(this.#controller.signal);
+    const stored = await follow.stored(this.#controller.signal)
+      .catch((error) => {
+        tiers.errors.report("follow a download", error);
+        return false;
+      });
     // From here on it is known here, too.
     if (stored) (await tiers.open(this.url))?.file.release(true);
     await tiers.adoptFollowed(this.url, file, (shared) => {
@@ -254,17 +270,13 @@ export class DownloadJob {
     return stored;
   }
 
-  /** Nobody writes any more what some callers have only in part, if at all. */
-  #lose(body: FollowedBody | undefined): void {
+  /** Some callers have only a part, if any, of what can't be followed any more. */
+  #lose(body: FollowedBody | undefined, error: unknown): void {
     if (body === undefined) return;
     const mimetype = this.#handout?.facts.mimetype ?? "";
     this.#handout = undefined;
     this.#lost = { mimetype, body };
-    body.lose(
-      new MediaCacheError(
-        "Cannot read media: the process that downloaded it has ended",
-      ),
-    );
+    body.lose(error);
   }
 
   /** Lets those go on who were handed no byte by a process that has ended. */

@@ -4,9 +4,11 @@ import type { FileSystem } from "./file_system.ts";
 export async function isLocked(fs: FileSystem, path: string): Promise<boolean> {
   try {
     const file = await fs.open(path);
-    const free = file.tryLock();
-    file.close();
-    return !free;
+    try {
+      return !file.tryLock();
+    } finally {
+      file.close();
+    }
   } catch {
     return false;
   }

@@ -2,7 +2,7 @@ import type { MediaFacts } from "./cached_media.ts";
 import { Deadline } from "./deadline.ts";
 import type { BodyEnvironment } from "./download_body.ts";
 import type { DownloadInfo } from "./download_info.ts";
-import { TooLargeError } from "./errors.ts";
+import { MediaCacheError, TooLargeError } from "./errors.ts";
 import type { DiskFile } from "./file_system.ts";
 import { FollowedBody, type FollowedBodyEvents } from "./followed_body.ts";
 import type {
@@ -14,8 +14,11 @@ import { startTimer } from "./timer.ts";
 /** How often to look, in milliseconds: readers are at most 50 behind. */
 const LOOK_MS = 20;
 
+/** How often in a row a look may fail: what fails once often does not fail again. */
+const MAX_FAILURES = 3;
+
 /** What following asks and tells of its callers. */
-export interface FollowCallers extends FollowedBodyEvents {
+export interface FollowCallers extends Omit<FollowedBodyEvents, "onFault"> {
   /** The type is certain. */
   onHandout(facts: MediaFacts, body: FollowedBody): void;
   /** Bytes have come. */
@@ -37,6 +40,7 @@ export class FollowRun {
   #facts: FollowedFacts | undefined;
   #body: FollowedBody | undefined;
   #received = 0;
+  #failures = 0;
 
   /** Follows nothing yet; `file` is the staged file, open. */
   constructor(
@@ -76,7 +80,7 @@ export class FollowRun {
   /**
    * Follows to the end.
    *
-   * @throws The signal's reason, or an error that says why it may not go on.
+   * @throws The signal's reason, or an error that says why it can't go on.
    */
   async run(controller: AbortController): Promise<FollowEnd> {
     const { idleTimeoutMs, timeoutMs } = this.#env.options;
@@ -90,10 +94,9 @@ export class FollowRun {
     try {
       for (;;) {
         signal.throwIfAborted();
-        // Asked first, so that nothing that was written before is missed.
-        const isAlive = this.#isAlive();
-        if (await this.#look(deadline)) return "whole";
-        if (!isAlive || isSilent || await this.#isOver()) return "lost";
+        const end = await this.#tryLook(deadline);
+        if (end !== undefined) return end;
+        if (isSilent) return "lost";
         await this.#pause(signal);
       }
     } finally {
@@ -120,6 +123,22 @@ export class FollowRun {
     this.#description.close();
     if (this.#body === undefined) this.#file.close();
     else this.#body.letGo();
+  }
+
+  /** Sees how it goes, unless the disk fails for once. */
+  async #tryLook(deadline: Deadline): Promise<FollowEnd | undefined> {
+    try {
+      // Asked first, so that nothing that was written before is missed.
+      const isAlive = this.#isAlive();
+      const isWhole = await this.#look(deadline);
+      const isLost = !isWhole && (!isAlive || await this.#isOver());
+      this.#failures = 0;
+      return isWhole ? "whole" : isLost ? "lost" : undefined;
+    } catch (error) {
+      if (error instanceof MediaCacheError) throw error;
+      this.#env.tiers.errors.report("follow a download", error);
+      if (++this.#failures >= MAX_FAILURES) throw error;
+    }
   }
 
   /** Sees what has come; true when all has. */
@@ -161,7 +180,12 @@ export class FollowRun {
   }
 
   #hand({ mimetype, filename, size }: FollowedFacts): FollowedBody {
-    const body = new FollowedBody(this.#file, size, this.#callers);
+    const { errors } = this.#env.tiers;
+    const body = new FollowedBody(this.#file, size, {
+      onServed: (bytes) => this.#callers.onServed(bytes),
+      onAbandoned: () => this.#callers.onAbandoned(),
+      onFault: (error) => errors.report("read a download", error),
+    });
     const facts = { key: this.#key, url: this.#url, mimetype, filename };
     this.#callers.onHandout(facts, body);
     return body;

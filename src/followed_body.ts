@@ -11,6 +11,8 @@ export interface FollowedBodyEvents {
   onServed(bytes: number): void;
   /** The last reader, and the last Media that might become one, has left. */
   onAbandoned(): void;
+  /** The disk did not give bytes that a reader needs. */
+  onFault(error: unknown): void;
 }
 
 /** Makes the body of the download that goes on where this one was lost. */
@@ -138,7 +140,13 @@ export class FollowedBody {
     }
     const view = new Uint8Array(Math.min(limit, PIECE_BYTES, left));
     const file = this.#shared?.file ?? this.#staged;
-    const count = await file.readAt(view, position);
+    let count: number;
+    try {
+      count = await file.readAt(view, position);
+    } catch (error) {
+      this.#events.onFault(error);
+      throw error;
+    }
     if (count === 0) throw new IncompleteBodyError(position, this.#received);
     return count === view.length ? view : view.subarray(0, count);
   }

@@ -105,7 +105,8 @@ export class Orphans {
     try {
       for (const name of names) {
         const path = this.#store.path(name);
-        if (this.#fs.exists(path)) await this.#fs.touch(path, now);
+        // What a link leads to is not ours.
+        if (await this.#fs.facts(path)) await this.#fs.touch(path, now);
       }
     } catch (error) {
       this.#errors.report("date a leftover file", error);

@@ -132,16 +132,21 @@ export class FollowedDescription {
 
   async #open(): Promise<DiskFile | undefined> {
     if (!this.#fs.exists(this.#path)) return undefined;
+    let file: DiskFile;
     try {
-      const file = await this.#fs.open(this.#path);
-      // Somebody may be looking just now whether it is locked.
-      if (file.tryLock(true)) return file;
-      file.close();
-      return undefined;
+      file = await this.#fs.open(this.#path);
     } catch (error) {
       if (isNotFound(error)) return undefined;
       throw error;
     }
+    try {
+      // Somebody may be looking just now whether it is locked.
+      if (file.tryLock(true)) return file;
+    } catch (error) {
+      file.close();
+      throw error;
+    }
+    file.close();
   }
 
   /** The text, if it has changed. */

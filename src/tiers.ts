@@ -52,6 +52,7 @@ export class Tiers {
       store.path(CHANGES_NAME),
       () => store.sparePath(),
       options.readOnly,
+      (error) => errors.report("lock the directory", error),
     );
     const reconciler = new DirectoryReconciler(() => this.#tier);
     const writes = new Writes(log, reconciler);
@@ -371,7 +372,9 @@ export class Tiers {
     if (catalog.peek(entry.url) !== entry) return;
     try {
       const facts = await fs.facts(store.datPath(entry.key));
-      const theirs = facts?.mtimeMs ?? 0;
+      // It is gone, or a link by now, whose target is not ours.
+      if (facts === undefined) return;
+      const theirs = facts.mtimeMs;
       // Another process may have used it after us.
       const isLater = theirs > timeMs && theirs <= Date.now();
       if (theirs !== entry.mtimeMs && isLater) return;

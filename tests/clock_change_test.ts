@@ -138,6 +138,8 @@ Deno.test("a use that a wrong clock dated is the last one at the next start, but
   });
   await writePair(dir.path, "a", bytesOf(SIZE), { ageMs: OLD_MS });
   {
+    // Files bear milliseconds, and the next use may come in the same one.
+    using _clock = new ShiftedClock(-1_000);
     await using cache = await open(dir.path);
     assertEquals(await order(cache), "fa");
   }
@@ -217,4 +219,41 @@ Deno.test("a clock set forward by years makes no download that runs a leftover",
 
   assertEquals(await media.bytes(), bytesOf(SIZE));
   assertEquals(await media.stored, true);
+});
+
+Deno.test("what a link from a leftover's name leads to keeps its date, whatever date the leftover has", async () => {
+  await using dir = await tempDir();
+  await using elsewhere = await tempDir();
+  const victim = join(elsewhere.path, "victim");
+  await Deno.writeFile(victim, bytesOf(SIZE));
+  await setAge(victim, OLD_MS);
+  const before = await mtimeOf(victim);
+  const { dat, json } = await writePair(dir.path, "a", bytesOf(SIZE));
+  await Deno.remove(dat);
+  await Deno.symlink(victim, dat);
+  await setAge(json, -YEARS_MS);
+
+  await using _cache = await open(dir.path);
+
+  assertEquals(await mtimeOf(victim), before);
+  assert(await mtimeOf(json) <= Date.now());
+});
+
+Deno.test("a use is not noted at what a link leads to that has taken the body's place", async () => {
+  await using dir = await tempDir();
+  await using elsewhere = await tempDir();
+  const victim = join(elsewhere.path, "victim");
+  await Deno.writeFile(victim, bytesOf(SIZE));
+  await setAge(victim, OLD_MS);
+  const before = await mtimeOf(victim);
+  {
+    await using cache = await open(dir.path);
+    await put(cache, "a");
+    await use(cache, "a");
+    const { dat } = pathsOf(dir.path, "a");
+    await Deno.remove(dat);
+    await Deno.symlink(victim, dat);
+  }
+
+  assertEquals(await mtimeOf(victim), before);
 });

@@ -173,6 +173,23 @@ Deno.test("Ffmpeg kills a program that takes too long", async () => {
   assert(!result.ok && result.reason === "timeout");
 });
 
+Deno.test("Ffmpeg gives the program no variable of our environment", async () => {
+  await using folder = await temporaryFolder();
+  const script = `cat /proc/$$/environ > "$here/environ"`;
+  const program = await stub(folder.path, script);
+  const name = "FFREPORT";
+  Deno.env.set(name, `file=${join(folder.path, "report")}`);
+
+  try {
+    await convert(ffmpeg({ ffmpeg: program }), folder.path);
+  } finally {
+    Deno.env.delete(name);
+  }
+
+  const environ = await Deno.readTextFile(join(folder.path, "environ"));
+  assertEquals(environ, "");
+});
+
 Deno.test("Ffmpeg runs nothing when the signal is aborted already", async () => {
   await using folder = await temporaryFolder();
   const program = await stub(folder.path, `touch "$here/ran"`);

@@ -5,7 +5,7 @@ import { FollowedBody } from "../src/followed_body.ts";
 import { pattern } from "./fixtures/bytes.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";
 
-const EVENTS = { onServed() {}, onAbandoned() {} };
+const EVENTS = { onServed() {}, onAbandoned() {}, onFault() {} };
 
 /** A file that gives its bytes when it is let. */
 class SlowFile extends DiskFile {

@@ -9,7 +9,8 @@ import {
 } from "../mod.ts";
 import { keyOf } from "../src/key.ts";
 import { begin } from "./fixtures/begun.ts";
-import { pattern, readRest, readSome } from "./fixtures/bytes.ts";
+import { pattern, readAll, readRest, readSome } from "./fixtures/bytes.ts";
+import { StatFault } from "./fixtures/disk_faults.ts";
 import { namesIn } from "./fixtures/files.ts";
 import { Progress, Recorder, turn } from "./fixtures/recorder.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";
@@ -499,4 +500,54 @@ Deno.test("readers of a followed download go on when others read its entry by th
 
   assertEquals(await readRest(reader), BODY.slice(1000));
   assertEquals(await held?.bytes(), BODY);
+});
+
+Deno.test("a look at a followed file that fails once holds nobody up", async () => {
+  await using caches = await pair();
+  const { one, two, recorder } = caches;
+  const { tap, call } = await begin(one, "a", { ...PNG, size: BODY.length });
+  tap.write(BODY.slice(0, 1000));
+  const media = await two.getOrDownload("a", never);
+  const reader = media.body.getReader();
+  const start = await readSome(reader, 1000);
+  {
+    using _fault = new StatFault();
+    await recorder.seen("diskError");
+  }
+
+  tap.write(BODY.slice(1000));
+  tap.end();
+  assertEquals(await readRest(reader), BODY.slice(start.length));
+  assertEquals([await media.stored, await (await call).bytes()], [true, BODY]);
+});
+
+Deno.test("who can't look at a followed file any more downloads it, and who has bytes of it sees the error", async () => {
+  await using caches = await pair();
+  const { one, two, recorder } = caches;
+  const { tap, call } = await begin(one, "a", { ...PNG, size: BODY.length });
+  tap.write(BODY.slice(0, 1000));
+  let calls = 0;
+  const download = () => {
+    calls++;
+    return Promise.resolve({ data: BODY, ...PNG });
+  };
+  const begun = await two.getOrDownload("a", download);
+  const reader = begun.body.getReader();
+  await readSome(reader, 1000);
+  const unread = await two.getOrDownload("a", download);
+  const slice = unread.slice(5, 1005);
+  {
+    using _fault = new StatFault();
+    await recorder.seen("diskError", 3);
+  }
+
+  await assertRejects(() => readRest(reader), Error, "Input/output error");
+  const next = await two.getOrDownload("a", download);
+  assertEquals(await next.bytes(), BODY);
+  assertEquals(await unread.bytes(), BODY);
+  assertEquals(await readAll(slice), BODY.slice(5, 1005));
+  assertEquals(calls, 1);
+  tap.write(BODY.slice(1000));
+  tap.end();
+  assertEquals(await (await call).bytes(), BODY);
 });

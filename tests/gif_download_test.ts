@@ -7,7 +7,8 @@ import { boxes, probe } from "./fixtures/probe.ts";
 import { Recorder, turn } from "./fixtures/recorder.ts";
 import { Tap } from "./fixtures/tap.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";
-import { namesIn } from "./fixtures/files.ts";
+import { isThere, namesIn } from "./fixtures/files.ts";
+import { stub, temporaryFolder } from "./fixtures/stub.ts";
 
 const URL_GIF = "https://example.org/dance.gif";
 const GIF = gifOfDelays([10, 20, 30]);
@@ -240,4 +241,30 @@ Deno.test("a fake GIF that names another file reads nothing of it", async () => 
     }
   }
   assertEquals(cache.stats().conversions, 0);
+});
+
+Deno.test("a GIF that would fill the memory never comes to ffmpeg, and is kept as it is", async () => {
+  await using folder = await temporaryFolder();
+  const ffmpeg = await stub(folder.path, `touch "$here/ran"`);
+  await using opened = await openCache({ gifToMp4: { ffmpeg } });
+  const { cache } = opened;
+  const frames = Array.from(
+    { length: 3 },
+    () => ({ delayCs: 10, width: 1, height: 1 }),
+  );
+  const data = makeGif({ width: 8192, height: 8192, frames, loop: 0 });
+  assertEquals(data.length < 1000, true);
+
+  const media = await cache
+    .getOrDownload(URL_GIF, () => Promise.resolve({ data }));
+
+  assertEquals(media.mimetype, "image/gif");
+  assertEquals(await media.bytes(), data);
+  assertEquals(await media.stored, true);
+  assertEquals(await isThere(join(folder.path, "ran")), false);
+  const { conversions, conversionFailures } = cache.stats();
+  assertEquals([conversions, conversionFailures], [0, 1]);
+
+  await using _small = await cache.getOrDownload(`${URL_GIF}?s`, download);
+  assertEquals(await isThere(join(folder.path, "ran")), true);
 });

@@ -2,6 +2,8 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { MediaCache } from "../mod.ts";
 import { CHANGES_NAME } from "../src/change_log.ts";
+import { begin } from "./fixtures/begun.ts";
+import { readRest, readSome } from "./fixtures/bytes.ts";
 import { bytesOf, namesIn, pathsOf, setAge } from "./fixtures/files.ts";
 import { holdTimers } from "./fixtures/held_timers.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";
@@ -53,6 +55,45 @@ Deno.test("open() does not wait for others that change the directory all the tim
 
   const urls = await Array.fromAsync(two.entries(), ({ url }) => url);
   assertEquals(urls, ["c", "b"]);
+});
+
+Deno.test("the lock of commits is free while readers are half-way and downloads run", async () => {
+  await using dir = await tempDir();
+  const options = { cacheDir: dir.path, maxMemoryItems: 0 };
+  await using one = await MediaCache.open(options);
+  await using two = await MediaCache.open(options);
+  const size = 1_000_000;
+  await one.put("stored", bytesOf(size), "image/png", "a.png");
+  const { tap, call } = await begin(one, "running", { size });
+  using lock = await Deno.open(join(dir.path, CHANGES_NAME), { write: true });
+  const isFree = () => {
+    const free = lock.tryLockSync(true);
+    if (free) lock.unlockSync();
+    return free;
+  };
+  assertEquals(isFree(), true);
+
+  tap.write(bytesOf(size / 2));
+  const never = () => Promise.reject(new Error("not called"));
+  const readers = [];
+  for (const cache of [one, two]) {
+    const running = cache === one
+      ? call
+      : cache.getOrDownload("running", never);
+    for (const media of [await cache.get("stored"), await running]) {
+      const reader = media!.body.getReader();
+      await readSome(reader, 1);
+      assertEquals(isFree(), true);
+      readers.push(reader);
+    }
+  }
+  tap.write(bytesOf(size / 2));
+  tap.end();
+
+  for (const reader of readers) {
+    await readRest(reader);
+    assertEquals(isFree(), true);
+  }
 });
 
 Deno.test("a known put of what the other stored keeps its bytes", async () => {

@@ -73,7 +73,8 @@ Deno.test("HEAD /media tells the same headers, opens no file and counts nothing"
   await using router = await mounted(TRUSTED);
   await router.cache.put("a:", pattern(5 * MB), "video/mp4", "a.mp4");
   const whole = await router.ask(MEDIA);
-  await whole.body?.cancel();
+  // A server may be reading still for one that has been cancelled.
+  await whole.bytes();
   const before = router.cache.stats();
 
   const head = await router.ask(MEDIA, { method: "HEAD" });

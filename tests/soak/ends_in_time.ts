@@ -1,12 +1,14 @@
-import { pause } from "./caller.ts";
-
 /** How long what was begun may take to end, in milliseconds. */
 const END_MS = 60_000;
 
 /** Whether something ends in time. */
 export async function endsInTime(what: Promise<unknown>): Promise<boolean> {
-  return await Promise.race([
-    what.then(() => true),
-    pause(END_MS).then(() => false),
-  ]);
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const timer = setTimeout(() => resolve(false), END_MS);
+  try {
+    return await Promise.race([what.then(() => true), promise]);
+  } finally {
+    // It would keep the process alive.
+    clearTimeout(timer);
+  }
 }

@@ -30,12 +30,22 @@ const AFTERMATH_MS = 2_000;
 
 /** Remembers what was broken, and says whether that explains an error. */
 export class Faults {
+  /** How many downloads were broken in each way. */
+  readonly counts: Record<Fault, number> = {
+    status: 0,
+    cut: 0,
+    short: 0,
+    silent: 0,
+    slow: 0,
+    refused: 0,
+  };
   readonly #downloads = new Map<number, (Fault | undefined)[]>();
   #troubledUntil = -Infinity;
   #isTroubled = false;
 
   /** A download begins. */
   note(id: number, fault: Fault | undefined): void {
+    if (fault !== undefined) this.counts[fault]++;
     const before = this.#downloads.get(id) ?? [];
     this.#downloads.set(id, [fault, ...before].slice(0, REMEMBERED));
   }

@@ -19,7 +19,7 @@ import { parseOptions, type SoakOptions } from "./options.ts";
 import { HEAD, reportOf, rowOf } from "./report.ts";
 import { Tally } from "./tally.ts";
 import { makeTrouble } from "./troublemaker.ts";
-import { growth } from "./verdict.ts";
+import { growth, vacuity } from "./verdict.ts";
 import { filesIn, watch } from "./watch.ts";
 
 /** One download in so many is broken. */
@@ -49,15 +49,20 @@ const beside = new HelperProcess(
   [dir, address, `${urls}`, `${maxSizeMb}`],
 );
 // Rejections are counted, so that this one must be told by hand.
-const { samples, stats } = await soak(options, dir, address)
+const { samples, stats, faults } = await soak(options, dir, address)
   .catch((error) => {
     console.error(error);
     Deno.exit(1);
   });
 const neighbour = JSON.parse(await beside.end());
 await origin.end();
-const wrongs = [...tally.wrongs, ...neighbour.tally.wrongs, ...growth(samples)];
-console.log(reportOf(samples, tally, stats, neighbour, wrongs));
+const wrongs = [
+  ...tally.wrongs,
+  ...neighbour.tally.wrongs,
+  ...growth(samples),
+  ...vacuity(tally, stats, faults),
+];
+console.log(reportOf(samples, tally, stats, faults, neighbour, wrongs));
 if (wrongs.length > 0) Deno.exitCode = 1;
 
 /** Lets all callers call, and looks at what is left when they have gone. */
@@ -83,7 +88,7 @@ async function soak(
     ...{ random, client, signal },
   };
   const crowd = new Crowd(world, callers);
-  const troubling = makeTrouble(dir, random, faults, tally, signal);
+  const troubling = makeTrouble(dir, seconds, random, faults, tally, signal);
   const rowEvery = Math.ceil(seconds / ROWS);
   console.log(HEAD);
   const watching = watch(cache, dir, faults, tally, signal, (sample) => {
@@ -99,5 +104,5 @@ async function soak(
   // What nobody read is given back by the collector at the latest.
   for (const path of filesIn(dir)) tally.wrong(`left open: ${path}`);
   if (stats.stagedBytes !== 0) tally.wrong(`staged: ${stats.stagedBytes}`);
-  return { samples, stats };
+  return { samples, stats, faults };
 }

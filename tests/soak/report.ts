@@ -1,4 +1,5 @@
 import type { CacheStats } from "../../mod.ts";
+import type { Faults } from "./faults.ts";
 import type { Tally } from "./tally.ts";
 import { median } from "./verdict.ts";
 import type { Sample } from "./watch.ts";
@@ -10,6 +11,7 @@ export function reportOf(
   samples: readonly Sample[],
   tally: Tally,
   stats: CacheStats,
+  faults: Faults,
   neighbour: { tally: Tally; stats: CacheStats },
   wrongs: readonly string[],
 ): string {
@@ -30,6 +32,7 @@ export function reportOf(
     `bytes checked      ${
       mb(tally.checkedBytes)
     } MiB, ${tally.wholeBodies} whole bodies`,
+    `broken downloads   ${counts(faults.counts)}`,
     `errors             ${counts(tally.errors)}`,
     `disk errors        ${diskErrors}`,
     `RSS in MiB         ${spread(rss)}`,

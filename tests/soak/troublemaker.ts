@@ -6,22 +6,35 @@ import { pause } from "./caller.ts";
 import type { Faults } from "./faults.ts";
 import type { Tally } from "./tally.ts";
 
-/** How long all is well between two troubles, in milliseconds. */
+/** How long all is well between two troubles at the most, in milliseconds. */
 const CALM_MS = 6_000;
+
+/** How long a trouble takes, more or less. */
+const TROUBLE_MS = 400;
 
 /** What is done to the directory, or to the disk. */
 type Trouble = (dir: string, random: Random) => Promise<void>;
 
-/** Does bad things to a cache's directory, one after the other. */
+/** How often there was trouble of each kind. */
+export function troublesIn({ calls }: Tally): Record<string, number> {
+  return Object.fromEntries(
+    TROUBLES.map(([name]) => [name, calls[`trouble: ${name}`] ?? 0]),
+  );
+}
+
+/** Does bad things to a cache's directory, one after the other; each within `seconds`. */
 export async function makeTrouble(
   dir: string,
+  seconds: number,
   random: Random,
   faults: Faults,
   tally: Tally,
   signal: AbortSignal,
 ): Promise<void> {
+  const turnMs = 1_000 * seconds / (TROUBLES.length + 1);
+  const calmMs = Math.max(0, Math.min(CALM_MS, turnMs - TROUBLE_MS));
   for (let i = 0; !signal.aborted; i++) {
-    await until(signal, CALM_MS);
+    await until(signal, calmMs);
     if (signal.aborted) return;
     const [name, trouble] = TROUBLES[i % TROUBLES.length] as [string, Trouble];
     tally.call(`trouble: ${name}`);

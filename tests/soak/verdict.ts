@@ -1,3 +1,7 @@
+import type { CacheStats } from "../../mod.ts";
+import type { Faults } from "./faults.ts";
+import type { Tally } from "./tally.ts";
+import { troublesIn } from "./troublemaker.ts";
 import type { Sample } from "./watch.ts";
 
 /** How much more a process may hold in RAM in the last quarter than in the second. */
@@ -29,4 +33,26 @@ export function growth(samples: readonly Sample[]): string[] {
   compare("rss", RSS_ALLOWANCE);
   compare("files", FILES_ALLOWANCE);
   return wrongs;
+}
+
+/** What a soak must have seen before it may say that all is well, and did not. */
+export function vacuity(
+  tally: Tally,
+  { evictions, hits, diskErrors }: CacheStats,
+  faults: Faults,
+): string[] {
+  const seen: Record<string, number> = {
+    "whole bodies": tally.wholeBodies,
+    hits,
+    evictions,
+    "disk errors": diskErrors,
+  };
+  for (const [fault, count] of Object.entries(faults.counts)) {
+    seen[`downloads that are broken, ${fault}`] = count;
+  }
+  for (const [trouble, count] of Object.entries(troublesIn(tally))) {
+    seen[`trouble, ${trouble}`] = count;
+  }
+  return Object.entries(seen).filter(([, count]) => count === 0)
+    .map(([what]) => `there were none: ${what}`);
 }

@@ -30,7 +30,7 @@ const FOREIGN = [
 
 /** Fills a directory, or leaves it to be made, as a scenario begins. */
 export async function prepare(dir: string, scenario: Scenario): Promise<void> {
-  const { before, hasLeftovers } = scenario;
+  const { before, hasLeftovers, half } = scenario;
   if (before.length === 0) return;
   await Deno.mkdir(dir);
   for (const [i, version] of before.entries()) {
@@ -43,6 +43,18 @@ export async function prepare(dir: string, scenario: Scenario): Promise<void> {
   }
   for (const name of FOREIGN) await Deno.writeTextFile(join(dir, name), name);
   if (hasLeftovers) await addLeftovers(dir);
+  for (const url of half) await addHalf(dir, url);
+}
+
+/** What a process leaves that is killed while it downloads. */
+async function addHalf(dir: string, url: string): Promise<void> {
+  const path = join(dir, keyOf(url));
+  const facts = { mimetype: "test/x-half", filename: "half.bin", staged: 1 };
+  await Deno.writeFile(`${path}.download.part`, bytesOf(7));
+  await Deno.writeTextFile(
+    `${path}.description.part`,
+    JSON.stringify(facts),
+  );
 }
 
 /** Files of every kind that is no entry, old ones and young ones. */

@@ -16,10 +16,13 @@ export interface Version {
   isRotten?: boolean;
 }
 
+/** How a body is downloaded; its entry may be deleted half-way. */
+export type DownloadForm = "known" | "unknown" | "broken" | "deleted";
+
 /** Something that a cache is asked to do. */
 export type Step =
   | { do: "put"; version: Version; as: "bytes" | "stream" | "broken stream" }
-  | { do: "download"; version: Version; as: "known" | "unknown" | "broken" }
+  | { do: "download"; version: Version; as: DownloadForm }
   | { do: "get" | "delete"; url: string }
   | { do: "clear" | "verify" | "close" };
 
@@ -37,6 +40,8 @@ export interface Scenario {
   before: Version[];
   /** Whether there are files of every kind that is no entry as well. */
   hasLeftovers: boolean;
+  /** URLs whose downloads another process has left half-way. */
+  half: string[];
   /** The budget. */
   maxSizeMb: number;
   steps: PlannedStep[];
@@ -91,9 +96,22 @@ function scenario(
   name: string,
   options: Partial<Scenario> & Pick<Scenario, "steps">,
 ): Scenario {
-  const { before = [], hasLeftovers = false, maxSizeMb = 10, steps } = options;
+  const {
+    before = [],
+    hasLeftovers = false,
+    half = [],
+    maxSizeMb = 10,
+    steps,
+  } = options;
   const close: PlannedStep = { step: { do: "close" }, after: {} };
-  return { name, before, hasLeftovers, maxSizeMb, steps: [...steps, close] };
+  return {
+    name,
+    before,
+    hasLeftovers,
+    half,
+    maxSizeMb,
+    steps: [...steps, close],
+  };
 }
 
 /** All that can be interrupted. */
@@ -188,6 +206,30 @@ export const SCENARIOS: readonly Scenario[] = [
       put(version("young mismatch", SMALL), "stream"),
       { step: { do: "verify" }, after: gone(["rotten"]) },
       put(version("rotten", SMALL), "bytes"),
+    ],
+  }),
+  scenario("download over what another left half-way", {
+    before: [version("a", SMALL)],
+    half: ["a", "b", "c"],
+    steps: [
+      { step: { do: "delete", url: "a" }, after: gone(["a"]) },
+      download(version("a", SMALL), "unknown"),
+      download(version("b", LARGE), "known"),
+    ],
+  }),
+  scenario("delete during a download", {
+    before: [version("a", SMALL)],
+    steps: [
+      {
+        step: { do: "download", version: version("b", LARGE), as: "deleted" },
+        after: {},
+      },
+      { step: { do: "delete", url: "a" }, after: gone(["a"]) },
+      {
+        step: { do: "download", version: version("a", LARGE), as: "deleted" },
+        after: {},
+      },
+      download(version("a", LARGE), "unknown"),
     ],
   }),
 ];

@@ -29,15 +29,17 @@ function note(text: string): void {
   Deno.writeTextFileSync(log, `${text}\n`, { append: true });
 }
 
-/** The bytes in pieces, one at a time; an error takes the place of the last. */
+/** The bytes in pieces, one at a time, all but the first behind a gate; an error takes the place of the last. */
 function stream(
   bytes: Uint8Array<ArrayBuffer>,
   breaks: boolean,
+  gate?: Promise<void>,
 ): ReadableStream<Uint8Array> {
   const step = Math.ceil(bytes.length / 3);
   let position = 0;
   return new ReadableStream({
-    pull(controller) {
+    async pull(controller) {
+      if (position > 0) await gate;
       if (breaks && position + step >= bytes.length) {
         return controller.error(new Planned());
       }
@@ -70,13 +72,28 @@ async function run(cache: MediaCache, step: Step): Promise<void> {
     }
     case "download": {
       const { mimetype, filename, url, size } = step.version;
-      const data = stream(bytesOf(step.version), step.as === "broken");
+      const gate = Promise.withResolvers<void>();
+      if (step.as !== "deleted") gate.resolve();
+      const data = stream(
+        bytesOf(step.version),
+        step.as === "broken",
+        gate.promise,
+      );
       const media = await cache.getOrDownload(url, () => {
         const download = { data, mimetype, filename };
         return Promise.resolve(
           step.as === "known" ? { ...download, size } : download,
         );
       });
+      if (step.as === "deleted") {
+        const reader = media.body.getReader();
+        await reader.read();
+        await cache.delete(url);
+        gate.resolve();
+        while (!(await reader.read()).done);
+        if (await media.stored) throw new Error(`${url} is stored`);
+        return;
+      }
       await media.bytes();
       if (!await media.stored) throw new Error(`Cannot store ${url}`);
       return;

@@ -33,6 +33,8 @@ export interface FaultScenario {
   readonly name: string;
   /** The cache's options, the directory apart. */
   readonly options: MediaCacheOptions;
+  /** Whether another process, whose disk is in order, uses the directory, too. */
+  readonly isShared?: boolean;
   /** Brings the cache to where it was before. */
   prepare(points: FaultPoints): Promise<void>;
   /** Uses it, while one operation fails, and perhaps all after it. */
@@ -48,6 +50,13 @@ export interface FaultScenario {
  * removed later, and other processes find out by themselves.
  */
 const HARMLESS = /: (stat|list|unlink .*part$)|: (lock|write) \.media-cache/;
+
+/** A body that was read, and what may have come of it beside all of its bytes. */
+interface Read {
+  what: string;
+  found: string;
+  also: RegExp;
+}
 
 /** What came of hitting one operation. */
 export interface Point {
@@ -66,8 +75,10 @@ export class FaultPoints implements AsyncDisposable {
   readonly #scenario: FaultScenario;
   readonly #dir: string;
   readonly #fault: ArmedFault;
+  readonly #other: FaultedCache | undefined;
   readonly #stack: AsyncDisposableStack;
   #problems: string[] = [];
+  #reads: Read[] = [];
   #told = false;
 
   private constructor(
@@ -76,6 +87,7 @@ export class FaultPoints implements AsyncDisposable {
     dir: string,
     cache: FaultedCache,
     fault: ArmedFault,
+    other: FaultedCache | undefined,
     stack: AsyncDisposableStack,
   ) {
     this.#scenario = scenario;
@@ -83,6 +95,7 @@ export class FaultPoints implements AsyncDisposable {
     this.#dir = dir;
     this.cache = cache;
     this.#fault = fault;
+    this.#other = other;
     this.#stack = stack;
   }
 
@@ -103,13 +116,23 @@ export class FaultPoints implements AsyncDisposable {
     const options = { ...scenario.options, cacheDir: dir };
     const cache = stack
       .use(await FaultedCache.open(options, { env: fault.env }));
+    const other = scenario.isShared
+      ? stack.use(await FaultedCache.open(options))
+      : undefined;
     const rest = stack.move();
-    return new FaultPoints(scenario, options, dir, cache, fault, rest);
+    return new FaultPoints(scenario, options, dir, cache, fault, other, rest);
+  }
+
+  /** The cache of the other process. */
+  get other(): FaultedCache {
+    if (this.#other === undefined) throw new Error("There is no other process");
+    return this.#other;
   }
 
   /** Uses the cache with a fault. */
   async try(arming: Arming): Promise<Point> {
     this.#problems = [];
+    this.#reads = [];
     this.#told = false;
     await this.#scenario.prepare(this);
     const before = await this.#errors();
@@ -119,6 +142,7 @@ export class FaultPoints implements AsyncDisposable {
       await this.#scenario.use(this);
       hit = await this.#fault.hit(arming.at);
     }
+    this.#checkReads(hit, arming);
     const errors = await this.#errors() - before;
     const mayBeSilent = this.#told || hit === undefined || HARMLESS.test(hit);
     if (!mayBeSilent && errors === 0) this.expect("errors", "none", /some/);
@@ -136,6 +160,14 @@ export class FaultPoints implements AsyncDisposable {
     if (!isRight) this.#problems.push(`${what}: ${found}`);
   }
 
+  /**
+   * A body must be whole, unless its bytes could not be read from the disk, or
+   * what it says is one of what `also` allows.
+   */
+  expectWhole(what: string, found: string, also = /^whole$/): void {
+    this.#reads.push({ what, found, also });
+  }
+
   /** A call has failed, and so told of the fault, if there is a message. */
   told(message: string, wanted: RegExp): void {
     this.expect("message", message, wanted);
@@ -151,6 +183,16 @@ export class FaultPoints implements AsyncDisposable {
   /** Ends everything. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.#stack.disposeAsync();
+  }
+
+  #checkReads(hit: string | undefined, { code, sticky }: Arming): void {
+    const isDead = code === "EIO" && sticky === true;
+    const mayFail = hit !== undefined && (isDead || / read /.test(hit));
+    for (const { what, found, also } of this.#reads) {
+      const isRight = found === "whole" || also.test(found) ||
+        mayFail && found.includes("os error");
+      if (!isRight) this.#problems.push(`${what}: ${found}`);
+    }
   }
 
   async #errors(): Promise<number> {

@@ -5,8 +5,8 @@ const KB = 1024;
 /** A lookup that may be failed by the disk, before or after its first byte. */
 const MAYBE_HIT = /^disk$|^miss$|os error/;
 
-/** A reader who may need bytes that only the disk has. */
-const MAYBE_WHOLE = /^whole$|os error/;
+/** Of bytes that are nowhere any more when the disk fails. */
+const NOT_IN_TIME = /was not read in time$/;
 
 /** What was stored can be read, what was not may be there all the same. */
 async function look(
@@ -51,13 +51,13 @@ function everyday(): FaultScenario {
       const { late, stored: isStored, ...readers } = await cache
         .ask("finish", running);
       for (const [name, read] of Object.entries(readers)) {
-        points.expect(name, read, MAYBE_WHOLE);
+        points.expectWhole(name, read);
       }
-      points.expect("late", late, /^whole$|os error|was not read in time$/);
+      points.expectWhole("late", late, NOT_IN_TIME);
       points.expect("memory", await cache.ask("get", memory), /^memory$/);
       points.expect("disk", await cache.ask("get", kept), MAYBE_HIT);
       const download = await cache.ask("download", later);
-      points.expect("download", download.read, MAYBE_WHOLE);
+      points.expectWhole("download", download.read);
       stored = {
         [kept]: true,
         [running]: isStored,
@@ -108,7 +108,7 @@ function eviction(): FaultScenario {
         "download",
         "l:300000",
       );
-      points.expect("download", read, MAYBE_WHOLE);
+      points.expectWhole("download", read);
       stored = {
         "l:300000": isStored,
         "p:200000": await cache.ask("put", "p:200000"),
@@ -136,7 +136,7 @@ function conversion(): FaultScenario {
     },
     async use(points) {
       const { read } = await points.cache.ask("gif", "g:0");
-      points.expect("gif", read, /^whole$|os error/);
+      points.expectWhole("gif", read);
     },
     look: () => Promise.resolve(),
     async heal(points) {
@@ -163,7 +163,7 @@ function opening(): FaultScenario {
       points.told(await cache.ask("open", options), /^$|cacheDir/);
       points.expect("disk", await cache.ask("get", "k:300000"), MAYBE_HIT);
       const { read } = await cache.ask("download", "l:100000");
-      points.expect("download", read, MAYBE_WHOLE);
+      points.expectWhole("download", read);
     },
     async look(points) {
       const found = points.cache.ask("get", "k:300000");
@@ -178,10 +178,68 @@ function opening(): FaultScenario {
   };
 }
 
+function following(): FaultScenario {
+  const theirs = `t:${384 * KB}`;
+  const ours = `o:${384 * KB}`;
+  let stored: Record<string, boolean> = {};
+  return {
+    name: "readers of another process's download, and readers there of ours",
+    options: { maxMemoryItems: 0 },
+    isShared: true,
+    async prepare({ cache, other }) {
+      for (const url of [theirs, ours]) await other.ask("delete", url);
+      await other.ask("begin", theirs);
+      await cache.ask("begin", ours);
+      await other.ask("join", ours);
+      await other.ask("startJoined", ours);
+    },
+    async use(points) {
+      const { cache, other } = points;
+      const joining = await cache.ask("join", theirs)
+        .then(() => "whole", String);
+      points.expectWhole("joining", joining);
+      const { stored: isTheirsStored, ...theirReads } = await other
+        .ask("finish", theirs);
+      for (const [name, read] of Object.entries(theirReads)) {
+        points.expect(`their ${name}`, read, /^whole$/);
+      }
+      const followed = await cache.ask("readJoined", theirs)
+        .catch(() => ({ read: joining, stored: false }));
+      points.expectWhole("following", followed.read);
+      const { late, stored: isStored, ...readers } = await cache
+        .ask("finish", ours);
+      for (const [name, read] of Object.entries(readers)) {
+        points.expectWhole(name, read);
+      }
+      points.expectWhole("late", late, NOT_IN_TIME);
+      // It was handed bytes, and can't go on with another download.
+      const { read } = await other.ask("readJoined", ours);
+      points.expect(
+        "followed",
+        read,
+        isStored ? /^whole$/ : /^whole$|has ended$/,
+      );
+      stored = {
+        [theirs]: isTheirsStored || followed.stored,
+        [ours]: isStored,
+      };
+    },
+    look: (points) => look(points, stored),
+    async heal(points) {
+      await heal(points, theirs);
+      await heal(points, ours);
+      for (const url of [theirs, ours]) {
+        points.expect(url, await points.other.ask("get", url), /^disk$/);
+      }
+    },
+  };
+}
+
 /** All of them, made anew. */
 export const SCENARIOS: readonly (() => FaultScenario)[] = [
   everyday,
   eviction,
   conversion,
   opening,
+  following,
 ];

@@ -1,9 +1,9 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
 import { assertFollowed, SMALL_MEMORY } from "../fixtures/endured_fault.ts";
 import { FaultedCache } from "../fixtures/faulted_cache.ts";
 import { tempDir } from "../fixtures/temp_dir.ts";
-import { Tmpfs } from "../fixtures/tmpfs.ts";
+import { readOnlyMount, Tmpfs } from "../fixtures/tmpfs.ts";
 import { ArmedFault } from "./armed_fault.ts";
 
 const MB = 2 ** 20;
@@ -70,3 +70,48 @@ Deno.test("memory holds little of a long body that the disk has no room for, how
   await cache.ask("close");
   assertEquals(await cache.end(), { code: 0, complaints: "" });
 });
+
+/** What keeps a cache from writing, and how that is told. */
+const REFUSALS: [
+  string,
+  (cache: FaultedCache, dir: string) => Promise<AsyncDisposable>,
+  RegExp,
+][] = [
+  ["that is read-only", (_, dir) => readOnlyMount(dir), /EROFS$/],
+  [
+    "in a process that may open no more files",
+    (cache) => cache.limitFiles(0),
+    /EMFILE$/,
+  ],
+];
+
+for (const [where, refuse, code] of REFUSALS) {
+  Deno.test(`memory holds little of a long body on a disk ${where}, however slow a reader is`, async () => {
+    await using temp = await tempDir();
+    const cacheDir = join(temp.path, "cache");
+    await using cache = await FaultedCache.open({ cacheDir });
+    let growth: number;
+    {
+      await using _fault = await refuse(cache, cacheDir);
+      const warm = await cache.ask("crawl", `w:${64 * MB}`);
+      assertEquals(warm, ["whole", "whole"]);
+
+      const before = await cache.residentBytes();
+      await cache.peakBytes();
+      const reads = await cache.ask("crawl", `c:${128 * MB}`);
+      assertEquals(reads, ["whole", "whole"]);
+      growth = await cache.peakBytes() - before;
+    }
+
+    // deno-lint-ignore no-console -- a figure to look at
+    console.log(`RSS grew by ${Math.round(growth / MB)} MiB at most`);
+    assert(growth < 64 * MB, `${growth / MB} MiB`);
+    const { events, faults } = await cache.ask("tell");
+    assertEquals([events.uncached, events.stored], [2, undefined]);
+    for (const fault of faults) assertMatch(fault, code);
+    assert(faults.length > 0);
+    assertEquals(await cache.ask("put", "p:1000"), true);
+    await cache.ask("close");
+    assertEquals(await cache.end(), { code: 0, complaints: "" });
+  });
+}

@@ -1,15 +1,28 @@
-import { assert } from "@std/assert";
+import { assert, assertStringIncludes } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 
 const PROGRAM = fromFileUrl(import.meta.resolve("../soak/main.ts"));
 
-Deno.test("nothing is wrong, lost or left after many callers and much trouble", async () => {
+/** Soaks a cache with these arguments. */
+async function soak(...args: string[]) {
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "--allow-all", PROGRAM, "--seconds", "30"],
+    args: ["run", "--allow-all", PROGRAM, ...args],
     stdin: "null",
     env: { NO_COLOR: "1" },
   }).output();
-
   const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  assert(success, text(stdout) + text(stderr));
+  return { success, said: text(stdout) + text(stderr) };
+}
+
+Deno.test("nothing is wrong, lost or left after many callers and much trouble", async () => {
+  const { success, said } = await soak("--seconds", "30");
+
+  assert(success, said);
+});
+
+Deno.test("a soak in which too little happens is none", async () => {
+  const { success, said } = await soak("--seconds", "1", "--callers", "1");
+
+  assert(!success);
+  assertStringIncludes(said, "there were none: evictions");
 });
