@@ -2,8 +2,12 @@
  * Runs the steps of one scenario, to be killed on the way. Each step's begin and end is noted in
  * the log of the fault injector, so that it stands among the operations.
  */
+import { existsSync } from "node:fs";
+import { join } from "@std/path";
 import { MediaCache } from "../../mod.ts";
+import { keyOf } from "../../src/key.ts";
 import { pattern } from "../fixtures/bytes.ts";
+import { turn } from "../fixtures/recorder.ts";
 import {
   GIF,
   type Scenario,
@@ -52,6 +56,12 @@ function stream(
 
 class Planned extends Error {}
 
+/** Waits until other processes can read what is being downloaded. */
+async function described(url: string): Promise<void> {
+  const path = join(cacheDir, `${keyOf(url)}.description.part`);
+  while (!existsSync(path)) await turn();
+}
+
 function bytesOf({ isGif, size, seed }: Version): Uint8Array<ArrayBuffer> {
   return isGif ? GIF : pattern(size, seed);
 }
@@ -72,8 +82,9 @@ async function run(cache: MediaCache, step: Step): Promise<void> {
     }
     case "download": {
       const { mimetype, filename, url, size } = step.version;
+      const { isGif } = step.version;
       const gate = Promise.withResolvers<void>();
-      if (step.as !== "deleted") gate.resolve();
+      if (isGif) gate.resolve();
       const data = stream(
         bytesOf(step.version),
         step.as === "broken",
@@ -85,7 +96,10 @@ async function run(cache: MediaCache, step: Step): Promise<void> {
           step.as === "known" ? { ...download, size } : download,
         );
       });
-      if (step.as === "deleted") {
+      // Only of a body that takes a while others are told what it is.
+      if (!isGif) await described(url);
+      if (step.as !== "deleted") gate.resolve();
+      else {
         const reader = media.body.getReader();
         await reader.read();
         await cache.delete(url);
