@@ -37,6 +37,8 @@ export interface Scenario {
   before: Version[];
   /** Whether there are files of every kind that is no entry as well. */
   hasLeftovers: boolean;
+  /** Whether there is an index of them, as if they were many. */
+  isIndexed: boolean;
   /** The budget. */
   maxSizeMb: number;
   steps: PlannedStep[];
@@ -91,9 +93,16 @@ function scenario(
   name: string,
   options: Partial<Scenario> & Pick<Scenario, "steps">,
 ): Scenario {
-  const { before = [], hasLeftovers = false, maxSizeMb = 10, steps } = options;
   const close: PlannedStep = { step: { do: "close" }, after: {} };
-  return { name, before, hasLeftovers, maxSizeMb, steps: [...steps, close] };
+  return {
+    name,
+    before: [],
+    hasLeftovers: false,
+    isIndexed: false,
+    maxSizeMb: 10,
+    ...options,
+    steps: [...options.steps, close],
+  };
 }
 
 /** All that can be interrupted. */
@@ -176,6 +185,17 @@ export const SCENARIOS: readonly Scenario[] = [
     before: [version("a", SMALL), version("b", LARGE)],
     hasLeftovers: true,
     steps: [],
+  }),
+  scenario("index", {
+    before: ["a", "b", "c"].map((url) => version(url, SMALL)),
+    hasLeftovers: true,
+    isIndexed: true,
+    steps: [
+      put(version("d", SMALL), "bytes"),
+      { step: { do: "get", url: "a" }, after: {} },
+      { step: { do: "delete", url: "b" }, after: gone(["b"]) },
+      put(version("c", SMALL), "stream"),
+    ],
   }),
   scenario("verify, put over leftovers", {
     before: [

@@ -3,6 +3,7 @@
  * the log of the fault injector, so that it stands among the operations.
  */
 import { MediaCache } from "../../mod.ts";
+import { indexEverything } from "../fixtures/indexing.ts";
 import { pattern } from "../fixtures/bytes.ts";
 import {
   GIF,
@@ -101,6 +102,7 @@ async function run(cache: MediaCache, step: Step): Promise<void> {
 }
 
 const faults: unknown[] = [];
+if (scenario.isIndexed) indexEverything();
 const cache = await MediaCache.open({
   cacheDir,
   durable,
