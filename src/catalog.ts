@@ -1,7 +1,9 @@
 import { Clock } from "./clock.ts";
 import type { Entry } from "./entry.ts";
+import { keyOf } from "./key.ts";
 import { Lru } from "./lru.ts";
 import { type MemoryCaps, MemoryTier } from "./memory_tier.ts";
+import type { PendingIndex } from "./pending_index.ts";
 import type { Touches } from "./touches.ts";
 
 /** What is known of the entries without asking the disk: index, recency, bytes in RAM. */
@@ -12,6 +14,15 @@ export class Catalog {
   readonly #clock = new Clock();
   /** Made when it is first asked for: only those that share a directory do. */
   #byKey: Map<string, Entry> | undefined;
+  /** Entries that are counted, but whose records are yet to come. */
+  #pending: PendingIndex | undefined;
+  /** Those that found their place among some of the others only. */
+  readonly #unplaced = new Set<Entry>();
+  /** Whether each was last used before the one above it, as far as the disk tells. */
+  #isOrdered = true;
+  #lastHydrated = Infinity;
+  #changes = 0;
+  #uses = 0;
 
   /** A catalog without entries; `touches` are kept if given. */
   constructor(caps: MemoryCaps, touches: Touches | undefined) {
@@ -21,12 +32,52 @@ export class Catalog {
 
   /** How many entries there are. */
   get entries(): number {
-    return this.#index.count;
+    return this.#index.count + (this.#pending?.count ?? 0);
   }
 
   /** The bytes of all entries. */
   get totalBytes(): number {
-    return this.#index.bytes;
+    return this.#index.bytes + (this.#pending?.bytes ?? 0);
+  }
+
+  /** How often an entry came or went. */
+  get changes(): number {
+    return this.#changes;
+  }
+
+  /** How often an entry was used. */
+  get uses(): number {
+    return this.#uses;
+  }
+
+  /**
+   * Counts entries whose records follow, by {@linkcode Catalog.hydrate}. Until
+   * {@linkcode Catalog.settle} they are in no list and have no order.
+   */
+  expect(pending: PendingIndex): void {
+    this.#pending = pending;
+  }
+
+  /** Takes in the record of a pending entry, the most recent one first. */
+  hydrate(ordinal: number, entry: Entry): void {
+    if (!this.#pending?.take(ordinal)) return;
+    // Of what was used just before a kill the disk may know an earlier use only.
+    this.#isOrdered &&= entry.lastAccess <= this.#lastHydrated;
+    this.#lastHydrated = entry.lastAccess;
+    this.#index.append(entry.url, entry, entry.size);
+    this.#byKey?.set(entry.key, entry);
+  }
+
+  /** An entry that is pending is none any more. */
+  forgetPending(key: string): void {
+    if (this.#pending?.drop(key)) this.#changes++;
+  }
+
+  /** No more records come: those that are left are forgotten. */
+  settle(): void {
+    this.#pending = undefined;
+    this.place([...this.#unplaced]);
+    this.#unplaced.clear();
   }
 
   /** The memory tier. */
@@ -52,7 +103,7 @@ export class Catalog {
 
   /** All entries, most recent first. */
   list(): Entry[] {
-    return [...this.#index.values()];
+    return this.#index.list();
   }
 
   /** The time now, different from any time before. */
@@ -62,15 +113,22 @@ export class Catalog {
 
   /** Takes an entry in as the most recent, in place of any of that URL. */
   insert(entry: Entry): void {
+    this.#pending?.drop(entry.key);
+    this.#changes++;
     this.#index.set(entry.url, entry, entry.size);
     this.#byKey?.set(entry.key, entry);
   }
 
   /** Takes in an entry that another process has stored, by its last use. */
   found(entry: Entry): void {
-    this.forget(entry.url);
-    this.insert(entry);
+    this.renew(entry);
     this.#reposition(entry);
+  }
+
+  /** The same, but whoever calls sees to its place. */
+  renew(entry: Entry): void {
+    this.#drop(entry.url);
+    this.insert(entry);
   }
 
   /** Takes in an entry that was just stored: that is its first use. */
@@ -85,6 +143,7 @@ export class Catalog {
   use(url: string): Entry | undefined {
     const entry = this.#index.use(url);
     if (entry === undefined) return undefined;
+    this.#uses++;
     entry.lastAccess = this.#clock.tick();
     this.#touches?.mark(entry);
     return entry;
@@ -95,30 +154,67 @@ export class Catalog {
     entry.mtimeMs = mtimeMs;
     const used = Math.min(mtimeMs, Date.now());
     if (used <= entry.lastAccess) return;
+    this.#uses++;
     entry.lastAccess = used;
     this.#reposition(entry);
   }
 
+  /**
+   * The disk dates the last use of an entry otherwise than an index did. Whoever
+   * calls sees to its place.
+   *
+   * @returns Whether it has another one now.
+   */
+  redate(entry: Entry, mtimeMs: number): boolean {
+    // One that was used since it was loaded knows better.
+    const isUsed = entry.lastAccess > entry.mtimeMs;
+    const used = Math.min(mtimeMs, Date.now());
+    entry.mtimeMs = mtimeMs;
+    if (isUsed && used <= entry.lastAccess) return false;
+    this.#uses++;
+    entry.lastAccess = used;
+    return true;
+  }
+
+  /** Puts some entries where their last uses put them. */
+  place(entries: readonly Entry[]): void {
+    if (!this.#isOrdered) return this.sort();
+    const urls = entries.filter((entry) => this.peek(entry.url) === entry)
+      .sort((a, b) => byUse(b, a)).map(({ url }) => url);
+    this.#index.repositionAll(urls, (other, than) => byUse(other, than) <= 0);
+  }
+
   /** Forgets an entry and its bytes in RAM. */
   forget(url: string): void {
+    if (this.#pending !== undefined) this.forgetPending(keyOf(url));
+    this.#drop(url);
+  }
+
+  /** Puts the entries into the order of their last uses. */
+  sort(): void {
+    this.#index.sort(byUse);
+    this.#isOrdered = true;
+  }
+
+  #drop(url: string): void {
     const entry = this.#index.delete(url);
     if (entry !== undefined) {
+      this.#changes++;
       this.#touches?.forget(entry);
       this.#byKey?.delete(entry.key);
     }
     this.#memory.delete(url);
   }
 
-  /** Puts the entries into the order of their last uses. */
-  sort(): void {
-    this.#index.sort((a, b) =>
-      // Those from the future all count as used now, but one after the other.
-      a.lastAccess - b.lastAccess || a.mtimeMs - b.mtimeMs ||
-      a.storedAt - b.storedAt
-    );
-  }
-
-  #reposition({ url, lastAccess }: Entry): void {
+  #reposition(entry: Entry): void {
+    const { url, lastAccess } = entry;
     this.#index.reposition(url, (other) => other.lastAccess <= lastAccess);
+    if (this.#pending !== undefined) this.#unplaced.add(entry);
   }
+}
+
+function byUse(a: Entry, b: Entry): number {
+  // Those from the future all count as used now, but one after the other.
+  return a.lastAccess - b.lastAccess || a.mtimeMs - b.mtimeMs ||
+    a.storedAt - b.storedAt;
 }

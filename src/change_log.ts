@@ -54,6 +54,14 @@ const MAX_TRIES = 4;
 /** The time that the file bears when somebody has waited for longer than a moment. */
 const AWAITED_MS = 1_000;
 
+/** A place in a list of changes. */
+export interface LogPlace {
+  /** Tells the list from others. */
+  readonly id: string;
+  /** How many records lie before it, those that were dropped included. */
+  readonly position: number;
+}
+
 /** Keys that others have changed, or that nobody can tell which. */
 export type News = ReadonlySet<string> | "unknown";
 
@@ -192,6 +200,23 @@ export class ChangeLog {
   /** Gives the lock back. */
   unlock(): void {
     this.#file?.unlock();
+  }
+
+  /** Where the list ends. Needs the lock. */
+  get place(): LogPlace {
+    return { id: this.#id, position: this.#end };
+  }
+
+  /**
+   * Makes all that was changed since a place news. Needs the lock.
+   *
+   * @returns Whether the list reaches back to it.
+   */
+  resume({ id, position }: LogPlace): boolean {
+    const reaches = id === this.#id && position >= this.#base &&
+      position <= this.#end;
+    if (reaches) this.#position = position;
+    return reaches;
   }
 
   /** What others have changed since the last time. Needs the lock. */

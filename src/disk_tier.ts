@@ -25,6 +25,8 @@ export interface DiskTier {
   readonly files: OpenFiles;
   /** What else lies there. */
   readonly orphans: Orphans;
+  /** Waits until the catalog lists all entries that it counts. */
+  readonly hydrated: () => Promise<void>;
   /** Everything that changes names in the directory, one after the other. */
   readonly writes: Writes;
   /** The commit that runs. */

@@ -336,7 +336,7 @@ export class DownloadRun {
     if (!this.#isHandedOut) this.#decide({ type: "gif" }, source, body);
     this.#phase = "storing";
     // Readers see the end when the entry is there, but don't wait for a scan.
-    if (!this.#env.tiers.loaded) body.tee.complete();
+    if (!this.#env.tiers.isWhole) body.tee.complete();
     const { mimetype, filename } = this.#source ?? source;
     const stored = await body.commit({
       url: this.#url,

@@ -112,10 +112,8 @@ export class FileSystem {
   }
 
   /** The names in a directory, read off the event loop. */
-  async list(dir: string): Promise<string[]> {
-    const names: string[] = [];
-    for await (const { name } of Deno.readDir(dir)) names.push(name);
-    return names;
+  list(dir: string): AsyncIterable<{ readonly name: string }> {
+    return Deno.readDir(dir);
   }
 
   /**

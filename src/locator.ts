@@ -338,6 +338,7 @@ export class Locator {
       file.hold(true);
       return { entry, file };
     }
+    if (isCurrent && known === undefined) catalog.forgetPending(key);
     const reason = found?.reason ?? "its files are gone";
     const time = Date.now();
     if (known !== undefined && isCurrent) {

@@ -182,7 +182,8 @@ export class MediaCache implements AsyncDisposable {
   /**
    * Makes the directory, if need be, and builds the index from it, without
    * reading a body and without holding the event loop. Idempotent; concurrent
-   * calls share one scan. Nothing is evicted.
+   * calls share one scan. Nothing is evicted. Where a large directory has its
+   * index on disk, the entries are counted at once and read in the background.
    *
    * @throws {MediaCacheError} If the directory can't be used, or a permission
    * is missing; the message names the path and the flag. Nothing prompts.
@@ -423,7 +424,7 @@ export class MediaCache implements AsyncDisposable {
   async *entries(): AsyncIterableIterator<EntryInfo> {
     this.#assertOpen();
     try {
-      await this.#tiers.load();
+      await this.#tiers.whole();
     } catch (error) {
       this.#tiers.errors.report("list the directory", error);
     }

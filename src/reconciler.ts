@@ -1,7 +1,14 @@
 import type { News } from "./change_log.ts";
 import type { DiskTier } from "./disk_tier.ts";
 import type { Entry } from "./entry.ts";
-import { entryOf, pairOf, scan } from "./recovery.ts";
+import {
+  entryOf,
+  type Leftover,
+  listNames,
+  pairOf,
+  scan,
+  scanNames,
+} from "./recovery.ts";
 import { mismatchOf } from "./sidecar.ts";
 import { Turns } from "./turns.ts";
 
@@ -23,7 +30,7 @@ export class DirectoryReconciler {
     const known = catalog.byKey(key);
     try {
       const entry = await this.#entry(key);
-      if (entry === undefined) return this.#gone(known);
+      if (entry === undefined) return this.#gone(key, known);
       orphans.forget(pairOf(key));
       if (known?.inode !== entry.inode || known.size !== entry.size) {
         catalog.found(entry);
@@ -35,8 +42,9 @@ export class DirectoryReconciler {
 
   /** See {@linkcode Reconciler.refreshAll}. */
   async refreshAll(): Promise<void> {
-    const { fs, store, catalog, orphans, errors } = this.#parts();
+    const { fs, store, catalog, orphans, errors, hydrated } = this.#parts();
     try {
+      await hydrated();
       const before = catalog.list();
       const seen = new Set<string>();
       await scan(fs, store, {
@@ -59,6 +67,43 @@ export class DirectoryReconciler {
     }
   }
 
+  /**
+   * Compares the entries that an index told of with the directory. Most are as
+   * they were, which takes no look into a sidecar to see.
+   *
+   * @param alone Runs a task while nothing is deleted here.
+   * @param onLeftover Told of files that are no entry.
+   */
+  async compare(
+    turns: Turns,
+    alone: <T>(task: () => Promise<T>) => Promise<T>,
+    onLeftover: (leftover: Leftover) => void,
+  ): Promise<void> {
+    const { fs, store, catalog } = this.#parts();
+    const [entries, names] = await alone(async () => {
+      return [catalog.list(), await listNames(fs, store.dir, turns)] as const;
+    });
+    const misplaced: Entry[] = [];
+    for (const entry of entries) {
+      if (turns.due) await turns.next();
+      const { key } = entry;
+      const isThere = names.dats.has(key) && names.jsons.has(key);
+      if (!isThere) await this.refresh(key);
+      else if (await this.#isWhole(entry, misplaced)) {
+        names.dats.delete(key);
+        names.jsons.delete(key);
+      }
+    }
+    const onEntry = (entry: Entry) => {
+      if (catalog.peek(entry.url) !== undefined) return;
+      catalog.insert(entry);
+      misplaced.push(entry);
+    };
+    const events = { onEntry, onLeftover };
+    await alone(() => scanNames(fs, store, names, events, turns));
+    catalog.place(misplaced);
+  }
+
   /** See {@linkcode Reconciler.doubt}. */
   doubt(news: News): void {
     const { catalog } = this.#parts();
@@ -67,6 +112,36 @@ export class DirectoryReconciler {
       const known = catalog.byKey(key);
       if (known !== undefined) catalog.memory.delete(known.url);
     }
+  }
+
+  /**
+   * Whether the files of an entry are a whole pair. One that was used or replaced
+   * goes to those that are not in their place.
+   */
+  async #isWhole(entry: Entry, misplaced: Entry[]): Promise<boolean> {
+    const { fs, store, catalog, errors } = this.#parts();
+    const { url, key, inode, size, mtimeMs } = entry;
+    try {
+      const facts = await fs.facts(store.datPath(key));
+      const isSame = facts?.inode === inode && facts.size === size;
+      if (isSame && facts.mtimeMs === mtimeMs) return true;
+      // Others write in place, too, so that the sidecar must be read.
+      const now = await this.#entry(key);
+      if (catalog.peek(url) !== entry) return true;
+      if (now === undefined) {
+        this.#gone(key, entry);
+        return false;
+      }
+      if (isSame && haveSameText(now, entry)) {
+        if (catalog.redate(entry, now.mtimeMs)) misplaced.push(entry);
+      } else {
+        catalog.renew(now);
+        misplaced.push(now);
+      }
+    } catch (error) {
+      errors.report("look at an entry", error);
+    }
+    return true;
   }
 
   async #entry(key: string): Promise<Entry | undefined> {
@@ -80,12 +155,19 @@ export class DirectoryReconciler {
     return entryOf(sidecar, key, facts);
   }
 
-  #gone(known: Entry | undefined): void {
-    if (known === undefined) return;
+  #gone(key: string, known: Entry | undefined): void {
     const { catalog, hub } = this.#parts();
-    const { url, key } = known;
+    if (known === undefined) return catalog.forgetPending(key);
+    const { url } = known;
     catalog.forget(url);
     const reason = "another process removed it";
     hub.emit({ type: "dropped", time: Date.now(), url, key, reason });
   }
+}
+
+function haveSameText(a: Entry, b: Entry): boolean {
+  return a.mimetype === b.mimetype && a.filename === b.filename &&
+    a.sha256 === b.sha256 &&
+    // In a sidecar stand seconds.
+    Math.abs(a.storedAt - b.storedAt) < 1;
 }

@@ -73,29 +73,57 @@ export function entryOf(
   };
 }
 
+/** The names in a directory that are ours. */
+export interface Names {
+  /** Keys of the bodies. */
+  readonly dats: Set<string>;
+  /** Keys of the sidecars. */
+  readonly jsons: Set<string>;
+  /** Names of staged files. */
+  readonly staged: string[];
+}
+
+/** Lists a directory. Foreign names are passed over. */
+export async function listNames(
+  fs: FileSystem,
+  dir: string,
+  turns: Turns,
+): Promise<Names> {
+  const names: Names = { dats: new Set(), jsons: new Set(), staged: [] };
+  for await (const { name } of fs.list(dir)) {
+    if (turns.due) await turns.next();
+    const { kind, key } = classify(name);
+    if (kind === "dat") names.dats.add(key);
+    else if (kind === "json") names.jsons.add(key);
+    else if (kind === "staged") names.staged.push(name);
+  }
+  return names;
+}
+
 /**
- * Reads the whole directory, without any body, and says what each file means.
- * Foreign names are passed over. It gives the event loop a turn every
- * millisecond.
+ * Reads the whole directory, without any body, and says what each file means. It
+ * gives the event loop a turn every millisecond.
  */
 export async function scan(
   fs: FileSystem,
   store: DiskStore,
   events: ScanEvents,
 ): Promise<void> {
+  const turns = new Turns();
+  const names = await listNames(fs, store.dir, turns);
+  await scanNames(fs, store, names, events, turns);
+}
+
+/** Says what the files of these names mean. */
+export async function scanNames(
+  fs: FileSystem,
+  store: DiskStore,
+  { dats, jsons, staged }: Names,
+  events: ScanEvents,
+  turns: Turns,
+): Promise<void> {
   // One time for all, so that those from the future are equally recent.
   const now = Date.now();
-  const dats = new Set<string>();
-  const jsons = new Set<string>();
-  const staged: string[] = [];
-  for (const name of await fs.list(store.dir)) {
-    const { kind, key } = classify(name);
-    if (kind === "dat") dats.add(key);
-    else if (kind === "json") jsons.add(key);
-    else if (kind === "staged") staged.push(name);
-  }
-
-  const turns = new Turns();
   for (const key of jsons) {
     if (turns.due) await turns.next();
     await scanPair(fs, store, key, events, now);

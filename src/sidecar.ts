@@ -18,8 +18,9 @@
  * still a GIF). Unknown members are ignored.
  *
  * While something is being written there are `{key}.{unique}.part` files too,
- * locked by the process that writes them, and always the list of what changed (see
- * change_log.ts). Deleting those loses no entry.
+ * locked by the process that writes them, always the list of what changed (see
+ * change_log.ts), and from some thousand entries on an index of all of them (see
+ * index_format.ts). Deleting those loses no entry.
  */
 import { safeFilename } from "./filename.ts";
 import { cleanMimetype } from "./mimetype.ts";

@@ -1,3 +1,4 @@
+import { Background } from "./background.ts";
 import { Calls } from "./calls.ts";
 import { Catalog } from "./catalog.ts";
 import { ChangeLog, CHANGES_NAME } from "./change_log.ts";
@@ -10,7 +11,10 @@ import { DownloadClaims } from "./download_claims.ts";
 import type { Entry, EntryInfo } from "./entry.ts";
 import type { EventHub } from "./event_hub.ts";
 import { type DiskFile, FileSystem } from "./file_system.ts";
+import { IndexFile } from "./index_file.ts";
+import { IndexKeeper } from "./index_keeper.ts";
 import { keyOf } from "./key.ts";
+import { Loader } from "./loader.ts";
 import { type Located, Locator, type Opened } from "./locator.ts";
 import type { MediaBody } from "./media_body.ts";
 import { OpenFiles, type SharedFile } from "./open_files.ts";
@@ -18,7 +22,7 @@ import type { ResolvedOptions } from "./resolved_options.ts";
 import { Orphans } from "./orphans.ts";
 import { probe } from "./probe.ts";
 import { DirectoryReconciler } from "./reconciler.ts";
-import { type Leftover, pairOf, scan } from "./recovery.ts";
+import { pairOf } from "./recovery.ts";
 import type { Counters } from "./stats.ts";
 import type { StagedFile } from "./staged_file.ts";
 import { fileBody } from "./stored_body.ts";
@@ -37,8 +41,8 @@ export class Tiers {
   readonly #locator: Locator;
   readonly #committer: Committer;
   readonly #touches: Touches;
-  #loading: Promise<void> | undefined;
-  #loaded = false;
+  readonly #loader: Loader;
+  readonly #keeper: IndexKeeper;
 
   /** Reads nothing yet. */
   constructor(options: ResolvedOptions, hub: EventHub, counters: Counters) {
@@ -57,6 +61,18 @@ export class Tiers {
     const reconciler = new DirectoryReconciler(() => this.#tier);
     const writes = new Writes(log, reconciler);
     this.#touches = new Touches((entry, timeMs) => this.#touch(entry, timeMs));
+    const tier = () => this.#tier;
+    const background = new Background();
+    const index = new IndexFile(fs, (name) => store.path(name));
+    const keeper = this.#keeper = new IndexKeeper(index, background, tier);
+    const touches = this.#touches;
+    this.#loader = new Loader({
+      tier,
+      keeper,
+      reconciler,
+      touches,
+      background,
+    });
     this.#tier = {
       options,
       fs,
@@ -68,6 +84,7 @@ export class Tiers {
       }, options.readOnly ? undefined : this.#touches),
       files: new OpenFiles(fs, (error) => errors.report("read a body", error)),
       orphans: new Orphans(fs, store, writes, errors),
+      hydrated: () => this.#loader.hydrated(),
       writes,
       commits: new Commits(),
       calls: new Calls(),
@@ -94,17 +111,19 @@ export class Tiers {
     return this.#tier.orphans.bytes;
   }
 
-  /** Whether the scan has ended. */
-  get loaded(): boolean {
-    return this.#loaded;
+  /** See {@linkcode Loader.isWhole}. */
+  get isWhole(): boolean {
+    return this.#loader.isWhole;
   }
 
-  /** Builds the index; concurrent calls share one scan. Rejects when it can't. */
+  /** See {@linkcode Loader.load}. */
   load(): Promise<void> {
-    return this.#loading ??= this.#load().catch((error) => {
-      this.#loading = undefined;
-      throw error;
-    });
+    return this.#loader.load();
+  }
+
+  /** See {@linkcode Loader.whole}. */
+  whole(): Promise<void> {
+    return this.#loader.whole();
   }
 
   /** Learns what other processes have changed. */
@@ -165,8 +184,11 @@ export class Tiers {
   }
 
   /** See {@linkcode Locator.use}. */
-  use(url: string): Promise<boolean> {
-    return this.#locator.use(url);
+  async use(url: string): Promise<boolean> {
+    if (await this.#locator.use(url)) return true;
+    // An index may tell of it still, and must not seem to have stored it later.
+    this.catalog.forgetPending(keyOf(url));
+    return false;
   }
 
   /** See {@linkcode Locator.urlOf}. */
@@ -182,13 +204,15 @@ export class Tiers {
    */
   async commit(commission: Commission): Promise<SharedFile | undefined> {
     try {
-      await this.load();
+      // What nobody knows of would count for no budget.
+      await this.whole();
       return await this.#tier.writes.run(async () => {
         if (commission.wanted?.() === false) return undefined;
         const { commits } = this.#tier;
         const { url } = commission.description;
-        return await commits.run(url, () => this.#committer.commit(commission));
-      });
+        const commit = () => this.#committer.commit(commission);
+        return await commits.run(url, commit);
+      }).finally(() => this.#keeper.keep());
     } catch (error) {
       // One that was deleted meanwhile may have lost its name.
       if (commission.wanted?.() === false) return undefined;
@@ -253,6 +277,7 @@ export class Tiers {
       try {
         await this.store.prepare();
         if (options.readOnly) return false;
+        await this.#loader.hydrated();
         return await writes.run(() => this.#delete(url));
       } catch (error) {
         this.errors.report("delete an entry", error);
@@ -272,29 +297,38 @@ export class Tiers {
       }
     };
     return calls.run(async () => {
+      await this.#loader.settled();
       await deleteKnown();
       try {
         await store.prepare();
-        await writes.alone(() => this.#scan(() => {}));
+        await writes.alone(() => this.#loader.scan(() => {}));
       } catch (error) {
         this.errors.report("list the directory", error);
       }
       await deleteKnown();
+      await this.#keeper.forget();
     });
   }
 
   /** Checks all files; with `fix`, removes what is wrong. */
   verify(options: VerifyOptions): Promise<VerifyReport> {
-    return this.#tier.calls.run(() => verify(options, this.#tier));
+    return this.#tier.calls.run(async () => {
+      await this.#loader.settled();
+      return await verify(options, this.#tier);
+    });
   }
 
   /** Writes what is pending and lets go of all that nobody reads. */
   async close(): Promise<void> {
     const { calls, orphans, writes, files } = this.#tier;
-    await this.#loading?.catch(() => {});
+    const stopped = this.#loader.stop();
     await calls.end();
     orphans.stop();
+    await stopped;
+    // The work in the background may have come to them only now.
+    orphans.stop();
     await writes.alone(() => this.#touches.flush());
+    if (this.#loader.isWhole) await this.#keeper.save();
     await writes.close();
     files.closeUnread();
   }
@@ -302,47 +336,6 @@ export class Tiers {
   readonly #onServed = (bytes: number) => {
     this.#tier.counters.bytesServed += bytes;
   };
-
-  async #load(): Promise<void> {
-    const { store, catalog, orphans, writes, hub, options } = this.#tier;
-    const start = performance.now();
-    await store.prepare();
-    try {
-      await writes.begin();
-      await this.#scan(({ names, reason }) => {
-        const path = store.path(names[0] ?? "");
-        hub.emit({ type: "skipped", time: Date.now(), path, reason });
-      });
-    } catch (error) {
-      throw store.unusable(error);
-    }
-    catalog.sort();
-    if (!options.readOnly) this.#touches.adopt(catalog.list());
-    this.#loaded = true;
-    if (!options.readOnly) await orphans.sweep();
-    hub.emit({
-      type: "loaded",
-      time: Date.now(),
-      entries: catalog.entries,
-      totalBytes: catalog.totalBytes,
-      durationMs: performance.now() - start,
-    });
-  }
-
-  #scan(onLeftover: (leftover: Leftover) => void): Promise<void> {
-    const { fs, store, catalog, orphans, errors } = this.#tier;
-    return scan(fs, store, {
-      onEntry: (entry) => {
-        // What is known already is at least as new.
-        if (catalog.peek(entry.url) === undefined) catalog.insert(entry);
-      },
-      onLeftover: ({ error, ...leftover }) => {
-        if (error !== undefined) errors.report("read an entry", error);
-        orphans.add(leftover);
-        onLeftover(leftover);
-      },
-    });
-  }
 
   async #delete(url: string): Promise<boolean> {
     const { store, catalog, files, orphans, writes, hub } = this.#tier;

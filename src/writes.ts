@@ -1,4 +1,9 @@
-import { type ChangeLog, LockTimeoutError, type News } from "./change_log.ts";
+import {
+  type ChangeLog,
+  LockTimeoutError,
+  type LogPlace,
+  type News,
+} from "./change_log.ts";
 import { TaskQueue } from "./task_queue.ts";
 import { startIdleTimer } from "./timer.ts";
 import { Turns } from "./turns.ts";
@@ -48,18 +53,40 @@ export class Writes {
   /**
    * From here on others tell what they change; before that nothing is known.
    * Where they are too busy to be asked, all is looked at again later.
+   *
+   * @param known What was known at some place in their list. If the list reaches
+   * back to it, that is taken up, and what was changed since is looked at.
+   * @returns Whether all of it is known now.
    */
-  begin(): Promise<void> {
+  begin(known?: { place: LogPlace; takeUp(): void }): Promise<boolean> {
     return this.alone(async () => {
       let isLocked: boolean;
       try {
         isLocked = await this.#log.lock(false, BEGIN_TIMEOUT_MS);
       } catch (error) {
         if (!(error instanceof LockTimeoutError)) throw error;
-        return this.#log.lose();
+        this.#log.lose();
+        return false;
       }
-      if (isLocked) await this.#learn().finally(() => this.#log.unlock());
+      if (!isLocked) return false;
+      try {
+        const reaches = known !== undefined && this.#log.resume(known.place);
+        if (reaches) known.takeUp();
+        return await this.#learn() && reaches;
+      } finally {
+        this.#log.unlock();
+      }
     });
+  }
+
+  /**
+   * Runs a task at a place where all is known that others have changed. Where
+   * there is no such place, since there are no locks, it is not run.
+   */
+  async noted<T>(task: (place: LogPlace) => T): Promise<T | undefined> {
+    return await this.run(() =>
+      Promise.resolve(this.#isLocked ? task(this.#log.place) : undefined)
+    );
   }
 
   /** Runs a task that changes names. */

@@ -9,10 +9,10 @@ function filled(...keys: string[]): Lru<string> {
 }
 
 function order(lru: Lru<string>): string {
-  return [...lru.values()].join("");
+  return lru.list().join("");
 }
 
-Deno.test("values() yields the most recent first", () => {
+Deno.test("list() gives the most recent first", () => {
   assertEquals(order(filled("a", "b", "c")), "cba");
 });
 
@@ -49,7 +49,7 @@ Deno.test("set() replaces a value and its size, and makes it the most recent", (
 
   lru.set("a", "new", 3);
 
-  assertEquals([...lru.values()], ["new", "b"]);
+  assertEquals(lru.list(), ["new", "b"]);
   assertEquals([lru.count, lru.bytes], [2, 4]);
 });
 
@@ -170,4 +170,27 @@ Deno.test("a thousand random operations leave what a plain array would hold", ()
     const bytes = model.reduce((sum, item) => sum + item.size, 0);
     assertEquals([lru.count, lru.bytes], [model.length, bytes], random.hint);
   }
+});
+
+Deno.test("append() puts a value in as the oldest, unless the key is known", () => {
+  const lru = new Lru<string>();
+
+  lru.append("a", "a", 1);
+  lru.append("b", "b", 2);
+  lru.set("c", "c", 4);
+  lru.append("a", "x", 8);
+
+  assertEquals(lru.list(), ["c", "a", "b"]);
+  assertEquals([lru.oldest(), lru.count, lru.bytes], ["b", 3, 7]);
+});
+
+Deno.test("repositionAll() puts each value where it belongs, in one walk", () => {
+  const lru = new Lru<number>();
+  for (const n of [10, 20, 30, 40]) lru.set(`${n}`, n, 1);
+  for (const n of [5, 25, 45]) lru.set(`${n}`, n, 1);
+
+  lru.repositionAll(["45", "25", "gone", "5"], (other, than) => other < than);
+
+  assertEquals(lru.list(), [45, 40, 30, 25, 20, 10, 5]);
+  assertEquals(lru.oldest(), 5);
 });

@@ -58,7 +58,7 @@ export class Inspector {
     }
     if (prefix.length === 64) return prefix;
     const keys = new Set<string>();
-    for (const name of await this.#fs.list(this.#store.dir)) {
+    for await (const { name } of this.#fs.list(this.#store.dir)) {
       const { key } = classify(name);
       if (key.startsWith(prefix) && key !== "") keys.add(key);
     }
@@ -99,7 +99,7 @@ export class Inspector {
 
   async #staged(key: string): Promise<StagedPart[]> {
     const parts: StagedPart[] = [];
-    for (const name of await this.#fs.list(this.#store.dir)) {
+    for await (const { name } of this.#fs.list(this.#store.dir)) {
       const found = classify(name);
       if (found.kind !== "staged" || found.key !== key) continue;
       const path = this.#store.path(name);

@@ -30,7 +30,7 @@ const FOREIGN = [
 
 /** Fills a directory, or leaves it to be made, as a scenario begins. */
 export async function prepare(dir: string, scenario: Scenario): Promise<void> {
-  const { before, hasLeftovers, half } = scenario;
+  const { before, hasLeftovers, half, isIndexed } = scenario;
   if (before.length === 0) return;
   await Deno.mkdir(dir);
   for (const [i, version] of before.entries()) {
@@ -42,6 +42,7 @@ export async function prepare(dir: string, scenario: Scenario): Promise<void> {
     });
   }
   for (const name of FOREIGN) await Deno.writeTextFile(join(dir, name), name);
+  if (isIndexed) await (await MediaCache.open({ cacheDir: dir })).close();
   if (hasLeftovers) await addLeftovers(dir);
   for (const url of half) await addHalf(dir, url);
 }
@@ -183,8 +184,6 @@ async function look(
     cacheDir: dir,
     onEvent: () => {},
   });
-  const { orphanBytes, diskErrors } = cache.stats();
-  assertEquals(diskErrors, 0, "diskErrors");
   const keys = new Set<string>();
   const entries: string[] = [];
   for await (const { key, url, size } of cache.entries()) {
@@ -197,6 +196,8 @@ async function look(
     const stored = await versionOf(cache, url, [...versions], video);
     assertEquals(stored !== undefined, keys.has(keyOf(url)), `get(${url})`);
   }
+  const { orphanBytes, diskErrors } = cache.stats();
+  assertEquals(diskErrors, 0, "diskErrors");
   const outside = (await namesIn(dir)).filter((name) => {
     const key = OURS_REGEXP.exec(name)?.[1];
     return key !== undefined && (!keys.has(key) || name.endsWith(".part"));

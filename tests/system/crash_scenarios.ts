@@ -42,6 +42,8 @@ export interface Scenario {
   hasLeftovers: boolean;
   /** URLs whose downloads another process has left half-way. */
   half: string[];
+  /** Whether there is an index of them, as if they were many. */
+  isIndexed: boolean;
   /** The budget. */
   maxSizeMb: number;
   steps: PlannedStep[];
@@ -96,21 +98,16 @@ function scenario(
   name: string,
   options: Partial<Scenario> & Pick<Scenario, "steps">,
 ): Scenario {
-  const {
-    before = [],
-    hasLeftovers = false,
-    half = [],
-    maxSizeMb = 10,
-    steps,
-  } = options;
   const close: PlannedStep = { step: { do: "close" }, after: {} };
   return {
     name,
-    before,
-    hasLeftovers,
-    half,
-    maxSizeMb,
-    steps: [...steps, close],
+    before: [],
+    hasLeftovers: false,
+    half: [],
+    isIndexed: false,
+    maxSizeMb: 10,
+    ...options,
+    steps: [...options.steps, close],
   };
 }
 
@@ -194,6 +191,17 @@ export const SCENARIOS: readonly Scenario[] = [
     before: [version("a", SMALL), version("b", LARGE)],
     hasLeftovers: true,
     steps: [],
+  }),
+  scenario("index", {
+    before: ["a", "b", "c"].map((url) => version(url, SMALL)),
+    hasLeftovers: true,
+    isIndexed: true,
+    steps: [
+      put(version("d", SMALL), "bytes"),
+      { step: { do: "get", url: "a" }, after: {} },
+      { step: { do: "delete", url: "b" }, after: gone(["b"]) },
+      put(version("c", SMALL), "stream"),
+    ],
   }),
   scenario("verify, put over leftovers", {
     before: [

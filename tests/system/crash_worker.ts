@@ -5,6 +5,7 @@
 import { existsSync } from "node:fs";
 import { join } from "@std/path";
 import { MediaCache } from "../../mod.ts";
+import { indexEverything } from "../fixtures/indexing.ts";
 import { keyOf } from "../../src/key.ts";
 import { pattern } from "../fixtures/bytes.ts";
 import { turn } from "../fixtures/recorder.ts";
@@ -132,6 +133,7 @@ async function run(cache: MediaCache, step: Step): Promise<void> {
 }
 
 const faults: unknown[] = [];
+if (scenario.isIndexed) indexEverything();
 const cache = await MediaCache.open({
   cacheDir,
   durable,

@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { indexEverything } from "../fixtures/indexing.ts";
 import { tempDir } from "../fixtures/temp_dir.ts";
 import {
   allowedAfter,
@@ -84,6 +85,7 @@ for (const scenario of SCENARIOS) {
   for (const durable of [false, true]) {
     const how = durable ? ", durable" : "";
     Deno.test(`killed at any point, nothing is wrong, mixed, lost or left: ${scenario.name}${how}`, async (t) => {
+      using _indexing = scenario.isIndexed ? indexEverything() : undefined;
       const points = await pointsOf(scenario, durable);
       assert(points.length > 0);
 

@@ -44,7 +44,13 @@ async function prepared(
     };
   }
   if (what === "open") {
-    return () => MediaCache.open({ cacheDir: dir, maxSizeMb: 100_000 });
+    return async () => {
+      const options = { cacheDir: dir, maxSizeMb: 100_000 };
+      const cache = await MediaCache.open(options);
+      // What goes on in the background after that counts, too.
+      for await (const _entry of cache.entries()) break;
+      await cache.close();
+    };
   }
   if (what === "nothing") return pause;
   // Opening never evicts; the first put has to make up for it.

@@ -1,0 +1,180 @@
+import { assert, assertEquals } from "@std/assert";
+import { join } from "@std/path";
+import type { Entry } from "../src/entry.ts";
+import { FileSystem } from "../src/file_system.ts";
+import { INDEX_NAME, IndexFile, NEW_INDEX_NAME } from "../src/index_file.ts";
+import { HEADER_BYTES, outlinesBytes } from "../src/index_format.ts";
+import { keyOf } from "../src/key.ts";
+import { Turns } from "../src/turns.ts";
+import { Random } from "./fixtures/random.ts";
+import { tempDir } from "./fixtures/temp_dir.ts";
+
+const PLACE = { id: "0123456789abcdef", position: 42 };
+
+function entry(url: string, facts: Partial<Entry> = {}): Entry {
+  return {
+    key: keyOf(url),
+    url,
+    mimetype: "image/png",
+    filename: "a.png",
+    size: url.length,
+    storedAt: 1_763_762_612_123.457,
+    inode: 12_345.678,
+    lastAccess: 1_763_762_612_999,
+    mtimeMs: 1_763_762_612_999,
+    ...facts,
+  };
+}
+
+function entries(count: number): Entry[] {
+  return Array.from({ length: count }, (_, i) => entry(`${i}`));
+}
+
+function fileIn(dir: string): IndexFile {
+  return new IndexFile(new FileSystem(), (name) => join(dir, name));
+}
+
+/** What the index of a directory says, or why it says nothing. */
+async function read(dir: string): Promise<Entry[] | "none" | "damaged"> {
+  const reader = await fileIn(dir).open();
+  if (reader === undefined) return "none";
+  const all: Entry[] = [];
+  try {
+    for (let block = 0; block < reader.blocks; block++) {
+      const some = await reader.read(block);
+      if (some === undefined) return "damaged";
+      assertEquals(reader.ordinalOf(block), all.length);
+      all.push(...some);
+    }
+    assertEquals(reader.place, PLACE);
+    assertEquals(reader.pending.count, all.length);
+    const bytes = all.reduce((sum, { size }) => sum + size, 0);
+    assertEquals(reader.pending.bytes, bytes);
+  } finally {
+    reader.close();
+  }
+  return all;
+}
+
+Deno.test("an index gives back the entries that were written, in their order", async () => {
+  await using dir = await tempDir();
+  const hostile = [
+    entry("https://example.org/ü?\u2028\u0000", { filename: '"\\.png' }),
+    entry("", { size: 2 ** 52, mtimeMs: 0, lastAccess: 0, storedAt: 0 }),
+    entry("digest", { sha256: "0f".repeat(32) }),
+  ];
+  for (const count of [0, 1, 127, 128, 129, 1_000]) {
+    const written = [...hostile, ...entries(count)];
+
+    assert(await fileIn(dir.path).write(PLACE, written, new Turns()));
+
+    assertEquals(await read(dir.path), written);
+  }
+  const info = await Deno.stat(join(dir.path, INDEX_NAME));
+  assertEquals((info.mode ?? 0) & 0o777, 0o600);
+});
+
+Deno.test("a time from the future counts as now", async () => {
+  await using dir = await tempDir();
+  const later = Date.now() + 1e9;
+  await fileIn(dir.path).write(
+    PLACE,
+    [entry("a", { mtimeMs: later, lastAccess: later })],
+    new Turns(),
+  );
+
+  const all = await read(dir.path);
+
+  assert(Array.isArray(all));
+  assertEquals(all[0]?.mtimeMs, later);
+  assert((all[0]?.lastAccess ?? Infinity) <= Date.now());
+});
+
+Deno.test("an index that was cut says nothing wrong, wherever it was cut", async () => {
+  await using dir = await tempDir();
+  await fileIn(dir.path).write(PLACE, entries(300), new Turns());
+  const path = join(dir.path, INDEX_NAME);
+  const bytes = await Deno.readFile(path);
+  const step = Math.ceil(bytes.length / 200);
+
+  for (let length = 0; length < bytes.length; length += step) {
+    await Deno.writeFile(path, bytes.subarray(0, length));
+    const isCounted = length >= HEADER_BYTES + outlinesBytes(300);
+    assertEquals(await read(dir.path), isCounted ? "damaged" : "none");
+  }
+});
+
+Deno.test("a flipped bit anywhere in an index is noticed", async () => {
+  await using dir = await tempDir();
+  await fileIn(dir.path).write(PLACE, entries(300), new Turns());
+  const path = join(dir.path, INDEX_NAME);
+  const bytes = await Deno.readFile(path);
+  const random = new Random();
+  const front = HEADER_BYTES + outlinesBytes(300);
+  const everywhere = [
+    ...Array.from({ length: HEADER_BYTES }, (_, i) => i),
+    ...Array.from({ length: 200 }, () => random.integer(0, front - 1)),
+    ...Array.from({ length: 200 }, () => random.integer(0, bytes.length - 1)),
+  ];
+
+  for (const at of everywhere) {
+    const flipped = bytes.slice();
+    flipped[at] = (flipped[at] ?? 0) ^ 1 << random.integer(0, 7);
+    await Deno.writeFile(path, flipped);
+    const expected = at < front ? "none" : "damaged";
+    assertEquals(await read(dir.path), expected, `${at}: ${random.hint}`);
+  }
+});
+
+Deno.test("another version, another kind of file and no file are no index", async () => {
+  await using dir = await tempDir();
+  const path = join(dir.path, INDEX_NAME);
+  assertEquals(await read(dir.path), "none");
+  await fileIn(dir.path).remove();
+
+  await Deno.writeTextFile(path, "x".repeat(500));
+  assertEquals(await read(dir.path), "none");
+  await fileIn(dir.path).remove();
+  await Deno.mkdir(path);
+  assertEquals(await read(dir.path), "none");
+});
+
+Deno.test("one writes an index at a time, and what a killed one left is written over", async () => {
+  await using dir = await tempDir();
+  const path = join(dir.path, NEW_INDEX_NAME);
+  await Deno.writeFile(path, new Uint8Array(1_000_000));
+  const busy = await Deno.open(path, { write: true });
+  busy.tryLockSync(true);
+
+  assertEquals(
+    await fileIn(dir.path).write(PLACE, entries(3), new Turns()),
+    false,
+  );
+  busy.close();
+  assertEquals(await read(dir.path), "none");
+  assert(await fileIn(dir.path).write(PLACE, entries(3), new Turns()));
+
+  assertEquals(await read(dir.path), entries(3));
+  const names = [...Deno.readDirSync(dir.path)].map(({ name }) => name);
+  assertEquals(names, [INDEX_NAME]);
+});
+
+Deno.test("an index that can't be written whole leaves the old one, and nothing else", async () => {
+  await using dir = await tempDir();
+  await fileIn(dir.path).write(PLACE, entries(3), new Turns());
+  class Ended extends Turns {
+    override get due(): boolean {
+      return true;
+    }
+    override next(): Promise<void> {
+      return Promise.reject(new Error("ended"));
+    }
+  }
+
+  const written = fileIn(dir.path).write(PLACE, entries(500), new Ended());
+
+  assertEquals(await written.catch((error) => error.message), "ended");
+  assertEquals(await read(dir.path), entries(3));
+  const names = [...Deno.readDirSync(dir.path)].map(({ name }) => name);
+  assertEquals(names, [INDEX_NAME]);
+});
