@@ -7,6 +7,7 @@ import {
   type FileSystem,
   isNotFound,
 } from "./file_system.ts";
+import { isLocked } from "./file_lock.ts";
 import { StagedFile } from "./staged_file.ts";
 import {
   formatSidecar,
@@ -230,8 +231,8 @@ export class DiskStore {
     try {
       await this.#fs.remove(path);
     } catch {
-      // Its name marks it as a leftover; another may be somebody else's by then.
-      if (path.includes(`.${this.#unique}`)) this.#left.add(path);
+      // Its name marks it as a leftover; that of an entry may be another's by then.
+      if (path.endsWith(STAGED)) this.#left.add(path);
     }
   }
 
@@ -359,7 +360,11 @@ export class DiskStore {
   async #discardLeft(): Promise<void> {
     for (const path of this.#left) {
       try {
-        await this.#fs.remove(path);
+        // Some names are those of a URL: another may be downloading it by now.
+        const isOurs = path.includes(`.${this.#unique}`);
+        if (isOurs || !await isLocked(this.#fs, path)) {
+          await this.#fs.remove(path);
+        }
       } catch {
         return;
       }

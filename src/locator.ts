@@ -153,8 +153,11 @@ export class Locator {
 
   /** Makes an entry the most recent; false when there is none. */
   async use(url: string): Promise<boolean> {
-    const { catalog } = this.#tier;
-    if (!await this.has(url)) return false;
+    const { catalog, commits, fs, store } = this.#tier;
+    // Most that is put is new, and what comes after this looks more closely.
+    const isNew = store.ready && catalog.peek(url) === undefined &&
+      !commits.has(url) && !fs.seems(store.jsonPath(keyOf(url)));
+    if (isNew || !await this.has(url)) return false;
     const entry = catalog.peek(url);
     if (entry !== undefined) catalog.use(url);
     else (await this.locate(url))?.body.release();

@@ -14,8 +14,9 @@ export interface OpenWork extends Work {
 }
 
 /**
- * Measures `open`, until an entry was looked up too; `rss` and `heap`, by which
- * memory has grown for each entry; and `close`.
+ * Measures `open`, until an entry was looked up too; `whole`, how much later all
+ * was compared with the directory and can be listed; `rss` and `heap`, by which
+ * memory has grown then for each entry; and `close`.
  */
 export async function run(work: Work): Promise<Sample> {
   const { dir, entries, url } = work as OpenWork;
@@ -29,6 +30,9 @@ export async function run(work: Work): Promise<Sample> {
     if (await cache.get(url) === undefined) throw new Error("Not found");
   });
   const found = cache?.stats().entries;
+  await watch.time("whole", 1, 1, async () => {
+    await cache?.entries()[Symbol.asyncIterator]().next();
+  });
   if (found !== entries) throw new Error(`${found} of ${entries} entries`);
   collectGarbage();
   const measures = {

@@ -69,6 +69,7 @@ function openRow(bench: Bench, entries: number): Row {
     ],
     columns: [
       { measure: "open", title: "open", unit: "time" },
+      { measure: "whole", title: "until all is listed", unit: "time" },
       { measure: "close", title: "close", unit: "time" },
       { measure: "rss", title: "RSS an entry", unit: "bytes" },
       { measure: "heap", title: "heap an entry", unit: "bytes" },
