@@ -121,7 +121,7 @@ function svgOf({ title, points, linear = false }: Chart): string {
   const svg = Plot.plot({
     document,
     ...{ width: 640, height: 320 },
-    ...{ marginLeft: 60, marginRight: 20, marginTop: 60, marginBottom: 30 },
+    ...{ marginLeft: 60, marginRight: 36, marginTop: 60, marginBottom: 30 },
     style: { fontSize: "12px", background: "none" },
     x: {
       label: null,
