@@ -4,7 +4,9 @@ import { keyOf } from "./key.ts";
 import { Lru } from "./lru.ts";
 import { type MemoryCaps, MemoryTier } from "./memory_tier.ts";
 import type { PendingIndex } from "./pending_index.ts";
+import { sortInTurns } from "./sort_in_turns.ts";
 import type { Touches } from "./touches.ts";
+import type { Turns } from "./turns.ts";
 
 /** What is known of the entries without asking the disk: index, recency, bytes in RAM. */
 export class Catalog {
@@ -16,11 +18,13 @@ export class Catalog {
   #byKey: Map<string, Entry> | undefined;
   /** Entries that are counted, but whose records are yet to come. */
   #pending: PendingIndex | undefined;
-  /** Those that found their place among some of the others only. */
+  /** Those that found their place among some of the others only, or before a sort. */
   readonly #unplaced = new Set<Entry>();
   /** Whether each was last used before the one above it, as far as the disk tells. */
   #isOrdered = true;
   #lastHydrated = Infinity;
+  /** How many sorts are under way. */
+  #sorts = 0;
   #changes = 0;
   #uses = 0;
 
@@ -74,10 +78,10 @@ export class Catalog {
   }
 
   /** No more records come: those that are left are forgotten. */
-  settle(): void {
+  async settle(turns: Turns): Promise<void> {
     this.#pending = undefined;
-    this.place([...this.#unplaced]);
-    this.#unplaced.clear();
+    if (this.#isOrdered) this.#placeLate();
+    else await this.sort(turns);
   }
 
   /** The memory tier. */
@@ -119,6 +123,20 @@ export class Catalog {
     this.#byKey?.set(entry.key, entry);
   }
 
+  /**
+   * Takes in an entry that was found on disk, if there is none of its URL: that
+   * one is at least as new. Whoever calls sees to its place.
+   *
+   * @returns Whether there was none.
+   */
+  discover(entry: Entry): boolean {
+    if (!this.#index.append(entry.url, entry, entry.size)) return false;
+    this.#pending?.drop(entry.key);
+    this.#changes++;
+    this.#byKey?.set(entry.key, entry);
+    return true;
+  }
+
   /** Takes in an entry that another process has stored, by its last use. */
   found(entry: Entry): void {
     this.renew(entry);
@@ -146,6 +164,7 @@ export class Catalog {
     this.#uses++;
     entry.lastAccess = this.#clock.tick();
     this.#touches?.mark(entry);
+    if (this.#sorts > 0) this.#unplaced.add(entry);
     return entry;
   }
 
@@ -177,9 +196,8 @@ export class Catalog {
   }
 
   /** Puts some entries where their last uses put them. */
-  place(entries: readonly Entry[]): void {
-    if (!this.#isOrdered) return this.sort();
-    const urls = entries.filter((entry) => this.peek(entry.url) === entry)
+  place(entries: Iterable<Entry>): void {
+    const urls = [...entries].filter((entry) => this.peek(entry.url) === entry)
       .sort((a, b) => byUse(b, a)).map(({ url }) => url);
     this.#index.repositionAll(urls, (other, than) => byUse(other, than) <= 0);
   }
@@ -191,9 +209,29 @@ export class Catalog {
   }
 
   /** Puts the entries into the order of their last uses. */
-  sort(): void {
-    this.#index.sort(byUse);
+  async sort(turns: Turns): Promise<void> {
+    this.#sorts++;
+    const entries = await sortInTurns(
+      this.list(),
+      (a, b) => byUse(b, a),
+      turns,
+    );
+    for (const entry of entries) {
+      if (turns.due) await turns.next();
+      // It was used meanwhile.
+      if (this.#unplaced.has(entry)) continue;
+      if (this.peek(entry.url) === entry) this.#index.sink(entry.url);
+    }
     this.#isOrdered = true;
+    this.#sorts--;
+    this.#placeLate();
+  }
+
+  /** Places those that came when there was no order. */
+  #placeLate(): void {
+    if (this.#sorts > 0 || this.#pending !== undefined) return;
+    this.place(this.#unplaced);
+    this.#unplaced.clear();
   }
 
   #drop(url: string): void {
@@ -209,7 +247,8 @@ export class Catalog {
   #reposition(entry: Entry): void {
     const { url, lastAccess } = entry;
     this.#index.reposition(url, (other) => other.lastAccess <= lastAccess);
-    if (this.#pending !== undefined) this.#unplaced.add(entry);
+    const isEarly = this.#pending !== undefined || this.#sorts > 0;
+    if (isEarly) this.#unplaced.add(entry);
   }
 }
 

@@ -271,12 +271,19 @@ export class DiskStore {
     return undefined;
   }
 
-  /** What the sidecar of `key` says; undefined when there is none. */
-  async readSidecar(key: string): Promise<Sidecar | Broken | undefined> {
-    await this.prepare();
+  /**
+   * What the sidecar of `key` says; undefined when there is none.
+   *
+   * @param isListed See {@linkcode FileSystem.open}.
+   */
+  async readSidecar(
+    key: string,
+    isListed = false,
+  ): Promise<Sidecar | Broken | undefined> {
+    if (!this.#ready) await this.prepare();
     try {
       const path = this.jsonPath(key);
-      const text = await this.#fs.readText(path, MAX_SIDECAR_BYTES);
+      const text = await this.#fs.readText(path, MAX_SIDECAR_BYTES, isListed);
       if (text === undefined) return { reason: "sidecar is too long" };
       const sidecar = parseSidecar(text, key);
       return typeof sidecar === "string" ? { reason: sidecar } : sidecar;

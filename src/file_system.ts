@@ -26,6 +26,14 @@ export interface FileFacts {
   readonly names: number;
 }
 
+/** What a directory says of a name in it. */
+export interface ListedFile {
+  /** The name. */
+  readonly name: string;
+  /** Whether it is a regular file. */
+  readonly isFile: boolean;
+}
+
 /** An operation above this many milliseconds makes the disk a slow one, … */
 const SLOW_MS = 10;
 
@@ -50,6 +58,9 @@ const SLOW_FOR_MS = { min: 1_000, max: 32_000 };
 const LONG_BYTES = 8_388_608;
 
 const OWNER_ONLY = 0o600;
+
+/** To be used whole, without `stream`: then it keeps nothing from one text to the next. */
+const UTF_8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** File operations on one disk, synchronous while it is fast. */
 export class FileSystem {
@@ -112,7 +123,7 @@ export class FileSystem {
   }
 
   /** The names in a directory, read off the event loop. */
-  list(dir: string): AsyncIterable<{ readonly name: string }> {
+  list(dir: string): AsyncIterable<ListedFile> {
     return Deno.readDir(dir);
   }
 
@@ -159,16 +170,18 @@ export class FileSystem {
    * Opens a regular file to read. Never follows a link and never opens a FIFO,
    * which would block the process.
    *
+   * @param isListed Whether {@linkcode FileSystem.list} has just said that it is a
+   * regular file, which saves a quarter of the time.
    * @throws {Deno.errors.NotFound} If there is no regular file of that name.
    */
-  open(path: string): MaybePromise<DiskFile> {
+  open(path: string, isListed = false): MaybePromise<DiskFile> {
     return this.run(
       () => {
-        const before = regular(Deno.lstatSync(path));
+        const before = isListed ? undefined : regular(Deno.lstatSync(path));
         return checked(this, path, before, Deno.openSync(path));
       },
       async () => {
-        const before = regular(await Deno.lstat(path));
+        const before = isListed ? undefined : regular(await Deno.lstat(path));
         return checked(this, path, before, await Deno.open(path));
       },
     );
@@ -203,16 +216,22 @@ export class FileSystem {
     );
   }
 
-  /** The text of a small regular file; undefined when it is longer than that. */
-  async readText(path: string, maxBytes: number): Promise<string | undefined> {
-    const file = await this.open(path);
+  /**
+   * The text of a small regular file; undefined when it is longer than that.
+   *
+   * @param isListed See {@linkcode FileSystem.open}.
+   */
+  async readText(
+    path: string,
+    maxBytes: number,
+    isListed = false,
+  ): Promise<string | undefined> {
+    const file = await this.open(path, isListed);
     try {
-      const { size } = await file.facts();
-      if (size > maxBytes) return undefined;
-      const bytes = new Uint8Array(size);
+      if (file.openedSize > maxBytes) return undefined;
+      const bytes = new Uint8Array(file.openedSize);
       const length = await file.readAt(bytes, 0);
-      return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
-        .decode(bytes.subarray(0, length));
+      return UTF_8.decode(bytes.subarray(0, length));
     } finally {
       file.close();
     }
@@ -437,12 +456,14 @@ function factsOf(info: Deno.FileInfo): FileFacts {
 function checked(
   fs: FileSystem,
   path: string,
-  before: FileFacts,
+  before: FileFacts | undefined,
   file: Deno.FsFile,
 ): DiskFile {
   try {
-    const facts = factsOf(file.statSync());
-    if (facts.inode === before.inode) return new DiskFile(fs, file, facts);
+    const facts = regular(file.statSync());
+    if (before === undefined || facts.inode === before.inode) {
+      return new DiskFile(fs, file, facts);
+    }
     throw new Deno.errors.NotFound(`Cannot open ${path}: it changed meanwhile`);
   } catch (error) {
     file.close();

@@ -6,6 +6,7 @@ import type { IndexKeeper } from "./index_keeper.ts";
 import type { DirectoryReconciler } from "./reconciler.ts";
 import { type Leftover, scan } from "./recovery.ts";
 import type { Touches } from "./touches.ts";
+import { Turns } from "./turns.ts";
 
 /** What loading needs besides the disk tier. */
 export interface LoaderParts {
@@ -74,10 +75,7 @@ export class Loader {
   scan(onLeftover: (leftover: Leftover) => void): Promise<void> {
     const { fs, store, catalog } = this.#parts.tier();
     return scan(fs, store, {
-      onEntry: (entry) => {
-        // What is known already is at least as new.
-        if (catalog.peek(entry.url) === undefined) catalog.insert(entry);
-      },
+      onEntry: (entry) => catalog.discover(entry),
       onLeftover: (leftover) => this.#add(leftover, onLeftover),
     });
   }
@@ -101,7 +99,7 @@ export class Loader {
       throw store.unusable(error);
     }
     if (reader === undefined) {
-      catalog.sort();
+      await catalog.sort(new Turns());
       await this.#finish();
     } else this.#goOn(reader);
     hub.emit({
@@ -115,7 +113,7 @@ export class Loader {
 
   /** Counts what the index tells of, if it is true. */
   async #takeUp(): Promise<IndexReader | undefined> {
-    const { keeper, tier } = this.#parts;
+    const { keeper, tier, background } = this.#parts;
     const { catalog, writes } = tier();
     const reader = await keeper.open();
     if (reader === undefined) {
@@ -134,7 +132,7 @@ export class Loader {
       });
     } finally {
       if (!isKnown) {
-        catalog.settle();
+        await catalog.settle(background);
         reader.close();
       }
     }
@@ -161,12 +159,12 @@ export class Loader {
         (task) => background.awaited(writes.alone(task)),
         (leftover) => this.#add(leftover, (it) => this.#tell(it)),
       );
+      await catalog.settle(background);
     } catch (error) {
       this.#comparing = undefined;
       if (error instanceof CacheClosedError) return;
       throw error;
     }
-    catalog.settle();
     await this.#finish();
   }
 
@@ -183,7 +181,7 @@ export class Loader {
           catalog.hydrate(reader.ordinalOf(block) + i, entry);
         }
       }
-      catalog.settle();
+      await catalog.settle(background);
     } catch (error) {
       if (error instanceof CacheClosedError) return;
       keeper.lost();

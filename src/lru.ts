@@ -62,21 +62,20 @@ export class Lru<T> {
     this.#linkNewest(node);
   }
 
-  /** Puts a value in as the least recent, unless there is one under that key. */
-  append(key: string, value: T, size: number): void {
-    if (this.#nodes.has(key)) return;
+  /** Puts a value in as the least recent; false when there is one under that key. */
+  append(key: string, value: T, size: number): boolean {
+    if (this.#nodes.has(key)) return false;
     const node: Node<T> = {
       key,
       value,
       size,
-      newer: this.#oldest,
+      newer: undefined,
       older: undefined,
     };
     this.#nodes.set(key, node);
     this.#bytes += size;
-    if (this.#oldest !== undefined) this.#oldest.older = node;
-    this.#oldest = node;
-    this.#newest ??= node;
+    this.#linkAbove(undefined, node);
+    return true;
   }
 
   /** Takes a value out and returns it. */
@@ -127,12 +126,12 @@ export class Lru<T> {
     return values;
   }
 
-  /** Orders all values anew: `compare` is negative where `a` is older. */
-  sort(compare: (a: T, b: T) => number): void {
-    const nodes = [...this.#nodes.values()]
-      .sort((a, b) => compare(a.value, b.value));
-    this.#newest = this.#oldest = undefined;
-    for (const node of nodes) this.#linkNewest(node);
+  /** Makes a value the least recent. */
+  sink(key: string): void {
+    const node = this.#nodes.get(key);
+    if (node === undefined || node === this.#oldest) return;
+    this.#unlink(node);
+    this.#linkAbove(undefined, node);
   }
 
   /**

@@ -50,9 +50,9 @@ export class DirectoryReconciler {
       await scan(fs, store, {
         onEntry: (entry) => {
           seen.add(entry.key);
-          const known = catalog.peek(entry.url);
-          if (known === undefined) catalog.insert(entry);
-          else if (known.inode !== entry.inode) seen.delete(entry.key);
+          if (catalog.discover(entry)) return;
+          const isSame = catalog.peek(entry.url)?.inode === entry.inode;
+          if (!isSame) seen.delete(entry.key);
         },
         onLeftover: (leftover) => orphans.add(leftover),
       });
@@ -61,7 +61,7 @@ export class DirectoryReconciler {
         if (!seen.has(key)) await this.refresh(key);
         if (turns.due) await turns.next();
       }
-      catalog.sort();
+      await catalog.sort(turns);
     } catch (error) {
       errors.report("list the directory", error);
     }
@@ -95,9 +95,7 @@ export class DirectoryReconciler {
       }
     }
     const onEntry = (entry: Entry) => {
-      if (catalog.peek(entry.url) !== undefined) return;
-      catalog.insert(entry);
-      misplaced.push(entry);
+      if (catalog.discover(entry)) misplaced.push(entry);
     };
     const events = { onEntry, onLeftover };
     await alone(() => scanNames(fs, store, names, events, turns));

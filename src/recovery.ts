@@ -83,18 +83,18 @@ export interface Names {
   readonly staged: string[];
 }
 
-/** Lists a directory. Foreign names are passed over. */
+/** Lists a directory. Foreign names are passed over, and sidecars that are no files. */
 export async function listNames(
   fs: FileSystem,
   dir: string,
   turns: Turns,
 ): Promise<Names> {
   const names: Names = { dats: new Set(), jsons: new Set(), staged: [] };
-  for await (const { name } of fs.list(dir)) {
+  for await (const { name, isFile } of fs.list(dir)) {
     if (turns.due) await turns.next();
     const { kind, key } = classify(name);
     if (kind === "dat") names.dats.add(key);
-    else if (kind === "json") names.jsons.add(key);
+    else if (kind === "json" && isFile) names.jsons.add(key);
     else if (kind === "staged") names.staged.push(name);
   }
   return names;
@@ -153,7 +153,7 @@ async function scanPair(
   let reason: string;
   let fault: { error?: unknown } = {};
   try {
-    const sidecar = await store.readSidecar(key);
+    const sidecar = await store.readSidecar(key, true);
     if (sidecar === undefined) return;
     const facts = await fs.facts(store.datPath(key));
     if ("reason" in sidecar) reason = sidecar.reason;

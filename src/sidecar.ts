@@ -73,20 +73,18 @@ export function parseSidecar(text: string, key: string): Sidecar | string {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     return "sidecar is not an object";
   }
-  // A map, so that "__proto__" is a name like any other. A default stands in
-  // for what is missing only: null is a wrong type.
-  const record = new Map<string, unknown>([
-    ["mimetype", "application/octet-stream"],
-    ["filename", "attachment"],
-    ["size", 0],
-    ["ts", 0],
-    ...Object.entries(value),
-  ]);
-  const url = record.get("url");
-  const mimetype = record.get("mimetype");
-  const filename = record.get("filename");
-  const size = record.get("size");
-  const ts = record.get("ts");
+  // A default stands in for what is missing only: null is a wrong type.
+  const {
+    url,
+    mimetype = "application/octet-stream",
+    filename = "attachment",
+    size = 0,
+    ts = 0,
+    sha256,
+    sourceMimetype,
+    sourceSize,
+    conversion,
+  }: Record<string, unknown> = { ...value };
   if (typeof url !== "string") return "url is not a string";
   // A lone surrogate is hashed as U+FFFD, so such a URL would share its name.
   if (!url.isWellFormed()) return "url is not Unicode";
@@ -104,15 +102,11 @@ export function parseSidecar(text: string, key: string): Sidecar | string {
     size,
     ts,
   };
-  const sha256 = record.get("sha256");
   if (typeof sha256 === "string") sidecar.sha256 = sha256.toLowerCase();
-  const sourceMimetype = record.get("sourceMimetype");
   if (typeof sourceMimetype === "string") {
     sidecar.sourceMimetype = sourceMimetype;
   }
-  const sourceSize = record.get("sourceSize");
   if (isCount(sourceSize)) sidecar.sourceSize = sourceSize;
-  const conversion = record.get("conversion");
   if (typeof conversion === "string") sidecar.conversion = conversion;
   return sidecar;
 }

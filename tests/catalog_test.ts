@@ -3,6 +3,8 @@ import { Catalog } from "../src/catalog.ts";
 import { Clock } from "../src/clock.ts";
 import type { Entry } from "../src/entry.ts";
 import { Touches } from "../src/touches.ts";
+import { Turns } from "../src/turns.ts";
+import { EagerTurns } from "./fixtures/eager_turns.ts";
 
 const CAPS = { maxItems: 9, maxBytes: 100, maxItemBytes: 100 };
 
@@ -111,15 +113,51 @@ Deno.test("forget() takes the bytes in RAM and the pending touch along", async (
   assertEquals(await flush(), "");
 });
 
-Deno.test("sort() goes by the last access, then by when it was stored", () => {
+Deno.test("discover() takes in what is not known, and is no use of it", () => {
+  const { catalog } = recorded();
+  const known = entry("a", { size: 1 });
+  catalog.insert(known);
+
+  const isNew = ["a", "b"].map((url) =>
+    catalog.discover(entry(url, { size: 5 }))
+  );
+
+  assertEquals(isNew, [false, true]);
+  assertEquals([catalog.peek("a"), catalog.totalBytes], [known, 6]);
+  assertEquals(order(catalog), "ab");
+});
+
+Deno.test("sort() goes by the last access, then by when it was stored", async () => {
   const { catalog } = recorded();
   catalog.insert(entry("c", { lastAccess: 5, storedAt: 2 }));
   catalog.insert(entry("a", { lastAccess: 1, storedAt: 9 }));
   catalog.insert(entry("b", { lastAccess: 5, storedAt: 1 }));
 
-  catalog.sort();
+  await catalog.sort(new Turns());
 
   assertEquals(order(catalog), "cba");
+});
+
+Deno.test("sort() leaves room for uses, and for what comes and goes meanwhile", async () => {
+  const { catalog, flush } = recorded();
+  for (const [i, url] of [..."cadfbe"].entries()) {
+    const lastAccess = url.charCodeAt(0);
+    catalog.insert(entry(url, { lastAccess, storedAt: i }));
+  }
+  // At the first turn the order is known, at the others it is being brought about.
+  const steps = [
+    () => catalog.use("b"),
+    () => catalog.forget("e"),
+    () => catalog.found(entry("x", { lastAccess: "c".charCodeAt(0) + 0.5 })),
+    () => catalog.use("a"),
+    () => catalog.stored(entry("y", { lastAccess: catalog.tick() })),
+  ];
+
+  await catalog.sort(new EagerTurns(steps));
+
+  assertEquals(steps.length, 0);
+  assertEquals(order(catalog), "yabfdxc");
+  await flush();
 });
 
 Deno.test("usedElsewhere() moves an entry to where its time puts it, and never back", () => {

@@ -91,14 +91,14 @@ Deno.test("clear() takes everything out, and the list starts anew", () => {
   assertEquals([order(lru), lru.oldest(), lru.bytes], ["c", "c", 2]);
 });
 
-Deno.test("sort() orders by a comparison that is negative for the older", () => {
-  const lru = filled("b", "d", "a", "c");
+Deno.test("sink() makes a value the least recent", () => {
+  const lru = filled("a", "b", "c");
 
-  lru.sort((x, y) => x < y ? -1 : 1);
+  for (const key of ["b", "b", "c", "x", "a"]) lru.sink(key);
 
-  assertEquals([order(lru), lru.oldest()], ["dcba", "a"]);
+  assertEquals([order(lru), lru.oldest()], ["bca", "a"]);
   lru.use("a");
-  assertEquals([order(lru), lru.oldest()], ["adcb", "b"]);
+  assertEquals([order(lru), lru.oldest()], ["abc", "c"]);
 });
 
 Deno.test("reposition() puts a value above the first that is older", () => {
