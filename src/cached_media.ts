@@ -99,7 +99,8 @@ export class CachedMedia implements Media {
     if (this.#stream !== undefined) {
       return await new Response(this.#stream).bytes();
     }
-    return await gather(this.#read(0, Infinity, false), this.#body.size);
+    return this.#lease.copy() ??
+      await gather(this.#read(0, Infinity, false), this.#body.size);
   }
 
   async blob(): Promise<File> {

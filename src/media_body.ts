@@ -10,10 +10,10 @@ export interface MediaBody {
   /** Whether all bytes are there, so that it can be a byte stream. */
   readonly whole: boolean;
   /**
-   * Whether it needs nothing but RAM, so that one which is dropped unread, or
-   * half read, has nothing to give back.
+   * All bytes at once, of a body that needs nothing but RAM. One of those that is
+   * dropped unread, or half read, has nothing to give back.
    */
-  readonly free?: boolean;
+  copy?(): Uint8Array<ArrayBuffer>;
   /** Reads the bytes from `start` up to `end`, or up to the last. */
   reader(start: number, end: number): ByteReader;
   /** Ends the hold of the unread Media; readers go on. Idempotent. */

