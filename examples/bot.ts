@@ -17,9 +17,11 @@ const bot = new Bot(token, { client: { apiRoot } });
 const cache = await MediaCache.open({ cacheDir: "media_cache" });
 
 bot.on("message:file", async (ctx) => {
-  const { photo, sticker, voice, video, animation, document } = ctx.msg;
-  const file = photo?.at(-1) ?? sticker ?? voice ?? video ?? animation ??
-    document;
+  const { photo, sticker, voice, audio, video, video_note: note, animation } =
+    ctx.msg;
+  const { document } = ctx.msg;
+  const file = photo?.at(-1) ?? sticker ?? voice ?? audio ?? video ?? note ??
+    animation ?? document;
   if (file === undefined) return;
 
   // Not by the file's URL, which holds the token and differs between senders.
@@ -30,8 +32,8 @@ bot.on("message:file", async (ctx) => {
     const response = await fetch(url, { signal });
     const { ok, body: data } = response;
     if (!ok || !data) return response; // for the cache to make an error of
-    const mimetype = (voice ?? video ?? document)?.mime_type;
-    const filename = document?.file_name ?? path;
+    const mimetype = (voice ?? audio ?? video ?? document)?.mime_type;
+    const filename = (audio ?? document)?.file_name ?? path;
     return { data, mimetype, filename, size: file.file_size };
   });
 
@@ -39,7 +41,9 @@ bot.on("message:file", async (ctx) => {
   if (photo) await ctx.replyWithPhoto(input);
   else if (sticker) await ctx.replyWithSticker(input);
   else if (voice) await ctx.replyWithVoice(input);
+  else if (audio) await ctx.replyWithAudio(input);
   else if (video) await ctx.replyWithVideo(input);
+  else if (note) await ctx.replyWithVideoNote(input);
   else if (animation) await ctx.replyWithAnimation(input);
   else await ctx.replyWithDocument(input);
 });

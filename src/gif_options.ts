@@ -101,7 +101,14 @@ export function resolveGifToMp4(
     maxFrames = 3_000,
     maxDurationMs = 60_000,
     maxTotalPixels = 500_000_000,
+    ...others
   } = options;
+  const [unknown] = Object.keys(others);
+  if (unknown !== undefined) {
+    throw new TypeError(
+      `Cannot open cache: gifToMp4 must have options of this version: received "${unknown}"`,
+    );
+  }
   if (typeof ffmpeg !== "string" || ffmpeg === "" || ffmpeg.includes("\0")) {
     throw new TypeError(message("ffmpeg", "a name or a path", ffmpeg));
   }

@@ -75,7 +75,12 @@ export function resolveOptions(options: MediaCacheOptions): ResolvedOptions {
     verifyOnRead = false,
     readOnly = false,
     onEvent,
+    ...others
   } = options;
+  const [unknown] = Object.keys(others);
+  if (unknown !== undefined) {
+    throw invalid(TypeError, "options", "those of this version", unknown);
+  }
   const maxBytes = bytes("maxSizeMb", maxSizeMb);
   return {
     dir: directory(cacheDir),

@@ -36,6 +36,17 @@ const FILES: [method: string, filename: string, file: SentFile][] = [
     bytes: pattern(3_000),
     facts: { mime_type: "audio/ogg" },
   }],
+  ["sendAudio", "song.mp3", {
+    kind: "audio",
+    path: "music/file_6.mp3",
+    bytes: pattern(5_000),
+    facts: { file_name: "song.mp3", mime_type: "audio/mpeg" },
+  }],
+  ["sendVideoNote", "file_7.mp4", {
+    kind: "video_note",
+    path: "video_notes/file_7.mp4",
+    bytes: pattern(7_000),
+  }],
   ["sendSticker", "file_5.webp", {
     kind: "sticker",
     path: "stickers/file_5.webp",

@@ -159,6 +159,18 @@ Deno.test("a wrong option throws an error that names the option and the value", 
   }
 });
 
+Deno.test("an option that nobody knows throws a TypeError that names it", () => {
+  const wrong = [
+    { maxSizeMB: 5 },
+    { gifToMp4: { maxframes: 3 } },
+  ] as unknown as MediaCacheOptions[];
+  for (const options of wrong) {
+    const [name] = Object.keys(options.gifToMp4 ?? options);
+
+    assertThrows(() => new MediaCache(options), TypeError, `"${name}"`);
+  }
+});
+
 Deno.test("options that are no object throw a TypeError", () => {
   for (const options of [null, 5, "media_cache"]) {
     assertThrows(

@@ -44,9 +44,11 @@ export const SCRIPT = `
 
   async function update() {
     try {
-      const response = await fetch("${
-  linkTo("dashboard/sections")
-}", { cache: "no-store" });
+      // A page that was opened with a name and password in its address has them
+      // in every link; \`fetch\` refuses those, and sends them anyway.
+      const url = new URL("${linkTo("dashboard/sections")}", location.href);
+      url.username = url.password = "";
+      const response = await fetch(url, { cache: "no-store" });
       if (!response.ok) throw new Error(String(response.status));
       replace(new DOMParser().parseFromString(await response.text(), "text/html"));
       say("live", "Live");

@@ -8,6 +8,9 @@ import { Origin, RawOrigin } from "../fixtures/origin.ts";
 import { Tap } from "../fixtures/tap.ts";
 import { tempDir } from "../fixtures/temp_dir.ts";
 
+/** Of Linux, for a whole path (limits.h). */
+const MAX_PATH_LENGTH = 4096;
+
 const PNG = { "Content-Type": "image/png" };
 
 /** The first digits of a URL's key. */
@@ -164,6 +167,25 @@ Deno.test("warm turns GIFs into MP4 unless told to keep them", async () => {
     const { stdout } = await warm(`${temp.path}/${name}`, [url], [...args!]);
     assertMatch(stdout, new RegExp(`^stored .* ${name}\n`));
   }
+});
+
+Deno.test("warm downloads nothing into a folder where nothing can be stored", async () => {
+  await using origin = new Origin();
+  await using temp = await tempDir();
+  const url = origin.bytes("/a.png", bytesOf(100), PNG);
+  // So deep that there is no room for the name of a file, whoever asks.
+  let dir = temp.path;
+  while (dir.length < MAX_PATH_LENGTH - 80) {
+    const length = Math.min(200, MAX_PATH_LENGTH - 60 - dir.length);
+    dir += `/${"d".repeat(length)}`;
+  }
+  await Deno.mkdir(dir, { recursive: true });
+
+  const { code, stderr } = await warm(dir, [url]);
+
+  assertEquals(code, 1);
+  assertMatch(stderr, /^media-cache: can't store in .*: ENAMETOOLONG$/m);
+  assertEquals(origin.requests("/a.png"), 0);
 });
 
 Deno.test("warm of nothing does nothing", async () => {

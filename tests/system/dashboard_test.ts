@@ -132,6 +132,21 @@ Deno.test("a password lets a person in", async () => {
   assertEquals(complaints, []);
 });
 
+Deno.test("a password in the address lets a person in, and the page stays live", async () => {
+  await using browser = await startBrowser();
+  await using router = await mounted({ token: "open-sesame" });
+  const address = new URL(router.url);
+  address.username = "me";
+  address.password = "open-sesame";
+
+  const { page, complaints } = await watch(browser, address.href);
+  await router.cache.put("a:", pattern(10), "image/png", "late.png");
+
+  await page.getByRole("link", { name: "late.png" }).first().waitFor();
+  await page.getByText("Live", { exact: true }).waitFor();
+  assertEquals(complaints, []);
+});
+
 Deno.test("the dashboard tells when the connection is lost, and comes back", async () => {
   await using browser = await startBrowser();
   await using router = await mounted(TRUSTED);

@@ -39,6 +39,10 @@ export const explain: Command = {
   run,
 };
 
+/** Nothing is written down for these, since they may be tried again. */
+const NEVER_TRIED =
+  "put as it is, or there was no ffmpeg, or no permission to run it";
+
 async function run(call: Call): Promise<number> {
   expectTargets(call, 1);
   const { dir, output } = call;
@@ -103,6 +107,9 @@ function factsOf(
     facts.push(["Converted", `from ${sourceMimetype}${from}`]);
   }
   if (conversion !== undefined) facts.push(["Not converted", conversion]);
+  else if (sidecar?.mimetype === "image/gif") {
+    facts.push(["Not converted", NEVER_TRIED]);
+  }
   if (sha256 !== undefined) facts.push(["SHA-256", sha256]);
   for (const { name, size, locked } of staged) {
     const by = locked ? "is being written" : "left by a program that ended";

@@ -2,7 +2,7 @@ import type { Call } from "../call.ts";
 import type { Command } from "../command.ts";
 import { DIR_OPTION, JSON_OPTION, URLS_OPTION } from "../command_option.ts";
 import { openCache } from "../directory.ts";
-import { EXIT, UsageError } from "../failures.ts";
+import { EXIT, Failure, UsageError } from "../failures.ts";
 import { Interruption } from "../interruption.ts";
 import { Progress, type Tally } from "../progress.ts";
 import { readUrls } from "../url_list.ts";
@@ -68,6 +68,11 @@ async function run(call: Call): Promise<number> {
   });
   const { cache } = opened;
   await cache.ensureLoaded();
+  // Better to be told now than once for each URL.
+  const obstacle = await cache.probe();
+  if (obstacle !== undefined) {
+    throw new Failure(`can't store in ${call.dir}: ${obstacle}`);
+  }
   // From here on there is something to clean up.
   using interruption = new Interruption(call.signal);
   const { signal } = interruption;
