@@ -50,7 +50,8 @@ export function safeFilename(
   const visible = lastSegment(name.replace(UNSAFE_REGEXP, "").toWellFormed());
   const bare = trimEnds(trimEnds(visible).replace(DRIVES_REGEXP, ""));
 
-  return bare === "" ? fallback : shorten(bare);
+  // What is left of a name that was cut may be dots and spaces alone.
+  return shorten(bare) || fallback;
 }
 
 /**

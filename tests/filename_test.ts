@@ -114,6 +114,13 @@ Deno.test("safeFilename() takes linear time", () => {
   assert(performance.now() - start < 5_000);
 });
 
+Deno.test("safeFilename() falls back when nothing is left of a name that is too long", () => {
+  const name = `.${" ".repeat(260)}x`;
+
+  assertEquals(safeFilename(name), "attachment");
+  assertEquals(safeFilename(name, "photo"), "photo");
+});
+
 Deno.test("safeFilename() holds its promises for any string, and a second pass changes nothing", async (t) => {
   const seed = Date.now() & 0x7fffffff;
   let state = seed | 1;
