@@ -18,7 +18,9 @@ export class Catalog {
   #byKey: Map<string, Entry> | undefined;
   /** Entries that are counted, but whose records are yet to come. */
   #pending: PendingIndex | undefined;
-  /** Those that found their place among some of the others only, or before a sort. */
+  /** Whether an index told of the entries, and they were not compared since. */
+  #isProvisional = false;
+  /** Those to be put into their places when all the others are in theirs. */
   readonly #unplaced = new Set<Entry>();
   /** Whether each was last used before the one above it, as far as the disk tells. */
   #isOrdered = true;
@@ -56,10 +58,17 @@ export class Catalog {
 
   /**
    * Counts entries whose records follow, by {@linkcode Catalog.hydrate}. Until
-   * {@linkcode Catalog.settle} they are in no list and have no order.
+   * {@linkcode Catalog.settle} they are in no list, and until
+   * {@linkcode Catalog.confirm} in no order.
    */
   expect(pending: PendingIndex): void {
     this.#pending = pending;
+    this.#isProvisional = true;
+    // What lookups have found before that is newer.
+    for (const entry of this.list()) {
+      if (pending.drop(entry.key)) this.#changes++;
+      this.#unplaced.add(entry);
+    }
   }
 
   /** Takes in the record of a pending entry, the most recent one first. */
@@ -78,8 +87,18 @@ export class Catalog {
   }
 
   /** No more records come: those that are left are forgotten. */
-  async settle(turns: Turns): Promise<void> {
+  settle(): void {
     this.#pending = undefined;
+  }
+
+  /** Whether an entry may be otherwise than an index has told. */
+  get isProvisional(): boolean {
+    return this.#isProvisional;
+  }
+
+  /** All entries were compared with the disk: they get into order. */
+  async confirm(turns: Turns): Promise<void> {
+    this.#isProvisional = false;
     if (this.#isOrdered) this.#placeLate();
     else await this.sort(turns);
   }
@@ -134,19 +153,25 @@ export class Catalog {
     this.#pending?.drop(entry.key);
     this.#changes++;
     this.#byKey?.set(entry.key, entry);
+    if (this.#isProvisional) this.#unplaced.add(entry);
     return true;
   }
 
-  /** Takes in an entry that another process has stored, by its last use. */
+  /**
+   * Takes in an entry that another process has stored, by its last use, which may
+   * be one of the entry before it.
+   */
   found(entry: Entry): void {
-    this.renew(entry);
-    this.#reposition(entry);
-  }
-
-  /** The same, but whoever calls sees to its place. */
-  renew(entry: Entry): void {
+    const old = this.#index.peek(entry.url);
+    const isUsed = old !== undefined && old.lastAccess > old.mtimeMs &&
+      old.lastAccess > entry.lastAccess;
     this.#drop(entry.url);
     this.insert(entry);
+    if (isUsed) {
+      entry.lastAccess = old.lastAccess;
+      this.#touches?.mark(entry);
+    }
+    this.#reposition(entry);
   }
 
   /** Takes in an entry that was just stored: that is its first use. */
@@ -164,7 +189,7 @@ export class Catalog {
     this.#uses++;
     entry.lastAccess = this.#clock.tick();
     this.#touches?.mark(entry);
-    if (this.#sorts > 0) this.#unplaced.add(entry);
+    if (!this.#hasOrder) this.#unplaced.add(entry);
     return entry;
   }
 
@@ -179,27 +204,19 @@ export class Catalog {
   }
 
   /**
-   * The disk dates the last use of an entry otherwise than an index did. Whoever
-   * calls sees to its place.
+   * The disk dates the last use of an entry otherwise than an index did.
    *
-   * @returns Whether it has another one now.
+   * @param now When the index was read; uses after that count as then.
    */
-  redate(entry: Entry, mtimeMs: number): boolean {
+  redate(entry: Entry, mtimeMs: number, now: number): void {
     // One that was used since it was loaded knows better.
     const isUsed = entry.lastAccess > entry.mtimeMs;
-    const used = Math.min(mtimeMs, Date.now());
+    const used = Math.min(mtimeMs, now);
     entry.mtimeMs = mtimeMs;
-    if (isUsed && used <= entry.lastAccess) return false;
+    if (isUsed && used <= entry.lastAccess) return;
     this.#uses++;
     entry.lastAccess = used;
-    return true;
-  }
-
-  /** Puts some entries where their last uses put them. */
-  place(entries: Iterable<Entry>): void {
-    const urls = [...entries].filter((entry) => this.peek(entry.url) === entry)
-      .sort((a, b) => byUse(b, a)).map(({ url }) => url);
-    this.#index.repositionAll(urls, (other, than) => byUse(other, than) <= 0);
+    this.#reposition(entry);
   }
 
   /** Forgets an entry and its bytes in RAM. */
@@ -227,10 +244,18 @@ export class Catalog {
     this.#placeLate();
   }
 
-  /** Places those that came when there was no order. */
+  /** Whether the list is in the order of recency. */
+  get #hasOrder(): boolean {
+    return !this.#isProvisional && this.#sorts === 0;
+  }
+
+  /** Places those that came when there was no order, in one walk. */
   #placeLate(): void {
-    if (this.#sorts > 0 || this.#pending !== undefined) return;
-    this.place(this.#unplaced);
+    if (!this.#hasOrder) return;
+    const urls = [...this.#unplaced]
+      .filter((entry) => this.peek(entry.url) === entry)
+      .sort((a, b) => byUse(b, a)).map(({ url }) => url);
+    this.#index.repositionAll(urls, (other, than) => byUse(other, than) <= 0);
     this.#unplaced.clear();
   }
 
@@ -245,10 +270,12 @@ export class Catalog {
   }
 
   #reposition(entry: Entry): void {
+    if (!this.#hasOrder) {
+      this.#unplaced.add(entry);
+      return;
+    }
     const { url, lastAccess } = entry;
     this.#index.reposition(url, (other) => other.lastAccess <= lastAccess);
-    const isEarly = this.#pending !== undefined || this.#sorts > 0;
-    if (isEarly) this.#unplaced.add(entry);
   }
 }
 

@@ -16,6 +16,7 @@ import {
   type DiskFile,
   type FileFacts,
   type FileSystem,
+  isDenied,
   isNotFound,
   isTaken,
 } from "./file_system.ts";
@@ -272,6 +273,7 @@ export class ChangeLog {
             : await this.#fs.openToWrite(this.#path),
         );
       } catch (error) {
+        if (isDenied(error)) return this.#obstructed(error);
         if (!isNotFound(error)) throw error;
       }
       if (!make) return undefined;
@@ -282,12 +284,15 @@ export class ChangeLog {
       }
     }
     // A folder, a link or a FIFO, which nobody else can lock either.
-    if (!this.#isObstructed) {
-      this.#isObstructed = true;
-      this.#onObstructed(
-        new Error(`Cannot lock ${this.#path}: it must be a regular file`),
-      );
-    }
+    return this.#obstructed(
+      new Error(`Cannot lock ${this.#path}: it must be a regular file`),
+    );
+  }
+
+  /** Tells, once, that there is no lock to be had. */
+  #obstructed(error: Error): undefined {
+    if (!this.#isObstructed) this.#onObstructed(error);
+    this.#isObstructed = true;
   }
 
   #opened(file: DiskFile): DiskFile {

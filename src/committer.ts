@@ -53,13 +53,13 @@ export class Committer {
     // From here on the old pair is no longer what the catalog knows.
     const old = catalog.peek(url);
     catalog.forget(url);
-    const facts = await store.commit(key, staged, sidecar, mtimeMs)
+    const { facts, stamp } = await store.commit(key, staged, sidecar, mtimeMs)
       .catch(async (error) => {
         await this.#takeBack(key, old);
         throw error;
       });
     const entry = {
-      ...entryOf(sidecar, key, { ...facts, size, mtimeMs }),
+      ...entryOf({ ...sidecar, stamp }, key, { ...facts, size, mtimeMs }),
       storedAt,
       lastAccess: storedAt,
     };

@@ -15,7 +15,9 @@ import {
   mismatchOf,
   parseSidecar,
   type Sidecar,
+  type StampedSidecar,
 } from "./sidecar.ts";
+import { stampOf } from "./stamp.ts";
 import { SureNames } from "./sure_names.ts";
 
 /** No entry has that key: for what is written and belongs to none. */
@@ -29,7 +31,7 @@ const STAGED = ".part";
 /** A pair whose two files fit each other. */
 export interface Found {
   /** What the sidecar says, `size` being the length of the .dat. */
-  readonly sidecar: Sidecar;
+  readonly sidecar: StampedSidecar;
   /** The .dat, open. */
   readonly file: DiskFile;
   /** Facts of the .dat. */
@@ -40,6 +42,14 @@ export interface Found {
 export interface Broken {
   /** Why. */
   readonly reason: string;
+}
+
+/** A pair that was just committed. */
+export interface Committed {
+  /** Facts of the .dat. */
+  readonly facts: FileFacts;
+  /** The stamp of the sidecar. */
+  readonly stamp: number;
 }
 
 /** Options of {@linkcode DiskStore}. */
@@ -187,7 +197,7 @@ export class DiskStore {
     staged: StagedFile,
     sidecar: Sidecar,
     mtimeMs: number,
-  ): Promise<FileFacts> {
+  ): Promise<Committed> {
     await staged.keepNames();
     const { description } = staged;
     const from = description?.path ?? this.sparePath(key);
@@ -200,8 +210,11 @@ export class DiskStore {
         throw new RangeError("Cannot store: its URL is too long");
       }
       if (this.#durable) await staged.file.sync();
-      if (description === undefined) await this.#writeText(json.from, text);
-      else await description.complete(text, this.#durable);
+      const stamp = stampOf(
+        description === undefined
+          ? await this.#writeText(json.from, text)
+          : await description.complete(text, this.#durable),
+      );
       if (this.#fs.seems(json.to) && await this.#fs.remove(json.to)) {
         this.#names.changed(key);
       }
@@ -217,7 +230,7 @@ export class DiskStore {
       made.unshift(json.to);
       if (description !== undefined) description.isNamed = false;
       await this.#names.sync();
-      return facts;
+      return { facts, stamp };
     } catch (error) {
       this.#names.changed(key);
       for (const path of [json.from, ...made]) await this.discard(path);
@@ -234,6 +247,12 @@ export class DiskStore {
       // Its name marks it as a leftover; that of an entry may be another's by then.
       if (path.endsWith(STAGED)) this.#left.add(path);
     }
+  }
+
+  /** The stamp of the sidecar of `key` as it is now; undefined when there is none. */
+  async sidecarStamp(key: string): Promise<number | undefined> {
+    const facts = await this.#fs.facts(this.jsonPath(key));
+    return facts && stampOf(facts);
   }
 
   /** Removes a file of ours that is no entry's, or a broken one's; false when there was none. */
@@ -279,14 +298,20 @@ export class DiskStore {
   async readSidecar(
     key: string,
     isListed = false,
-  ): Promise<Sidecar | Broken | undefined> {
+  ): Promise<StampedSidecar | Broken | undefined> {
     if (!this.#ready) await this.prepare();
     try {
       const path = this.jsonPath(key);
-      const text = await this.#fs.readText(path, MAX_SIDECAR_BYTES, isListed);
+      const { text, stamp } = await this.#fs.readText(
+        path,
+        MAX_SIDECAR_BYTES,
+        isListed,
+      );
       if (text === undefined) return { reason: "sidecar is too long" };
       const sidecar = parseSidecar(text, key);
-      return typeof sidecar === "string" ? { reason: sidecar } : sidecar;
+      return typeof sidecar === "string"
+        ? { reason: sidecar }
+        : { ...sidecar, stamp };
     } catch (error) {
       if (isNotFound(error)) return undefined;
       if (error instanceof TypeError) return { reason: "sidecar is not UTF-8" };
@@ -379,11 +404,12 @@ export class DiskStore {
     }
   }
 
-  async #writeText(path: string, text: string): Promise<void> {
+  async #writeText(path: string, text: string): Promise<FileFacts> {
     const file = await this.#fs.create(path);
     try {
       await file.writeAt(new TextEncoder().encode(text), 0);
       if (this.#durable) await file.sync();
+      return await file.facts();
     } finally {
       file.close();
     }

@@ -16,6 +16,8 @@ export interface Entry {
   readonly sha256?: string;
   /** Tells its .dat from another that takes the name. */
   readonly inode: number;
+  /** Tells the sidecar that says all this from another text; see `stampOf()`. */
+  readonly sidecarStamp: number;
   /** When it was last used, in milliseconds since the epoch. */
   lastAccess: number;
   /** The mtime of its .dat, as far as we know: a later one is another's touch. */

@@ -10,20 +10,23 @@
 import { existsSync } from "node:fs";
 import { ensureDir } from "@std/fs/ensure-dir";
 import { dirname } from "@std/path/dirname";
+import { type FileState, stampOf } from "./stamp.ts";
 
 /** A result that is there already, or will be. */
 export type MaybePromise<T> = T | Promise<T>;
 
 /** What the cache wants to know of a file. */
-export interface FileFacts {
-  /** Length in bytes. */
-  readonly size: number;
-  /** Last modification in milliseconds since the epoch. */
-  readonly mtimeMs: number;
-  /** Tells one file from another that took its name. */
-  readonly inode: number;
+export interface FileFacts extends FileState {
   /** How many names it has; none when it was removed or replaced. */
   readonly names: number;
+}
+
+/** A text in a file. */
+export interface FileText {
+  /** The text; undefined when it is too long to be read. */
+  readonly text: string | undefined;
+  /** Of the file before it was read; see {@linkcode stampOf}. */
+  readonly stamp: number;
 }
 
 /** What a directory says of a name in it. */
@@ -217,7 +220,7 @@ export class FileSystem {
   }
 
   /**
-   * The text of a small regular file; undefined when it is longer than that.
+   * The text of a small regular file, unless it is longer than that.
    *
    * @param isListed See {@linkcode FileSystem.open}.
    */
@@ -225,13 +228,14 @@ export class FileSystem {
     path: string,
     maxBytes: number,
     isListed = false,
-  ): Promise<string | undefined> {
+  ): Promise<FileText> {
     const file = await this.open(path, isListed);
+    const { openedSize, stamp } = file;
     try {
-      if (file.openedSize > maxBytes) return undefined;
-      const bytes = new Uint8Array(file.openedSize);
+      if (openedSize > maxBytes) return { text: undefined, stamp };
+      const bytes = new Uint8Array(openedSize);
       const length = await file.readAt(bytes, 0);
-      return UTF_8.decode(bytes.subarray(0, length));
+      return { text: UTF_8.decode(bytes.subarray(0, length)), stamp };
     } finally {
       file.close();
     }
@@ -291,6 +295,8 @@ export class DiskFile {
   readonly inode: number;
   /** Its length when it was opened; 0 of one just made. */
   readonly openedSize: number;
+  /** Its stamp then; 0 of one just made. */
+  readonly stamp: number;
   readonly #fs: FileSystem;
   readonly #file: Deno.FsFile;
   // NaN while an operation runs and after one that failed half-way.
@@ -303,6 +309,7 @@ export class DiskFile {
   constructor(fs: FileSystem, file: Deno.FsFile, opened?: FileFacts) {
     this.inode = opened?.inode ?? 0;
     this.openedSize = opened?.size ?? 0;
+    this.stamp = opened === undefined ? 0 : stampOf(opened);
     this.#fs = fs;
     this.#file = file;
   }
@@ -426,6 +433,11 @@ export class DiskFile {
 /** Whether an error says that a name is taken. */
 export function isTaken(error: unknown): boolean {
   return error instanceof Deno.errors.AlreadyExists;
+}
+
+/** Whether an error says that the user may not do that. */
+export function isDenied(error: unknown): error is Error {
+  return error instanceof Deno.errors.PermissionDenied;
 }
 
 /** Whether an error says that a name is not there (any more). */

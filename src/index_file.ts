@@ -15,6 +15,7 @@ import {
   formatHeader,
   HEADER_BYTES,
   IndexOutlines,
+  MAX_ENTRIES,
   outlinesBytes,
   parseBlock,
   parseHeader,
@@ -75,6 +76,7 @@ export class IndexFile {
     entries: readonly Entry[],
     turns: Turns,
   ): Promise<boolean> {
+    if (entries.length > MAX_ENTRIES) return false;
     const file = await this.#claim().catch((error) => {
       // Another process has just given it its final name.
       if (!isNotFound(error)) throw error;
@@ -95,6 +97,19 @@ export class IndexFile {
   /** Removes the index, if there is one. */
   async remove(): Promise<void> {
     if (this.#fs.seems(this.#path)) await this.#fs.remove(this.#path);
+    await this.removeUnfinished();
+  }
+
+  /** Removes one that a process was writing when it was killed. */
+  async removeUnfinished(): Promise<void> {
+    if (!this.#fs.seems(this.#newPath)) return;
+    const file = await this.#claim();
+    if (file === undefined) return;
+    try {
+      await this.#fs.remove(this.#newPath);
+    } finally {
+      file.close();
+    }
   }
 
   /** A new file that nobody else writes, or undefined. */
@@ -113,7 +128,8 @@ export class IndexFile {
           await this.#fs.facts(this.#newPath),
           await file.facts(),
         ];
-        if (named?.inode === ours.inode) {
+        // Nor may it be another file by a second name, which is not ours to cut.
+        if (named?.inode === ours.inode && ours.names === 1) {
           await file.truncate(0);
           return file;
         }
@@ -130,6 +146,11 @@ export class IndexFile {
 export class IndexReader {
   /** Where the list of changes ended when it was true. */
   readonly place: LogPlace;
+  /**
+   * When it was opened, in milliseconds since the epoch. One time for all, so that
+   * those that were used in the future, by a wrong clock, are equally recent.
+   */
+  readonly openedAt = Date.now();
   /** How many blocks of records there are. */
   readonly blocks: number;
   /** What it counts. */
@@ -164,7 +185,9 @@ export class IndexReader {
     const isWhole = await fill(bytes, this.#file, this.#position, new Turns());
     if (!isWhole || !this.#outlines.fits(block, bytes)) return undefined;
     this.#position += bytes.length;
-    return parseBlock(bytes);
+    const entries = parseBlock(bytes, this.openedAt);
+    const isTrue = entries && this.#outlines.match(block, entries);
+    return isTrue ? entries : undefined;
   }
 
   /** Closes the file. */
@@ -186,8 +209,10 @@ async function openReader(file: DiskFile): Promise<IndexReader | undefined> {
   if (!isWhole || !areEqual(await digestOf(outlines.bytes, turns), digest)) {
     return undefined;
   }
+  const length = HEADER_BYTES + outlines.bytes.length + outlines.blocksBytes;
+  if (length !== file.openedSize) return undefined;
   const pending = await PendingIndex.of(outlines);
-  return new IndexReader(file, place, outlines, pending);
+  return pending && new IndexReader(file, place, outlines, pending);
 }
 
 async function write(

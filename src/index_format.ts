@@ -10,18 +10,23 @@
  *   outlines    of all entries, the most recent first: sizes, then 64 bits of each
  *               key; of all blocks: lengths, then digests
  *   blocks      JSON, 128 entries each: [[key, url, mimetype, filename, size,
- *               storedAt, mtimeMs, inode, sha256], …]
+ *               storedAt, mtimeMs, inode, stamp of the sidecar, sha256], …]
  *
  * Opening reads header and outlines, which is enough to count; the blocks follow in
  * the background. Every byte is covered by a digest (SHA-256), so that what is cut,
- * flipped or of another version is noticed, and the sidecars are read instead.
+ * flipped or of another version is noticed, and the sidecars are read instead. Who
+ * can write here can make digests, too: so a record is held to the same rules as a
+ * sidecar, and numbers that would cost memory or time to what this file can hold.
  * What is true of an entry stands in its own files only: the index may be deleted
  * at any time.
  */
 import { hash } from "node:crypto";
 import type { LogPlace } from "./change_log.ts";
 import type { Entry } from "./entry.ts";
-import { fingerprintOf, type Outlines } from "./pending_index.ts";
+import { safeFilename } from "./filename.ts";
+import { keyOf } from "./key.ts";
+import { cleanMimetype } from "./mimetype.ts";
+import { fingerprintOf, isSize, type Outlines } from "./pending_index.ts";
 
 /** Bytes of the header. */
 export const HEADER_BYTES = 128;
@@ -29,8 +34,14 @@ export const HEADER_BYTES = 128;
 /** Entries of a block: it takes less than a millisecond to read. */
 export const BLOCK_ENTRIES = 128;
 
+/** The most entries that an index has; their outlines take 67 MB. */
+export const MAX_ENTRIES = 4_194_304;
+
+/** The most bytes of a block, which holds what 128 sidecars hold. */
+const MAX_BLOCK_BYTES = 67_108_864;
+
 const MAGIC = 0x78_64_69_6d; // "midx"
-const VERSION = 1;
+const VERSION = 2;
 const DIGEST_BYTES = 32;
 const ID_LENGTH = 16;
 
@@ -82,6 +93,7 @@ export function parseHeader(bytes: Uint8Array): IndexHeader | undefined {
   const isOurs = view.getUint32(0, true) === MAGIC &&
     view.getUint32(4, true) === VERSION &&
     view.getUint32(AT.blocks, true) === blocksOf(count) &&
+    count <= MAX_ENTRIES &&
     areEqual(
       digestOf(bytes.subarray(0, -DIGEST_BYTES)),
       bytes.subarray(-DIGEST_BYTES),
@@ -118,6 +130,27 @@ export class IndexOutlines implements Outlines {
     this.#digests = new Uint8Array(buffer, 16 * count + 4 * blocks);
   }
 
+  /** Bytes of all blocks; NaN when one is too long to be read. */
+  get blocksBytes(): number {
+    let bytes = 0;
+    for (const length of this.lengths) {
+      bytes += length <= MAX_BLOCK_BYTES ? length : NaN;
+    }
+    return bytes;
+  }
+
+  /** Whether these are the entries that a block was to hold. */
+  match(block: number, entries: readonly Entry[]): boolean {
+    const start = block * BLOCK_ENTRIES;
+    const count = Math.min(BLOCK_ENTRIES, this.sizes.length - start);
+    return entries.length === count && entries.every(({ key, size }, i) => {
+      const [high, low] = fingerprintOf(key);
+      const at = 2 * (start + i);
+      return size === this.sizes[start + i] &&
+        high === this.fingerprints[at] && low === this.fingerprints[at + 1];
+    });
+  }
+
   /** Notes the entries of a block, and its bytes. */
   note(block: number, entries: readonly Entry[], bytes: Uint8Array): void {
     const start = block * BLOCK_ENTRIES;
@@ -148,43 +181,64 @@ export function formatBlock(entries: readonly Entry[]): Uint8Array {
     entry.storedAt,
     entry.mtimeMs,
     entry.inode,
+    entry.sidecarStamp,
     ...entry.sha256 === undefined ? [] : [entry.sha256],
   ]);
   return new TextEncoder().encode(JSON.stringify(rows));
 }
 
-type Row = [
-  key: string,
-  url: string,
-  mimetype: string,
-  filename: string,
-  size: number,
-  storedAt: number,
-  mtimeMs: number,
-  inode: number,
-  sha256?: string,
-];
+/**
+ * The entries of a block, whose digest was right; undefined when they can't be.
+ *
+ * @param now When the index was opened, so that all uses that lie in the future,
+ * since the clock was set back, count as the same time.
+ */
+export function parseBlock(
+  bytes: Uint8Array,
+  now: number,
+): Entry[] | undefined {
+  let rows: unknown;
+  try {
+    rows = JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    return undefined;
+  }
+  if (!Array.isArray(rows)) return undefined;
+  const entries: Entry[] = [];
+  for (const row of rows) {
+    const entry = Array.isArray(row) ? parseRow(row, now) : undefined;
+    if (entry === undefined) return undefined;
+    entries.push(entry);
+  }
+  return entries;
+}
 
-/** The entries of a block, whose digest was right. */
-export function parseBlock(bytes: Uint8Array, now = Date.now()): Entry[] {
-  const rows = JSON.parse(new TextDecoder().decode(bytes)) as Row[];
-  return rows.map((row) => {
-    const [key, url, mimetype, filename, size, storedAt, ...rest] = row;
-    const [mtimeMs, inode, sha256] = rest;
-    return {
-      key,
-      url,
-      mimetype,
-      filename,
-      size,
-      storedAt,
-      ...(sha256 !== undefined && { sha256 }),
-      inode,
-      // The clock may have been set back since.
-      lastAccess: Math.min(mtimeMs, now),
-      mtimeMs,
-    };
-  });
+function parseRow(row: readonly unknown[], now: number): Entry | undefined {
+  const [key, url, mimetype, filename, ...rest] = row;
+  const [size, storedAt, mtimeMs, inode, sidecarStamp, sha256] = rest;
+  const isText = typeof key === "string" && typeof url === "string" &&
+    typeof mimetype === "string" && typeof filename === "string" &&
+    (sha256 === undefined || typeof sha256 === "string");
+  const isRecord = isText && isSize(size) && isNumber(storedAt) &&
+    isNumber(mtimeMs) && isNumber(inode) && isNumber(sidecarStamp);
+  if (!isRecord || !url.isWellFormed() || keyOf(url) !== key) return undefined;
+  return {
+    key,
+    url,
+    mimetype: cleanMimetype(mimetype),
+    filename: safeFilename(filename),
+    size,
+    storedAt,
+    ...(sha256 !== undefined && { sha256 }),
+    inode,
+    sidecarStamp,
+    lastAccess: Math.min(mtimeMs, now),
+    mtimeMs,
+  };
+}
+
+function isNumber(value: unknown): value is number {
+  return Number.isFinite(value);
 }
 
 /** Whether two digests are the same. */

@@ -75,6 +75,15 @@ export class IndexKeeper {
     if (!isSaved) await this.#save(new Turns());
   }
 
+  /** Removes what a killed process has left of an index. */
+  async tidy(): Promise<void> {
+    try {
+      await this.#index.removeUnfinished();
+    } catch (error) {
+      this.#tier().errors.report("remove the index", error);
+    }
+  }
+
   /** Removes the index: it tells of entries that are gone. */
   async forget(): Promise<void> {
     this.#saved = undefined;

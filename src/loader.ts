@@ -34,6 +34,8 @@ export class Loader {
   #hydrating = Promise.resolve();
   #comparing: Promise<void> | undefined;
   #isWhole = false;
+  /** When the index was read, if there was one. */
+  #indexedAt = 0;
 
   /** Loads nothing yet. */
   constructor(parts: LoaderParts) {
@@ -53,7 +55,11 @@ export class Loader {
     });
   }
 
-  /** Waits until all that lies in the directory is known. */
+  /**
+   * Waits until all that lies in the directory is known.
+   *
+   * @throws {CacheClosedError} If the cache is closed before that.
+   */
   async whole(): Promise<void> {
     await this.load();
     if (this.#isWhole) return;
@@ -113,7 +119,7 @@ export class Loader {
 
   /** Counts what the index tells of, if it is true. */
   async #takeUp(): Promise<IndexReader | undefined> {
-    const { keeper, tier, background } = this.#parts;
+    const { keeper, tier } = this.#parts;
     const { catalog, writes } = tier();
     const reader = await keeper.open();
     if (reader === undefined) {
@@ -126,13 +132,14 @@ export class Loader {
       isKnown = await writes.begin({
         place,
         takeUp: () => {
-          catalog.expect(pending);
           keeper.tookUp();
+          catalog.expect(pending);
         },
       });
     } finally {
       if (!isKnown) {
-        await catalog.settle(background);
+        catalog.settle();
+        await catalog.confirm(new Turns());
         reader.close();
       }
     }
@@ -142,9 +149,13 @@ export class Loader {
   /** Does in the background what is left to do after an index was taken up. */
   #goOn(reader: IndexReader): void {
     const { errors } = this.#parts.tier();
+    this.#indexedAt = reader.openedAt;
     this.#hydrating = this.#hydrate(reader);
     this.#comparing = this.#compare();
-    this.#comparing.catch((error) => errors.report("compare the index", error));
+    this.#comparing.catch((error) => {
+      if (error instanceof CacheClosedError) return;
+      errors.report("compare the index", error);
+    });
   }
 
   /** Compares what the index told of with the directory, as often as that fails. */
@@ -155,14 +166,15 @@ export class Loader {
     try {
       await reconciler.compare(
         background,
+        this.#indexedAt,
         // Others may be waiting for their turn.
         (task) => background.awaited(writes.alone(task)),
         (leftover) => this.#add(leftover, (it) => this.#tell(it)),
       );
-      await catalog.settle(background);
+      catalog.settle();
+      await catalog.confirm(background);
     } catch (error) {
       this.#comparing = undefined;
-      if (error instanceof CacheClosedError) return;
       throw error;
     }
     await this.#finish();
@@ -181,7 +193,7 @@ export class Loader {
           catalog.hydrate(reader.ordinalOf(block) + i, entry);
         }
       }
-      await catalog.settle(background);
+      catalog.settle();
     } catch (error) {
       if (error instanceof CacheClosedError) return;
       keeper.lost();
@@ -199,6 +211,7 @@ export class Loader {
     if (options.readOnly) return;
     touches.adopt(catalog.list());
     await orphans.sweep();
+    await keeper.tidy();
     keeper.keep();
   }
 

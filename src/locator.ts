@@ -195,9 +195,8 @@ export class Locator {
     const facts = await fs.facts(store.datPath(key));
     if (facts === undefined) return undefined;
     const known = catalog.peek(url);
-    if (known?.inode === facts.inode && known.size === facts.size) {
-      return infoOf(known);
-    }
+    const isSame = known?.inode === facts.inode && known.size === facts.size;
+    if (isSame && await this.#isCertain(known)) return infoOf(known);
     const sidecar = await store.readSidecar(key);
     if (sidecar === undefined || "reason" in sidecar) return undefined;
     if (mismatchOf(sidecar, facts.size)) return undefined;
@@ -222,7 +221,7 @@ export class Locator {
   async #has(url: string): Promise<boolean> {
     const { fs, store, catalog } = this.#tier;
     const entry = catalog.peek(url);
-    if (entry !== undefined) {
+    if (entry !== undefined && await this.#isCertain(entry)) {
       const facts = await fs.facts(store.datPath(entry.key));
       if (facts?.size === entry.size) return true;
     }
@@ -279,8 +278,16 @@ export class Locator {
     const { store, catalog } = this.#tier;
     if (!store.ready) await store.prepare();
     const known = catalog.peek(url);
-    return known && await this.#open(known) ||
+    const isCertain = known !== undefined && await this.#isCertain(known);
+    return isCertain && await this.#open(known) ||
       await this.#discover(url, known);
+  }
+
+  /** Whether an entry is what its sidecar says, and not only what an index told. */
+  async #isCertain({ key, sidecarStamp }: Entry): Promise<boolean> {
+    const { store, catalog } = this.#tier;
+    return !catalog.isProvisional ||
+      await store.sidecarStamp(key) === sidecarStamp;
   }
 
   /** Opens an entry that is known, if its file is still the one known. */

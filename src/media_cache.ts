@@ -426,6 +426,7 @@ export class MediaCache implements AsyncDisposable {
     try {
       await this.#tiers.whole();
     } catch (error) {
+      if (error instanceof CacheClosedError) throw error;
       this.#tiers.errors.report("list the directory", error);
     }
     await this.#tiers.catchUp();

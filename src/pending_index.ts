@@ -16,6 +16,17 @@ export function fingerprintOf(key: string): [number, number] {
   ];
 }
 
+/** Whether an entry can have that size. */
+export function isSize(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) > 0;
+}
+
+/**
+ * Fingerprints that are parts of digests don't crowd like that: of four million
+ * the longest search took 50 tries (measured, with half of the slots free).
+ */
+const MAX_TRIES = 1024;
+
 /** Stands in `sizes` for an entry that is no longer pending. */
 const TAKEN = -1;
 
@@ -40,13 +51,16 @@ export class PendingIndex {
     this.#slots = new Uint32Array(2 ** bits);
   }
 
-  /** Takes the outlines over, and gives the event loop its turns. */
-  static async of(outlines: Outlines): Promise<PendingIndex> {
+  /**
+   * Takes the outlines over, and gives the event loop its turns; undefined when
+   * they can't be those of entries.
+   */
+  static async of(outlines: Outlines): Promise<PendingIndex | undefined> {
     const index = new PendingIndex(outlines);
     const turns = new Turns();
     const { length } = outlines.sizes;
     for (let ordinal = 0; ordinal < length; ordinal++) {
-      index.#add(ordinal);
+      if (!index.#add(ordinal)) return undefined;
       // Reading the clock each time would take longer than the rest.
       if (ordinal % 4096 === 4095 && turns.due) await turns.next();
     }
@@ -87,12 +101,19 @@ export class PendingIndex {
     }
   }
 
-  #add(ordinal: number): void {
+  #add(ordinal: number): boolean {
+    const size = this.#sizes[ordinal];
+    // Also not all of them: sums would not be exact.
+    if (!isSize(size) || !isSize(this.#bytes + size)) return false;
     const mask = this.#slots.length - 1;
     let slot = (this.#fingerprints[2 * ordinal] ?? 0) & mask;
-    while (this.#slots[slot] !== 0) slot = slot + 1 & mask;
+    for (let tries = 0; this.#slots[slot] !== 0; tries++) {
+      if (tries === MAX_TRIES) return false;
+      slot = slot + 1 & mask;
+    }
     this.#slots[slot] = ordinal + 1;
     this.#count++;
-    this.#bytes += this.#sizes[ordinal] ?? 0;
+    this.#bytes += size;
+    return true;
   }
 }

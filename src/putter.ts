@@ -95,8 +95,12 @@ export class Putter {
         return true;
       }
       // A download may store it while a slow stream comes; its bytes stay too.
+      // What is known although it is gone may be forgotten meanwhile.
       const before = tiers.catalog.peek(url);
-      const isWanted = () => tiers.catalog.peek(url) === before;
+      const isWanted = () => {
+        const now = tiers.catalog.peek(url);
+        return now === undefined || now === before;
+      };
       return await this.#store(body, isWanted) || await tiers.use(url);
     });
     this.#running.add(result);

@@ -64,6 +64,11 @@ export class ReadCheck {
       await writes.run(async () => {
         const path = store.datPath(key);
         if ((await fs.facts(path))?.inode !== entry.inode) return;
+        // The Python original rewrites both in place.
+        const sidecar = await store.readSidecar(key);
+        const isProven = sidecar !== undefined && "url" in sidecar &&
+          sidecar.sha256 === entry.sha256;
+        if (!isProven) return;
         await writes.announceRemoval(key);
         await files.rescue(path);
         catalog.forget(url);

@@ -32,9 +32,10 @@ export class DirectoryReconciler {
       const entry = await this.#entry(key);
       if (entry === undefined) return this.#gone(key, known);
       orphans.forget(pairOf(key));
-      if (known?.inode !== entry.inode || known.size !== entry.size) {
-        catalog.found(entry);
-      } else catalog.usedElsewhere(known, entry.mtimeMs);
+      const isSame = known?.inode === entry.inode &&
+        known.size === entry.size && known.sidecarStamp === entry.sidecarStamp;
+      if (isSame) catalog.usedElsewhere(known, entry.mtimeMs);
+      else catalog.found(entry);
     } catch (error) {
       errors.report("look at an entry", error);
     }
@@ -71,11 +72,14 @@ export class DirectoryReconciler {
    * Compares the entries that an index told of with the directory. Most are as
    * they were, which takes no look into a sidecar to see.
    *
+   * @param now When the index was read; uses after that, by a wrong clock, count
+   * as then.
    * @param alone Runs a task while nothing is deleted here.
    * @param onLeftover Told of files that are no entry.
    */
   async compare(
     turns: Turns,
+    now: number,
     alone: <T>(task: () => Promise<T>) => Promise<T>,
     onLeftover: (leftover: Leftover) => void,
   ): Promise<void> {
@@ -83,23 +87,19 @@ export class DirectoryReconciler {
     const [entries, names] = await alone(async () => {
       return [catalog.list(), await listNames(fs, store.dir, turns)] as const;
     });
-    const misplaced: Entry[] = [];
     for (const entry of entries) {
       if (turns.due) await turns.next();
       const { key } = entry;
       const isThere = names.dats.has(key) && names.jsons.has(key);
       if (!isThere) await this.refresh(key);
-      else if (await this.#isWhole(entry, misplaced)) {
+      else if (await this.#isWhole(entry, now)) {
         names.dats.delete(key);
         names.jsons.delete(key);
       }
     }
-    const onEntry = (entry: Entry) => {
-      if (catalog.discover(entry)) misplaced.push(entry);
-    };
+    const onEntry = (entry: Entry) => catalog.discover(entry);
     const events = { onEntry, onLeftover };
-    await alone(() => scanNames(fs, store, names, events, turns));
-    catalog.place(misplaced);
+    await alone(() => scanNames(fs, store, names, events, turns, now));
   }
 
   /** See {@linkcode Reconciler.doubt}. */
@@ -112,37 +112,30 @@ export class DirectoryReconciler {
     }
   }
 
-  /**
-   * Whether the files of an entry are a whole pair. One that was used or replaced
-   * goes to those that are not in their place.
-   */
-  async #isWhole(entry: Entry, misplaced: Entry[]): Promise<boolean> {
+  /** Whether the files of an entry are a whole pair, be it another by now. */
+  async #isWhole(entry: Entry, now: number): Promise<boolean> {
     const { fs, store, catalog, errors } = this.#parts();
-    const { url, key, inode, size, mtimeMs } = entry;
+    const { url, key, inode, size, sidecarStamp } = entry;
     try {
       const facts = await fs.facts(store.datPath(key));
-      const isSame = facts?.inode === inode && facts.size === size;
-      if (isSame && facts.mtimeMs === mtimeMs) return true;
-      // Others write in place, too, so that the sidecar must be read.
-      const now = await this.#entry(key);
+      const isSame = facts?.inode === inode && facts.size === size &&
+        await store.sidecarStamp(key) === sidecarStamp;
+      if (isSame && facts.mtimeMs === entry.mtimeMs) return true;
+      const fresh = isSame ? entry : await this.#entry(key, now);
       if (catalog.peek(url) !== entry) return true;
-      if (now === undefined) {
+      if (fresh === undefined) {
         this.#gone(key, entry);
         return false;
       }
-      if (isSame && haveSameText(now, entry)) {
-        if (catalog.redate(entry, now.mtimeMs)) misplaced.push(entry);
-      } else {
-        catalog.renew(now);
-        misplaced.push(now);
-      }
+      if (isSame) catalog.redate(entry, facts.mtimeMs, now);
+      else catalog.found(fresh);
     } catch (error) {
       errors.report("look at an entry", error);
     }
     return true;
   }
 
-  async #entry(key: string): Promise<Entry | undefined> {
+  async #entry(key: string, now?: number): Promise<Entry | undefined> {
     const { fs, store } = this.#parts();
     const sidecar = await store.readSidecar(key);
     if (sidecar === undefined || "reason" in sidecar) return undefined;
@@ -150,7 +143,7 @@ export class DirectoryReconciler {
     if (facts === undefined || mismatchOf(sidecar, facts.size)) {
       return undefined;
     }
-    return entryOf(sidecar, key, facts);
+    return entryOf(sidecar, key, facts, now);
   }
 
   #gone(key: string, known: Entry | undefined): void {
@@ -161,11 +154,4 @@ export class DirectoryReconciler {
     const reason = "another process removed it";
     hub.emit({ type: "dropped", time: Date.now(), url, key, reason });
   }
-}
-
-function haveSameText(a: Entry, b: Entry): boolean {
-  return a.mimetype === b.mimetype && a.filename === b.filename &&
-    a.sha256 === b.sha256 &&
-    // In a sidecar stand seconds.
-    Math.abs(a.storedAt - b.storedAt) < 1;
 }

@@ -2,7 +2,7 @@ import type { DiskStore } from "./disk_store.ts";
 import type { Entry } from "./entry.ts";
 import { isLocked } from "./file_lock.ts";
 import type { FileFacts, FileSystem } from "./file_system.ts";
-import { mismatchOf, type Sidecar } from "./sidecar.ts";
+import { mismatchOf, type StampedSidecar } from "./sidecar.ts";
 import { Turns } from "./turns.ts";
 
 /** What a file's name says about it. */
@@ -50,7 +50,7 @@ export interface ScanEvents {
 
 /** Makes the index record of a pair. */
 export function entryOf(
-  sidecar: Sidecar,
+  sidecar: StampedSidecar,
   key: string,
   facts: FileFacts,
   now = Date.now(),
@@ -67,6 +67,7 @@ export function entryOf(
     storedAt: Math.min(Math.max(ts * 1000, 0), MAX_TIME_MS),
     ...(sha256 !== undefined && { sha256 }),
     inode: facts.inode,
+    sidecarStamp: sidecar.stamp,
     // A clock that was set back must not make an entry immortal.
     lastAccess: Math.min(mtimeMs, now),
     mtimeMs,
@@ -121,9 +122,9 @@ export async function scanNames(
   { dats, jsons, staged }: Names,
   events: ScanEvents,
   turns: Turns,
-): Promise<void> {
   // One time for all, so that those from the future are equally recent.
-  const now = Date.now();
+  now = Date.now(),
+): Promise<void> {
   for (const key of jsons) {
     if (turns.due) await turns.next();
     await scanPair(fs, store, key, events, now);

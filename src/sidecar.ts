@@ -51,6 +51,9 @@ export interface Sidecar {
   conversion?: string;
 }
 
+/** What a sidecar said when its file had that stamp; see `stampOf()`. */
+export type StampedSidecar = Sidecar & { readonly stamp: number };
+
 /** The text of a sidecar. */
 export function formatSidecar(sidecar: Sidecar): string {
   return JSON.stringify(sidecar, null, 2);

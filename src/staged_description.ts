@@ -1,5 +1,6 @@
 import {
   type DiskFile,
+  type FileFacts,
   type FileSystem,
   isNotFound,
   isTaken,
@@ -79,7 +80,7 @@ export class StagedDescription {
   }
 
   /** Makes it the sidecar of the whole body. */
-  async complete(text: string, durable: boolean): Promise<void> {
+  async complete(text: string, durable: boolean): Promise<FileFacts> {
     const encoder = new TextEncoder();
     let bytes = encoder.encode(text);
     // Those who follow tell by the length that it is another.
@@ -87,6 +88,7 @@ export class StagedDescription {
     await this.#file.writeAt(bytes, 0);
     await this.#file.truncate(bytes.length);
     if (durable) await this.#file.sync();
+    return await this.#file.facts();
   }
 
   /** Closes the file. */

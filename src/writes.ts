@@ -17,6 +17,9 @@ const FRESH_MS = 20;
 /** How long opening waits for a directory in which others write all the time. */
 const BEGIN_TIMEOUT_MS = 500;
 
+/** How long the index waits for a place: it is only an accelerator. */
+const NOTE_TIMEOUT_MS = 200;
+
 /** What looks at the directory after others have changed it. */
 export interface Reconciler {
   /** Looks at the entry of a key. */
@@ -81,18 +84,27 @@ export class Writes {
 
   /**
    * Runs a task at a place where all is known that others have changed. Where
-   * there is no such place, since there are no locks, it is not run.
+   * there is no such place, since there are no locks or others hold it for long,
+   * it is not run.
    */
   async noted<T>(task: (place: LogPlace) => T): Promise<T | undefined> {
-    return await this.run(() =>
-      Promise.resolve(this.#isLocked ? task(this.#log.place) : undefined)
-    );
+    const note = () =>
+      Promise.resolve(this.#isLocked ? task(this.#log.place) : undefined);
+    try {
+      return await this.run(note, NOTE_TIMEOUT_MS);
+    } catch (error) {
+      if (!(error instanceof LockTimeoutError)) throw error;
+    }
   }
 
-  /** Runs a task that changes names. */
-  run<T>(task: () => Promise<T>): Promise<T> {
+  /**
+   * Runs a task that changes names.
+   *
+   * @throws {LockTimeoutError} If others hold the lock for longer than that.
+   */
+  run<T>(task: () => Promise<T>, timeoutMs?: number): Promise<T> {
     return this.alone(async () => {
-      this.#isLocked = await this.#lock();
+      this.#isLocked = await this.#lock(timeoutMs);
       try {
         return await task();
       } finally {
@@ -157,8 +169,8 @@ export class Writes {
   }
 
   /** Takes the lock when all is known that was done under it. */
-  async #lock(): Promise<boolean> {
-    while (await this.#log.lock(true)) {
+  async #lock(timeoutMs?: number): Promise<boolean> {
+    while (await this.#log.lock(true, timeoutMs)) {
       try {
         if (await this.#learn()) return true;
       } catch (error) {

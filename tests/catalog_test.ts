@@ -17,6 +17,7 @@ function entry(url: string, facts: Partial<Entry> = {}): Entry {
     size: 10,
     storedAt: 0,
     inode: 0,
+    sidecarStamp: 0,
     lastAccess: 0,
     mtimeMs: 0,
     ...facts,

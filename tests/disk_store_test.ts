@@ -95,7 +95,7 @@ Deno.test("commit() makes a pair of a staged body, which find() opens", async ()
     const store = storeIn(dir.path, durable);
     const staged = await stage(store, bytesOf(9));
 
-    const facts = await store.commit(
+    const { facts, stamp } = await store.commit(
       KEY,
       staged,
       sidecar(9),
@@ -106,7 +106,8 @@ Deno.test("commit() makes a pair of a staged body, which find() opens", async ()
     assertEquals(await namesIn(dir.path), [`${KEY}.dat`, `${KEY}.json`]);
     const found = await store.find(KEY);
     assert(found && "file" in found);
-    assertEquals(found.sidecar, sidecar(9));
+    assertEquals(found.sidecar, { ...sidecar(9), stamp });
+    assertEquals(await store.sidecarStamp(KEY), stamp);
     assertEquals(found.facts, facts);
     found.file.close();
     staged.file.close();

@@ -251,8 +251,9 @@ Deno.test("readText() reads strict UTF-8 up to a length", async () => {
   const path = join(dir.path, "a");
 
   await Deno.writeTextFile(path, "\ufeffgrün");
-  assertEquals(await fs.readText(path, 100), "\ufeffgrün");
-  assertEquals(await fs.readText(path, 5), undefined);
+  const { text, stamp } = await fs.readText(path, 100);
+  assertEquals(text, "\ufeffgrün");
+  assertEquals(await fs.readText(path, 5), { text: undefined, stamp });
   await Deno.writeFile(path, Uint8Array.of(0xc3, 0x28));
   await assertRejects(() => fs.readText(path, 100), TypeError);
 });

@@ -6,6 +6,7 @@ import { INDEX_NAME, IndexFile, NEW_INDEX_NAME } from "../src/index_file.ts";
 import { HEADER_BYTES, outlinesBytes } from "../src/index_format.ts";
 import { keyOf } from "../src/key.ts";
 import { Turns } from "../src/turns.ts";
+import { isThere } from "./fixtures/files.ts";
 import { Random } from "./fixtures/random.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";
 
@@ -20,6 +21,7 @@ function entry(url: string, facts: Partial<Entry> = {}): Entry {
     size: url.length,
     storedAt: 1_763_762_612_123.457,
     inode: 12_345.678,
+    sidecarStamp: 2 ** 53 - 1,
     lastAccess: 1_763_762_612_999,
     mtimeMs: 1_763_762_612_999,
     ...facts,
@@ -59,7 +61,7 @@ async function read(dir: string): Promise<Entry[] | "none" | "damaged"> {
 Deno.test("an index gives back the entries that were written, in their order", async () => {
   await using dir = await tempDir();
   const hostile = [
-    entry("https://example.org/ü?\u2028\u0000", { filename: '"\\.png' }),
+    entry("https://example.org/ü?\u2028\u0000", { filename: '"ü" .png' }),
     entry("", { size: 2 ** 52, mtimeMs: 0, lastAccess: 0, storedAt: 0 }),
     entry("digest", { sha256: "0f".repeat(32) }),
   ];
@@ -99,8 +101,7 @@ Deno.test("an index that was cut says nothing wrong, wherever it was cut", async
 
   for (let length = 0; length < bytes.length; length += step) {
     await Deno.writeFile(path, bytes.subarray(0, length));
-    const isCounted = length >= HEADER_BYTES + outlinesBytes(300);
-    assertEquals(await read(dir.path), isCounted ? "damaged" : "none");
+    assertEquals(await read(dir.path), "none");
   }
 });
 
@@ -177,4 +178,74 @@ Deno.test("an index that can't be written whole leaves the old one, and nothing 
   assertEquals(await read(dir.path), entries(3));
   const names = [...Deno.readDirSync(dir.path)].map(({ name }) => name);
   assertEquals(names, [INDEX_NAME]);
+});
+
+Deno.test("a record is held to the rules of a sidecar, whatever its digest says", async (t) => {
+  const wrong: Record<string, Partial<Record<keyof Entry, unknown>>> = {
+    "a path for a key": { key: "../secret" },
+    "the key of another URL": { key: keyOf("b") },
+    "a URL that is no text": { url: 5 },
+    "a URL that is not Unicode": { url: "\ud800", key: keyOf("\ud800") },
+    "a type that is no text": { mimetype: null },
+    "a name that is no text": { filename: ["a"] },
+    "a size of nothing": { size: 0 },
+    "a size that is no integer": { size: 1.5 },
+    "a time that is no number": { mtimeMs: "1" },
+    "a time without end": { storedAt: Infinity },
+    "an inode that is no number": { inode: null },
+    "a digest that is no text": { sha256: 5 },
+  };
+  for (const [what, facts] of Object.entries(wrong)) {
+    await t.step(what, async () => {
+      await using dir = await tempDir();
+      const all = [entry("c"), entry("a", facts as Partial<Entry>)];
+      await fileIn(dir.path).write(PLACE, all, new Turns());
+
+      const isCounted = facts.size === undefined;
+      assertEquals(await read(dir.path), isCounted ? "damaged" : "none");
+    });
+  }
+});
+
+Deno.test("names and types of an index are made safe, as those of a sidecar are", async () => {
+  await using dir = await tempDir();
+  const facts = {
+    filename: "../../etc/pass\0wd",
+    mimetype: "text/html\r\nX-Evil: 1",
+  };
+  await fileIn(dir.path).write(PLACE, [entry("a", facts)], new Turns());
+
+  const all = await read(dir.path);
+
+  assert(Array.isArray(all));
+  assertEquals(all[0]?.filename, "passwd");
+  assertEquals(all[0]?.mimetype, "application/octet-stream");
+});
+
+Deno.test("what a killed process has left of an index is removed, unless it is being written", async () => {
+  await using dir = await tempDir();
+  const path = join(dir.path, NEW_INDEX_NAME);
+  await Deno.writeTextFile(path, "https://example.org/secret");
+  const busy = await Deno.open(path, { write: true });
+  busy.tryLockSync(true);
+  await fileIn(dir.path).remove();
+  assertEquals(await isThere(path), true);
+  busy.close();
+
+  await fileIn(dir.path).remove();
+
+  assertEquals(await isThere(path), false);
+});
+
+Deno.test("another file that has the name of a new index as well is not cut", async () => {
+  await using dir = await tempDir();
+  const precious = join(dir.path, "precious");
+  await Deno.writeTextFile(precious, "mine");
+  await Deno.link(precious, join(dir.path, NEW_INDEX_NAME));
+
+  const isWritten = await fileIn(dir.path)
+    .write(PLACE, entries(3), new Turns());
+
+  assertEquals(isWritten, false);
+  assertEquals(await Deno.readTextFile(precious), "mine");
 });

@@ -1,15 +1,17 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { keyOf } from "../src/key.ts";
 import { fingerprintOf, PendingIndex } from "../src/pending_index.ts";
 
 async function pendingOf(sizes: Record<string, number>): Promise<PendingIndex> {
   const urls = Object.keys(sizes);
-  return await PendingIndex.of({
+  const pending = await PendingIndex.of({
     sizes: Float64Array.from(Object.values(sizes)),
     fingerprints: Uint32Array.from(
       urls.flatMap((url) => fingerprintOf(keyOf(url))),
     ),
   });
+  assert(pending);
+  return pending;
 }
 
 Deno.test("an entry leaves a PendingIndex once, by its place or by its key", async () => {
@@ -55,9 +57,31 @@ Deno.test("entries that 64 bits don't tell apart leave one by one", async () => 
     sizes: Float64Array.of(1, 2),
     fingerprints: Uint32Array.of(...fingerprints, ...fingerprints),
   });
+  assert(pending);
 
   const dropped = [1, 2, 3].map(() => pending.drop(keyOf("a")));
 
   assertEquals(dropped, [true, true, false]);
   assertEquals([pending.count, pending.bytes], [0, 0]);
+});
+
+Deno.test("outlines that can't be those of entries make no PendingIndex", async () => {
+  const fingerprints = Uint32Array.of(...fingerprintOf(keyOf("a")));
+  for (const size of [0, -1, 0.5, NaN, Infinity, 2 ** 53, 1.7e308]) {
+    const sizes = Float64Array.of(size);
+    assertEquals(await PendingIndex.of({ sizes, fingerprints }), undefined);
+  }
+  const two = Uint32Array.of(...fingerprints, 1, 2);
+  const huge = Float64Array.of(2 ** 52, 2 ** 52);
+  assertEquals(
+    await PendingIndex.of({ sizes: huge, fingerprints: two }),
+    undefined,
+  );
+  // To find a place for each of them would take quadratic time.
+  const sizes = new Float64Array(100_000).fill(1);
+  const equal = new Uint32Array(200_000).fill(7);
+  assertEquals(
+    await PendingIndex.of({ sizes, fingerprints: equal }),
+    undefined,
+  );
 });

@@ -13,6 +13,7 @@ function entry(url: string, lastAccess: number): Entry {
     size: 1,
     storedAt: 0,
     inode: 0,
+    sidecarStamp: 0,
     lastAccess,
     mtimeMs: 0,
   };

@@ -1,0 +1,30 @@
+/** What tells one state of a file from another. */
+export interface FileState {
+  /** Tells the file from another that took its name. */
+  readonly inode: number;
+  /** Length in bytes. */
+  readonly size: number;
+  /** Last modification in milliseconds since the epoch. */
+  readonly mtimeMs: number;
+}
+
+/** Odd constants with bits all over: a multiplication spreads a change upwards. */
+const MULTIPLIERS = [0x9e3779b1, 0x85ebca77] as const;
+
+const numbers = new Float64Array(3);
+const words = new Uint32Array(numbers.buffer);
+
+/** The state of a file in one number of 53 bits, so that an index can hold many. */
+export function stampOf({ inode, size, mtimeMs }: FileState): number {
+  numbers[0] = inode;
+  numbers[1] = size;
+  numbers[2] = mtimeMs;
+  let high = 1;
+  let low = 2;
+  for (const word of words) {
+    high = Math.imul(high ^ word, MULTIPLIERS[0]);
+    low = Math.imul(low ^ word ^ (high >>> 15), MULTIPLIERS[1]);
+    high ^= low >>> 13;
+  }
+  return (high >>> 11) * 2 ** 32 + (low >>> 0);
+}
