@@ -316,3 +316,17 @@ Deno.test("a list of changes that is deleted loses no entry, and the budget hold
   for await (const { url } of two.entries()) urls.push(url);
   assertEquals(urls, ["d", "c", "b"]);
 });
+
+Deno.test("put() stores again what the other has deleted", async () => {
+  await using dir = await tempDir();
+  await using one = await MediaCache.open({ cacheDir: dir.path });
+  await using two = await MediaCache.open({ cacheDir: dir.path });
+  await put(one, "a");
+  assert(await two.has("a"));
+  await using _known = await two.get("a");
+  await one.delete("a");
+
+  assertEquals(await two.put("a", bytesOf(5), "image/png", "a.png"), true);
+
+  assertEquals([await one.has("a"), await two.has("a")], [true, true]);
+});
