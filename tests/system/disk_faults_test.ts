@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { join } from "@std/path";
+import { CHANGES_NAME } from "../../src/change_log.ts";
 import { endure, SMALL_MEMORY } from "../fixtures/endured_fault.ts";
 import { isThere, pathsOf } from "../fixtures/files.ts";
 import { FaultedCache } from "../fixtures/faulted_cache.ts";
@@ -120,6 +121,28 @@ Deno.test("a body that must not be read is a miss, and is there again when it ma
   assertEquals(faults, ["read an entry: EACCES"]);
   assertEquals(events.dropped, undefined);
   assertEquals(await cache.ask("get", "a:1000000"), "disk");
+});
+
+Deno.test("a list of changes that must not be read keeps nobody from the entries", async () => {
+  await using temp = await tempDir();
+  const how = { wrapper: MODES_COUNT };
+  const cacheDir = join(temp.path, "cache");
+  {
+    await using cache = await FaultedCache.open({ cacheDir }, how);
+    await cache.ask("put", "a:1000");
+  }
+  const changes = join(cacheDir, CHANGES_NAME);
+  await Deno.chmod(changes, 0o000);
+  for (const readOnly of [true, false]) {
+    await using cache = await FaultedCache.open({ cacheDir, readOnly }, how);
+
+    assertEquals(await cache.ask("get", "a:1000"), "disk");
+    assertEquals(await cache.ask("put", "b:1000"), !readOnly);
+
+    const { faults, stats } = await cache.ask("tell");
+    assertEquals(faults, ["lock the directory: EACCES"]);
+    assertEquals(stats.entries, readOnly ? 1 : 2);
+  }
 });
 
 /** What may stand where the directory was. */
