@@ -10,7 +10,7 @@ import type { Bench } from "./bench.ts";
 import { MIB } from "./bench.ts";
 import { machineFacts } from "./machine.ts";
 import type { RowResult } from "./measurement.ts";
-import { HELP, parseOptions } from "./options.ts";
+import { HELP, type Options, parseOptions } from "./options.ts";
 import { makePlace, touchMemory } from "./place.ts";
 import { drawPlots } from "./plots.ts";
 import { findPython } from "./python.ts";
@@ -21,11 +21,7 @@ import { rowTable, targetTable } from "./table.ts";
 import { isProven } from "./verdict.ts";
 import { denoCommand } from "./work.ts";
 
-const options = parseOptions(Deno.args);
-if (options.help) {
-  console.log(HELP);
-  Deno.exit();
-}
+const options = readOptions(Deno.args);
 const { quick, strict, only } = options;
 await using cleanUp = new AsyncDisposableStack();
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
@@ -46,7 +42,12 @@ const bench: Bench = { quick, dir: place.path, origin: origin.origin, python };
 const rows = allRows(bench).filter(({ id }) =>
   only.length === 0 || only.some((start) => id.startsWith(start))
 );
-if (rows.length === 0) throw new RangeError(`No row is called ${only}`);
+if (rows.length === 0) {
+  const ids = allRows(bench).map(({ id }) => id).join(" ");
+  console.error(`bench: no row is called ${only}: there are ${ids}`);
+  await cleanUp.disposeAsync();
+  Deno.exit(2);
+}
 const facts = await machineFacts(place, python);
 console.log(
   Object.entries(facts).map(([what, is]) => `${what}: ${is}`).join("\n"),
@@ -76,9 +77,26 @@ console.log(
     `${count("not measured")} not measured, in ${elapsed()} s`,
 );
 
+if (quick) {
+  console.log("One round of small sizes is a smoke test: no verdict is sure.");
+}
 console.log(`Figures: ${json}`);
 if (options.plots !== undefined) {
   const paths = await drawPlots(results, options.plots);
   for (const path of paths) console.log(`Plot: ${path}`);
 }
 if (strict && !judgements.every(isProven)) Deno.exitCode = 1;
+
+/** The options; ends the program where there is nothing to measure. */
+function readOptions(args: string[]): Options {
+  try {
+    const options = parseOptions(args);
+    if (!options.help) return options;
+    console.log(HELP);
+    Deno.exit();
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    console.error(`bench: ${error.message}\n\n${HELP}`);
+    Deno.exit(2);
+  }
+}
