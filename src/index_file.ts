@@ -77,10 +77,7 @@ export class IndexFile {
     turns: Turns,
   ): Promise<boolean> {
     if (entries.length > MAX_ENTRIES) return false;
-    const file = await this.#claim().catch((error) => {
-      // Another process has just given it its final name.
-      if (!isNotFound(error)) throw error;
-    });
+    const file = await this.#claim();
     if (file === undefined) return false;
     try {
       await write(file, place, entries, turns);
@@ -119,7 +116,13 @@ export class IndexFile {
       file = await this.#fs.create(this.#newPath);
     } catch (error) {
       if (!isTaken(error)) throw error;
-      file = await this.#fs.openToWrite(this.#newPath);
+      try {
+        file = await this.#fs.openToWrite(this.#newPath);
+      } catch (error) {
+        // Another process has just given it its final name, or removed it.
+        if (isNotFound(error)) return undefined;
+        throw error;
+      }
     }
     try {
       if (file.tryLock()) {
