@@ -225,23 +225,35 @@ export class Catalog {
     this.#drop(url);
   }
 
-  /** Puts the entries into the order of their last uses. */
-  async sort(turns: Turns): Promise<void> {
+  /**
+   * Puts the entries into the order of their last uses.
+   *
+   * @param task Run before: many entries may come and go in it, which find their
+   * places at the end, where each by itself would have to look for it.
+   */
+  async sort(
+    turns: Turns,
+    task: () => Promise<void> = () => Promise.resolve(),
+  ): Promise<void> {
     this.#sorts++;
-    const entries = await sortInTurns(
-      this.list(),
-      (a, b) => byUse(b, a),
-      turns,
-    );
-    for (const entry of entries) {
-      if (turns.due) await turns.next();
-      // It was used meanwhile.
-      if (this.#unplaced.has(entry)) continue;
-      if (this.peek(entry.url) === entry) this.#index.sink(entry.url);
+    try {
+      await task();
+      const entries = await sortInTurns(
+        this.list(),
+        (a, b) => byUse(b, a),
+        turns,
+      );
+      for (const entry of entries) {
+        if (turns.due) await turns.next();
+        // It was used meanwhile.
+        if (this.#unplaced.has(entry)) continue;
+        if (this.peek(entry.url) === entry) this.#index.sink(entry.url);
+      }
+      this.#isOrdered = true;
+    } finally {
+      this.#sorts--;
+      this.#placeLate();
     }
-    this.#isOrdered = true;
-    this.#sorts--;
-    this.#placeLate();
   }
 
   /** Whether the list is in the order of recency. */

@@ -32,10 +32,9 @@ export class DirectoryReconciler {
       const entry = await this.#entry(key);
       if (entry === undefined) return this.#gone(key, known);
       orphans.forget(pairOf(key));
-      const isSame = known?.inode === entry.inode &&
-        known.size === entry.size && known.sidecarStamp === entry.sidecarStamp;
-      if (isSame) catalog.usedElsewhere(known, entry.mtimeMs);
-      else catalog.found(entry);
+      if (known !== undefined && areSame(known, entry)) {
+        catalog.usedElsewhere(known, entry.mtimeMs);
+      } else catalog.found(entry);
     } catch (error) {
       errors.report("look at an entry", error);
     }
@@ -43,26 +42,11 @@ export class DirectoryReconciler {
 
   /** See {@linkcode Reconciler.refreshAll}. */
   async refreshAll(): Promise<void> {
-    const { fs, store, catalog, orphans, errors, hydrated } = this.#parts();
+    const { catalog, errors, hydrated } = this.#parts();
+    const turns = new Turns();
     try {
       await hydrated();
-      const before = catalog.list();
-      const seen = new Set<string>();
-      await scan(fs, store, {
-        onEntry: (entry) => {
-          seen.add(entry.key);
-          if (catalog.discover(entry)) return;
-          const isSame = catalog.peek(entry.url)?.inode === entry.inode;
-          if (!isSame) seen.delete(entry.key);
-        },
-        onLeftover: (leftover) => orphans.add(leftover),
-      });
-      const turns = new Turns();
-      for (const { key } of before) {
-        if (!seen.has(key)) await this.refresh(key);
-        if (turns.due) await turns.next();
-      }
-      await catalog.sort(turns);
+      await catalog.sort(turns, () => this.#refreshAll(turns));
     } catch (error) {
       errors.report("list the directory", error);
     }
@@ -135,6 +119,27 @@ export class DirectoryReconciler {
     return true;
   }
 
+  async #refreshAll(turns: Turns): Promise<void> {
+    const { fs, store, catalog, orphans } = this.#parts();
+    const before = catalog.list();
+    const seen = new Set<string>();
+    await scan(fs, store, {
+      onEntry: (entry) => {
+        seen.add(entry.key);
+        if (catalog.discover(entry)) return;
+        const known = catalog.peek(entry.url);
+        if (known !== undefined && areSame(known, entry)) {
+          catalog.usedElsewhere(known, entry.mtimeMs);
+        } else seen.delete(entry.key);
+      },
+      onLeftover: (leftover) => orphans.add(leftover),
+    });
+    for (const { key } of before) {
+      if (!seen.has(key)) await this.refresh(key);
+      if (turns.due) await turns.next();
+    }
+  }
+
   async #entry(key: string, now?: number): Promise<Entry | undefined> {
     const { fs, store } = this.#parts();
     const sidecar = await store.readSidecar(key);
@@ -154,4 +159,10 @@ export class DirectoryReconciler {
     const reason = "another process removed it";
     hub.emit({ type: "dropped", time: Date.now(), url, key, reason });
   }
+}
+
+/** Whether two entries are of the same files. */
+function areSame(a: Entry, b: Entry): boolean {
+  return a.inode === b.inode && a.size === b.size &&
+    a.sidecarStamp === b.sidecarStamp;
 }

@@ -61,7 +61,7 @@ export async function verify(
   };
   const forget = async (key: string) => {
     await files.rescue(store.datPath(key));
-    const entry = catalog.list().find((entry) => entry.key === key);
+    const entry = catalog.byKey(key);
     if (entry !== undefined) catalog.forget(entry.url);
   };
   const remove = async (names: readonly string[]) => {

@@ -330,3 +330,20 @@ Deno.test("put() stores again what the other has deleted", async () => {
 
   assertEquals([await one.has("a"), await two.has("a")], [true, true]);
 });
+
+Deno.test("uses of the other are learned although the list of changes is lost", async () => {
+  await using dir = await tempDir();
+  await using one = await MediaCache.open({ cacheDir: dir.path });
+  await put(one, "a", "b", "c");
+  await using two = await MediaCache.open({ cacheDir: dir.path });
+  await nextMillisecond();
+  const now = new Date();
+  await Deno.utime(pathsOf(dir.path, "a").dat, now, now);
+  await Deno.remove(join(dir.path, CHANGES_NAME));
+
+  await put(one, "d");
+  await put(two, "e");
+
+  const urls = await Array.fromAsync(two.entries(), ({ url }) => url);
+  assertEquals(urls, ["e", "d", "a", "c", "b"]);
+});
