@@ -61,36 +61,37 @@ export class Touches {
     const entries = [...this.#dirty]
       .sort((a, b) => a.lastAccess - b.lastAccess);
     this.#dirty.clear();
-    const times = spread(
-      entries.map((entry) => entry.lastAccess),
-      this.#floor,
-      Date.now(),
-    );
+    const times = spread(entries, this.#floor, Date.now());
     this.#floor = times.at(-1) ?? this.#floor;
     const turns = new Turns();
     for (const [i, entry] of entries.entries()) {
-      await this.#write(entry, times[i] ?? entry.lastAccess);
+      const time = times[i] ?? entry.lastAccess;
+      // What was stored and not used since has its time already.
+      if (time !== entry.mtimeMs) await this.#write(entry, time);
       if (turns.due) await turns.next();
     }
   }
 }
 
 /**
- * Gives ascending times a millisecond each, since a file's time is read back in
- * whole ones: none later than `now`, and where there is room none the same as
- * another. There is no room for more than 1,000 entries a second; those that
- * share a millisecond are told apart by when they were stored.
+ * The times on disk of entries, given the least recently used first. A file's time
+ * is read back in whole milliseconds, and of two within the same one that which was
+ * stored later counts as the more recent; where that is wrong, and there is room,
+ * the other is dated a millisecond earlier. None is later than `now`. There is no
+ * room for more than 1,000 uses a second.
  */
 export function spread(
-  times: readonly number[],
+  entries: readonly Pick<Entry, "lastAccess" | "storedAt">[],
   floor: number,
   now: number,
 ): number[] {
-  const result: number[] = [];
-  let next = now + 1;
-  for (const time of times.toReversed()) {
-    next = Math.max(Math.min(Math.floor(time), next - 1), Math.min(floor, now));
-    result.push(next);
+  const times: number[] = [];
+  let next = { time: now, storedAt: Infinity };
+  for (const { lastAccess, storedAt } of entries.toReversed()) {
+    const latest = storedAt < next.storedAt ? next.time : next.time - 1;
+    const wanted = Math.min(Math.floor(lastAccess), latest);
+    next = { time: Math.max(wanted, Math.min(floor, now)), storedAt };
+    times.push(next.time);
   }
-  return result.reverse();
+  return times.reverse();
 }

@@ -113,21 +113,49 @@ Deno.test("flush() takes the timer back, and the next mark() starts another", as
   assertEquals(timers.waiting.length, 1);
 });
 
+/** Uses of entries that were stored in the opposite order, unless it is told. */
+function uses(
+  times: number[],
+  storedAt: (i: number) => number = (i) => -i,
+): { lastAccess: number; storedAt: number }[] {
+  return times.map((lastAccess, i) => ({ lastAccess, storedAt: storedAt(i) }));
+}
+
 Deno.test("spread() keeps distinct milliseconds as they are", () => {
   assertEquals(spread([], 0, 100), []);
-  assertEquals(spread([10, 20, 30], 0, 100), [10, 20, 30]);
-  assertEquals(spread([10.9, 20.1], 0, 100), [10, 20]);
+  assertEquals(spread(uses([10, 20, 30]), 0, 100), [10, 20, 30]);
+  assertEquals(spread(uses([10.9, 20.1]), 0, 100), [10, 20]);
 });
 
 Deno.test("spread() makes room before a tie, down to the floor", () => {
-  assertEquals(spread([50, 50, 50], 0, 100), [48, 49, 50]);
-  assertEquals(spread([49, 50, 50], 0, 100), [48, 49, 50]);
-  assertEquals(spread([50, 50, 50], 49, 100), [49, 49, 50]);
+  assertEquals(spread(uses([50, 50, 50]), 0, 100), [48, 49, 50]);
+  assertEquals(spread(uses([49, 50, 50]), 0, 100), [48, 49, 50]);
+  assertEquals(spread(uses([50, 50, 50]), 49, 100), [49, 49, 50]);
+});
+
+Deno.test("spread() leaves a tie that is told apart by when its entries were stored", () => {
+  const ascending = (i: number) => i;
+  assertEquals(spread(uses([50, 50, 50], ascending), 0, 100), [50, 50, 50]);
+  // The middle one was stored last, so that the third must be dated later than it.
+  const order = [1, 3, 2];
+  const storedAt = (i: number) => order[i] ?? NaN;
+  assertEquals(spread(uses([50, 50, 50], storedAt), 0, 100), [49, 49, 50]);
 });
 
 Deno.test("spread() never goes beyond now, whatever the floor and the times", () => {
-  assertEquals(spread([200, 300], 0, 100), [99, 100]);
-  assertEquals(spread([50], 200, 100), [100]);
+  assertEquals(spread(uses([200, 300]), 0, 100), [99, 100]);
+  assertEquals(spread(uses([50]), 200, 100), [100]);
+});
+
+Deno.test("flush() writes nothing where the disk has the time already", async () => {
+  const { touches, written } = recorded();
+  const stored = { ...entry("a", 5_000.001), mtimeMs: 5_000 };
+  touches.mark(stored);
+  touches.mark({ ...entry("b", 6_000), mtimeMs: 4_000 });
+
+  await touches.flush();
+
+  assertEquals(written, [["b", 6_000]]);
 });
 
 Deno.test("flush() also waits for what an earlier one is still writing", async () => {
