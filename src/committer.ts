@@ -78,7 +78,8 @@ export class Committer {
     try {
       const facts = await fs.facts(store.datPath(key));
       const isOld = facts !== undefined && facts.inode === old?.inode;
-      if (isOld && fs.exists(store.jsonPath(key))) return catalog.insert(old);
+      const isThere = isOld && await fs.exists(store.jsonPath(key));
+      if (isThere) return catalog.insert(old);
       bytes = facts?.size;
     } catch {
       // A lookup will tell, when the disk does.

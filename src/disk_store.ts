@@ -215,11 +215,13 @@ export class DiskStore {
           ? await this.#writeText(json.from, text)
           : await description.complete(text, this.#durable),
       );
-      if (this.#fs.seems(json.to) && await this.#fs.remove(json.to)) {
+      if (await this.#fs.seems(json.to) && await this.#fs.remove(json.to)) {
         this.#names.changed(key);
       }
       await this.#names.settle(key);
-      if (this.#durable && this.#fs.exists(dat)) this.#names.changed(key);
+      if (this.#durable && await this.#fs.exists(dat)) {
+        this.#names.changed(key);
+      }
       await this.#fs.rename(staged.path, dat);
       made.push(dat);
       staged.committed();
@@ -272,7 +274,7 @@ export class DiskStore {
   async find(key: string): Promise<Found | Broken | undefined> {
     await this.prepare();
     for (let tries = 0; tries < 3; tries++) {
-      if (!this.#fs.exists(this.jsonPath(key))) return undefined;
+      if (!await this.#fs.exists(this.jsonPath(key))) return undefined;
       let file: DiskFile;
       try {
         file = await this.#fs.open(this.datPath(key));

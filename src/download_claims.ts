@@ -140,7 +140,7 @@ export class DownloadClaims {
 
   /** The staged file of that name, if it has a living owner; else it is removed. */
   async #look(key: string, path: string): Promise<DiskFile | undefined> {
-    if (!this.#fs.exists(path)) return undefined;
+    if (!await this.#fs.exists(path)) return undefined;
     let file: DiskFile;
     try {
       file = await this.#fs.open(path);

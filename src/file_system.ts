@@ -7,7 +7,6 @@
  * asynchronous for a while after one took longer than a blink; callers `await`
  * either way.
  */
-import { existsSync } from "node:fs";
 import { ensureDir } from "@std/fs/ensure-dir";
 import { dirname } from "@std/path/dirname";
 import { type FileState, stampOf } from "./stamp.ts";
@@ -61,6 +60,9 @@ const SLOW_FOR_MS = { min: 1_000, max: 32_000 };
 const LONG_BYTES = 8_388_608;
 
 const OWNER_ONLY = 0o600;
+
+/** Of `node:fs`, which takes 3 MiB: it is loaded only when it is needed. */
+let existsSync: ((path: string) => boolean) | undefined;
 
 /** To be used whole, without `stream`: then it keeps nothing from one text to the next. */
 const UTF_8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -131,14 +133,14 @@ export class FileSystem {
   }
 
   /**
-   * Whether a path exists. 0.5 µs, where failing to open it takes 10.
+   * Whether a path exists. 1 µs, where failing to open it takes 8.
    *
    * @throws The file system's error where it can't be told.
    */
-  exists(path: string): boolean {
-    if (existsSync(path)) return true;
+  async exists(path: string): Promise<boolean> {
+    if (await this.seems(path)) return true;
     // It also says so of what is in a directory that can't be searched.
-    if (existsSync(`${dirname(path)}/.`)) return false;
+    if (await this.seems(`${dirname(path)}/.`)) return false;
     try {
       Deno.statSync(path);
       return true;
@@ -152,7 +154,8 @@ export class FileSystem {
    * The same where it does no harm to be wrong: it also says that there is
    * nothing in a directory that can't be searched.
    */
-  seems(path: string): boolean {
+  async seems(path: string): Promise<boolean> {
+    existsSync ??= (await import("node:fs")).existsSync;
     return existsSync(path);
   }
 

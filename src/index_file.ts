@@ -50,7 +50,6 @@ export class IndexFile {
 
   /** Opens the index; undefined when there is none, or one that is damaged. */
   async open(): Promise<IndexReader | undefined> {
-    if (!this.#fs.seems(this.#path)) return undefined;
     let file: DiskFile;
     try {
       file = await this.#fs.open(this.#path);
@@ -93,13 +92,13 @@ export class IndexFile {
 
   /** Removes the index, if there is one. */
   async remove(): Promise<void> {
-    if (this.#fs.seems(this.#path)) await this.#fs.remove(this.#path);
+    await this.#fs.remove(this.#path);
     await this.removeUnfinished();
   }
 
   /** Removes one that a process was writing when it was killed. */
   async removeUnfinished(): Promise<void> {
-    if (!this.#fs.seems(this.#newPath)) return;
+    if (await this.#fs.facts(this.#newPath) === undefined) return;
     const file = await this.#claim();
     if (file === undefined) return;
     try {

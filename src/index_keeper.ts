@@ -87,7 +87,8 @@ export class IndexKeeper {
   /** Removes the index: it tells of entries that are gone. */
   async forget(): Promise<void> {
     this.#saved = undefined;
-    if (this.#tier().options.readOnly) return;
+    const { options, store } = this.#tier();
+    if (options.readOnly || !store.ready) return;
     try {
       await this.#index.remove();
     } catch (error) {

@@ -156,7 +156,7 @@ export class Locator {
     const { catalog, commits, fs, store } = this.#tier;
     // Most that is put is new, and what comes after this looks more closely.
     const isNew = store.ready && catalog.peek(url) === undefined &&
-      !commits.has(url) && !fs.seems(store.jsonPath(keyOf(url)));
+      !commits.has(url) && !await fs.seems(store.jsonPath(keyOf(url)));
     if (isNew || !await this.has(url)) return false;
     const entry = catalog.peek(url);
     if (entry !== undefined) catalog.use(url);

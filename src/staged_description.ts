@@ -133,7 +133,7 @@ export class FollowedDescription {
   }
 
   async #open(): Promise<DiskFile | undefined> {
-    if (!this.#fs.exists(this.#path)) return undefined;
+    if (!await this.#fs.exists(this.#path)) return undefined;
     let file: DiskFile;
     try {
       file = await this.#fs.open(this.#path);

@@ -150,8 +150,8 @@ export class Tiers {
   async openSettled(url: string): Promise<Opened | undefined> {
     const { calls, fs, store, writes } = this.#tier;
     const key = keyOf(url);
-    const isGone = !fs.seems(store.jsonPath(key)) &&
-      !fs.seems(store.datPath(key));
+    const isGone = !await fs.seems(store.jsonPath(key)) &&
+      !await fs.seems(store.datPath(key));
     if (isGone) return undefined;
     const opened = await this.open(url);
     if (opened !== undefined) return opened;

@@ -156,6 +156,32 @@ Deno.test("ls shows hostile URLs as text", async () => {
   assertEquals(/[[\p{Cc}\p{Cf}]--\n]/v.test(json.stdout), false);
 });
 
+Deno.test("explain tells why a GIF is still a GIF, also where nothing is written down", async () => {
+  await using temp = await tempDir();
+  const gif = { mimetype: "image/gif", filename: "a.gif" };
+  for (
+    const [url, conversion, wanted] of [
+      [
+        "a",
+        "it has too many frames",
+        /^Not converted  it has too many frames$/m,
+      ],
+      [
+        "b",
+        undefined,
+        /^Not converted  put as it is, or there was no ffmpeg, /m,
+      ],
+    ] as const
+  ) {
+    const sidecar = { ...gif, conversion };
+    await writePair(temp.path, url, bytesOf(10), { sidecar });
+
+    const { stdout } = await cli(["explain", url, "--dir", temp.path]);
+
+    assertMatch(stdout, wanted);
+  }
+});
+
 Deno.test("explain tells what is known of an entry", async () => {
   await using temp = await tempDir();
   const dir = temp.path;
