@@ -164,12 +164,12 @@ Deno.test("explain tells why a GIF is still a GIF, also where nothing is written
       [
         "a",
         "it has too many frames",
-        /^Not converted  it has too many frames$/m,
+        /^Not converted {2}it has too many frames$/m,
       ],
       [
         "b",
         undefined,
-        /^Not converted  put as it is, or there was no ffmpeg, /m,
+        /^Not converted {2}put as it is, or there was no ffmpeg, /m,
       ],
     ] as const
   ) {

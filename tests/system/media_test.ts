@@ -16,11 +16,11 @@ Deno.test("a video that is cached is sought in a browser, by ranges", async () =
   await using router = await mounted(TRUSTED);
   const { name, mimetype, bytes } = await sample("long.mp4");
   await router.cache.put("a:", bytes, mimetype, name);
-  const ranges: string[] = [];
+  const asked: Promise<Record<string, string>>[] = [];
   const { page, complaints } = await watch(browser, router.url);
-  page.on("request", async (request) => {
-    const { range } = await request.allHeaders();
-    if (range !== undefined) ranges.push(range);
+  page.on("request", (request) => {
+    // One that the browser gives up has none in the end.
+    asked.push(request.allHeaders().catch(() => ({})));
   });
 
   await page.getByRole("link", { name }).first().click();
@@ -39,7 +39,9 @@ Deno.test("a video that is cached is sought in a browser, by ranges", async () =
     "[document.querySelector('video').currentTime, document.querySelector('video').duration]",
   );
   assert(time > duration * 0.85, `${time} of ${duration}`);
-  const starts = ranges.map((range) => Number(range.match(/\d+/)?.[0]));
+  const ranges = (await Promise.all(asked)).map(({ range }) => range);
+  const starts = ranges.filter((range) => range !== undefined)
+    .map((range) => Number(range.match(/\d+/)?.[0]));
   assert(Math.max(...starts) > bytes.length / 2, `${ranges}`);
   assertEquals(complaints, []);
   await page.close();
