@@ -5,8 +5,12 @@ import { Lru } from "./lru.ts";
 import { type MemoryCaps, MemoryTier } from "./memory_tier.ts";
 import type { PendingIndex } from "./pending_index.ts";
 import { sortInTurns } from "./sort_in_turns.ts";
+import { TaskQueue } from "./task_queue.ts";
 import type { Touches } from "./touches.ts";
 import type { Turns } from "./turns.ts";
+
+/** So many entries find their places in a millisecond; more are sorted with turns. */
+const MAX_PLACED = 1_000;
 
 /** What is known of the entries without asking the disk: index, recency, bytes in RAM. */
 export class Catalog {
@@ -25,8 +29,8 @@ export class Catalog {
   /** Whether each was last used before the one above it, as far as the disk tells. */
   #isOrdered = true;
   #lastHydrated = Infinity;
-  /** How many sorts are under way. */
-  #sorts = 0;
+  readonly #sorting = new TaskQueue();
+  #isSorting = false;
   #changes = 0;
   #uses = 0;
 
@@ -99,7 +103,8 @@ export class Catalog {
   /** All entries were compared with the disk: they get into order. */
   async confirm(turns: Turns): Promise<void> {
     this.#isProvisional = false;
-    if (this.#isOrdered) this.#placeLate();
+    const isQuick = this.#isOrdered && this.#unplaced.size <= MAX_PLACED;
+    if (isQuick) this.#placeLate();
     else await this.sort(turns);
   }
 
@@ -231,34 +236,38 @@ export class Catalog {
    * @param task Run before: many entries may come and go in it, which find their
    * places at the end, where each by itself would have to look for it.
    */
-  async sort(
+  sort(
     turns: Turns,
     task: () => Promise<void> = () => Promise.resolve(),
   ): Promise<void> {
-    this.#sorts++;
-    try {
-      await task();
-      const entries = await sortInTurns(
-        this.list(),
-        (a, b) => byUse(b, a),
-        turns,
-      );
-      for (const entry of entries) {
-        if (turns.due) await turns.next();
-        // It was used meanwhile.
-        if (this.#unplaced.has(entry)) continue;
-        if (this.peek(entry.url) === entry) this.#index.sink(entry.url);
+    return this.#sorting.run(async () => {
+      this.#isSorting = true;
+      try {
+        await task();
+        await this.#sort(turns);
+      } finally {
+        this.#isSorting = false;
+        this.#placeLate();
       }
-      this.#isOrdered = true;
-    } finally {
-      this.#sorts--;
-      this.#placeLate();
+    });
+  }
+
+  async #sort(turns: Turns): Promise<void> {
+    this.#unplaced.clear();
+    const newestFirst = (a: Entry, b: Entry) => byUse(b, a);
+    const entries = await sortInTurns(this.list(), newestFirst, turns);
+    for (const entry of entries) {
+      if (turns.due) await turns.next();
+      // It was used meanwhile.
+      if (this.#unplaced.has(entry)) continue;
+      if (this.peek(entry.url) === entry) this.#index.sink(entry.url);
     }
+    this.#isOrdered = true;
   }
 
   /** Whether the list is in the order of recency. */
   get #hasOrder(): boolean {
-    return !this.#isProvisional && this.#sorts === 0;
+    return !this.#isProvisional && !this.#isSorting;
   }
 
   /** Places those that came when there was no order, in one walk. */
