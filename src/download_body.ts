@@ -188,7 +188,6 @@ export class DownloadBody {
   async discard(): Promise<void> {
     const { tiers } = this.#env;
     if (this.#staged === undefined) return;
-    this.#staged.description?.close();
     try {
       if (this.#tee.needsFile) {
         const file = await tiers.adoptUnstored(this.#staged);
@@ -198,6 +197,8 @@ export class DownloadBody {
         await this.#staged.discard();
       }
     } finally {
+      // Not before: one may still have been on its way.
+      this.#staged.description?.close();
       // Not before its name is gone, for which a slow disk takes a while.
       this.#reservation?.release();
     }

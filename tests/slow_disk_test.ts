@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { MediaCache } from "../mod.ts";
+import { begin } from "./fixtures/begun.ts";
 import { pattern, readAll, readRest, readSome } from "./fixtures/bytes.ts";
 import { SlowDisk } from "./fixtures/disk_faults.ts";
 import { ReadySource } from "./fixtures/ready_source.ts";
@@ -159,5 +160,37 @@ Deno.test("on a slow disk the budget holds although entries are used while room 
     assertEquals(await putting, true);
     const { totalBytes } = cache.stats();
     assertEquals([totalBytes <= 5_000, await cache.has("a:")], [true, true]);
+  }
+});
+
+Deno.test("on a slow disk a download that is deleted while it is described leaves no file open", async () => {
+  await using opened = await slowCache();
+  const { cache } = opened;
+  const { open } = Deno;
+  const asked = Promise.withResolvers<void>();
+  const gate = Promise.withResolvers<void>();
+  Object.assign(Deno, {
+    open: async (path: string, options: Deno.OpenOptions) => {
+      if (path.endsWith(".description.part")) {
+        asked.resolve();
+        await gate.promise;
+      }
+      return await open(path, options);
+    },
+  });
+  try {
+    const { tap, call } = await begin(cache, "a:");
+    tap.write(pattern(10));
+    await using media = await call;
+    await asked.promise;
+
+    await cache.delete("a:");
+    tap.end();
+    assertEquals(await media.bytes(), pattern(10));
+    gate.resolve();
+
+    assertEquals(await media.stored, false);
+  } finally {
+    Object.assign(Deno, { open });
   }
 });
