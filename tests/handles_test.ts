@@ -5,7 +5,7 @@ import { Tap } from "./fixtures/tap.ts";
 import { openFiles } from "./fixtures/open_files.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";
 
-const SIZE = 300_000;
+const SIZE = 600_000;
 const url = (n: number) => `https://example.org/${n}`;
 
 /** A cache whose entries are never in memory. */
