@@ -126,6 +126,8 @@ function svgOf({ title, points, linear = false }: Chart): string {
     x: {
       label: null,
       type: "log",
+      // What is no power of it gets no number at its tick.
+      base: linear ? 2 : 10,
       ticks: [...new Set(points.map(({ x }) => x))],
       tickFormat: digits,
     },
