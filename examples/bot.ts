@@ -17,9 +17,8 @@ const bot = new Bot(token, { client: { apiRoot } });
 const cache = await MediaCache.open({ cacheDir: "media_cache" });
 
 bot.on("message:file", async (ctx) => {
-  const { photo, sticker, voice, audio, video, video_note: note, animation } =
-    ctx.msg;
-  const { document } = ctx.msg;
+  const { photo, sticker, voice, audio, video, animation, document } = ctx.msg;
+  const note = ctx.msg.video_note;
   const file = photo?.at(-1) ?? sticker ?? voice ?? audio ?? video ?? note ??
     animation ?? document;
   if (file === undefined) return;

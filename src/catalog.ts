@@ -258,8 +258,7 @@ export class Catalog {
     const entries = await sortInTurns(this.list(), newestFirst, turns);
     for (const entry of entries) {
       if (turns.due) await turns.next();
-      // It was used meanwhile.
-      if (this.#unplaced.has(entry)) continue;
+      // One that is used meanwhile finds its place in the end.
       if (this.peek(entry.url) === entry) this.#index.sink(entry.url);
     }
     this.#isOrdered = true;

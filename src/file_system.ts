@@ -298,8 +298,7 @@ export class DiskFile {
   readonly inode: number;
   /** Its length when it was opened; 0 of one just made. */
   readonly openedSize: number;
-  /** Its stamp then; 0 of one just made. */
-  readonly stamp: number;
+  readonly #opened: FileFacts | undefined;
   readonly #fs: FileSystem;
   readonly #file: Deno.FsFile;
   // NaN while an operation runs and after one that failed half-way.
@@ -312,9 +311,14 @@ export class DiskFile {
   constructor(fs: FileSystem, file: Deno.FsFile, opened?: FileFacts) {
     this.inode = opened?.inode ?? 0;
     this.openedSize = opened?.size ?? 0;
-    this.stamp = opened === undefined ? 0 : stampOf(opened);
+    this.#opened = opened;
     this.#fs = fs;
     this.#file = file;
+  }
+
+  /** Its stamp when it was opened; 0 of one just made. */
+  get stamp(): number {
+    return this.#opened === undefined ? 0 : stampOf(this.#opened);
   }
 
   /** Reads once into `view` from a position; returns the bytes read, 0 at the end. */

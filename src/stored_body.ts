@@ -6,9 +6,9 @@ import type { OpenFiles, SharedFile } from "./open_files.ts";
 
 /**
  * Bytes per chunk for those who bring no buffer. Handing one to an HTTP server
- * takes as long as reading 256 KiB, so that a file of 8 MiB is served 340 times a
- * second in chunks of this size, and 160 to 280 times in chunks of half of it; a
- * reader in JavaScript does not see the difference (measured).
+ * takes as long as reading 256 KiB: in chunks of this size a file of 8 MiB is served
+ * 260 times a second, in chunks of half of it 230 times; a reader in JavaScript does
+ * not see the difference (measured).
  */
 const CHUNK_BYTES = 524_288;
 
@@ -33,7 +33,10 @@ export class MemoryBody implements MediaBody {
     return this.#bytes.length;
   }
 
-  /** See {@linkcode MediaBody.copy}. Half the time of a reader, for 10 KiB. */
+  /**
+   * See {@linkcode MediaBody.copy}. Without a reader a hit of 10 KiB from disk
+   * takes 24 µs in place of 26 (measured).
+   */
   copy(): Uint8Array<ArrayBuffer> {
     this.#onServed(this.#bytes.length);
     return new Uint8Array(this.#bytes);

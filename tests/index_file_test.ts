@@ -92,6 +92,28 @@ Deno.test("a time from the future counts as now", async () => {
   assert((all[0]?.lastAccess ?? Infinity) <= Date.now());
 });
 
+Deno.test("times from the future count as the same time, however long reading takes", async () => {
+  await using dir = await tempDir();
+  const later = Date.now() + 1e9;
+  const all = Array.from(
+    { length: 300 },
+    (_, i) => entry(`${i}`, { mtimeMs: later - i }),
+  );
+  await fileIn(dir.path).write(PLACE, all, new Turns());
+  const { now } = Date;
+  let time = now();
+  Date.now = () => time++;
+  try {
+    const found = await read(dir.path);
+
+    assert(Array.isArray(found));
+    const times = new Set(found.map(({ lastAccess }) => lastAccess));
+    assertEquals(times.size, 1);
+  } finally {
+    Date.now = now;
+  }
+});
+
 Deno.test("an index that was cut says nothing wrong, wherever it was cut", async () => {
   await using dir = await tempDir();
   await fileIn(dir.path).write(PLACE, entries(300), new Turns());
