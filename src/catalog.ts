@@ -198,6 +198,12 @@ export class Catalog {
     return entry;
   }
 
+  /** The disk was asked for an entry, and still has it. */
+  seen(entry: Entry, { isYoung, mtimeMs }: Entry): void {
+    entry.isYoung &&= isYoung;
+    if (mtimeMs !== entry.mtimeMs) this.usedElsewhere(entry, mtimeMs);
+  }
+
   /** Another process has used an entry: it goes to where that puts it. */
   usedElsewhere(entry: Entry, mtimeMs: number): void {
     entry.mtimeMs = mtimeMs;

@@ -60,7 +60,6 @@ export class Committer {
       });
     const entry = {
       ...entryOf({ ...sidecar, stamp }, key, { ...facts, size, mtimeMs }),
-      storedAt,
       lastAccess: storedAt,
     };
     catalog.stored(entry);

@@ -22,6 +22,30 @@ export interface Entry {
   lastAccess: number;
   /** The mtime of its .dat, as far as we know: a later one is another's touch. */
   mtimeMs: number;
+  /** See {@linkcode isYoung}. */
+  isYoung: boolean;
+}
+
+/**
+ * How long a file that is replaced may look like the one before, in milliseconds:
+ * Linux advances the time of a file once in a tick, which is 10 ms at the longest.
+ */
+const TICK_MS = 11;
+
+/**
+ * Whether a file was looked at so soon after it was written that one that takes
+ * its name later may have all that tells them apart: its inode, which is free
+ * again at once, its length and its times. What was learned of it must be learned
+ * anew before it is relied on.
+ */
+export function isYoung(mtimeMs: number, now: number): boolean {
+  return now - mtimeMs < TICK_MS;
+}
+
+/** Whether two entries are of the same files. */
+export function areSame(a: Entry, b: Entry): boolean {
+  return a.inode === b.inode && a.size === b.size &&
+    a.storedAt === b.storedAt && a.sidecarStamp === b.sidecarStamp;
 }
 
 /** What `entries()` tells of an entry. */

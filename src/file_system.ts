@@ -59,6 +59,8 @@ const SLOW_FOR_MS = { min: 1_000, max: 32_000 };
  */
 const LONG_BYTES = 8_388_608;
 
+const JUST_MADE: FileState = { inode: 0, size: 0, mtimeMs: 0 };
+
 const OWNER_ONLY = 0o600;
 
 /** Of `node:fs`, which takes 3 MiB: it is loaded only when it is needed. */
@@ -233,10 +235,11 @@ export class FileSystem {
     isListed = false,
   ): Promise<FileText> {
     const file = await this.open(path, isListed);
-    const { openedSize, stamp } = file;
+    const { size } = file.opened;
+    const stamp = stampOf(file.opened);
     try {
-      if (openedSize > maxBytes) return { text: undefined, stamp };
-      const bytes = new Uint8Array(openedSize);
+      if (size > maxBytes) return { text: undefined, stamp };
+      const bytes = new Uint8Array(size);
       const length = await file.readAt(bytes, 0);
       return { text: UTF_8.decode(bytes.subarray(0, length)), stamp };
     } finally {
@@ -294,11 +297,8 @@ export class FileSystem {
 
 /** An open file that is read and written at positions. */
 export class DiskFile {
-  /** Tells which file was opened; 0 where unknown, and of one just made. */
-  readonly inode: number;
-  /** Its length when it was opened; 0 of one just made. */
-  readonly openedSize: number;
-  readonly #opened: FileFacts | undefined;
+  /** Its state when it was opened; all zero of one just made. */
+  readonly opened: FileState;
   readonly #fs: FileSystem;
   readonly #file: Deno.FsFile;
   // NaN while an operation runs and after one that failed half-way.
@@ -308,17 +308,19 @@ export class DiskFile {
   #closed = false;
 
   /** Takes over an open file. */
-  constructor(fs: FileSystem, file: Deno.FsFile, opened?: FileFacts) {
-    this.inode = opened?.inode ?? 0;
-    this.openedSize = opened?.size ?? 0;
-    this.#opened = opened;
+  constructor(
+    fs: FileSystem,
+    file: Deno.FsFile,
+    opened: FileState = JUST_MADE,
+  ) {
+    this.opened = opened;
     this.#fs = fs;
     this.#file = file;
   }
 
-  /** Its stamp when it was opened; 0 of one just made. */
-  get stamp(): number {
-    return this.#opened === undefined ? 0 : stampOf(this.#opened);
+  /** Tells which file was opened; 0 of one just made. */
+  get inode(): number {
+    return this.opened.inode;
   }
 
   /** Reads once into `view` from a position; returns the bytes read, 0 at the end. */
@@ -408,6 +410,11 @@ export class DiskFile {
     this.#closed = true;
     if (this.#pending === 0) this.#file.close();
     else this.#queue.finally(() => this.#file.close());
+  }
+
+  /** The same. */
+  [Symbol.dispose](): void {
+    this.close();
   }
 
   // Seek and read are two steps, so on a slow disk, where others get a turn

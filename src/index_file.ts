@@ -205,14 +205,14 @@ async function openReader(file: DiskFile): Promise<IndexReader | undefined> {
   const header = parseHeader(head);
   if (header === undefined) return undefined;
   const { count, place, digest } = header;
-  if (file.openedSize < HEADER_BYTES + outlinesBytes(count)) return undefined;
+  if (file.opened.size < HEADER_BYTES + outlinesBytes(count)) return undefined;
   const outlines = new IndexOutlines(count);
   const isWhole = await fill(outlines.bytes, file, HEADER_BYTES, turns);
   if (!isWhole || !areEqual(await digestOf(outlines.bytes, turns), digest)) {
     return undefined;
   }
   const length = HEADER_BYTES + outlines.bytes.length + outlines.blocksBytes;
-  if (length !== file.openedSize) return undefined;
+  if (length !== file.opened.size) return undefined;
   const pending = await PendingIndex.of(outlines);
   return pending && new IndexReader(file, place, outlines, pending);
 }

@@ -22,7 +22,7 @@
  */
 import { hash } from "node:crypto";
 import type { LogPlace } from "./change_log.ts";
-import type { Entry } from "./entry.ts";
+import { type Entry, isYoung } from "./entry.ts";
 import { safeFilename } from "./filename.ts";
 import { keyOf } from "./key.ts";
 import { cleanMimetype } from "./mimetype.ts";
@@ -234,6 +234,7 @@ function parseRow(row: readonly unknown[], now: number): Entry | undefined {
     sidecarStamp,
     lastAccess: Math.min(mtimeMs, now),
     mtimeMs,
+    isYoung: isYoung(mtimeMs, now),
   };
 }
 

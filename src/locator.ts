@@ -1,5 +1,5 @@
 import type { DiskTier } from "./disk_tier.ts";
-import { type Entry, type EntryInfo, infoOf } from "./entry.ts";
+import { areSame, type Entry, type EntryInfo, infoOf } from "./entry.ts";
 import { isNotFound } from "./file_system.ts";
 import { keyOf } from "./key.ts";
 import type { MediaBody } from "./media_body.ts";
@@ -8,6 +8,7 @@ import { Lru } from "./lru.ts";
 import { entryOf, leftoverOf, pairOf } from "./recovery.ts";
 import { ReadCheck } from "./read_check.ts";
 import { mismatchOf } from "./sidecar.ts";
+import { areSameState } from "./stamp.ts";
 import { fileBody, MemoryBody, type OnServed, readAll } from "./stored_body.ts";
 
 /** The most URLs that are known by their keys: those asked for last. */
@@ -195,7 +196,8 @@ export class Locator {
     const facts = await fs.facts(store.datPath(key));
     if (facts === undefined) return undefined;
     const known = catalog.peek(url);
-    const isSame = known?.inode === facts.inode && known.size === facts.size;
+    const isSame = known !== undefined && !known.isYoung &&
+      areSameState(known, facts);
     if (isSame && await this.#isCertain(known)) return infoOf(known);
     const sidecar = await store.readSidecar(key);
     if (sidecar === undefined || "reason" in sidecar) return undefined;
@@ -290,7 +292,7 @@ export class Locator {
       await store.sidecarStamp(key) === sidecarStamp;
   }
 
-  /** Opens an entry that is known, if its file is still the one known. */
+  /** Opens an entry that is known, if it is sure that its file is still that one. */
   async #open(entry: Entry): Promise<Opened | undefined> {
     const { fs, store, files } = this.#tier;
     const path = store.datPath(entry.key);
@@ -308,15 +310,16 @@ export class Locator {
 
   async #reopen(
     path: string,
-    { inode, size }: Entry,
+    entry: Entry,
   ): Promise<SharedFile | undefined> {
     const { fs, files } = this.#tier;
+    if (entry.isYoung) return undefined;
     try {
       const file = await fs.open(path);
-      if (file.inode === inode && file.openedSize === size) {
-        return files.adopt(path, inode, file);
+      if (areSameState(file.opened, entry)) {
+        return files.adopt(path, entry.inode, file);
       }
-      // Another program has replaced or rewritten it.
+      // Another process has used it, or replaced or rewritten it.
       file.close();
     } catch (error) {
       if (!isNotFound(error)) throw error;
@@ -338,8 +341,11 @@ export class Locator {
     // A commit or a deletion that came between knows better.
     const isCurrent = catalog.peek(url) === known;
     if (found !== undefined && "file" in found) {
-      const entry = entryOf(found.sidecar, key, found.facts);
-      if (isCurrent) {
+      let entry = entryOf(found.sidecar, key, found.facts);
+      if (isCurrent && known !== undefined && areSame(known, entry)) {
+        catalog.seen(known, entry);
+        entry = known;
+      } else if (isCurrent) {
         catalog.found(entry);
         orphans.forget(pairOf(key));
       }

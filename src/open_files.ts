@@ -1,3 +1,4 @@
+import { isYoung } from "./entry.ts";
 import {
   type DiskFile,
   type FileSystem,
@@ -69,13 +70,11 @@ export class OpenFiles {
       this.#parked.delete(claim);
     });
     this.#unread.add(claim);
-    if (this.#unread.size > MAX_UNREAD) {
-      for (const oldest of this.#unread) {
-        this.#unread.delete(oldest);
-        this.#parked.add(oldest);
-        oldest.park();
-        break;
-      }
+    for (const oldest of this.#unread) {
+      if (this.#unread.size <= MAX_UNREAD || !oldest.mayPark) break;
+      this.#unread.delete(oldest);
+      this.#parked.add(oldest);
+      oldest.park();
     }
     return claim;
   }
@@ -102,6 +101,7 @@ export class SharedFile {
   readonly #path: string;
   readonly #onFault: OnFault;
   readonly #onUnused: () => void;
+  readonly #writtenAt: number;
   #file: DiskFile | undefined;
   #opening: Promise<DiskFile> | undefined;
   #open = 0;
@@ -120,9 +120,16 @@ export class SharedFile {
     this.#fs = fs;
     this.#path = path;
     this.inode = inode;
+    // One just made has no times yet.
+    this.#writtenAt = file.opened.mtimeMs || Date.now();
     this.#file = file;
     this.#onFault = onFault;
     this.#onUnused = onUnused;
+  }
+
+  /** Whether it can be told from any that takes its name after it is closed. */
+  get isOld(): boolean {
+    return !isYoung(this.#writtenAt, Date.now());
   }
 
   /** Reads into `view` from a position; 0 at the end. */
@@ -219,6 +226,11 @@ export class FileClaim {
     this.#shared = shared;
     this.#leave = leave;
     shared.hold(true);
+  }
+
+  /** Whether the file can be opened again, and not another in its place. */
+  get mayPark(): boolean {
+    return this.#shared.isOld;
   }
 
   /** Gives the handle back until somebody reads. */

@@ -1,6 +1,6 @@
 import type { News } from "./change_log.ts";
 import type { DiskTier } from "./disk_tier.ts";
-import type { Entry } from "./entry.ts";
+import { areSame, type Entry } from "./entry.ts";
 import {
   entryOf,
   type Leftover,
@@ -33,7 +33,7 @@ export class DirectoryReconciler {
       if (entry === undefined) return this.#gone(key, known);
       orphans.forget(pairOf(key));
       if (known !== undefined && areSame(known, entry)) {
-        catalog.usedElsewhere(known, entry.mtimeMs);
+        catalog.seen(known, entry);
       } else catalog.found(entry);
     } catch (error) {
       errors.report("look at an entry", error);
@@ -129,7 +129,7 @@ export class DirectoryReconciler {
         if (catalog.discover(entry)) return;
         const known = catalog.peek(entry.url);
         if (known !== undefined && areSame(known, entry)) {
-          catalog.usedElsewhere(known, entry.mtimeMs);
+          catalog.seen(known, entry);
         } else seen.delete(entry.key);
       },
       onLeftover: (leftover) => orphans.add(leftover),
@@ -159,10 +159,4 @@ export class DirectoryReconciler {
     const reason = "another process removed it";
     hub.emit({ type: "dropped", time: Date.now(), url, key, reason });
   }
-}
-
-/** Whether two entries are of the same files. */
-function areSame(a: Entry, b: Entry): boolean {
-  return a.inode === b.inode && a.size === b.size &&
-    a.sidecarStamp === b.sidecarStamp;
 }

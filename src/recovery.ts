@@ -1,5 +1,5 @@
 import type { DiskStore } from "./disk_store.ts";
-import type { Entry } from "./entry.ts";
+import { type Entry, isYoung } from "./entry.ts";
 import { isLocked } from "./file_lock.ts";
 import type { FileFacts, FileSystem } from "./file_system.ts";
 import { mismatchOf, type StampedSidecar } from "./sidecar.ts";
@@ -71,6 +71,7 @@ export function entryOf(
     // A clock that was set back must not make an entry immortal.
     lastAccess: Math.min(mtimeMs, now),
     mtimeMs,
+    isYoung: isYoung(mtimeMs, now),
   };
 }
 

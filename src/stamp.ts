@@ -8,6 +8,11 @@ export interface FileState {
   readonly mtimeMs: number;
 }
 
+/** Whether a file is in the state that is known of it. */
+export function areSameState(a: FileState, b: FileState): boolean {
+  return a.inode === b.inode && a.size === b.size && a.mtimeMs === b.mtimeMs;
+}
+
 /** Odd constants with bits all over: a multiplication spreads a change upwards. */
 const MULTIPLIERS = [0x9e3779b1, 0x85ebca77] as const;
 

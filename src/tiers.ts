@@ -23,6 +23,7 @@ import { Orphans } from "./orphans.ts";
 import { probe } from "./probe.ts";
 import { DirectoryReconciler } from "./reconciler.ts";
 import { pairOf } from "./recovery.ts";
+import { areSameState } from "./stamp.ts";
 import type { Counters } from "./stats.ts";
 import type { StagedFile } from "./staged_file.ts";
 import { fileBody } from "./stored_body.ts";
@@ -367,11 +368,14 @@ export class Tiers {
       const facts = await fs.facts(store.datPath(entry.key));
       // It is gone, or a link by now, whose target is not ours.
       if (facts === undefined) return;
-      const theirs = facts.mtimeMs;
+      const isKnown = areSameState(facts, entry);
       // Another process may have used it after us.
-      const isLater = theirs > timeMs && theirs <= Date.now();
-      if (theirs !== entry.mtimeMs && isLater) return;
-      if (await store.touch(entry.key, timeMs)) entry.mtimeMs = timeMs;
+      const isLater = facts.mtimeMs > timeMs && facts.mtimeMs <= Date.now();
+      if (!isKnown && isLater) return;
+      // Where it may be another's by now, the next lookup will tell.
+      if (await store.touch(entry.key, timeMs) && isKnown) {
+        entry.mtimeMs = timeMs;
+      }
     } catch (error) {
       this.errors.report("note a use", error);
     }

@@ -109,8 +109,9 @@ export async function verify(
     if (found === undefined || !("file" in found)) continue;
     const { size } = found.facts;
     const { sha256 } = found.sidecar;
-    const digest = sha256 && await digestOf(found.file, size);
-    found.file.close();
+    // Open until the end: no other file can have its inode before.
+    using file = found.file;
+    const digest = sha256 && await digestOf(file, size);
     if (digest === sha256) {
       report.entries++;
       report.bytes += size;

@@ -20,6 +20,7 @@ function entry(url: string, facts: Partial<Entry> = {}): Entry {
     sidecarStamp: 0,
     lastAccess: 0,
     mtimeMs: 0,
+    isYoung: false,
     ...facts,
   };
 }

@@ -24,6 +24,7 @@ function entry(url: string, facts: Partial<Entry> = {}): Entry {
     sidecarStamp: 2 ** 53 - 1,
     lastAccess: 1_763_762_612_999,
     mtimeMs: 1_763_762_612_999,
+    isYoung: false,
     ...facts,
   };
 }

@@ -16,6 +16,7 @@ function entry(url: string, lastAccess: number): Entry {
     sidecarStamp: 0,
     lastAccess,
     mtimeMs: 0,
+    isYoung: false,
   };
 }
 
