@@ -1,5 +1,11 @@
 import type { DiskTier } from "./disk_tier.ts";
-import { areSame, type Entry, type EntryInfo, infoOf } from "./entry.ts";
+import {
+  areSame,
+  type Entry,
+  type EntryInfo,
+  infoOf,
+  isYoung,
+} from "./entry.ts";
 import { isNotFound } from "./file_system.ts";
 import { keyOf } from "./key.ts";
 import type { MediaBody } from "./media_body.ts";
@@ -196,9 +202,9 @@ export class Locator {
     const facts = await fs.facts(store.datPath(key));
     if (facts === undefined) return undefined;
     const known = catalog.peek(url);
-    const isSame = known !== undefined && !known.isYoung &&
-      areSameState(known, facts);
-    if (isSame && await this.#isCertain(known)) return infoOf(known);
+    const isSame = known !== undefined && areSameState(known, facts) &&
+      await this.#isSettled(known) && await this.#isCertain(known);
+    if (isSame) return infoOf(known);
     const sidecar = await store.readSidecar(key);
     if (sidecar === undefined || "reason" in sidecar) return undefined;
     if (mismatchOf(sidecar, facts.size)) return undefined;
@@ -292,6 +298,20 @@ export class Locator {
       await store.sidecarStamp(key) === sidecarStamp;
   }
 
+  /**
+   * Whether no other file can look like that of an entry: it was looked at long
+   * enough after it was written, or was not changed until then.
+   */
+  async #isSettled(entry: Entry): Promise<boolean> {
+    if (!entry.isYoung) return true;
+    const { catalog, writes } = this.#tier;
+    const isLearned = () => !isYoung(entry.mtimeMs, writes.learnedAt);
+    if (isYoung(entry.mtimeMs, Date.now())) return false;
+    if (!isLearned() && !writes.fresh) await this.catchUp();
+    entry.isYoung = !isLearned() || catalog.peek(entry.url) !== entry;
+    return !entry.isYoung;
+  }
+
   /** Opens an entry that is known, if it is sure that its file is still that one. */
   async #open(entry: Entry): Promise<Opened | undefined> {
     const { fs, store, files } = this.#tier;
@@ -313,7 +333,7 @@ export class Locator {
     entry: Entry,
   ): Promise<SharedFile | undefined> {
     const { fs, files } = this.#tier;
-    if (entry.isYoung) return undefined;
+    if (!await this.#isSettled(entry)) return undefined;
     try {
       const file = await fs.open(path);
       if (areSameState(file.opened, entry)) {

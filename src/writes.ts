@@ -40,6 +40,7 @@ export class Writes {
   readonly #queue = new TaskQueue();
   #waiting = 0;
   #isLocked = false;
+  #learnedAt = -Infinity;
   #stopTimer: (() => void) | undefined;
 
   /** Locks nothing yet. */
@@ -51,6 +52,14 @@ export class Writes {
   /** Whether what is known is what the disk says, but for the last moment. */
   get fresh(): boolean {
     return this.#stopTimer !== undefined;
+  }
+
+  /**
+   * Up to when all that other processes have changed is known, in milliseconds
+   * since the epoch.
+   */
+  get learnedAt(): number {
+    return this.#learnedAt;
   }
 
   /**
@@ -189,6 +198,7 @@ export class Writes {
   }
 
   async #learn(): Promise<boolean> {
+    const now = Date.now();
     const news = await this.#log.news();
     if (news === "unknown") return false;
     const turns = new Turns();
@@ -196,6 +206,7 @@ export class Writes {
       await this.#reconciler.refresh(key);
       if (turns.due) await turns.next();
     }
+    this.#learnedAt = now;
     return true;
   }
 }
