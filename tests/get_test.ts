@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { MediaCache } from "../mod.ts";
 import { keyOf } from "../src/key.ts";
-import { bytesOf, snapshotOf, writePair } from "./fixtures/files.ts";
+import { bytesOf, pathsOf, snapshotOf, writePair } from "./fixtures/files.ts";
+import { nextMillisecond } from "./fixtures/next_millisecond.ts";
 import { Recorder } from "./fixtures/recorder.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";
 
@@ -148,4 +149,32 @@ Deno.test("getByKey() finds an entry by the hash that names its files", async ()
   for (const key of ["", "../a", keyOf(URL_A).toUpperCase(), `${URL_A}`]) {
     assertEquals(await cache.getByKey(key), undefined);
   }
+});
+
+Deno.test("a hit of what was put here, a moment before, opens nothing but the body", async () => {
+  await using dir = await tempDir();
+  const options = { cacheDir: dir.path, maxMemoryItems: 0 };
+  await using cache = await MediaCache.open(options);
+  await cache.put(URL_A, bytesOf(3), "image/png", "a.png");
+  const { dat } = pathsOf(dir.path, URL_A);
+  const putAt = Date.now();
+  while (Date.now() < putAt + 12) await nextMillisecond();
+  const { open, openSync } = Deno;
+  const opened: string[] = [];
+  Deno.openSync = (path, options) => {
+    opened.push(String(path));
+    return openSync(path, options);
+  };
+  Deno.open = (path, options) => {
+    opened.push(String(path));
+    return open(path, options);
+  };
+
+  try {
+    await (await cache.get(URL_A))?.bytes();
+  } finally {
+    Object.assign(Deno, { open, openSync });
+  }
+
+  assertEquals(opened, [dat]);
 });
