@@ -150,10 +150,8 @@ export class Tiers {
   /** The same, also when another process is in the midst of its commit. */
   async openSettled(url: string): Promise<Opened | undefined> {
     const { calls, fs, store, writes } = this.#tier;
-    const key = keyOf(url);
-    const isGone = !await fs.seems(store.jsonPath(key)) &&
-      !await fs.seems(store.datPath(key));
-    if (isGone) return undefined;
+    // The body comes first and goes last.
+    if (!await fs.seems(store.datPath(keyOf(url)))) return undefined;
     const opened = await this.open(url);
     if (opened !== undefined) return opened;
     try {
