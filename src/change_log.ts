@@ -1,17 +1,21 @@
 /*
  * `.media-cache.changes` lies beside the entries, for the processes that share the
  * directory. It is a lock, held by whoever changes names there, and a list of the
- * keys that were changed, 65 bytes each, so that the others look at just these.
- *
- *   0f3a…7c 0000000000000042 9be1…    id, records dropped, digest of both
- *   6b86b273ff34fce19d6b804eff5a3f57…
- *   d4735e3a265e16eee03f59718b9b5d03…
+ * keys that were changed, so that the others look at just these.
  *
  * A key is written before its entry changes: a kill in between costs the others a
  * look at an entry that is as it was. What is true of an entry stands in its own
  * files only, so that the list may be lost, or deleted, at any time.
  */
-import { hash } from "node:crypto";
+import {
+  formatHead,
+  formatRecord,
+  newListId,
+  parseHead,
+  parseRecords,
+  readText,
+  RECORD_BYTES,
+} from "./change_log_format.ts";
 import {
   type DiskFile,
   type FileFacts,
@@ -20,16 +24,11 @@ import {
   isNotFound,
   isTaken,
 } from "./file_system.ts";
-import { KEY_REGEXP } from "./key.ts";
 import { startTimer } from "./timer.ts";
 import { turn } from "./turns.ts";
 
 /** The name of the file. */
 export const CHANGES_NAME = ".media-cache.changes";
-
-const RECORD_BYTES = 65;
-const ID_DIGITS = 16;
-const BASE_DIGITS = 16;
 
 /** The list is cut when it has this many records, … */
 const MAX_RECORDS = 32_768;
@@ -230,17 +229,16 @@ export class ChangeLog {
   async #keys(position: number, end: number): Promise<News> {
     if (position === end) return NO_NEWS;
     if (position < this.#base || position > end) return "unknown";
-    const text = await this.#read(position, end);
-    const keys = text.split("\n");
-    const isWhole = keys.pop() === "" &&
-      keys.every((key) => KEY_REGEXP.test(key));
-    return isWhole ? new Set(keys) : "unknown";
+    return parseRecords(await this.#read(position, end)) ?? "unknown";
   }
 
   /** Tells others that the entry of `key` is about to change. Needs the lock. */
   async announce(key: string): Promise<void> {
     if (this.#readOnly || this.#file === undefined) return;
-    await this.#file.writeAt(encode(`${key}\n`), this.#offsetOf(this.#end));
+    await this.#file.writeAt(
+      encode(formatRecord(key)),
+      this.#offsetOf(this.#end),
+    );
     this.#position = ++this.#end;
     if (this.#end - this.#base >= MAX_RECORDS) await this.#cut();
   }
@@ -334,13 +332,13 @@ export class ChangeLog {
   /** Begins a list in a new file, or in place of what is none. */
   async #begin(file: DiskFile): Promise<void> {
     this.#missAll();
-    this.#id = crypto.randomUUID().replaceAll("-", "").slice(0, ID_DIGITS);
+    this.#id = newListId();
     this.#base = this.#end = 0;
     this.#known = file;
     if (this.#readOnly) return;
     try {
       await file.truncate(0);
-      await file.writeAt(encode(formatHead(this.#id, 0)), 0);
+      await file.writeAt(encode(formatHead({ id: this.#id, base: 0 })), 0);
     } catch {
       // A full disk: it still is a lock, and entries can be removed.
     }
@@ -360,7 +358,7 @@ export class ChangeLog {
       const kept = await this.#read(base, this.#end);
       file = await this.#fs.create(path);
       file.tryLock();
-      await file.writeAt(encode(formatHead(this.#id, base) + kept), 0);
+      await file.writeAt(encode(formatHead({ id: this.#id, base }) + kept), 0);
       await this.#fs.rename(path, this.#path);
     } catch {
       // There will be another time.
@@ -380,38 +378,6 @@ export class ChangeLog {
   #offsetOf(position: number): number {
     return (1 + position - this.#base) * RECORD_BYTES;
   }
-}
-
-function formatHead(id: string, base: number): string {
-  const head = id + String(base).padStart(BASE_DIGITS, "0");
-  return `${head}${digestOf(head)}\n`;
-}
-
-function parseHead(text: string): { id: string; base: number } | undefined {
-  const length = ID_DIGITS + BASE_DIGITS;
-  const head = text.slice(0, length);
-  if (text !== `${head}${digestOf(head)}\n`) return undefined;
-  return { id: head.slice(0, ID_DIGITS), base: Number(head.slice(ID_DIGITS)) };
-}
-
-function digestOf(head: string): string {
-  const digits = RECORD_BYTES - 1 - ID_DIGITS - BASE_DIGITS;
-  return hash("sha256", head, "hex").slice(0, digits);
-}
-
-async function readText(
-  file: DiskFile | undefined,
-  position: number,
-  length: number,
-): Promise<string> {
-  const bytes = new Uint8Array(length);
-  let count = 0;
-  while (file !== undefined && count < length) {
-    const read = await file.readAt(bytes.subarray(count), position + count);
-    if (read === 0) break;
-    count += read;
-  }
-  return new TextDecoder().decode(bytes.subarray(0, count));
 }
 
 function pause(ms: number): Promise<void> {
