@@ -43,7 +43,7 @@ export class DownloadJob {
   readonly #watchers = new Set<GetOrDownloadOptions>();
   readonly #run: DownloadRun;
   #follow: FollowRun | undefined;
-  #lost: { mimetype: string; body: FollowedBody } | undefined;
+  #lost: { facts: MediaFacts; body: FollowedBody } | undefined;
   #handout: Handout | undefined;
   /** When the job began, or was last given bytes by another process. */
   #heard = performance.now();
@@ -197,6 +197,7 @@ export class DownloadJob {
     const { tiers } = this.#env;
     this.#handOut({
       facts: entry,
+      size: entry.size,
       body: () => tiers.sharedBody(file, entry.size),
     });
     this.#end();
@@ -219,7 +220,8 @@ export class DownloadJob {
         onServed: (bytes) => counters.bytesServed += bytes,
         onAbandoned: () => this.#left(),
         onHandout: (facts, body) => {
-          this.#handOut({ facts, body: () => body.body() });
+          const { size } = body;
+          this.#handOut({ facts, size, body: () => body.body() });
         },
         onProgress: (received, total) => {
           this.#heard = performance.now();
@@ -272,22 +274,26 @@ export class DownloadJob {
 
   /** Some callers have only a part, if any, of what can't be followed any more. */
   #lose(body: FollowedBody | undefined, error: unknown): void {
-    if (body === undefined) return;
-    const mimetype = this.#handout?.facts.mimetype ?? "";
+    const facts = this.#handout?.facts;
+    if (body === undefined || facts === undefined) return;
     this.#handout = undefined;
-    this.#lost = { mimetype, body };
+    this.#lost = { facts, body };
     body.lose(error);
   }
 
   /** Lets those go on who were handed no byte by a process that has ended. */
-  #succeed({ facts, body }: Handout): void {
+  #succeed({ facts, size, body }: Handout): void {
     const lost = this.#lost;
     if (lost === undefined) return;
     this.#lost = undefined;
-    if (lost.mimetype === facts.mimetype) return lost.body.succeed(body);
+    // What was told of it must hold.
+    const isSame = facts.mimetype === lost.facts.mimetype &&
+      facts.filename === lost.facts.filename &&
+      (lost.body.size === undefined || lost.body.size === size);
+    if (isSame) return lost.body.succeed(body);
     lost.body.fail(
       new MediaCacheError(
-        "Cannot read media: it was downloaded anew, and is of another type now",
+        "Cannot read media: it was downloaded anew, and its type, name or length is another now",
       ),
     );
   }

@@ -47,6 +47,8 @@ export interface RunEnvironment extends BodyEnvironment {
 export interface Handout {
   /** Type and name. */
   readonly facts: MediaFacts;
+  /** Bytes in all, where known. */
+  readonly size: number | undefined;
   /** Holds the bytes for one more Media. */
   readonly body: () => MediaBody;
 }
@@ -311,6 +313,7 @@ export class DownloadRun {
     const { mimetype, filename } = this.#source ?? source;
     this.#hand({
       facts: { key: this.#key, url: this.#url, mimetype, filename },
+      size: body.tee.size,
       body: () => body.tee.body(),
     });
   }
@@ -393,6 +396,7 @@ export class DownloadRun {
     if (committed !== undefined) this.#tellStored(mimetype, filename, size);
     this.#hand({
       facts: { key, url, mimetype, filename },
+      size,
       body: () => tiers.sharedBody(file, size),
     });
     this.#callers.onEnded();

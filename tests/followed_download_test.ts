@@ -175,22 +175,30 @@ Deno.test("who has bytes of a download that fails sees an error, who has none go
   assertEquals(await unread.stored, true);
 });
 
-Deno.test("a download that is of another type when it is begun again reaches new callers alone", async () => {
-  await using caches = await pair();
-  const { one, two } = caches;
-  const { tap, call } = await begin(one, "a", PNG);
-  const download = () => Promise.resolve({ data: BODY, mimetype: "audio/ogg" });
-  tap.write(BODY.slice(0, 1000));
-  await call;
-  const unread = await two.getOrDownload("a", download);
+for (
+  const [what, told, anew] of [
+    ["type", {}, { mimetype: "audio/ogg", filename: "a.png" }],
+    ["name", {}, { mimetype: "image/png", filename: "b.png" }],
+    ["length", { size: BODY.length - 1 }, { ...PNG, size: BODY.length }],
+  ] as const
+) {
+  Deno.test(`a download that is of another ${what} when it is begun again reaches new callers alone`, async () => {
+    await using caches = await pair();
+    const { one, two } = caches;
+    const { tap, call } = await begin(one, "a", { ...PNG, ...told });
+    const download = () => Promise.resolve({ data: BODY, ...anew });
+    tap.write(BODY.slice(0, 1000));
+    await call;
+    const unread = await two.getOrDownload("a", download);
 
-  tap.fail(new Error("broken"));
-  await caches.recorder.seen("miss");
+    tap.fail(new Error("broken"));
+    await caches.recorder.seen("miss");
 
-  await assertRejects(() => unread.bytes(), MediaCacheError, "another type");
-  await using hit = await two.getOrDownload("a", never);
-  assertEquals(hit.mimetype, "audio/ogg");
-});
+    await assertRejects(() => unread.bytes(), MediaCacheError, "another now");
+    await using hit = await two.getOrDownload("a", never);
+    assertEquals([hit.mimetype, hit.size], [anew.mimetype, BODY.length]);
+  });
+}
 
 Deno.test("a download that is deleted reaches those who follow it whole, unstored", async () => {
   await using caches = await pair();
