@@ -8,6 +8,7 @@ import { sortInTurns } from "./sort_in_turns.ts";
 import { TaskQueue } from "./task_queue.ts";
 import type { Touches } from "./touches.ts";
 import type { Turns } from "./turns.ts";
+import { type Watch, Watches } from "./watches.ts";
 
 /** So many entries find their places in a millisecond; more are sorted with turns. */
 const MAX_PLACED = 1_000;
@@ -18,6 +19,7 @@ export class Catalog {
   readonly #memory: MemoryTier;
   readonly #touches: Touches | undefined;
   readonly #clock = new Clock();
+  readonly #watches = new Watches();
   /** Made when it is first asked for: only those that share a directory do. */
   #byKey: Map<string, Entry> | undefined;
   /** Entries that are counted, but whose records are yet to come. */
@@ -134,6 +136,11 @@ export class Catalog {
     return this.#index.list();
   }
 
+  /** Tells whether the entry of a URL comes or goes while the disk is asked for it. */
+  watch(url: string): Watch {
+    return this.#watches.begin(url);
+  }
+
   /** The time now, different from any time before. */
   tick(): number {
     return this.#clock.tick();
@@ -141,6 +148,8 @@ export class Catalog {
 
   /** Takes an entry in as the most recent, in place of any of that URL. */
   insert(entry: Entry): void {
+    this.#watches.disturb(entry.url);
+    this.#memory.delete(entry.url);
     this.#pending?.drop(entry.key);
     this.#changes++;
     this.#index.set(entry.url, entry, entry.size);
@@ -232,6 +241,7 @@ export class Catalog {
 
   /** Forgets an entry and its bytes in RAM. */
   forget(url: string): void {
+    this.#watches.disturb(url);
     if (this.#pending !== undefined) this.forgetPending(keyOf(url));
     this.#drop(url);
   }

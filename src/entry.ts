@@ -1,3 +1,5 @@
+import { hasBirth } from "./stamp.ts";
+
 /** What the index knows of one committed entry. */
 export interface Entry {
   /** SHA-256 of the URL. */
@@ -28,9 +30,10 @@ export interface Entry {
 
 /**
  * How long a file that is replaced may look like the one before, in milliseconds:
- * Linux advances the time of a file once in a tick, which is 10 ms at the longest.
+ * Linux advances the time of a file once in a tick, which is 10 ms at the longest;
+ * a file system that keeps no time of birth may keep the others in whole seconds.
  */
-const TICK_MS = 11;
+const ALIKE_MS = { born: 11, unborn: 2_000 };
 
 /**
  * Whether a file was looked at so soon after it was written that one that takes
@@ -38,14 +41,19 @@ const TICK_MS = 11;
  * again at once, its length and its times. What was learned of it must be learned
  * anew before it is relied on.
  */
-export function isYoung(mtimeMs: number, now: number): boolean {
-  return now - mtimeMs < TICK_MS;
+export function isYoung(
+  { inode, mtimeMs }: Pick<Entry, "inode" | "mtimeMs">,
+  now: number,
+): boolean {
+  return now - mtimeMs < (hasBirth(inode) ? ALIKE_MS.born : ALIKE_MS.unborn);
 }
 
-/** Whether two entries are of the same files. */
+/** Whether two entries are of the same files, as far as those tell. */
 export function areSame(a: Entry, b: Entry): boolean {
   return a.inode === b.inode && a.size === b.size &&
-    a.storedAt === b.storedAt && a.sidecarStamp === b.sidecarStamp;
+    a.storedAt === b.storedAt && a.sidecarStamp === b.sidecarStamp &&
+    a.mimetype === b.mimetype && a.filename === b.filename &&
+    a.sha256 === b.sha256;
 }
 
 /** What `entries()` tells of an entry. */

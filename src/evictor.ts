@@ -1,6 +1,7 @@
 import type { DiskTier } from "./disk_tier.ts";
 import type { Entry } from "./entry.ts";
 import { pairOf } from "./recovery.ts";
+import { removeEntry } from "./removal.ts";
 import { Turns } from "./turns.ts";
 
 /** Removes the least recently used entries from disk. */
@@ -39,14 +40,10 @@ export class Evictor {
   }
 
   async #evict(victim: Entry): Promise<void> {
-    const { store, catalog, files, orphans, writes, errors, counters, hub } =
-      this.#tier;
+    const { orphans, errors, counters, hub } = this.#tier;
     const { url, key, mimetype, filename, size, lastAccess } = victim;
-    await writes.announceRemoval(key);
-    await files.rescue(store.datPath(key));
-    catalog.forget(url);
     try {
-      await store.remove(key);
+      await removeEntry(this.#tier, url, key);
     } catch (error) {
       orphans.add({
         names: pairOf(key),

@@ -9,7 +9,7 @@
  */
 import { ensureDir } from "@std/fs/ensure-dir";
 import { dirname } from "@std/path/dirname";
-import { type FileState, stampOf } from "./stamp.ts";
+import { type FileState, identityOf, stampOf } from "./stamp.ts";
 
 /** A result that is there already, or will be. */
 export type MaybePromise<T> = T | Promise<T>;
@@ -159,6 +159,17 @@ export class FileSystem {
   async seems(path: string): Promise<boolean> {
     existsSync ??= (await import("node:fs")).existsSync;
     return existsSync(path);
+  }
+
+  /** Whether anything has that name, be it a link that leads nowhere. */
+  async hasName(path: string): Promise<boolean> {
+    try {
+      await this.run(() => Deno.lstatSync(path), () => Deno.lstat(path));
+      return true;
+    } catch (error) {
+      // Where it can't be told there may be something.
+      return !isNotFound(error);
+    }
   }
 
   /** Facts of a regular file; undefined when there is none of that name. */
@@ -470,9 +481,7 @@ function factsOf(info: Deno.FileInfo): FileFacts {
   return {
     size: info.size,
     mtimeMs: info.mtime?.getTime() ?? 0,
-    // An inode is used again at once, so the time of birth is its fraction.
-    inode: (info.ino ?? 0) +
-      (info.birthtime?.getTime() ?? 0) % 2 ** 20 / 2 ** 20,
+    inode: identityOf(info.ino ?? 0, info.birthtime?.getTime()),
     names: info.nlink ?? 1,
   };
 }

@@ -234,7 +234,7 @@ function parseRow(row: readonly unknown[], now: number): Entry | undefined {
     sidecarStamp,
     lastAccess: Math.min(mtimeMs, now),
     mtimeMs,
-    isYoung: isYoung(mtimeMs, now),
+    isYoung: isYoung({ inode, mtimeMs }, now),
   };
 }
 

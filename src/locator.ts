@@ -1,3 +1,4 @@
+import type { Broken, Found } from "./disk_store.ts";
 import type { DiskTier } from "./disk_tier.ts";
 import {
   areSame,
@@ -305,8 +306,8 @@ export class Locator {
   async #isSettled(entry: Entry): Promise<boolean> {
     if (!entry.isYoung) return true;
     const { catalog, writes } = this.#tier;
-    const isLearned = () => !isYoung(entry.mtimeMs, writes.learnedAt);
-    if (isYoung(entry.mtimeMs, Date.now())) return false;
+    const isLearned = () => !isYoung(entry, writes.learnedAt);
+    if (isYoung(entry, Date.now())) return false;
     if (!isLearned() && !writes.fresh) await this.catchUp();
     entry.isYoung = !isLearned() || catalog.peek(entry.url) !== entry;
     return !entry.isYoung;
@@ -357,9 +358,15 @@ export class Locator {
   ): Promise<Opened | undefined> {
     const { fs, store, catalog, files, orphans, hub } = this.#tier;
     const key = keyOf(url);
-    const found = await store.find(key);
+    const watch = catalog.watch(url);
+    let found: Found | Broken | undefined;
+    try {
+      found = await store.find(key);
+    } finally {
+      watch.end();
+    }
     // A commit or a deletion that came between knows better.
-    const isCurrent = catalog.peek(url) === known;
+    const isCurrent = !watch.isDisturbed && catalog.peek(url) === known;
     if (found !== undefined && "file" in found) {
       let entry = entryOf(found.sidecar, key, found.facts);
       if (isCurrent && known !== undefined && areSame(known, entry)) {
@@ -382,7 +389,8 @@ export class Locator {
       hub.emit({ type: "dropped", time, url, key, reason });
     }
     if (found !== undefined) {
-      orphans.add(await leftoverOf(fs, store, pairOf(key), reason));
+      const leftover = await leftoverOf(fs, store, pairOf(key), reason);
+      if (leftover !== undefined) orphans.add(leftover);
       hub.emit({ type: "skipped", time, path: store.jsonPath(key), reason });
     }
   }

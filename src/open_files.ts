@@ -5,6 +5,7 @@ import {
   isNotFound,
   type MaybePromise,
 } from "./file_system.ts";
+import { hasBirth } from "./stamp.ts";
 
 /** Unread handles that may be open at once; the oldest gives way to the next. */
 const MAX_UNREAD = 256;
@@ -71,7 +72,8 @@ export class OpenFiles {
     });
     this.#unread.add(claim);
     for (const oldest of this.#unread) {
-      if (this.#unread.size <= MAX_UNREAD || !oldest.mayPark) break;
+      if (this.#unread.size <= MAX_UNREAD) break;
+      if (!oldest.mayPark) continue;
       this.#unread.delete(oldest);
       this.#parked.add(oldest);
       oldest.park();
@@ -101,7 +103,8 @@ export class SharedFile {
   readonly #path: string;
   readonly #onFault: OnFault;
   readonly #onUnused: () => void;
-  readonly #writtenAt: number;
+  /** Its age when it was adopted, and when that was. */
+  readonly #age: { ms: number; at: number };
   #file: DiskFile | undefined;
   #opening: Promise<DiskFile> | undefined;
   #open = 0;
@@ -120,16 +123,25 @@ export class SharedFile {
     this.#fs = fs;
     this.#path = path;
     this.inode = inode;
-    // One just made has no times yet.
-    this.#writtenAt = file.opened.mtimeMs || Date.now();
+    // One just made has no times yet; of another they may lie in the future.
+    const { mtimeMs } = file.opened;
+    const ms = mtimeMs === 0 ? 0 : Math.max(0, Date.now() - mtimeMs);
+    this.#age = { ms, at: performance.now() };
     this.#file = file;
     this.#onFault = onFault;
     this.#onUnused = onUnused;
   }
 
-  /** Whether it can be told from any that takes its name after it is closed. */
-  get isOld(): boolean {
-    return !isYoung(this.#writtenAt, Date.now());
+  /**
+   * Whether it can be told from any that takes its name after it is closed. Without
+   * a time of birth it never can: its inode is free again at once, and its other
+   * times may be changed at any time.
+   */
+  get isUnique(): boolean {
+    const { ms, at } = this.#age;
+    const ageMs = ms + performance.now() - at;
+    return hasBirth(this.inode) &&
+      !isYoung({ inode: this.inode, mtimeMs: 0 }, ageMs);
   }
 
   /** Reads into `view` from a position; 0 at the end. */
@@ -230,7 +242,7 @@ export class FileClaim {
 
   /** Whether the file can be opened again, and not another in its place. */
   get mayPark(): boolean {
-    return this.#shared.isOld;
+    return this.#shared.isUnique;
   }
 
   /** Gives the handle back until somebody reads. */

@@ -3,6 +3,7 @@ import type { DiskTier } from "./disk_tier.ts";
 import type { Entry } from "./entry.ts";
 import type { SharedFile } from "./open_files.ts";
 import { pairOf } from "./recovery.ts";
+import { removeEntry } from "./removal.ts";
 
 /** Why an entry goes whose bytes are not those that were stored. */
 export const WRONG_DIGEST = "its bytes do not have the digest of the sidecar";
@@ -51,7 +52,7 @@ export class ReadCheck {
    * that they are broken and would be found again; unless they are others by now.
    */
   async drop(entry: Entry): Promise<undefined> {
-    const { options, fs, store, catalog, files, orphans, writes, errors, hub } =
+    const { options, fs, store, catalog, orphans, writes, errors, hub } =
       this.#tier;
     const { url, key } = entry;
     if (catalog.peek(url) === entry) {
@@ -69,10 +70,7 @@ export class ReadCheck {
         const isProven = sidecar !== undefined && "url" in sidecar &&
           sidecar.sha256 === entry.sha256;
         if (!isProven) return;
-        await writes.announceRemoval(key);
-        await files.rescue(path);
-        catalog.forget(url);
-        await store.remove(key);
+        await removeEntry(this.#tier, url, key);
         orphans.forget(pairOf(key));
       });
     } catch (error) {

@@ -71,7 +71,7 @@ export function entryOf(
     // A clock that was set back must not make an entry immortal.
     lastAccess: Math.min(mtimeMs, now),
     mtimeMs,
-    isYoung: isYoung(mtimeMs, now),
+    isYoung: isYoung(facts, now),
   };
 }
 
@@ -135,13 +135,15 @@ export async function scanNames(
     if (turns.due) await turns.next();
     const names = [`${key}.dat`];
     const reason = "it has no sidecar";
-    events.onLeftover(await leftoverOf(fs, store, names, reason));
+    const leftover = await leftoverOf(fs, store, names, reason);
+    if (leftover !== undefined) events.onLeftover(leftover);
   }
   for (const name of staged) {
     if (turns.due) await turns.next();
     if (store.isOwn(name) || await isLocked(fs, store.path(name))) continue;
     const reason = "nobody writes it any more";
-    events.onLeftover(await leftoverOf(fs, store, [name], reason));
+    const leftover = await leftoverOf(fs, store, [name], reason);
+    if (leftover !== undefined) events.onLeftover(leftover);
   }
 }
 
@@ -172,22 +174,25 @@ async function scanPair(
     fault = { error };
   }
   const leftover = await leftoverOf(fs, store, pairOf(key), reason);
-  events.onLeftover({ ...leftover, ...fault });
+  if (leftover !== undefined) events.onLeftover({ ...leftover, ...fault });
 }
 
-/** Looks at files that are no entry. */
+/** Looks at files that are no entry; undefined when there are none any more. */
 export async function leftoverOf(
   fs: FileSystem,
   store: DiskStore,
   names: readonly string[],
   reason: string,
-): Promise<Leftover> {
+): Promise<Leftover | undefined> {
   let bytes = 0;
-  let mtimeMs = 0;
+  let mtimeMs: number | undefined;
   for (const name of names) {
-    const facts = await fs.facts(store.path(name)).catch(() => undefined);
+    const path = store.path(name);
+    const facts = await fs.facts(path).catch(() => undefined);
+    // A link has no time of its own here: it is as old as can be.
+    if (facts === undefined && !await fs.hasName(path)) continue;
     bytes += facts?.size ?? 0;
-    mtimeMs = Math.max(mtimeMs, facts?.mtimeMs ?? 0);
+    mtimeMs = Math.max(mtimeMs ?? 0, facts?.mtimeMs ?? 0);
   }
-  return { names, bytes, mtimeMs, reason };
+  return mtimeMs === undefined ? undefined : { names, bytes, mtimeMs, reason };
 }

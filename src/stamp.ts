@@ -1,6 +1,6 @@
 /** What tells one state of a file from another. */
 export interface FileState {
-  /** Tells the file from another that took its name. */
+  /** Tells the file from another that took its name; see {@linkcode identityOf}. */
   readonly inode: number;
   /** Length in bytes. */
   readonly size: number;
@@ -21,9 +21,25 @@ const words = new Uint32Array(numbers.buffer);
 
 /** The state of a file in one number of 53 bits, so that an index can hold many. */
 export function stampOf({ inode, size, mtimeMs }: FileState): number {
-  numbers[0] = inode;
-  numbers[1] = size;
-  numbers[2] = mtimeMs;
+  return mixed(inode, size, mtimeMs);
+}
+
+/**
+ * Tells a file from another that took its name, in one number of 53 bits. Its inode
+ * is used again at once when it is free, so its time of birth is part of it, where
+ * the file system knows that.
+ */
+export function identityOf(inode: number, bornMs: number | undefined): number {
+  return bornMs === undefined ? -inode : mixed(inode, bornMs, 0);
+}
+
+/** Whether the time of birth is part of an identity. */
+export function hasBirth(identity: number): boolean {
+  return identity > 0;
+}
+
+function mixed(...values: readonly [number, number, number]): number {
+  numbers.set(values);
   let high = 1;
   let low = 2;
   for (const word of words) {

@@ -23,6 +23,7 @@ import { Orphans } from "./orphans.ts";
 import { probe } from "./probe.ts";
 import { DirectoryReconciler } from "./reconciler.ts";
 import { pairOf } from "./recovery.ts";
+import { removeEntry } from "./removal.ts";
 import { areSameState } from "./stamp.ts";
 import type { Counters } from "./stats.ts";
 import type { StagedFile } from "./staged_file.ts";
@@ -337,15 +338,12 @@ export class Tiers {
   };
 
   async #delete(url: string): Promise<boolean> {
-    const { store, catalog, files, orphans, writes, hub } = this.#tier;
+    const { catalog, orphans, hub } = this.#tier;
     const key = keyOf(url);
     const known = catalog.peek(url);
-    await writes.announceRemoval(key);
-    await files.rescue(store.datPath(key));
-    catalog.forget(url);
     let removed: boolean;
     try {
-      removed = await store.remove(key);
+      removed = await removeEntry(this.#tier, url, key);
     } catch (error) {
       const reason = "it could not be deleted";
       const bytes = known?.size ?? 0;

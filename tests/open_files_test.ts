@@ -3,7 +3,8 @@ import { join } from "@std/path";
 import { MediaCache } from "../mod.ts";
 import { FileSystem } from "../src/file_system.ts";
 import { OpenFiles, type SharedFile } from "../src/open_files.ts";
-import { bytesOf } from "./fixtures/files.ts";
+import { identityOf } from "../src/stamp.ts";
+import { bytesOf, pathsOf, setAge } from "./fixtures/files.ts";
 import { openFiles } from "./fixtures/open_files.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";
 
@@ -125,6 +126,33 @@ Deno.test("hundreds of unread Media have at most 256 handles, and all can be rea
   }
 
   assertEquals(openFiles(dir.path).length, 0);
+});
+
+Deno.test("hundreds of unread Media have at most 256 handles, be one of them from the future", async () => {
+  await using dir = await tempDir();
+  await using cache = await filled(dir.path, 400);
+  const { dat } = pathsOf(dir.path, "0");
+  await setAge(dat, -3_600_000);
+  const media = [];
+  for (let i = 0; i < 400; i++) media.push(await cache.get(`${i}`));
+
+  assertEquals(openFiles(dir.path).length, 256);
+  for (const one of media) await one?.body.cancel();
+});
+
+Deno.test("an unread Media keeps its file where the disk tells no time of birth", async () => {
+  await using dir = await tempDir();
+  const fs = new FileSystem();
+  const path = join(dir.path, "a");
+  await Deno.writeFile(path, bytesOf(9));
+  await setAge(path, 60_000);
+  const files = new OpenFiles(fs, () => {});
+  const [unborn, born] = [identityOf(9, undefined), identityOf(9, 0)];
+  for (const inode of [unborn, born]) {
+    const claim = files.claim(files.adopt(path, inode, await fs.open(path)));
+    assertEquals(claim.mayPark, inode === born);
+    claim.release();
+  }
 });
 
 Deno.test("hundreds of unread Media can be read when their entries are deleted, replaced or cleared", async () => {

@@ -391,3 +391,35 @@ Deno.test("uses of the other are learned although the list of changes is lost", 
   const urls = await Array.fromAsync(two.entries(), ({ url }) => url);
   assertEquals(urls, ["e", "d", "a", "c", "b"]);
 });
+
+for (const change of ["deleted", "replaced"] as const) {
+  Deno.test(`what is ${change} while it is looked up for the first time is not served afterwards`, async () => {
+    await using dir = await tempDir();
+    await using one = await MediaCache.open({ cacheDir: dir.path });
+    await using two = await MediaCache.open({
+      cacheDir: dir.path,
+      maxMemoryItemMb: 2 * SIZE / 1_048_576,
+    });
+    const replace = true;
+    // At each of the points at which the lookup gives others a turn.
+    for (let point = 0; point < 60; point++) {
+      await put(one, "a");
+      const lookup = async () => {
+        for (let i = 0; i < point; i++) await undefined;
+        await (await two.get("a"))?.bytes();
+      };
+      const body = bytesOf(3 * SIZE, 7);
+      const changed = change === "deleted"
+        ? two.delete("a")
+        : two.put("a", body, "audio/ogg", "b.oga", { replace });
+      await Promise.all([lookup(), changed]);
+
+      const media = await two.get("a");
+      const found = media && [media.mimetype, await media.bytes()];
+      const wanted = change === "deleted" ? undefined : ["audio/ogg", body];
+      assertEquals(found, wanted, `at point ${point}`);
+      assertEquals(two.stats().entries, change === "deleted" ? 0 : 1);
+      await two.delete("a");
+    }
+  });
+}

@@ -11,6 +11,7 @@ import {
   snapshotOf,
   writePair,
 } from "./fixtures/files.ts";
+import { turn } from "./fixtures/recorder.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";
 
 async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
@@ -212,4 +213,29 @@ Deno.test("verify() with fix reports what it can't remove, and goes on", async (
     true,
     false,
   ]);
+});
+
+Deno.test("verify() of a directory in which another cache stores reports no old problem", async () => {
+  await using dir = await tempDir();
+  await using one = await MediaCache.open({ cacheDir: dir.path });
+  await using two = await MediaCache.open({ cacheDir: dir.path });
+  const state = { isOver: false };
+  const storing = async (url: string) => {
+    while (!state.isOver) {
+      await one.put(url, bytesOf(9), "image/png", "a.png", { replace: true });
+      await turn();
+    }
+  };
+  const all = Promise.all(["a", "b", "c", "d"].map(storing));
+
+  const problems = [];
+  for (let i = 0; i < 60; i++) {
+    const report = await two.verify({ fix: i % 2 === 1 });
+    problems.push(...report.problems.filter(({ young }) => !young));
+    await turn();
+  }
+  state.isOver = true;
+  await all;
+
+  assertEquals(problems, []);
 });
