@@ -8,10 +8,14 @@
  * `TELEGRAM_API_ROOT` may name a Bot API server of your own.
  */
 // deno-lint-ignore-file no-console
-import { MediaCache } from "@media-cache/media-cache";
+import { MediaCache, MediaCacheError } from "@media-cache/media-cache";
 import { Bot, InputFile } from "grammy";
 
-const token = Deno.env.get("BOT_TOKEN") ?? "";
+const token = Deno.env.get("BOT_TOKEN");
+if (!token) {
+  console.error("BOT_TOKEN must be the token of a bot: it is not set");
+  Deno.exit(2);
+}
 const apiRoot = Deno.env.get("TELEGRAM_API_ROOT") ?? "https://api.telegram.org";
 const bot = new Bot(token, { client: { apiRoot } });
 const cache = await MediaCache.open({ cacheDir: "media_cache" });
@@ -31,7 +35,9 @@ bot.on("message:file", async (ctx) => {
     const response = await fetch(url, { signal });
     const { ok, body: data } = response;
     if (!ok || !data) return response; // for the cache to make an error of
-    const mimetype = (voice ?? audio ?? video ?? document)?.mime_type;
+    // Telegram's file server tells no type; a cache takes what it is told.
+    const mimetype = (voice ?? audio ?? video ?? animation ?? document)
+      ?.mime_type ?? (photo ? "image/jpeg" : note && "video/mp4");
     const filename = (audio ?? document)?.file_name ?? path;
     return { data, mimetype, filename, size: file.file_size };
   });
@@ -47,12 +53,33 @@ bot.on("message:file", async (ctx) => {
   else await ctx.replyWithDocument(input);
 });
 
-// Only the name: what fetch says holds the URL, and the URL the token.
-bot.catch(({ error }) => console.error(error instanceof Error && error.name));
-
-for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  Deno.addSignalListener(signal, () => bot.stop());
+// Of others only the name: what fetch says holds the URL, and the URL the token.
+function reasonOf(error: unknown): string {
+  if (error instanceof MediaCacheError) return error.message;
+  return error instanceof Error ? error.name : typeof error;
 }
-await bot.start();
+bot.catch(({ error }) => console.error(reasonOf(error)));
+
+let isStopping = false;
+function stop(): void {
+  isStopping = true;
+  // It tells Telegram what was seen, which may be out of reach.
+  bot.stop().catch((error) => console.error(reasonOf(error)));
+}
+Deno.addSignalListener("SIGINT", stop);
+if (Deno.build.os !== "windows") Deno.addSignalListener("SIGTERM", stop);
+
+console.log("Connecting to Telegram");
+try {
+  await bot.start({
+    onStart: ({ username }) => console.log(`I am ${username}`),
+  });
+} catch (error) {
+  // While Telegram can't be reached, stopping ends the wait with an error.
+  if (!isStopping) {
+    console.error(`Cannot run: ${reasonOf(error)}`);
+    Deno.exitCode = 1;
+  }
+}
 await cache.close();
 Deno.exit(); // grammY's idle connections would keep the process alive

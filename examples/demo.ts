@@ -11,6 +11,11 @@ import { startOrigin } from "./demo/origin.ts";
 import { Scenes } from "./demo/scenes.ts";
 import { failure, line } from "./demo/screen.ts";
 
+if (Deno.args.some((arg) => arg.startsWith("-"))) {
+  line("Usage: demo.ts [URL…]: shows sample media, or your URLs");
+  Deno.exit(2);
+}
+
 const interrupt = new AbortController();
 const { signal } = interrupt;
 
@@ -30,7 +35,7 @@ try {
 } finally {
   await cache.close({ abort: true });
 }
-line(`The files lie in ${cacheDir}`);
+line(`The files stay in ${cacheDir}, to be looked at and deleted`);
 
 /** What a bot sees in a day, in some seconds. */
 async function showAll(): Promise<number> {

@@ -13,19 +13,34 @@
  * @module
  */
 // deno-lint-ignore-file no-console
-import { HttpStatusError, MediaCache } from "@media-cache/media-cache";
+import {
+  formatEvent,
+  HttpStatusError,
+  MediaCache,
+} from "@media-cache/media-cache";
 import { statsRouter } from "@media-cache/media-cache/hono";
 import { Hono } from "hono";
 
-const hosts = new Set((Deno.env.get("PROXY_HOSTS") ?? "").split(/[\s,]+/));
+const hosts = new Set(hostsIn("PROXY_HOSTS"));
 const hostname = Deno.env.get("HOST") ?? "127.0.0.1";
-const port = Number(Deno.env.get("PORT") || 8000);
+const port = numberIn("PORT", 8000);
 const givenToken = Deno.env.get("MEDIA_CACHE_TOKEN");
 const token = givenToken || crypto.randomUUID();
 
+const TROUBLE: ReadonlySet<string> = new Set([
+  "failed",
+  "uncached",
+  "skipped",
+  "diskError",
+  "conversionUnavailable",
+]);
+
 const cache = await MediaCache.open({
   cacheDir: Deno.env.get("MEDIA_CACHE_DIR") || "media_cache",
-  maxSizeMb: Number(Deno.env.get("MEDIA_CACHE_MAX_MB") || 500),
+  maxSizeMb: numberIn("MEDIA_CACHE_MAX_MB", 500),
+  onEvent: (event) => {
+    if (TROUBLE.has(event.type)) console.warn(formatEvent(event));
+  },
 });
 
 const app = new Hono();
@@ -50,7 +65,7 @@ app.get("/proxy", async (c) => {
     if (error instanceof HttpStatusError) {
       return c.text(`The origin answered ${error.status}\n`, 502);
     }
-    return c.text("The origin can't be reached\n", 502);
+    return c.text("The origin gave nothing that could be stored\n", 502);
   }
 });
 
@@ -63,9 +78,19 @@ const server = Deno.serve({
   },
 }, app.fetch);
 
+let isEnding = false;
 async function shutDown(): Promise<void> {
+  // A cache survives that: what was stored is whole, what was not is gone.
+  if (isEnding) Deno.exit(130);
+  isEnding = true;
   // The cache gives downloads 10 s to finish; whoever still reads then is cut off.
   const requests = server.shutdown();
+  const { inFlight } = cache.stats();
+  if (inFlight > 0) {
+    console.log(
+      `Waiting for ${inFlight} downloads: once more ends them at once`,
+    );
+  }
   await cache.close();
   const cutOff = new Promise((resolve) => setTimeout(resolve, 1_000));
   await Promise.race([requests, cutOff]);
@@ -73,3 +98,26 @@ async function shutDown(): Promise<void> {
 }
 Deno.addSignalListener("SIGINT", shutDown);
 if (Deno.build.os !== "windows") Deno.addSignalListener("SIGTERM", shutDown);
+
+/** The hosts in a variable of the environment, with commas between. */
+function hostsIn(name: string): string[] {
+  const hosts = (Deno.env.get(name) ?? "").split(/[\s,]+/).filter(Boolean);
+  for (const host of hosts) {
+    if (URL.parse(`https://${host}`)?.host === host) continue;
+    fail(`${name} must name hosts, such as example.org: received ${host}`);
+  }
+  return hosts;
+}
+
+/** A number in a variable of the environment. */
+function numberIn(name: string, byDefault: number): number {
+  const text = Deno.env.get(name) || `${byDefault}`;
+  const value = Number(text);
+  if (value >= 0) return value;
+  fail(`${name} must be a number: received ${text}`);
+}
+
+function fail(message: string): never {
+  console.error(message);
+  Deno.exit(2);
+}

@@ -1,4 +1,5 @@
 import { errorName } from "./error_name.ts";
+import { MediaCacheError } from "./errors.ts";
 import type { EntryEventBase, MediaCacheEvent } from "./events.ts";
 
 /**
@@ -67,7 +68,7 @@ export function formatEvent(event: MediaCacheEvent): string {
     case "failed":
       return `Media cache: download of ${
         entry(event)
-      } failed after ${event.received} bytes: ${errorName(event.error)}`;
+      } failed after ${event.received} bytes: ${failure(event.error)}`;
     case "diskError":
       return `Media cache: could not ${event.operation}: ${
         messageOf(event.error)
@@ -89,6 +90,12 @@ function body(
   return `${event.filename} (${event.mimetype}, ${
     event.size ?? "unknown"
   } bytes)`;
+}
+
+/** Our own messages hold no URL; of others only the name is safe. */
+function failure(error: unknown): string {
+  const name = errorName(error);
+  return error instanceof MediaCacheError ? `${name}: ${error.message}` : name;
 }
 
 function messageOf(error: unknown): string {

@@ -95,7 +95,7 @@ export class GifConversion {
       const command = this.#options.ffmpeg;
       const reason = availability === "not-found"
         ? `cannot find ${command}`
-        : `missing --allow-run=${command}`;
+        : `missing --allow-run=${command}, which Deno also drops where it finds no ${command} at the start`;
       const time = Date.now();
       this.#hub.emit({ type: "conversionUnavailable", time, reason });
     }

@@ -106,7 +106,7 @@ export function resolveGifToMp4(
   const [unknown] = Object.keys(others);
   if (unknown !== undefined) {
     throw new TypeError(
-      `Cannot open cache: gifToMp4 must have options of this version: received "${unknown}"`,
+      `Cannot open cache: each option of gifToMp4 must be one that is known: received "${unknown}"`,
     );
   }
   if (typeof ffmpeg !== "string" || ffmpeg === "" || ffmpeg.includes("\0")) {

@@ -19,6 +19,7 @@ export class Orphans {
   readonly #waiting = new Map<string, Leftover>();
   #stopTimer: (() => void) | undefined;
   #sweeps = false;
+  #bytes = 0;
 
   /** Knows of none yet; removes in turn with the other `writes`. */
   constructor(
@@ -35,22 +36,22 @@ export class Orphans {
 
   /** Bytes of those that wait. */
   get bytes(): number {
-    let bytes = 0;
-    for (const leftover of this.#waiting.values()) bytes += leftover.bytes;
-    return bytes;
+    return this.#bytes;
   }
 
   /** Takes note of leftovers, which are removed in time if `sweep()` is in use. */
   add(leftover: Leftover): void {
     const [name] = leftover.names;
     if (name === undefined) return;
+    this.#take(name);
     this.#waiting.set(name, leftover);
+    this.#bytes += leftover.bytes;
     if (this.#sweeps) this.#schedule();
   }
 
   /** Files of these names are part of an entry now, or gone. */
   forget(names: readonly string[]): void {
-    for (const name of names) this.#waiting.delete(name);
+    for (const name of names) this.#take(name);
   }
 
   /** Removes those that are old enough, and comes back for the others. */
@@ -61,7 +62,7 @@ export class Orphans {
       if (!this.#sweeps) return;
       if (leftover.mtimeMs > now + MAX_SKEW_MS) await this.#date(leftover, now);
       if (dueAt(leftover, now) > now) continue;
-      this.#waiting.delete(name);
+      this.#take(name);
       await this.#remove(leftover);
     }
     if (this.#sweeps) this.#schedule();
@@ -72,6 +73,11 @@ export class Orphans {
     this.#sweeps = false;
     this.#stopTimer?.();
     this.#stopTimer = undefined;
+  }
+
+  #take(name: string): void {
+    this.#bytes -= this.#waiting.get(name)?.bytes ?? 0;
+    this.#waiting.delete(name);
   }
 
   #schedule(): void {

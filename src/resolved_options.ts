@@ -79,7 +79,7 @@ export function resolveOptions(options: MediaCacheOptions): ResolvedOptions {
   } = options;
   const [unknown] = Object.keys(others);
   if (unknown !== undefined) {
-    throw invalid(TypeError, "options", "those of this version", unknown);
+    throw invalid(TypeError, "each option", "one that is known", unknown);
   }
   const maxBytes = bytes("maxSizeMb", maxSizeMb);
   return {

@@ -21,7 +21,7 @@ Deno.test("The demo shows a miss, hits, one download for many callers, and a GIF
       /cradle.mp4 .* video\/mp4 after /,
       /misses \(19 joined\)/,
       /cat.png +91.1 KiB +disk in /,
-      /The files lie in .*media-cache-demo-/,
+      /The files stay in .*media-cache-demo-/,
     ]
   ) assertMatch(text, line);
   // Control characters other than line ends.
@@ -62,7 +62,7 @@ Deno.test("The demo ends at Ctrl-C, in the middle of a download", async () => {
   assertEquals(code, 130);
   assertMatch(
     new TextDecoder().decode(stdout),
-    /\n +Interrupted\nThe files lie in /,
+    /\n +Interrupted\nThe files stay in /,
   );
   await endless.cancelled;
 });

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { formatEvent } from "../mod.ts";
+import { formatEvent, HttpStatusError } from "../mod.ts";
 import { errorName } from "../src/error_name.ts";
 
 /** An error of any name, be it one that no error has. */
@@ -36,5 +36,17 @@ Deno.test("formatEvent() gives a failure one line, whatever the error is called"
   assertEquals(
     line,
     "Media cache: download of 000000000000 failed after 5 bytes: Error",
+  );
+});
+
+Deno.test("formatEvent() says of an error of the cache's own what it says", () => {
+  const error = new HttpStatusError(404);
+  const base = { time: 0, url: "a:", key: "0".repeat(64), received: 0 };
+
+  const line = formatEvent({ ...base, type: "failed", error });
+
+  assertEquals(
+    line,
+    `Media cache: download of 000000000000 failed after 0 bytes: HttpStatusError: ${error.message}`,
   );
 });

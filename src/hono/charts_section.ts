@@ -26,9 +26,9 @@ export function chartsSection({ timeline, limits }: DashboardView): Markup {
   ${
     chartMarkup({
       title: "Lookups",
-      summary: `${formatCount(sum(hits))} hits and ${
-        formatCount(sum(misses))
-      } misses`,
+      summary: `${counted(sum(hits), "hit", "hits")} and ${
+        counted(sum(misses), "miss", "misses")
+      }`,
       shape: "bars",
       series: [
         { name: "Hits", values: hits },
@@ -85,6 +85,10 @@ export function chartsSection({ timeline, limits }: DashboardView): Markup {
   }
   </div>
 </section>`;
+}
+
+function counted(count: number, one: string, many: string): string {
+  return `${formatCount(count)} ${count === 1 ? one : many}`;
 }
 
 function sum(values: readonly number[]): number {

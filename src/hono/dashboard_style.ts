@@ -94,8 +94,8 @@ thead th { color: var(--muted); font-size: 12px; }
   color: var(--muted); display: grid; place-items: center; font-size: 12px; overflow: hidden;
 }
 .events { padding: 4px 0; }
-.events li { display: grid; grid-template-columns: 76px 110px minmax(0, 1fr); gap: 4px 12px; padding: 6px 16px; font-size: 14px; overflow-wrap: anywhere; }
-.events time { color: var(--muted); }
+.events li { display: grid; grid-template-columns: 88px 110px minmax(0, 1fr); gap: 4px 12px; padding: 6px 16px; font-size: 14px; overflow-wrap: anywhere; }
+.events time { color: var(--muted); white-space: nowrap; }
 .events .bad .label { color: var(--bad); font-weight: 600; }
 .viewer { margin-top: 16px; padding: 16px; text-align: center; }
 .viewer img, .viewer video { max-width: 100%; max-height: 70vh; border-radius: 6px; }
@@ -118,7 +118,7 @@ footer nav ul { display: flex; flex-wrap: wrap; gap: 6px 18px; }
   .number { width: 80px; padding-left: 4px; padding-right: 4px; }
   .number:nth-child(3) { width: 56px; padding-right: 14px; }
   .number:last-child { display: none; }
-  .events li { grid-template-columns: 64px minmax(0, 1fr); padding: 8px 12px; }
+  .events li { grid-template-columns: 88px minmax(0, 1fr); padding: 8px 12px; }
   .events li > :last-child { grid-column: 1 / -1; }
 }
 `;

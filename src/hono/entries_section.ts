@@ -87,6 +87,13 @@ function thumbnail({ key, mimetype, size }: UsedEntry["entry"]): Markup {
     `;
   }
   return html`<span class="thumbnail" aria-hidden="true">${
-    (mimetype.split("/")[1] ?? "").slice(0, 4)
+    shortType(mimetype)
   }</span>`;
+}
+
+/** What fits into a thumbnail: "mpeg", "json"; "audio" or "file" where that is long. */
+function shortType(mimetype: string): string {
+  const [kind = "", subtype = ""] = mimetype.split("/");
+  if (subtype.length <= 5) return subtype;
+  return kind === "application" || kind.length > 5 ? "file" : kind;
 }

@@ -14,13 +14,11 @@ const STEP_MS = 2000;
 /** One hour. */
 const MAX_SAMPLES = 1800;
 
-/** While events pour in, the latest sample is renewed this often, in milliseconds. */
-const RENEW_MS = 500;
-
 /**
  * Samples of the stats, the last one of each step of time in which something
- * happened. It keeps no timer: events and requests say when to look. Steps
- * without a sample are like the one before.
+ * happened. It keeps no timer: events and requests say when to look, and at each
+ * it does, in a quarter of a microsecond, or the last ones of a burst would count
+ * as of the next. Steps without a sample are like the one before.
  */
 export class History {
   readonly #read: () => CacheStats;
@@ -35,8 +33,7 @@ export class History {
   }
 
   /** Something may have changed. */
-  look(now: number = Date.now(), renewMs: number = RENEW_MS): void {
-    if (now - this.#latest.time < renewMs) return;
+  look(now: number = Date.now()): void {
     if (stepOf(now) !== stepOf(this.#latest.time)) {
       this.#samples.push(this.#latest);
       if (this.#samples.length > MAX_SAMPLES) this.#samples.shift();
@@ -46,7 +43,7 @@ export class History {
 
   /** All samples, oldest first, the last one as of now. */
   samples(now: number = Date.now()): [Sample, ...Sample[]] {
-    this.look(now, 0);
+    this.look(now);
     const [first, ...rest] = [...this.#samples, this.#latest];
     return [first ?? this.#latest, ...rest];
   }

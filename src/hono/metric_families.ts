@@ -34,7 +34,7 @@ export function metricFamilies(
 ): MetricFamily[] {
   const stats = cache.stats();
   const limits = cache.limits;
-  const { downloads, firstBytes, hits, bodies } = observations;
+  const { downloads, failures, firstBytes, hits, bodies } = observations;
   return [
     counter("hits", "Lookups that a stored entry answered.", stats.hits),
     counter("misses", "Lookups that none answered.", stats.misses),
@@ -43,6 +43,7 @@ export function metricFamilies(
       "Misses that joined a running download.",
       stats.coalesced,
     ),
+    counter("download_failures", "Downloads that failed.", failures),
     counter(
       "evictions",
       "Entries that left to make room for others.",

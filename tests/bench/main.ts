@@ -78,7 +78,10 @@ console.log(
 );
 
 if (quick) {
-  console.log("One round of small sizes is a smoke test: no verdict is sure.");
+  console.log(
+    "One round of small sizes is a smoke test: much of it runs before V8 has\n" +
+      "compiled it, so that ratios come out lower. No verdict is sure.",
+  );
 }
 console.log(`Figures: ${json}`);
 if (options.plots !== undefined) {

@@ -40,6 +40,12 @@ Deno.test("a timeline shows growth where it happened, in columns of 2 s at first
   assertEquals(busyColumns(timeline), [[-60, 3], [-40, 1]]);
 });
 
+Deno.test("all of a burst is shown at its own time, however long nothing happens then", () => {
+  const timeline = historyOf([1, 1.1, 1.2, 1.3], 119.5);
+
+  assertEquals(busyColumns(timeline), [[-60, 4]]);
+});
+
 Deno.test("a timeline grows with the age of the router, to an hour", () => {
   assertEquals(historyOf([], 121).spanMs, 600_000);
   assertEquals(historyOf([], 601).spanMs, 3_600_000);
@@ -61,26 +67,4 @@ Deno.test("a history is bounded, however much happens", () => {
   const counted = busyColumns(timeline).map(([, hits]) => hits);
   assertEquals(counted.length, 60);
   assertEquals(counted.slice(1, -1), new Array(58).fill(30));
-});
-
-Deno.test("many events in a moment cost one snapshot", () => {
-  let reads = 0;
-  const counters = new Counters();
-  const history = new History(() => {
-    reads++;
-    return snapshot(counters, {
-      entries: 0,
-      entriesInMemory: 0,
-      totalBytes: 0,
-      maxBytes: 0,
-      memoryBytes: 0,
-      stagedBytes: 0,
-      orphanBytes: 0,
-      inFlight: 0,
-    });
-  }, START);
-
-  for (let i = 0; i < 1000; i++) history.look(START + i);
-
-  assertEquals(reads, 2);
 });

@@ -1,4 +1,10 @@
-import { assert, assertEquals, assertFalse, assertMatch } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertFalse,
+  assertMatch,
+  assertRejects,
+} from "@std/assert";
 import { pattern } from "../fixtures/bytes.ts";
 import { mounted } from "../fixtures/mounted.ts";
 
@@ -68,6 +74,9 @@ Deno.test("/metrics observes times and sizes, and holds no URL, host or name", a
   await media.stored;
   await (await cache.get(SECRET))?.bytes();
   await cache.put("a:", pattern(2_000_000), "image/png", "b.png");
+  await assertRejects(() =>
+    cache.getOrDownload("b:", () => Promise.reject(new Error(SECRET)))
+  );
 
   const text = await (await router.ask("/metrics", OPENMETRICS)).text();
   const value = (sample: string) =>
@@ -78,7 +87,8 @@ Deno.test("/metrics observes times and sizes, and holds no URL, host or name", a
     );
 
   assertEquals(value("media_cache_hits_total"), 1);
-  assertEquals(value("media_cache_misses_total"), 1);
+  assertEquals(value("media_cache_misses_total"), 2);
+  assertEquals(value("media_cache_download_failures_total"), 1);
   assertEquals(value("media_cache_downloaded_bytes_total"), 5000);
   assertEquals(value("media_cache_served_bytes_total"), 10_000);
   assertEquals(value("media_cache_entries"), 2);
