@@ -188,9 +188,12 @@ export async function leftoverOf(
   let mtimeMs: number | undefined;
   for (const name of names) {
     const path = store.path(name);
-    const facts = await fs.facts(path).catch(() => undefined);
-    // A link has no time of its own here: it is as old as can be.
-    if (facts === undefined && !await fs.hasName(path)) continue;
+    let facts = await fs.facts(path).catch(() => undefined);
+    if (facts === undefined) {
+      if (!await fs.hasName(path)) continue;
+      // It came back, or is a link, which has no time here: as old as can be.
+      facts = await fs.facts(path).catch(() => undefined);
+    }
     bytes += facts?.size ?? 0;
     mtimeMs = Math.max(mtimeMs ?? 0, facts?.mtimeMs ?? 0);
   }
