@@ -14,9 +14,9 @@ import { FollowRun } from "./follow_run.ts";
 import type { FollowedBody } from "./followed_body.ts";
 import { keyOf } from "./key.ts";
 import type { Lifetime } from "./lease.ts";
-import type { Opened } from "./locator.ts";
 import type { Media } from "./media.ts";
 import type { MediaBody } from "./media_body.ts";
+import type { Opened } from "./opener.ts";
 import type { Semaphore } from "./semaphore.ts";
 import { Waiters } from "./waiters.ts";
 

@@ -1,18 +1,10 @@
-import type { Broken, Found } from "./disk_store.ts";
 import type { DiskTier } from "./disk_tier.ts";
-import {
-  areSame,
-  type Entry,
-  type EntryInfo,
-  infoOf,
-  isYoung,
-} from "./entry.ts";
-import { isNotFound } from "./file_system.ts";
+import { type Entry, type EntryInfo, infoOf } from "./entry.ts";
 import { keyOf } from "./key.ts";
 import type { MediaBody } from "./media_body.ts";
-import type { SharedFile } from "./open_files.ts";
+import type { Opened, Opener } from "./opener.ts";
 import { Lru } from "./lru.ts";
-import { entryOf, leftoverOf, pairOf } from "./recovery.ts";
+import { entryOf } from "./recovery.ts";
 import { ReadCheck } from "./read_check.ts";
 import { mismatchOf } from "./sidecar.ts";
 import { areSameState } from "./stamp.ts";
@@ -31,38 +23,21 @@ export interface Located {
   readonly source: "memory" | "disk";
 }
 
-/** An entry and its open file, held. */
-export interface Opened {
-  /** The entry. */
-  readonly entry: Entry;
-  /** Its file. */
-  readonly file: SharedFile;
-}
-
 /** Finds committed entries, in RAM or on disk. */
 export class Locator {
   readonly #tier: DiskTier;
   readonly #onServed: OnServed;
   readonly #check: ReadCheck;
+  readonly #opener: Opener;
   /** URLs by their keys. A key has no other URL, so they can't grow stale. */
   readonly #urls = new Lru<string>();
 
   /** Looks nothing up yet. */
-  constructor(tier: DiskTier, onServed: OnServed) {
+  constructor(tier: DiskTier, opener: Opener, onServed: OnServed) {
     this.#tier = tier;
     this.#onServed = onServed;
     this.#check = new ReadCheck(tier);
-  }
-
-  /** Learns what other processes have changed. */
-  async catchUp(): Promise<void> {
-    const { calls, store, writes, errors } = this.#tier;
-    if (!store.ready) return;
-    try {
-      await calls.run(() => writes.catchUp());
-    } catch (error) {
-      errors.report("learn of changes", error);
-    }
+    this.#opener = opener;
   }
 
   /**
@@ -79,7 +54,7 @@ export class Locator {
    */
   async locate(url: string): Promise<Located | undefined> {
     const { calls, catalog, writes, errors } = this.#tier;
-    if (!writes.fresh && catalog.memory.peek(url)) await this.catchUp();
+    if (!writes.fresh && catalog.memory.peek(url)) await this.#opener.catchUp();
     const recalled = this.#recall(url);
     if (recalled !== undefined) return recalled;
     try {
@@ -94,7 +69,7 @@ export class Locator {
   /** The same, but counts nothing and leaves recency and the memory tier. */
   async peek(url: string): Promise<Located | undefined> {
     const { calls, catalog, writes, errors } = this.#tier;
-    if (!writes.fresh && catalog.memory.peek(url)) await this.catchUp();
+    if (!writes.fresh && catalog.memory.peek(url)) await this.#opener.catchUp();
     const bytes = catalog.memory.peek(url);
     const known = catalog.peek(url);
     if (bytes && known) {
@@ -124,7 +99,7 @@ export class Locator {
         const found = await store.find(keyOf(url));
         if (found === undefined || !("file" in found)) return undefined;
         found.file.close();
-        const opened = await this.#openOrDiscover(url);
+        const opened = await this.#opener.open(url);
         if (opened !== undefined) catalog.use(url);
         return opened;
       });
@@ -204,7 +179,8 @@ export class Locator {
     if (facts === undefined) return undefined;
     const known = catalog.peek(url);
     const isSame = known !== undefined && areSameState(known, facts) &&
-      await this.#isSettled(known) && await this.#isCertain(known);
+      await this.#opener.isSettled(known) &&
+      await this.#opener.isCertain(known);
     if (isSame) return infoOf(known);
     const sidecar = await store.readSidecar(key);
     if (sidecar === undefined || "reason" in sidecar) return undefined;
@@ -230,7 +206,7 @@ export class Locator {
   async #has(url: string): Promise<boolean> {
     const { fs, store, catalog } = this.#tier;
     const entry = catalog.peek(url);
-    if (entry !== undefined && await this.#isCertain(entry)) {
+    if (entry !== undefined && await this.#opener.isCertain(entry)) {
       const facts = await fs.facts(store.datPath(entry.key));
       if (facts?.size === entry.size) return true;
     }
@@ -242,7 +218,7 @@ export class Locator {
 
   async #locateOnDisk(url: string): Promise<Located | undefined> {
     const { catalog, files } = this.#tier;
-    const opened = await this.#openOrDiscover(url);
+    const opened = await this.#opener.open(url);
     if (opened === undefined) return undefined;
     const { entry, file } = opened;
     try {
@@ -272,7 +248,7 @@ export class Locator {
 
   /** Opens an entry of which all bytes have been looked at, if that is asked for. */
   async #openWhole(url: string): Promise<Opened | undefined> {
-    const opened = await this.#openOrDiscover(url);
+    const opened = await this.#opener.open(url);
     if (opened === undefined) return undefined;
     let isWhole = false;
     try {
@@ -281,117 +257,5 @@ export class Locator {
       if (!isWhole) opened.file.release(true);
     }
     return isWhole ? opened : await this.#check.drop(opened.entry);
-  }
-
-  async #openOrDiscover(url: string): Promise<Opened | undefined> {
-    const { store, catalog } = this.#tier;
-    if (!store.ready) await store.prepare();
-    const known = catalog.peek(url);
-    const isCertain = known !== undefined && await this.#isCertain(known);
-    return isCertain && await this.#open(known) ||
-      await this.#discover(url, known);
-  }
-
-  /** Whether an entry is what its sidecar says, and not only what an index told. */
-  async #isCertain({ key, sidecarStamp }: Entry): Promise<boolean> {
-    const { store, catalog } = this.#tier;
-    return !catalog.isProvisional ||
-      await store.sidecarStamp(key) === sidecarStamp;
-  }
-
-  /**
-   * Whether no other file can look like that of an entry: it was looked at long
-   * enough after it was written, or was not changed until then.
-   */
-  async #isSettled(entry: Entry): Promise<boolean> {
-    if (!entry.isYoung) return true;
-    const { catalog, writes } = this.#tier;
-    const isLearned = () => !isYoung(entry, writes.learnedAt);
-    if (isYoung(entry, Date.now())) return false;
-    if (!isLearned() && !writes.fresh) await this.catchUp();
-    entry.isYoung = !isLearned() || catalog.peek(entry.url) !== entry;
-    return !entry.isYoung;
-  }
-
-  /** Opens an entry that is known, if it is sure that its file is still that one. */
-  async #open(entry: Entry): Promise<Opened | undefined> {
-    const { fs, store, files } = this.#tier;
-    const path = store.datPath(entry.key);
-    let file = files.find(path, entry.inode);
-    if (file !== undefined) {
-      const facts = await fs.facts(path);
-      if (facts?.inode !== entry.inode || facts.size !== entry.size) return;
-      // Who held it may have let go of it meanwhile.
-      file = files.find(path, entry.inode);
-    }
-    file ??= await this.#reopen(path, entry);
-    file?.hold(true);
-    return file && { entry, file };
-  }
-
-  async #reopen(
-    path: string,
-    entry: Entry,
-  ): Promise<SharedFile | undefined> {
-    const { fs, files } = this.#tier;
-    if (!await this.#isSettled(entry)) return undefined;
-    try {
-      const file = await fs.open(path);
-      if (areSameState(file.opened, entry)) {
-        return files.adopt(path, entry.inode, file);
-      }
-      // Another process has used it, or replaced or rewritten it.
-      file.close();
-    } catch (error) {
-      if (!isNotFound(error)) throw error;
-    }
-  }
-
-  /**
-   * Looks at the hashed path: another process may have stored the URL, or the
-   * scan has not come to it yet. An entry whose files are gone, or do not fit
-   * each other, is dropped.
-   */
-  async #discover(
-    url: string,
-    known: Entry | undefined,
-  ): Promise<Opened | undefined> {
-    const { fs, store, catalog, files, orphans, hub } = this.#tier;
-    const key = keyOf(url);
-    const watch = catalog.watch(url);
-    let found: Found | Broken | undefined;
-    try {
-      found = await store.find(key);
-    } finally {
-      watch.end();
-    }
-    // A commit or a deletion that came between knows better.
-    const isCurrent = !watch.isDisturbed && catalog.peek(url) === known;
-    if (found !== undefined && "file" in found) {
-      let entry = entryOf(found.sidecar, key, found.facts);
-      if (isCurrent && known !== undefined && areSame(known, entry)) {
-        catalog.seen(known, entry);
-        entry = known;
-      } else if (isCurrent) {
-        catalog.found(entry);
-        orphans.forget(pairOf(key));
-      }
-      const path = store.datPath(key);
-      const file = files.adopt(path, entry.inode, found.file);
-      file.hold(true);
-      return { entry, file };
-    }
-    if (isCurrent && known === undefined) catalog.forgetPending(key);
-    const reason = found?.reason ?? "its files are gone";
-    const time = Date.now();
-    if (known !== undefined && isCurrent) {
-      catalog.forget(url);
-      hub.emit({ type: "dropped", time, url, key, reason });
-    }
-    if (found !== undefined) {
-      const leftover = await leftoverOf(fs, store, pairOf(key), reason);
-      if (leftover !== undefined) orphans.add(leftover);
-      hub.emit({ type: "skipped", time, path: store.jsonPath(key), reason });
-    }
   }
 }

@@ -15,9 +15,10 @@ import { IndexFile } from "./index_file.ts";
 import { IndexKeeper } from "./index_keeper.ts";
 import { keyOf } from "./key.ts";
 import { Loader } from "./loader.ts";
-import { type Located, Locator, type Opened } from "./locator.ts";
+import { type Located, Locator } from "./locator.ts";
 import type { MediaBody } from "./media_body.ts";
 import { OpenFiles, type SharedFile } from "./open_files.ts";
+import { type Opened, Opener } from "./opener.ts";
 import type { ResolvedOptions } from "./resolved_options.ts";
 import { Orphans } from "./orphans.ts";
 import { probe } from "./probe.ts";
@@ -40,6 +41,7 @@ export class Tiers {
   /** Which process downloads what. */
   readonly claims: DownloadClaims;
   readonly #tier: DiskTier;
+  readonly #opener: Opener;
   readonly #locator: Locator;
   readonly #committer: Committer;
   readonly #touches: Touches;
@@ -94,7 +96,8 @@ export class Tiers {
       hub,
       counters,
     };
-    this.#locator = new Locator(this.#tier, this.#onServed);
+    this.#opener = new Opener(this.#tier);
+    this.#locator = new Locator(this.#tier, this.#opener, this.#onServed);
     this.#committer = new Committer(this.#tier);
   }
 
@@ -128,9 +131,9 @@ export class Tiers {
     return this.#loader.whole();
   }
 
-  /** Learns what other processes have changed. */
+  /** See {@linkcode Opener.catchUp}. */
   catchUp(): Promise<void> {
-    return this.#locator.catchUp();
+    return this.#opener.catchUp();
   }
 
   /** See {@linkcode Locator.recall}. */
