@@ -2,32 +2,39 @@ import { assertEquals } from "@std/assert";
 import { ChunkWindow } from "../src/chunk_window.ts";
 import { Random } from "./fixtures/random.ts";
 
+/** So many bytes are no small chunk. */
+const UNIT = 2_000;
+
 Deno.test("ChunkWindow finds what it keeps by its place in the body", () => {
   const window = new ChunkWindow();
+  const body = Uint8Array.from({ length: 9 * UNIT }, (_, i) => i % 251);
   for (const size of [3, 5, 1]) {
     const start = window.end;
-    window.push(new Uint8Array(size).map((_, i) => start + i));
+    window.push(body.slice(start, start + size * UNIT));
   }
 
-  for (let position = 0; position < 9; position++) {
-    assertEquals(window.at(position)?.[0], position);
+  for (let position = 0; position < body.length; position++) {
+    assertEquals(window.at(position)?.[0], body[position]);
   }
-  assertEquals(window.at(4), new Uint8Array([4, 5, 6, 7]));
-  assertEquals([window.at(-1), window.at(9)], [undefined, undefined]);
-  assertEquals([window.start, window.end, window.bytes], [0, 9, 9]);
+  assertEquals(window.at(4 * UNIT), body.slice(4 * UNIT, 8 * UNIT));
+  assertEquals([window.at(-1), window.at(body.length)], [undefined, undefined]);
+  assertEquals([window.start, window.bytes], [0, body.length]);
+  assertEquals(window.end, body.length);
 });
 
 Deno.test("ChunkWindow forgets whole chunks only", () => {
   const window = new ChunkWindow();
-  for (const size of [3, 5, 1]) window.push(new Uint8Array(size));
+  for (const size of [3, 5, 1]) window.push(new Uint8Array(size * UNIT));
+  const kept = () => [window.start / UNIT, window.bytes / UNIT];
 
-  window.dropBefore(2);
-  assertEquals([window.start, window.bytes], [0, 9]);
-  window.dropBefore(7);
-  assertEquals([window.start, window.bytes], [3, 6]);
-  assertEquals([window.at(2), window.at(3)?.length], [undefined, 5]);
+  window.dropBefore(2 * UNIT);
+  assertEquals(kept(), [0, 9]);
+  window.dropBefore(7 * UNIT);
+  assertEquals(kept(), [3, 6]);
+  assertEquals(window.at(2 * UNIT), undefined);
+  assertEquals(window.at(3 * UNIT)?.length, 5 * UNIT);
   window.dropBefore(Infinity);
-  assertEquals([window.start, window.end, window.bytes], [9, 9, 0]);
+  assertEquals(kept(), [9, 0]);
 });
 
 Deno.test("ChunkWindow keeps the bytes between its start and its end", () => {
@@ -50,5 +57,41 @@ Deno.test("ChunkWindow keeps the bytes between its start and its end", () => {
     const wanted = position < window.start ? undefined : body[position];
     assertEquals(found?.[0], wanted, random.hint);
     assertEquals(window.bytes, window.end - window.start, random.hint);
+  }
+});
+
+Deno.test("ChunkWindow gathers small chunks, and finds them by their places", () => {
+  const window = new ChunkWindow();
+  const body = Uint8Array.from({ length: 20_000 }, (_, i) => i % 251);
+  for (let i = 0; i < body.length; i++) window.push(body.slice(i, i + 1));
+
+  let position = 0;
+  let pieces = 0;
+  for (; position < body.length; pieces++) {
+    const piece = window.at(position);
+    assertEquals(piece, body.slice(position, position + (piece?.length ?? 0)));
+    position += piece?.length ?? Infinity;
+  }
+  assertEquals([position, pieces], [body.length, 5]);
+  window.dropBefore(5_000);
+  assertEquals([window.start, window.bytes], [4_096, 20_000 - 4_096]);
+});
+
+Deno.test("ChunkWindow gives nothing of a chunk that somebody has transferred", () => {
+  for (const size of [2, 5_000]) {
+    const window = new ChunkWindow();
+    for (const fill of [1, 2]) window.push(new Uint8Array(size).fill(fill));
+    const first = window.at(0);
+
+    structuredClone(first, { transfer: [first!.buffer] });
+
+    assertEquals(window.at(0), undefined);
+    const second = size === 2 ? undefined : new Uint8Array(size).fill(2);
+    assertEquals(window.at(size), second);
+    window.push(Uint8Array.of(3));
+    assertEquals(window.at(2 * size), Uint8Array.of(3));
+    assertEquals(window.bytes, 2 * size + 1);
+    window.dropBefore(Infinity);
+    assertEquals([window.start, window.bytes], [2 * size + 1, 0]);
   }
 });
