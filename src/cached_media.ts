@@ -110,7 +110,6 @@ export class CachedMedia implements Media {
 
   response(init: ResponseInit = {}): Response {
     const stream = this.body;
-    this.#take();
     const { mimetype, filename } = this.#facts;
     const headers = new Headers(init.headers);
     const set = (name: string, value: string) => {
@@ -121,7 +120,10 @@ export class CachedMedia implements Media {
     const disposition = isInlineSafe(mimetype) ? "inline" : "attachment";
     set("Content-Disposition", formatContentDisposition(disposition, filename));
     set("X-Content-Type-Options", "nosniff");
-    return new Response(stream, { ...init, headers });
+    if (this.#isTaken) throw alreadyRead();
+    const response = new Response(stream, { ...init, headers });
+    this.#take();
+    return response;
   }
 
   slice(
@@ -134,7 +136,15 @@ export class CachedMedia implements Media {
     if (end !== Infinity && !Number.isSafeInteger(end) || end < start) {
       throw outOfRange("end", "an integer of at least start", end);
     }
-    return toStream(() => this.#read(start, end, true), this.#body.whole);
+    // Held from here on, also when all else of it has been read by then.
+    this.#lease.expect();
+    return toStream(() => {
+      try {
+        return this.#read(start, end, true);
+      } finally {
+        this.#lease.begun();
+      }
+    }, this.#body.whole);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -142,8 +152,12 @@ export class CachedMedia implements Media {
     return Promise.resolve();
   }
 
+  get #isTaken(): boolean {
+    return this.#taken || (this.#stream?.locked ?? false);
+  }
+
   #take(): void {
-    if (this.#taken || this.#stream?.locked) throw alreadyRead();
+    if (this.#isTaken) throw alreadyRead();
     this.#taken = true;
   }
 

@@ -3,6 +3,7 @@ import type { Entry } from "./entry.ts";
 import { Evictor } from "./evictor.ts";
 import { keyOf } from "./key.ts";
 import type { SharedFile } from "./open_files.ts";
+import { openSurely } from "./open_surely.ts";
 import { entryOf, pairOf } from "./recovery.ts";
 import type { Sidecar } from "./sidecar.ts";
 import type { StagedFile } from "./staged_file.ts";
@@ -64,7 +65,12 @@ export class Committer {
     };
     catalog.stored(entry);
     orphans.forget(pairOf(key));
-    const file = files.adopt(path, entry.inode, staged.file);
+    const file = files.adopt(
+      path,
+      entry.inode,
+      staged.file,
+      () => openSurely(this.#tier, entry),
+    );
     file.hold(true);
     await this.#keepInMemory(entry, file, bytes);
     return file;

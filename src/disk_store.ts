@@ -169,6 +169,15 @@ export class DiskStore {
     return new StagedFile(path, file, (path) => this.discard(path));
   }
 
+  /** Gives a staged file a name that nobody else knows, to be discarded. */
+  linkStaged(staged: StagedFile): Promise<string> {
+    return staged.link(async (from) => {
+      const to = this.sparePath();
+      await this.#fs.link(from, to);
+      return to;
+    });
+  }
+
   /** Makes a file, and the directory again if it was deleted while we ran. */
   async create(path: string): Promise<DiskFile> {
     await this.prepare();

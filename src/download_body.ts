@@ -103,9 +103,9 @@ export class DownloadBody {
     return this.#staged;
   }
 
-  /** Where the bytes are staged; undefined when they are not. */
-  get stagedPath(): string | undefined {
-    return this.#tee.cached ? this.#staged?.path : undefined;
+  /** The file that all bytes were staged in; undefined when they were not. */
+  get whole(): StagedFile | undefined {
+    return this.#tee.cached ? this.#staged : undefined;
   }
 
   /** Takes the next chunk. Waits for readers only when the body is uncached. */

@@ -364,12 +364,12 @@ export class DownloadRun {
     const key = this.#key;
     const { received } = this;
     const body = this.#body;
-    const path = body?.stagedPath;
-    if (gifs === undefined || body === undefined || path === undefined) return;
+    const gif = body?.whole;
+    if (gifs === undefined || body === undefined || gif === undefined) return;
     this.#phase = "converting";
     const mimetype = "video/mp4";
     const filename = replaceExtension(source.filename, ".mp4");
-    const job = { url, key, path, size: received, plan, filename };
+    const job = { url, key, gif, size: received, plan, filename };
     const video = await gifs.convert(job, signal);
     if (typeof video === "string") {
       signal.throwIfAborted();

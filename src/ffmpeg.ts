@@ -197,6 +197,10 @@ async function queryPermission(command: string): Promise<FfmpegAvailability> {
   return state === "granted" ? "available" : "not-permitted";
 }
 
+/** What ffmpeg says when the disk fails, after which it may go on as if all were well. */
+const WRITE_FAULT_REGEXP =
+  /error writing|no space left|input\/output error|disk quota/i;
+
 /** Success is what the video shows, not what the exit code says: ffmpeg calls a cut one a success. */
 function judge(
   { status, stopped, progress, errors }: Ended,
@@ -209,6 +213,7 @@ function judge(
     const how = status.signal ?? `exit code ${status.code}`;
     return failure("failed", `${how}: ${detail}`);
   }
+  if (WRITE_FAULT_REGEXP.test(errors)) return failure("failed", detail);
   const frames = lastNumber(progress, "frame");
   const sizeBytes = lastNumber(progress, "total_size");
   if (sizeBytes > job.maxOutputBytes) return failure("too-large", detail);

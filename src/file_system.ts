@@ -266,6 +266,11 @@ export class FileSystem {
     );
   }
 
+  /** Gives a file one more name. */
+  link(from: string, to: string): MaybePromise<void> {
+    return this.run(() => Deno.linkSync(from, to), () => Deno.link(from, to));
+  }
+
   /** Removes a file; false when there was none. */
   async remove(path: string): Promise<boolean> {
     try {

@@ -5,6 +5,7 @@ import { GifScanner } from "./gif.ts";
 import type { ResolvedGifToMp4 } from "./gif_options.ts";
 import type { ResolvedOptions } from "./resolved_options.ts";
 import type { GifPlan } from "./gif_plan.ts";
+import { isWholeMp4 } from "./mp4_boxes.ts";
 import { Semaphore } from "./semaphore.ts";
 import type { StagedFile } from "./staged_file.ts";
 import type { Reservation, Staging } from "./staging.ts";
@@ -23,8 +24,8 @@ export interface GifJob {
   url: string;
   /** Its key. */
   key: string;
-  /** Where the GIF is staged. */
-  path: string;
+  /** The GIF, staged. */
+  gif: StagedFile;
   /** Bytes of the GIF. */
   size: number;
   /** What the scanner made of it. */
@@ -126,7 +127,8 @@ export class GifConversion {
     job: GifJob,
     signal: AbortSignal,
   ): Promise<StagedVideo | string> {
-    const { key, path, size, plan } = job;
+    const { key, gif, size, plan } = job;
+    const { store } = this.#tiers;
     const start = performance.now();
     const maxOutputBytes = Math.min(
       this.#staging.free,
@@ -138,17 +140,21 @@ export class GifConversion {
     const reservation = this.#staging.reserve(maxOutputBytes);
     if (reservation === undefined) return NO_ROOM;
     let staged: StagedFile | undefined;
+    let path: string | undefined;
     const give = async (reason: string) => {
       await staged?.close();
       reservation.release();
       return reason;
     };
     try {
-      staged = await this.#tiers.store.stage(key);
+      staged = await store.stage(key);
+      // Its own name may become another's, if it is deleted and downloaded again.
+      // A disk that knows no links must do without.
+      path = await store.linkStaged(gif).catch(() => undefined);
       const limits = { maxOutputBytes, signal };
       const result = await this.#ffmpeg.convert(
         plan,
-        path,
+        path ?? gif.path,
         staged.path,
         limits,
       );
@@ -160,6 +166,13 @@ export class GifConversion {
         return await give(`conversion ${result.reason}`);
       }
       const video = await staged.file.facts();
+      if (video.size > maxOutputBytes) {
+        return await give("conversion too-large");
+      }
+      // ffmpeg 4 calls it a success when the disk was full for the last bytes.
+      if (!await isWholeMp4(staged.file, video.size)) {
+        return await give("conversion incomplete");
+      }
       const sha256 = video.size <= this.#maxHashedBytes
         ? await digestOfFile(staged.file, video.size)
         : undefined;
@@ -187,6 +200,8 @@ export class GifConversion {
     } catch (error) {
       this.#tiers.errors.report("stage a video", error);
       return await give("the disk failed");
+    } finally {
+      if (path !== undefined) await store.discard(path);
     }
   }
 }

@@ -21,6 +21,8 @@ export class Lease {
   #readers: Set<ByteReader> | undefined;
   #stopped: { reason: unknown } | undefined;
   #unread = true;
+  /** Slices that were asked for and have not begun. */
+  #expected = 0;
   #isRegistered = false;
   #stopListening: (() => void) | undefined;
 
@@ -62,11 +64,22 @@ export class Lease {
     (this.#readers ??= new Set()).add(reader);
     if (!unread) {
       this.#unread = false;
-      this.#body.release();
+      this.#letGo();
     }
     return reader.readInto === undefined
       ? new LeasedReader(owner, this, reader)
       : new LeasedFiller(owner, this, reader, reader.readInto.bind(reader));
+  }
+
+  /** Holds the body for a reader to come, which `begun()` tells of. */
+  expect(): void {
+    this.#expected++;
+  }
+
+  /** One that was expected reads, or will not. */
+  begun(): void {
+    this.#expected--;
+    this.#letGo();
   }
 
   /** All bytes at once, of a body that is in RAM; it is read by that. */
@@ -75,7 +88,7 @@ export class Lease {
     this.#assertReadable();
     const bytes = this.#body.copy();
     this.#unread = false;
-    if (!this.#readers?.size) this.#leave();
+    this.#leaveIfDone();
     return bytes;
   }
 
@@ -102,7 +115,18 @@ export class Lease {
   done(reader: ByteReader): void {
     reader.close();
     this.#readers?.delete(reader);
-    if (!this.#unread && this.#readers?.size === 0) this.#leave();
+    this.#leaveIfDone();
+  }
+
+  #letGo(): void {
+    if (this.#unread || this.#expected > 0) return;
+    this.#body.release();
+    this.#leaveIfDone();
+  }
+
+  #leaveIfDone(): void {
+    const isIdle = !this.#unread && this.#expected === 0;
+    if (isIdle && !this.#readers?.size) this.#leave();
   }
 
   #assertReadable(): void {

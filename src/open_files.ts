@@ -1,4 +1,5 @@
 import { isYoung } from "./entry.ts";
+import { MediaCacheError } from "./errors.ts";
 import {
   type DiskFile,
   type FileSystem,
@@ -9,6 +10,9 @@ import { hasBirth } from "./stamp.ts";
 
 /** Unread handles that may be open at once; the oldest gives way to the next. */
 const MAX_UNREAD = 256;
+
+/** Opens the file of an entry, after a look into its sidecar; undefined when it is another's. */
+export type OpenSurely = () => Promise<DiskFile | undefined>;
 
 /** Told of each read that the disk failed. */
 export type OnFault = (error: Error) => void;
@@ -41,8 +45,15 @@ export class OpenFiles {
   /**
    * Takes over a file that was opened under, or renamed to, `path`; several
    * lookups at once share the first. It must be held or claimed at once.
+   *
+   * @param openSurely Opens it again where its inode alone does not tell.
    */
-  adopt(path: string, inode: number, file: DiskFile): SharedFile {
+  adopt(
+    path: string,
+    inode: number,
+    file: DiskFile,
+    openSurely: OpenSurely = () => Promise.resolve(undefined),
+  ): SharedFile {
     const known = this.find(path, inode);
     if (known !== undefined) {
       known.offer(file);
@@ -55,6 +66,7 @@ export class OpenFiles {
       path,
       inode,
       file,
+      openSurely,
       this.#onFault,
       () => {
         if (this.#shared.get(path) === shared) this.#shared.delete(path);
@@ -101,6 +113,7 @@ export class SharedFile {
   readonly inode: number;
   readonly #fs: FileSystem;
   readonly #path: string;
+  readonly #openSurely: OpenSurely;
   readonly #onFault: OnFault;
   readonly #onUnused: () => void;
   /** Its age when it was adopted, and when that was. */
@@ -110,6 +123,8 @@ export class SharedFile {
   #open = 0;
   #holders = 0;
   #pinned = false;
+  /** Whether it was closed when another could still come to look like it. */
+  #isLost = false;
 
   /** Made by {@linkcode OpenFiles.adopt}. */
   constructor(
@@ -117,9 +132,11 @@ export class SharedFile {
     path: string,
     inode: number,
     file: DiskFile,
+    openSurely: OpenSurely,
     onFault: OnFault,
     onUnused: () => void,
   ) {
+    this.#openSurely = openSurely;
     this.#fs = fs;
     this.#path = path;
     this.inode = inode;
@@ -176,6 +193,7 @@ export class SharedFile {
       this.#open = 0;
       this.#pinned = false;
       this.#close();
+      this.#isLost ||= !this.isUnique;
       this.#onUnused();
     } else if (open) this.giveWay();
   }
@@ -196,18 +214,22 @@ export class SharedFile {
   #reopen(): Promise<DiskFile> {
     return this.#opening ??= (async () => {
       try {
-        const file = await this.#fs.open(this.#path);
-        if ((await file.facts()).inode !== this.inode) {
-          file.close();
-          throw new Error(
-            "Cannot read media: its entry was replaced by another process",
-          );
-        }
-        if (this.#holders === 0) {
-          file.close();
-          throw new Error("Cannot read media: its reader has left");
-        }
-        return this.#file = file;
+        const file = this.#isLost
+          ? await this.#openSurely()
+          : await this.#fs.open(this.#path);
+        const isSame = file?.inode === this.inode;
+        if (file && isSame && this.#holders > 0) return this.#file = file;
+        file?.close();
+        throw new MediaCacheError(
+          isSame
+            ? "Cannot read media: its reader has left"
+            : "Cannot read media: its entry was replaced",
+        );
+      } catch (error) {
+        if (!isNotFound(error)) throw error;
+        throw new MediaCacheError("Cannot read media: its entry has gone", {
+          cause: error,
+        });
       } finally {
         this.#opening = undefined;
       }

@@ -5,6 +5,7 @@ import { isNotFound } from "./file_system.ts";
 import { keyOf } from "./key.ts";
 import type { SharedFile } from "./open_files.ts";
 import { entryOf, leftoverOf, pairOf } from "./recovery.ts";
+import { openSurely } from "./open_surely.ts";
 import { areSameState } from "./stamp.ts";
 
 /** An entry and its open file, held. */
@@ -94,7 +95,12 @@ export class Opener {
     try {
       const file = await fs.open(path);
       if (areSameState(file.opened, entry)) {
-        return files.adopt(path, entry.inode, file);
+        return files.adopt(
+          path,
+          entry.inode,
+          file,
+          () => openSurely(this.#tier, entry),
+        );
       }
       // Another process has used it, or replaced or rewritten it.
       file.close();
@@ -133,7 +139,12 @@ export class Opener {
         orphans.forget(pairOf(key));
       }
       const path = store.datPath(key);
-      const file = files.adopt(path, entry.inode, found.file);
+      const file = files.adopt(
+        path,
+        entry.inode,
+        found.file,
+        () => openSurely(this.#tier, entry),
+      );
       file.hold(true);
       return { entry, file };
     }

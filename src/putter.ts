@@ -91,7 +91,7 @@ export class Putter {
       const { tiers } = this.#env;
       if (replace) return await this.#store(body, () => true);
       if (await tiers.use(url)) {
-        await cancel(data);
+        cancel(data);
         return true;
       }
       // A download may store it while a slow stream comes; its bytes stay too.
@@ -125,7 +125,7 @@ export class Putter {
         const reason = TOO_LARGE;
         hub.emit({ type: "uncached", time: Date.now(), url, key, reason });
       }
-      await cancel(body.data);
+      cancel(body.data);
       return false;
     }
     let staged: StagedFile | undefined;
@@ -135,7 +135,7 @@ export class Putter {
         staged = await tiers.store.stage(keyOf(body.url));
       } catch (error) {
         tiers.errors.report("stage a put", error);
-        await cancel(body.data);
+        cancel(body.data);
         return false;
       }
       isStored = await this.#stored(body, staged, reservation, isWanted);
@@ -202,14 +202,14 @@ export class Putter {
         const fits = received + chunk.length <= options.maxEntryBytes &&
           reservation.write(chunk.length);
         if (!fits) {
-          await chunks.cancel(new RangeError("Cannot put: body is too large"));
+          chunks.cancel(new RangeError("Cannot put: body is too large"));
           return undefined;
         }
         try {
           await staged.file.writeAt(chunk, received);
         } catch (error) {
           tiers.errors.report("write a put", error);
-          await chunks.cancel(error);
+          chunks.cancel(error);
           return undefined;
         }
         digest.update(chunk);
@@ -218,7 +218,7 @@ export class Putter {
       }
     } catch (error) {
       // A stream whose chunks are no bytes would go on otherwise.
-      await chunks.cancel(error);
+      chunks.cancel(error);
       throw error;
     } finally {
       signal.removeEventListener("abort", onAbort);
@@ -252,6 +252,7 @@ function sizeOf(data: PutData): number | undefined {
   return data instanceof Blob ? data.size : undefined;
 }
 
-async function cancel(data: PutData): Promise<void> {
-  if (data instanceof ReadableStream) await data.cancel().catch(() => {});
+/** Not awaited by anybody: a stream may take its time to end, or for ever. */
+function cancel(data: PutData): void {
+  if (data instanceof ReadableStream) data.cancel().catch(() => {});
 }

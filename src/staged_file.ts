@@ -86,6 +86,16 @@ export class StagedFile {
     return this.#renaming ??= names().catch(() => {});
   }
 
+  /**
+   * Gives it one more name, which stays its own when it is renamed; `link` makes it.
+   *
+   * @throws What `link` fails with.
+   */
+  async link(link: (from: string) => Promise<string>): Promise<string> {
+    await this.#renaming;
+    return await link(this.#path);
+  }
+
   /** Its name is an entry's by now. */
   committed(): void {
     this.#isNamed = false;

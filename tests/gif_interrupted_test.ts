@@ -1,8 +1,9 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { MediaCache } from "../mod.ts";
+import { planOf } from "./fixtures/conversion.ts";
 import { gifOfDelays } from "./fixtures/gif_writer.ts";
-import { Recorder } from "./fixtures/recorder.ts";
+import { Recorder, turn } from "./fixtures/recorder.ts";
 import { heard, isRunning, stub } from "./fixtures/stub.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";
 import { namesIn } from "./fixtures/files.ts";
@@ -179,3 +180,69 @@ for (const [what, permissions, reason] of without) {
     assert(reason.test(reasons[0]), reasons[0]);
   });
 }
+
+for (
+  const [what, script] of [
+    ["nothing", ":"],
+    ["what is no video", 'printf "junk!" >"$out"'],
+    ["too much", 'head -c 30000000 /dev/zero >"$out"'],
+    [
+      "what the disk had no room for",
+      'echo "Error writing trailer: No space left on device" >&2',
+    ],
+  ] as const
+) {
+  Deno.test(`a GIF stays a GIF when ffmpeg says that all went well and writes ${what}`, async () => {
+    await using temp = await tempDir();
+    const frames = planOf(GIF).outputFrames;
+    const ffmpeg = await stub(
+      temp.path,
+      `for out; do :; done; out=\${out#file:}; ${script}; echo frame=${frames}; echo total_size=5`,
+    );
+    await using cache = await MediaCache.open({
+      cacheDir: join(temp.path, "cache"),
+      maxSizeMb: 20,
+      gifToMp4: { ffmpeg },
+    });
+
+    const media = await cache.getOrDownload("a:", download);
+
+    assertEquals(media.mimetype, "image/gif");
+    assertEquals(await media.bytes(), GIF);
+    assertEquals(await media.stored, true);
+    const { conversions, conversionFailures, totalBytes } = cache.stats();
+    assertEquals([conversions, conversionFailures], [0, 1]);
+    assertEquals(totalBytes, GIF.length);
+  });
+}
+
+Deno.test("a GIF that is deleted while it waits for ffmpeg becomes its own video, though it is downloaded again", async () => {
+  await using temp = await tempDir();
+  // Says when it begins, waits for an answer, and makes a copy of the GIF's bytes.
+  const ffmpeg = await stub(
+    temp.path,
+    `while [ "$1" != -i ]; do shift; done; in=\${2#file:}
+     echo $$ >"$here/said"; read -r _ <"$here/go"; cat "$in" >"$here/got"; exit 1`,
+  );
+  await new Deno.Command("mkfifo", { args: [join(temp.path, "go")] }).output();
+  await using cache = await MediaCache.open({
+    cacheDir: join(temp.path, "cache"),
+    gifToMp4: { ffmpeg, maxConcurrent: 1 },
+  });
+  const another = gifOfDelays([30, 20, 10]);
+  const first = cache.getOrDownload("a:", download);
+  await heard(temp.path);
+
+  await cache.delete("a:");
+  const again = cache
+    .getOrDownload("a:", () => Promise.resolve({ data: another }));
+  while (cache.inFlight().length < 2) await turn();
+  await Deno.writeTextFile(join(temp.path, "go"), "\n");
+
+  assertEquals(await (await first).bytes(), GIF);
+  assertEquals(await Deno.readFile(join(temp.path, "got")), GIF);
+  await heard(temp.path);
+  await Deno.writeTextFile(join(temp.path, "go"), "\n");
+  assertEquals(await (await again).bytes(), another);
+  assertEquals(await Deno.readFile(join(temp.path, "got")), another);
+});

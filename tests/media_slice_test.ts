@@ -1,6 +1,7 @@
-import { assertEquals, assertThrows } from "@std/assert";
-import { MediaCache } from "../mod.ts";
-import { readAll } from "./fixtures/bytes.ts";
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { MediaCache, MediaCacheError } from "../mod.ts";
+import { pattern, readAll } from "./fixtures/bytes.ts";
+import { openFiles } from "./fixtures/open_files.ts";
 import { Tap } from "./fixtures/tap.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";
 
@@ -53,4 +54,56 @@ Deno.test("slice() waits for bytes that are still to come", async () => {
 
   assertEquals(await slices[3], BODY.slice(29, 30));
   assertEquals(await slices[4], new Uint8Array(0));
+});
+
+for (const change of ["deleted", "replaced"] as const) {
+  Deno.test(`a slice that waits is read to its end when all else was read and the entry ${change}`, async () => {
+    await using dir = await tempDir();
+    const options = { cacheDir: dir.path, maxMemoryItems: 0 };
+    await using cache = await MediaCache.open(options);
+    const body = pattern(100_000);
+    await cache.put("a", body, "image/png", "a.png");
+    const media = await cache.get("a");
+    const slice = media!.slice(1000);
+    const cancelled = media!.slice(2000);
+    await media!.bytes();
+
+    await cache.delete("a");
+    if (change === "replaced") {
+      await cache.put("a", pattern(100_000, 7), "image/png", "a.png");
+    }
+
+    await cancelled.cancel();
+    assertEquals(await new Response(slice).bytes(), body.slice(1000));
+    assertEquals(openFiles(dir.path).length, 0);
+  });
+}
+
+Deno.test("a slice that is begun when all was read never has the bytes of another entry", async () => {
+  await using dir = await tempDir();
+  const options = { cacheDir: dir.path, maxMemoryItems: 0 };
+  await using cache = await MediaCache.open(options);
+  for (let i = 0; i < 50; i++) {
+    await cache.put("a", pattern(1000, 1), "image/png", "a.png");
+    const media = await cache.get("a");
+    await media!.bytes();
+    assertEquals(await new Response(media!.slice(0)).bytes(), pattern(1000, 1));
+
+    await cache.delete("a");
+    await cache.put("a", pattern(1000, 2), "image/png", "a.png");
+
+    const slice = new Response(media!.slice(0)).bytes();
+    await assertRejects(() => slice, MediaCacheError, "replaced");
+    await cache.delete("a");
+  }
+});
+
+Deno.test("a response that can't be made leaves the Media unread", async () => {
+  await using dir = await tempDir();
+  await using cache = await MediaCache.open({ cacheDir: dir.path });
+  await cache.put("a", pattern(1000), "image/png", "a.png");
+  await using media = await cache.get("a");
+
+  assertThrows(() => media!.response({ status: 204 }), TypeError);
+  assertEquals(await media!.bytes(), pattern(1000));
 });

@@ -135,3 +135,19 @@ Deno.test("put() with durable stores just the same", async () => {
   assertEquals((await namesIn(dir.path)).length, 2);
   assertEquals(cache.stats().diskErrors, 0);
 });
+
+Deno.test("put() and close() wait for no stream that takes for ever to cancel", async () => {
+  await using dir = await tempDir();
+  const cache = await MediaCache.open({ cacheDir: dir.path, maxSizeMb: 1 });
+  await cache.put("known", bytesOf(5), "image/png", "a.png");
+  const stuck = () =>
+    new ReadableStream<Uint8Array>({
+      pull: (controller) => controller.enqueue(bytesOf(600_000)),
+      cancel: () => new Promise<void>(() => {}),
+    });
+
+  assertEquals(await cache.put("known", stuck(), "image/png", "a.png"), true);
+  assertEquals(await cache.put("large", stuck(), "image/png", "a.png"), false);
+  assertEquals(await cache.put("large", bytesOf(5), "", ""), true);
+  await cache.close();
+});
