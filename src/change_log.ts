@@ -48,6 +48,9 @@ const TURN_MS = 20;
 /** … before it leaves it to them for this long. */
 const YIELD_MS = 4;
 
+/** How often to see whether the file still has its name, in milliseconds. */
+const LOOK_MS = 50;
+
 /** How often to try again when others make and remove the file at the same moment. */
 const MAX_TRIES = 4;
 
@@ -93,6 +96,8 @@ export class ChangeLog {
   #end = 0;
   /** The file whose head was read. */
   #known: DiskFile | undefined;
+  /** When the file was last seen under its name. */
+  #seenAt = -Infinity;
   /** Whether another process waits for the lock. */
   #isAwaited = false;
   /** When it has had the lock for long enough, if others wait. */
@@ -183,7 +188,7 @@ export class ChangeLog {
         return false;
       }
       const facts = await file.facts();
-      if (facts.names > 0) {
+      if (await this.#hasName(facts)) {
         await this.#look(file, facts);
         return true;
       }
@@ -250,9 +255,9 @@ export class ChangeLog {
   async rumours(): Promise<News> {
     const file = this.#file;
     if (file === undefined || this.#known !== file) return NO_NEWS;
-    const { size, names } = await file.facts();
-    if (names === 0) return "unknown";
-    const end = this.#endOf(size);
+    const facts = await file.facts();
+    if (!await this.#hasName(facts)) return "unknown";
+    const end = this.#endOf(facts.size);
     return await this.#keys(this.#position ?? end, end);
   }
 
@@ -260,6 +265,21 @@ export class ChangeLog {
   close(): void {
     this.#file?.close();
     this.#file = undefined;
+    this.#seenAt = -Infinity;
+  }
+
+  /**
+   * Whether the file is the one of that name. It may have another, if it was linked,
+   * or if its directory was moved away; to look for that takes longer than a lock,
+   * and happens so rarely that it is enough to notice it soon.
+   */
+  async #hasName({ names, inode }: FileFacts): Promise<boolean> {
+    if (names === 0) return false;
+    const now = performance.now();
+    if (now - this.#seenAt < LOOK_MS) return true;
+    if ((await this.#fs.facts(this.#path))?.inode !== inode) return false;
+    this.#seenAt = now;
+    return true;
   }
 
   async #open(make: boolean): Promise<DiskFile | undefined> {
@@ -322,6 +342,7 @@ export class ChangeLog {
   /** Tells those who take the lock again and again whether somebody waits for it. */
   async #tell(timeMs: number): Promise<void> {
     this.#isAwaited = false;
+    if (this.#readOnly) return;
     try {
       await this.#fs.touch(this.#path, timeMs);
     } catch {

@@ -8,6 +8,7 @@ import { entryOf, pairOf } from "./recovery.ts";
 import type { Sidecar } from "./sidecar.ts";
 import type { StagedFile } from "./staged_file.ts";
 import { readAll } from "./stored_body.ts";
+import { takeBack } from "./take_back.ts";
 
 /** A body that is about to become an entry. */
 export interface Commission {
@@ -56,7 +57,7 @@ export class Committer {
     catalog.forget(url);
     const { facts, stamp } = await store.commit(key, staged, sidecar, mtimeMs)
       .catch(async (error) => {
-        await this.#takeBack(key, old);
+        await takeBack(this.#tier, key, old, "its commit has failed");
         throw error;
       });
     const entry = {
@@ -74,24 +75,6 @@ export class Committer {
     file.hold(true);
     await this.#keepInMemory(entry, file, bytes);
     return file;
-  }
-
-  /** A commit has failed: the pair that was there may still be, or half of it. */
-  async #takeBack(key: string, old: Entry | undefined): Promise<void> {
-    const { fs, store, catalog, orphans } = this.#tier;
-    let bytes = old?.size;
-    try {
-      const facts = await fs.facts(store.datPath(key));
-      const isOld = facts !== undefined && facts.inode === old?.inode;
-      const isThere = isOld && await fs.exists(store.jsonPath(key));
-      if (isThere) return catalog.insert(old);
-      bytes = facts?.size;
-    } catch {
-      // A lookup will tell, when the disk does.
-    }
-    if (bytes === undefined) return;
-    const reason = "its commit has failed";
-    orphans.add({ names: pairOf(key), bytes, mtimeMs: Date.now(), reason });
   }
 
   async #keepInMemory(

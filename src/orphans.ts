@@ -60,7 +60,11 @@ export class Orphans {
     const now = Date.now();
     for (const [name, leftover] of [...this.#waiting]) {
       if (!this.#sweeps) return;
-      if (leftover.mtimeMs > now + MAX_SKEW_MS) await this.#date(leftover, now);
+      if (leftover.mtimeMs > now + MAX_SKEW_MS) {
+        await this.#date(leftover, now);
+        this.add({ ...leftover, mtimeMs: now });
+        continue;
+      }
       if (dueAt(leftover, now) > now) continue;
       this.#take(name);
       await this.#remove(leftover);

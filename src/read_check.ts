@@ -70,7 +70,7 @@ export class ReadCheck {
         const isProven = sidecar !== undefined && "url" in sidecar &&
           sidecar.sha256 === entry.sha256;
         if (!isProven) return;
-        await removeEntry(this.#tier, url, key);
+        await removeEntry(this.#tier, url, key, { failure: WRONG_DIGEST });
         orphans.forget(pairOf(key));
       });
     } catch (error) {

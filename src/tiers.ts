@@ -344,15 +344,8 @@ export class Tiers {
     const { catalog, orphans, hub } = this.#tier;
     const key = keyOf(url);
     const known = catalog.peek(url);
-    let removed: boolean;
-    try {
-      removed = await removeEntry(this.#tier, url, key);
-    } catch (error) {
-      const reason = "it could not be deleted";
-      const bytes = known?.size ?? 0;
-      orphans.add({ names: pairOf(key), bytes, mtimeMs: Date.now(), reason });
-      throw error;
-    }
+    const failure = "it could not be deleted";
+    const removed = await removeEntry(this.#tier, url, key, { failure });
     orphans.forget(pairOf(key));
     if (!removed && known === undefined) return false;
     const size = known?.size ?? 0;

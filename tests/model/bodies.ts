@@ -17,6 +17,12 @@ const FRAMES = 6;
 const HEAD_BYTES = 8;
 const DIGITS = 8;
 
+/** The boxes of a video in front of its bytes. */
+const VIDEO_FRONT = new TextEncoder().encode("\0\0\0\x08ftyp\0\0\0\x08moov");
+
+/** The shortest video that can be. */
+export const MIN_VIDEO_BYTES = VIDEO_FRONT.length + HEAD_BYTES;
+
 /** The shortest GIF that `gifOf()` makes. */
 export const MIN_GIF_BYTES = GIF.length + DIGITS;
 
@@ -38,7 +44,9 @@ export function assertWhole(bytes: Uint8Array<ArrayBuffer>): void {
     const videoBytes = Number(new TextDecoder().decode(end));
     return assertSame(bytes, gifOf(bytes.length, videoBytes));
   }
-  if (bytes[0] !== 0) return assertSame(bytes, videoOf(bytes.length));
+  if (bytes[4] === VIDEO_FRONT[4]) {
+    return assertSame(bytes, videoOf(bytes.length));
+  }
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   assertSame(bytes, bodyOf(view.getUint32(0), view.getUint32(4)));
 }
@@ -53,9 +61,14 @@ export function gifOf(
   return concat([GIF, gap, new TextEncoder().encode(end)]);
 }
 
-/** The video that `videoMaker()` makes of a GIF. */
+/** The video that `videoMaker()` makes of a GIF: three boxes, as those of an MP4. */
 export function videoOf(videoBytes: number): Uint8Array<ArrayBuffer> {
-  return PATTERN.slice(0, videoBytes);
+  const mdat = new DataView(new ArrayBuffer(HEAD_BYTES));
+  mdat.setUint32(0, videoBytes - VIDEO_FRONT.length);
+  const head = new Uint8Array(mdat.buffer);
+  head.set(new TextEncoder().encode("mdat"), 4);
+  const rest = PATTERN.slice(0, videoBytes - MIN_VIDEO_BYTES);
+  return concat([VIDEO_FRONT, head, rest]);
 }
 
 /** Writes a program that stands in for ffmpeg, since that could not make videos of a given length. */
@@ -73,7 +86,14 @@ export async function videoMaker(folder: string): Promise<string> {
     size=$(tail -c ${DIGITS} "$input" | sed 's/^0*//')
     frames=${FRAMES}
     if [ "$size" -gt "$max" ]; then size=$max frames=1; fi
-    head -c "$size" "$here/video" >"$output"
+    mdat=$((size - ${VIDEO_FRONT.length}))
+    octal() { printf '\\\\%03o' $(($1 & 255)); }
+    if [ $mdat -lt ${HEAD_BYTES} ]; then head -c "$size" "$here/video"; else
+      printf '\\0\\0\\0\\10ftyp\\0\\0\\0\\10moov'
+      printf "$(octal $((mdat >> 24)))$(octal $((mdat >> 16)))"
+      printf "$(octal $((mdat >> 8)))$(octal $mdat)mdat"
+      head -c $((mdat - ${HEAD_BYTES})) "$here/video"
+    fi >"$output"
     echo "frame=$frames"
     echo "total_size=$size"
     echo "progress=end"`,

@@ -25,16 +25,20 @@ export function look(
   const sizes = new Map<string, number>();
   let bodyBytes = 0;
   let stagedBytes = 0;
+  const staged = new Set<number | null>();
   for (const { name } of Deno.readDirSync(dir)) {
     if (DERIVED.includes(name)) continue;
-    const size = sizeOf(join(dir, name));
+    const info = infoOf(join(dir, name));
     // Another operation may have removed it since.
-    if (size === undefined) continue;
+    if (info === undefined) continue;
+    const { size, ino } = info;
     sizes.set(name, size);
     if (strays.has(name)) continue;
     if (name.endsWith(".dat")) bodyBytes += size;
     if (name.endsWith(".description.part")) continue;
-    if (name.endsWith(".part")) stagedBytes += size;
+    // A GIF has two names while it is being converted.
+    if (name.endsWith(".part") && !staged.has(ino)) stagedBytes += size;
+    staged.add(ino);
   }
   return { sizes, bodyBytes, stagedBytes };
 }
@@ -92,9 +96,9 @@ function atMost(what: string, actual: number, most: number): void {
   assert(actual <= most, `${what}: ${actual} instead of ${most} at the most`);
 }
 
-function sizeOf(path: string): number | undefined {
+function infoOf(path: string): Deno.FileInfo | undefined {
   try {
-    return Deno.statSync(path).size;
+    return Deno.statSync(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;

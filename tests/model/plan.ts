@@ -1,5 +1,5 @@
 import type { Random } from "../fixtures/random.ts";
-import { gifOf, MIN_GIF_BYTES, videoOf } from "./bodies.ts";
+import { gifOf, MIN_GIF_BYTES, MIN_VIDEO_BYTES, videoOf } from "./bodies.ts";
 import type { Caps } from "./cache_model.ts";
 import { type Behaviour, type DownloadPlan, LEAVING } from "./download.ts";
 
@@ -77,12 +77,15 @@ function planGif(
   const size = Math.max(wanted, MIN_GIF_BYTES);
   const free = maxEntryBytes - size;
   const most = onlyIfSmaller ? Math.min(free, size - 1) : free;
-  const videoBytes = random.pick([
-    random.integer(1, 2 * size),
-    random.integer(1, Math.max(1, free)),
-    Math.max(1, free),
-    Math.max(1, free + 1),
-  ]);
+  const videoBytes = Math.max(
+    MIN_VIDEO_BYTES,
+    random.pick([
+      random.integer(1, 2 * size),
+      random.integer(1, Math.max(1, free)),
+      free,
+      free + 1,
+    ]),
+  );
   const gif = gifOf(size, videoBytes);
   const isStored = size <= maxEntryBytes;
   const video = !isStored ? undefined : videoBytes <= most ? "made" : "failed";

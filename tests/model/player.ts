@@ -3,7 +3,13 @@ import { type Media, type MediaCache, MediaCacheError } from "../../mod.ts";
 import { keyOf } from "../../src/key.ts";
 import type { Random } from "../fixtures/random.ts";
 import { turn } from "../fixtures/recorder.ts";
-import { assertWhole, bodyOf, gifOf, Planned } from "./bodies.ts";
+import {
+  assertWhole,
+  bodyOf,
+  gifOf,
+  MIN_VIDEO_BYTES,
+  Planned,
+} from "./bodies.ts";
 
 /** The URLs that all play with. */
 export const URLS: readonly string[] = ["a:", "b:", "c:", "d:", "e:", "f:"];
@@ -159,6 +165,6 @@ export class Player {
   }
 
   #size(): number {
-    return this.#random.integer(8, MAX_BYTES);
+    return this.#random.integer(MIN_VIDEO_BYTES, MAX_BYTES);
   }
 }
