@@ -288,8 +288,10 @@ export class DiskStore {
       try {
         file = await this.#fs.open(this.datPath(key));
       } catch (error) {
-        if (isNotFound(error)) return { reason: "its .dat is missing" };
-        throw error;
+        if (!isNotFound(error)) throw error;
+        // It may have been replaced in the moment in which it was opened.
+        if (await this.#fs.facts(this.datPath(key))) continue;
+        return { reason: "its .dat is missing" };
       }
       const found = await this.#check(key, file).catch((error) => {
         file.close();
@@ -370,6 +372,9 @@ export class DiskStore {
     } catch (error) {
       throw this.unusable(error);
     }
+    // Where a link leads there, that is what must be allowed.
+    const missingBehind = this.#fs.missingBehind(this.dir, !this.#readOnly);
+    if (missingBehind) throw this.unusable(`missing ${missingBehind}`);
     this.#ready = true;
   }
 

@@ -9,6 +9,7 @@
  */
 import { ensureDir } from "@std/fs/ensure-dir";
 import { dirname } from "@std/path/dirname";
+import { isAbsolute } from "@std/path/is-absolute";
 import { type FileState, identityOf, stampOf } from "./stamp.ts";
 
 /** A result that is there already, or will be. */
@@ -101,6 +102,15 @@ export class FileSystem {
   }
 
   /**
+   * The same of the directory that a link, or a path through one, leads to. A
+   * relative path can't be asked for without access to the working directory.
+   */
+  missingBehind(dir: string, write: boolean): string | undefined {
+    if (!isAbsolute(dir)) return undefined;
+    return this.missingPermission(Deno.realPathSync(dir), write);
+  }
+
+  /**
    * Makes the directory, for its owner alone, and its parents where missing.
    *
    * @returns False if it was there.
@@ -115,7 +125,14 @@ export class FileSystem {
         return false;
       }
       if (!(error instanceof Deno.errors.NotFound)) throw error;
-      await ensureDir(dirname(dir));
+      const parent = dirname(dir);
+      const missing = this.missingPermission(parent, true);
+      if (missing !== undefined) {
+        throw new Error(
+          `there is no ${parent}, and to make it is not allowed: missing ${missing}`,
+        );
+      }
+      await ensureDir(parent);
       await make().catch((error) => {
         if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
       });

@@ -111,15 +111,16 @@ export class Locator {
   /** What is known of an entry, by its key; opens no body and changes nothing. */
   async info(key: string): Promise<EntryInfo | undefined> {
     const { calls, errors } = this.#tier;
-    const url = await this.urlOf(key);
-    if (url === undefined) return undefined;
-    try {
-      return await calls.run(() =>
-        this.#steady(url, () => this.#info(key, url))
-      );
-    } catch (error) {
-      errors.report("read a sidecar", error);
-    }
+    // In one, so that closing waits for all of it.
+    return await calls.run(async () => {
+      const url = await this.urlOf(key);
+      if (url === undefined) return undefined;
+      try {
+        return await this.#steady(url, () => this.#info(key, url));
+      } catch (error) {
+        errors.report("read a sidecar", error);
+      }
+    });
   }
 
   /** Whether there is an entry; changes nothing. */

@@ -8,6 +8,9 @@ import { entryOf, leftoverOf, pairOf } from "./recovery.ts";
 import { openSurely } from "./open_surely.ts";
 import { areSameState } from "./stamp.ts";
 
+/** How long a lookup waits for an entry that another process is replacing. */
+const REPLACE_TIMEOUT_MS = 200;
+
 /** An entry and its open file, held. */
 export interface Opened {
   /** The entry. */
@@ -109,6 +112,16 @@ export class Opener {
     }
   }
 
+  /** Finds what takes the place of an entry just now, if another process puts it there. */
+  async #findReplaced(key: string): Promise<Found | Broken | undefined> {
+    const { fs, store, writes } = this.#tier;
+    if (!await fs.seems(store.datPath(key))) return undefined;
+    // Its commit ends before the lock is free.
+    await writes.run(() => Promise.resolve(), REPLACE_TIMEOUT_MS)
+      .catch(() => {});
+    return await store.find(key);
+  }
+
   /**
    * Looks at the hashed path: another process may have stored the URL, or the
    * scan has not come to it yet. An entry whose files are gone, or do not fit
@@ -124,6 +137,9 @@ export class Opener {
     let found: Found | Broken | undefined;
     try {
       found = await store.find(key);
+      if (found === undefined && known !== undefined) {
+        found = await this.#findReplaced(key);
+      }
     } finally {
       watch.end();
     }
@@ -155,7 +171,7 @@ export class Opener {
       catalog.forget(url);
       hub.emit({ type: "dropped", time, url, key, reason });
     }
-    if (found !== undefined) {
+    if (found !== undefined && !watch.isDisturbed) {
       const leftover = await leftoverOf(fs, store, pairOf(key), reason);
       if (leftover !== undefined) orphans.add(leftover);
       hub.emit({ type: "skipped", time, path: store.jsonPath(key), reason });

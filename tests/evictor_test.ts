@@ -119,3 +119,69 @@ Deno.test("a put of many times the size of the old ones evicts as many as it tak
   assertEquals([entries, evictions, totalBytes], [34, 67, 3_000]);
   assertEquals([await cache.has("66"), await cache.has("67")], [false, true]);
 });
+
+Deno.test("a victim that the disk does not let go stays an entry, and another makes room", async () => {
+  await using dir = await tempDir();
+  const { cache, recorder } = await full(dir.path);
+  await using _cache = cache;
+  const { removeSync } = Deno;
+  const { json } = pathsOf(dir.path, "a");
+  Deno.removeSync = (path, options) => {
+    if (path === json) throw new Deno.errors.PermissionDenied("not now");
+    removeSync(path, options);
+  };
+
+  try {
+    assert(await put(cache, "d"));
+  } finally {
+    Deno.removeSync = removeSync;
+  }
+
+  assertEquals(recorder.of("evicted").map(({ url }) => url), ["b"]);
+  assertEquals(cache.stats().diskErrors, 1);
+  assertEquals((await order(cache)).split("").sort().join(""), "acd");
+  assertEquals(cache.stats().totalBytes, 3 * SIZE);
+  assertEquals(cache.stats().evictions, 1);
+  assertEquals(cache.stats().orphanBytes, 0);
+});
+
+Deno.test("where the disk lets no victim go nothing is stored", async () => {
+  await using dir = await tempDir();
+  const { cache } = await full(dir.path);
+  await using _cache = cache;
+  const { removeSync } = Deno;
+  Deno.removeSync = (path, options) => {
+    if (String(path).endsWith(".json")) {
+      throw new Deno.errors.PermissionDenied("not now");
+    }
+    removeSync(path, options);
+  };
+
+  try {
+    assertEquals(await put(cache, "d"), false);
+  } finally {
+    Deno.removeSync = removeSync;
+  }
+
+  assertEquals((await order(cache)).split("").sort().join(""), "abc");
+  assert(await put(cache, "d"));
+});
+
+Deno.test("what is used while it is about to be evicted stays", async () => {
+  for (let point = 0; point < 40; point++) {
+    await using dir = await tempDir();
+    const { cache, recorder } = await full(dir.path);
+    await using _cache = cache;
+    const used: string[] = [];
+    const use = async () => {
+      for (let i = 0; i < point; i++) await undefined;
+      await (await cache.get("a"))?.bytes();
+      used.push(...recorder.of("evicted").map(({ url }) => url));
+    };
+
+    await Promise.all([put(cache, "d"), use()]);
+
+    const [evicted] = recorder.of("evicted").map(({ url }) => url);
+    assertEquals(evicted, used[0] ?? "b", `at point ${point}`);
+  }
+});

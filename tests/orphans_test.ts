@@ -12,6 +12,7 @@ import {
 } from "./fixtures/files.ts";
 import { type HeldTimer, holdTimers } from "./fixtures/held_timers.ts";
 import { Recorder } from "./fixtures/recorder.ts";
+import { ShiftedClock } from "./fixtures/shifted_clock.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";
 
 const MINUTE_MS = 60_000;
@@ -198,4 +199,20 @@ Deno.test("what can't be removed is told, and the cache opens all the same", asy
   assertEquals(recorder.of("diskError").length, 1);
   assertEquals(await isThere(inTheWay), true);
   assertEquals(await cache.put("b", bytesOf(3), "image/png", "b"), true);
+});
+
+Deno.test("a leftover from the future is removed when its grace is over", async () => {
+  await using dir = await tempDir();
+  await orphan(dir.path, "future", -99 * MINUTE_MS);
+  using clock = new ShiftedClock();
+  using timers = holdTimers();
+  await using cache = await MediaCache.open({
+    cacheDir: dir.path,
+    onEvent: () => {},
+  });
+
+  clock.aheadMs = 11 * MINUTE_MS;
+  await sweepOf(timers)?.callback();
+
+  assertEquals(cache.stats().orphanBytes, 0);
 });

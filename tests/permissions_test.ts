@@ -221,3 +221,32 @@ Deno.test("without a permission ensureLoaded() names path and flag, and all else
     });
   }
 });
+
+Deno.test("where a link leads, or parents are missing, the flag that is missing is named and nobody is asked", async () => {
+  await using dir = await tempDir();
+  await Deno.mkdir(join(dir.path, "real"));
+  await Deno.symlink(join(dir.path, "real"), join(dir.path, "link"));
+  const missing = {
+    "link": "real",
+    "link/new": "real/new",
+    "no/such/parent": "no/such",
+  };
+  for (const [path, wanted] of Object.entries(missing)) {
+    const cacheDir = join(dir.path, path);
+    const flags = [`--allow-read=${cacheDir}`, `--allow-write=${cacheDir}`];
+    // Without --no-prompt: where there is no terminal a prompt is an error.
+    const { value } = await run(
+      flags,
+      cacheDir,
+      `const cache = new MediaCache({ cacheDir, onEvent() {} });
+       const error = await cache.ensureLoaded().catch((error) => error);
+       console.log(JSON.stringify([error.name, error.message]));`,
+    );
+    const [name, message] = value as [string, string];
+    assertEquals(name, "MediaCacheError");
+    assertStringIncludes(
+      message,
+      `missing --allow-read=${join(dir.path, wanted)}`,
+    );
+  }
+});

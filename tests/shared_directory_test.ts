@@ -7,6 +7,7 @@ import { readRest, readSome } from "./fixtures/bytes.ts";
 import { bytesOf, namesIn, pathsOf, setAge } from "./fixtures/files.ts";
 import { holdTimers } from "./fixtures/held_timers.ts";
 import { nextMillisecond } from "./fixtures/next_millisecond.ts";
+import { turn } from "./fixtures/recorder.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";
 
 const SIZE = 1_000;
@@ -423,3 +424,56 @@ for (const change of ["deleted", "replaced"] as const) {
     }
   });
 }
+
+for (const way of ["linked elsewhere and deleted", "moved away"] as const) {
+  Deno.test(`a cache whose list of changes was ${way} soon sees what another does`, async () => {
+    await using dir = await tempDir();
+    const cacheDir = join(dir.path, "cache");
+    await using one = await MediaCache.open({ cacheDir });
+    await put(one, "a", "b");
+    if (way === "moved away") {
+      const copy = join(dir.path, "copy");
+      await Deno.mkdir(copy);
+      for (const name of await namesIn(cacheDir)) {
+        await Deno.copyFile(join(cacheDir, name), join(copy, name));
+      }
+      await Deno.rename(cacheDir, join(dir.path, "old"));
+      await Deno.rename(copy, cacheDir);
+    } else {
+      const list = join(cacheDir, CHANGES_NAME);
+      await Deno.link(list, join(dir.path, "link"));
+      await Deno.remove(list);
+    }
+    await using two = await MediaCache.open({ cacheDir });
+
+    await two.put("a", bytesOf(7), "audio/ogg", "b.oga", { replace: true });
+    await two.delete("b");
+
+    while ((await one.get("a"))?.size !== 7) await turn();
+    while (await one.get("b") !== undefined) await turn();
+    assertEquals(one.stats().entries, 1);
+  });
+}
+
+Deno.test("get() waits for what another process puts in the place of an entry", async () => {
+  await using dir = await tempDir();
+  const options = { cacheDir: dir.path, maxMemoryItems: 0 };
+  await using one = await MediaCache.open(options);
+  await using two = await MediaCache.open(options);
+  await put(one, "a");
+  await (await two.get("a"))?.bytes();
+  const { dat, json } = pathsOf(dir.path, "a");
+  const sidecar = JSON.parse(await Deno.readTextFile(json));
+  using lock = await Deno.open(join(dir.path, CHANGES_NAME), { write: true });
+
+  // Half of a commit, by one who has the lock.
+  lock.tryLockSync(true);
+  await Deno.remove(json);
+  await Deno.writeFile(dat, bytesOf(7));
+  const lookup = two.get("a");
+  await turn();
+  await Deno.writeTextFile(json, JSON.stringify({ ...sidecar, size: 7 }));
+  lock.unlockSync();
+
+  assertEquals((await lookup)?.size, 7);
+});

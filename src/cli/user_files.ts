@@ -41,7 +41,17 @@ export async function writeStream(
   stream: ReadableStream<Uint8Array>,
 ): Promise<void> {
   try {
-    await Deno.writeFile(path, stream);
+    using file = await Deno.open(path, {
+      write: true,
+      create: true,
+      truncate: true,
+    });
+    // Deno's `writeFile()` and `writable` lose what the disk says to the last chunk.
+    for await (const chunk of stream) {
+      for (let done = 0; done < chunk.length;) {
+        done += await file.write(chunk.subarray(done));
+      }
+    }
   } catch (error) {
     throw new Failure(`can't write ${path}: ${reasonOf(error)}`, {
       cause: error,
