@@ -148,6 +148,8 @@ export class DownloadBody {
     try {
       await tiers.claims.describe(this.#key, this.#staged, facts);
     } catch (error) {
+      // It has failed since, and was closed.
+      if (error instanceof Deno.errors.BadResource) return;
       // The download itself does not need it.
       tiers.errors.report("describe a download", error);
     }
@@ -234,5 +236,6 @@ export class DownloadBody {
 
 /** Why a body is not stored whose bytes are too many. */
 export const TOO_LARGE = "it is larger than maxEntryMb";
-const CROWDED = "running downloads take all that maxEntryMb allows";
+/** Why a body is not stored for which there is no room at the moment. */
+export const CROWDED = "running downloads take all that maxEntryMb allows";
 const DISK_FAILED = "the disk failed";

@@ -1,6 +1,6 @@
 import { chunkSource } from "./chunk_source.ts";
 import { BodyDigest, maxHashedBytes } from "./digest.ts";
-import { TOO_LARGE } from "./download_body.ts";
+import { CROWDED, TOO_LARGE } from "./download_body.ts";
 import type { EventHub } from "./event_hub.ts";
 import { safeFilename } from "./filename.ts";
 import { keyOf } from "./key.ts";
@@ -119,10 +119,11 @@ export class Putter {
       ? staging.reserve(size ?? 0)
       : undefined;
     if (reservation === undefined) {
-      if (size !== undefined && size > options.maxEntryBytes) {
+      const isTooLarge = size !== undefined && size > options.maxEntryBytes;
+      if (isTooLarge || this.#mayStore(size)) {
         const { url } = body;
         const key = keyOf(url);
-        const reason = TOO_LARGE;
+        const reason = isTooLarge ? TOO_LARGE : CROWDED;
         hub.emit({ type: "uncached", time: Date.now(), url, key, reason });
       }
       cancel(body.data);

@@ -48,6 +48,11 @@ export interface ScanEvents {
   onLeftover(leftover: Leftover): void;
 }
 
+/** What a sidecar's `ts` says: any number may stand there, but no other is a point in time. */
+export function storedAtOf(ts: number): number {
+  return Math.min(Math.max(ts * 1000, 0), MAX_TIME_MS);
+}
+
 /** Makes the index record of a pair. */
 export function entryOf(
   sidecar: StampedSidecar,
@@ -63,8 +68,7 @@ export function entryOf(
     mimetype,
     filename,
     size: facts.size,
-    // Any number may stand in a sidecar, but no other is a point in time.
-    storedAt: Math.min(Math.max(ts * 1000, 0), MAX_TIME_MS),
+    storedAt: storedAtOf(ts),
     ...(sha256 !== undefined && { sha256 }),
     inode: facts.inode,
     sidecarStamp: sidecar.stamp,

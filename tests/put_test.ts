@@ -1,6 +1,7 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { MediaCache } from "../mod.ts";
 import { bytesOf, namesIn, pathsOf, streamOf } from "./fixtures/files.ts";
+import { Recorder } from "./fixtures/recorder.ts";
 import { stored, URL_A } from "./fixtures/stored.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";
 
@@ -150,4 +151,24 @@ Deno.test("put() and close() wait for no stream that takes for ever to cancel", 
   assertEquals(await cache.put("large", stuck(), "image/png", "a.png"), false);
   assertEquals(await cache.put("large", bytesOf(5), "", ""), true);
   await cache.close();
+});
+
+Deno.test("put() tells why it stores nothing while others take all the room", async () => {
+  await using dir = await tempDir();
+  const recorder = new Recorder();
+  await using cache = await MediaCache.open({
+    cacheDir: dir.path,
+    maxSizeMb: 1,
+    onEvent: recorder.onEvent,
+  });
+  const bytes = bytesOf(600_000);
+
+  const results = await Promise.all(
+    ["a", "b"].map((url) => cache.put(url, bytes, "image/png", "a.png")),
+  );
+
+  assertEquals(results, [true, false]);
+  const [event] = recorder.of("uncached");
+  assertEquals([event?.url, recorder.of("uncached").length], ["b", 1]);
+  assertStringIncludes(event?.reason ?? "", "running downloads");
 });

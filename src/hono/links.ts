@@ -19,5 +19,8 @@ export function followed(request: Request): Request | undefined {
   url.searchParams.delete(TO);
   url.pathname = `/${path.replace(/^\/+/, "")}`;
   const { method, headers } = request;
-  return new Request(url, { method, headers });
+  const linked = new Request(url, { method, headers });
+  // Passed on when it is looked at: having looked at it makes Deno warn.
+  const signal = { get: () => request.signal };
+  return Object.defineProperty(linked, "signal", signal);
 }

@@ -96,38 +96,45 @@ Deno.test("GET /media is 502 when a download fails before its type is known, and
   await failing;
 });
 
-Deno.test("a client that goes away while a download is silent leaves it", async () => {
-  await using router = await mounted(TRUSTED, { whenAbandoned: "abort" });
-  const first = new AbortController();
-  const asked = Promise.withResolvers<AbortSignal>();
-  const call = assertRejects(() =>
-    router.cache.getOrDownload("a:", ({ signal }) => {
-      asked.resolve(signal);
-      return new Promise(() => {});
-    }, { signal: first.signal })
-  );
-  const download = await asked.promise;
-  const ended = new Promise((resolve) => {
-    download.addEventListener("abort", resolve, { once: true });
+for (
+  const [what, path] of [
+    ["an address", MEDIA],
+    ["a link of the dashboard", `/?to=${MEDIA.slice(1)}`],
+  ] as const
+) {
+  Deno.test(`a client of ${what} that goes away while a download is silent leaves it`, async () => {
+    await using router = await mounted(TRUSTED, { whenAbandoned: "abort" });
+    const first = new AbortController();
+    const asked = Promise.withResolvers<AbortSignal>();
+    const call = assertRejects(() =>
+      router.cache.getOrDownload("a:", ({ signal }) => {
+        asked.resolve(signal);
+        return new Promise(() => {});
+      }, { signal: first.signal })
+    );
+    const download = await asked.promise;
+    const ended = new Promise((resolve) => {
+      download.addEventListener("abort", resolve, { once: true });
+    });
+    const client = new AbortController();
+    const asking = assertRejects(() =>
+      router.ask(path, { signal: client.signal })
+    );
+    while (router.cache.stats().coalesced === 0) {
+      await statusOf(router.ask("/stats"));
+    }
+    first.abort();
+    await call;
+    assertEquals(router.cache.inFlight().length, 1);
+
+    client.abort();
+    await asking;
+
+    await ended;
+    // For nobody is left, and not for its silence.
+    assertEquals(download.reason.name, "AbortError");
   });
-  const client = new AbortController();
-  const asking = assertRejects(() =>
-    router.ask(MEDIA, { signal: client.signal })
-  );
-  while (router.cache.stats().coalesced === 0) {
-    await statusOf(router.ask("/stats"));
-  }
-  first.abort();
-  await call;
-  assertEquals(router.cache.inFlight().length, 1);
-
-  client.abort();
-  await asking;
-
-  await ended;
-  // For nobody is left, and not for its silence.
-  assertEquals(download.reason.name, "AbortError");
-});
+}
 
 Deno.test("DELETE /media detaches a running download", async () => {
   await using router = await mounted(TRUSTED);

@@ -9,6 +9,7 @@ import {
 import { expectUsable } from "../directory.ts";
 import { EXIT } from "../failures.ts";
 import { type Inspection, Inspector } from "../inspection.ts";
+import { storedAtOf } from "../../recovery.ts";
 import { formatBytes, formatCount, formatTime } from "../../quantities.ts";
 import { layOutFacts } from "../table.ts";
 import { expectTargets, targetsOf } from "../targets.ts";
@@ -72,7 +73,7 @@ function recordOf(inspection: Inspection, withUrl: boolean): unknown {
     mimetype: sidecar?.mimetype ?? null,
     filename: sidecar?.filename ?? null,
     size: size ?? null,
-    storedAt: sidecar ? sidecar.ts * 1000 : null,
+    storedAt: sidecar ? storedAtOf(sidecar.ts) : null,
     lastAccess: lastAccess ?? null,
     sha256: sidecar?.sha256 ?? null,
     sourceMimetype: sidecar?.sourceMimetype ?? null,
