@@ -269,15 +269,17 @@ export class ChangeLog {
   }
 
   /**
-   * Whether the file is the one of that name. It may have another, if it was linked,
-   * or if its directory was moved away; to look for that takes longer than a lock,
-   * and happens so rarely that it is enough to notice it soon.
+   * Whether no other file has the name. One may have it if ours was linked, or if
+   * our directory was moved away; to look for that takes longer than a lock, and it
+   * happens so rarely that it is enough to notice it soon. As long as no file has
+   * the name nobody else can be on another lock.
    */
   async #hasName({ names, inode }: FileFacts): Promise<boolean> {
     if (names === 0) return false;
     const now = performance.now();
     if (now - this.#seenAt < LOOK_MS) return true;
-    if ((await this.#fs.facts(this.#path))?.inode !== inode) return false;
+    const named = await this.#fs.facts(this.#path).catch(() => undefined);
+    if (named !== undefined && named.inode !== inode) return false;
     this.#seenAt = now;
     return true;
   }

@@ -1,6 +1,7 @@
 import { digestOfFile, maxHashedBytes } from "./digest.ts";
 import type { EventHub } from "./event_hub.ts";
 import { Ffmpeg } from "./ffmpeg.ts";
+import { isDenied } from "./file_system.ts";
 import { GifScanner } from "./gif.ts";
 import type { ResolvedGifToMp4 } from "./gif_options.ts";
 import type { ResolvedOptions } from "./resolved_options.ts";
@@ -149,8 +150,11 @@ export class GifConversion {
     try {
       staged = await store.stage(key);
       // Its own name may become another's, if it is deleted and downloaded again.
-      // A disk that knows no links must do without.
-      path = await store.linkStaged(gif).catch(() => undefined);
+      path = await store.linkStaged(gif).catch((error) => {
+        // A disk that knows no links must do without.
+        if (!isDenied(error)) this.#tiers.errors.report("link a GIF", error);
+        return undefined;
+      });
       const limits = { maxOutputBytes, signal };
       const result = await this.#ffmpeg.convert(
         plan,
