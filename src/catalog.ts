@@ -33,6 +33,9 @@ export class Catalog {
   #lastHydrated = Infinity;
   readonly #sorting = new TaskQueue();
   #isSorting = false;
+  #scans = 0;
+  /** URLs that went while the directory is scanned. */
+  #gone: Set<string> | undefined;
   #changes = 0;
   #uses = 0;
 
@@ -50,6 +53,20 @@ export class Catalog {
   /** The bytes of all entries. */
   get totalBytes(): number {
     return this.#index.bytes + (this.#pending?.bytes ?? 0);
+  }
+
+  /**
+   * Runs a scan of the directory, which calls {@linkcode Catalog.discover}: what
+   * goes meanwhile is not discovered any more, although the scan has read of it.
+   */
+  async whileScanning<T>(scan: () => Promise<T>): Promise<T> {
+    this.#gone ??= new Set();
+    this.#scans++;
+    try {
+      return await scan();
+    } finally {
+      if (--this.#scans === 0) this.#gone = undefined;
+    }
   }
 
   /** How often an entry came or went. */
@@ -163,6 +180,7 @@ export class Catalog {
    * @returns Whether there was none.
    */
   discover(entry: Entry): boolean {
+    if (this.#gone?.has(entry.url)) return false;
     if (!this.#index.append(entry.url, entry, entry.size)) return false;
     this.#pending?.drop(entry.key);
     this.#changes++;
@@ -242,6 +260,7 @@ export class Catalog {
   /** Forgets an entry and its bytes in RAM. */
   forget(url: string): void {
     this.#watches.disturb(url);
+    this.#gone?.add(url);
     if (this.#pending !== undefined) this.forgetPending(keyOf(url));
     this.#drop(url);
   }

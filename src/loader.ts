@@ -80,10 +80,12 @@ export class Loader {
   /** Reads the whole directory into the catalog, which may know it already. */
   scan(onLeftover: (leftover: Leftover) => void): Promise<void> {
     const { fs, store, catalog } = this.#parts.tier();
-    return scan(fs, store, {
-      onEntry: (entry) => catalog.discover(entry),
-      onLeftover: (leftover) => this.#add(leftover, onLeftover),
-    });
+    return catalog.whileScanning(() =>
+      scan(fs, store, {
+        onEntry: (entry) => catalog.discover(entry),
+        onLeftover: (leftover) => this.#add(leftover, onLeftover),
+      })
+    );
   }
 
   /** Ends the work in the background. Nothing may be stored meanwhile. */

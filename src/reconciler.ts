@@ -83,7 +83,8 @@ export class DirectoryReconciler {
     }
     const onEntry = (entry: Entry) => catalog.discover(entry);
     const events = { onEntry, onLeftover };
-    await alone(() => scanNames(fs, store, names, events, turns, now));
+    const scan = () => scanNames(fs, store, names, events, turns, now);
+    await alone(() => catalog.whileScanning(scan));
   }
 
   /** See {@linkcode Reconciler.doubt}. */
@@ -123,8 +124,8 @@ export class DirectoryReconciler {
     const { fs, store, catalog, orphans } = this.#parts();
     const before = catalog.list();
     const seen = new Set<string>();
-    await scan(fs, store, {
-      onEntry: (entry) => {
+    const events = {
+      onEntry: (entry: Entry) => {
         seen.add(entry.key);
         if (catalog.discover(entry)) return;
         const known = catalog.peek(entry.url);
@@ -132,8 +133,9 @@ export class DirectoryReconciler {
           catalog.seen(known, entry);
         } else seen.delete(entry.key);
       },
-      onLeftover: (leftover) => orphans.add(leftover),
-    });
+      onLeftover: (leftover: Leftover) => orphans.add(leftover),
+    };
+    await catalog.whileScanning(() => scan(fs, store, events));
     for (const { key } of before) {
       if (!seen.has(key)) await this.refresh(key);
       if (turns.due) await turns.next();

@@ -211,3 +211,21 @@ Deno.test("Clock keeps steps apart in what a sidecar can hold of a time in secon
     Date.now = now;
   }
 });
+
+Deno.test("what goes while the directory is scanned is not discovered any more", async () => {
+  const catalog = new Catalog(CAPS, undefined);
+  const scan = () =>
+    catalog.whileScanning(() => {
+      catalog.forget("a");
+      return Promise.resolve([
+        catalog.discover(entry("a")),
+        catalog.discover(entry("b")),
+      ]);
+    });
+
+  assertEquals(await scan(), [false, true]);
+  assertEquals(await scan(), [false, false]);
+
+  assertEquals(order(catalog), "b");
+  assertEquals(catalog.discover(entry("a")), true);
+});
