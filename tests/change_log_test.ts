@@ -1,6 +1,10 @@
-import { assertEquals, assertNotEquals } from "@std/assert";
+import { assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
-import { ChangeLog, CHANGES_NAME } from "../src/change_log.ts";
+import {
+  ChangeLog,
+  CHANGES_NAME,
+  LockTimeoutError,
+} from "../src/change_log.ts";
 import { FileSystem } from "../src/file_system.ts";
 import { keyOf } from "../src/key.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";
@@ -157,3 +161,17 @@ for (const bit of [0, 100, 200, 400]) {
     assertEquals(await news(one), [C]);
   });
 }
+
+Deno.test("one that may not write leaves no mark on the list while it waits for it", async () => {
+  await using opened = await logs(1);
+  const [holder] = opened.logs as [ChangeLog];
+  await holder.lock(true);
+  const before = await Deno.stat(opened.path);
+  const fs = new FileSystem();
+  const reader = new ChangeLog(fs, opened.path, () => "", true);
+
+  await assertRejects(() => reader.lock(false, 20), LockTimeoutError);
+
+  reader.close();
+  assertEquals((await Deno.stat(opened.path)).mtime, before.mtime);
+});
