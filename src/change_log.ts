@@ -188,7 +188,7 @@ export class ChangeLog {
         return false;
       }
       const facts = await file.facts();
-      if (await this.#hasName(facts)) {
+      if (await this.#isCurrent(facts)) {
         await this.#look(file, facts);
         return true;
       }
@@ -256,7 +256,7 @@ export class ChangeLog {
     const file = this.#file;
     if (file === undefined || this.#known !== file) return NO_NEWS;
     const facts = await file.facts();
-    if (!await this.#hasName(facts)) return "unknown";
+    if (!await this.#isCurrent(facts)) return "unknown";
     const end = this.#endOf(facts.size);
     return await this.#keys(this.#position ?? end, end);
   }
@@ -274,7 +274,7 @@ export class ChangeLog {
    * happens so rarely that it is enough to notice it soon. As long as no file has
    * the name nobody else can be on another lock.
    */
-  async #hasName({ names, inode }: FileFacts): Promise<boolean> {
+  async #isCurrent({ names, inode }: FileFacts): Promise<boolean> {
     if (names === 0) return false;
     const now = performance.now();
     if (now - this.#seenAt < LOOK_MS) return true;

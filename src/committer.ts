@@ -1,9 +1,9 @@
+import { adoptEntry } from "./adopt_entry.ts";
 import type { DiskTier } from "./disk_tier.ts";
 import type { Entry } from "./entry.ts";
 import { Evictor } from "./evictor.ts";
 import { keyOf } from "./key.ts";
 import type { SharedFile } from "./open_files.ts";
-import { openSurely } from "./open_surely.ts";
 import { entryOf, pairOf } from "./recovery.ts";
 import type { Sidecar } from "./sidecar.ts";
 import type { StagedFile } from "./staged_file.ts";
@@ -66,12 +66,7 @@ export class Committer {
     };
     catalog.stored(entry);
     orphans.forget(pairOf(key));
-    const file = files.adopt(
-      path,
-      entry.inode,
-      staged.file,
-      () => openSurely(this.#tier, entry),
-    );
+    const file = adoptEntry(this.#tier, entry, staged.file);
     file.hold(true);
     await this.#keepInMemory(entry, file, bytes);
     return file;

@@ -1,3 +1,4 @@
+import { adoptEntry } from "./adopt_entry.ts";
 import type { Broken, Found } from "./disk_store.ts";
 import type { DiskTier } from "./disk_tier.ts";
 import { areSame, type Entry, isYoung } from "./entry.ts";
@@ -5,7 +6,6 @@ import { isNotFound } from "./file_system.ts";
 import { keyOf } from "./key.ts";
 import type { SharedFile } from "./open_files.ts";
 import { entryOf, leftoverOf, pairOf } from "./recovery.ts";
-import { openSurely } from "./open_surely.ts";
 import { areSameState } from "./stamp.ts";
 
 /** How long a lookup waits for an entry that another process is replacing. */
@@ -93,17 +93,12 @@ export class Opener {
     path: string,
     entry: Entry,
   ): Promise<SharedFile | undefined> {
-    const { fs, files } = this.#tier;
+    const { fs } = this.#tier;
     if (!await this.isSettled(entry)) return undefined;
     try {
       const file = await fs.open(path);
       if (areSameState(file.opened, entry)) {
-        return files.adopt(
-          path,
-          entry.inode,
-          file,
-          () => openSurely(this.#tier, entry),
-        );
+        return adoptEntry(this.#tier, entry, file);
       }
       // Another process has used it, or replaced or rewritten it.
       file.close();
@@ -131,7 +126,7 @@ export class Opener {
     url: string,
     known: Entry | undefined,
   ): Promise<Opened | undefined> {
-    const { fs, store, catalog, files, orphans, hub } = this.#tier;
+    const { fs, store, catalog, orphans, hub } = this.#tier;
     const key = keyOf(url);
     const watch = catalog.watch(url);
     let found: Found | Broken | undefined;
@@ -154,13 +149,7 @@ export class Opener {
         catalog.found(entry);
         orphans.forget(pairOf(key));
       }
-      const path = store.datPath(key);
-      const file = files.adopt(
-        path,
-        entry.inode,
-        found.file,
-        () => openSurely(this.#tier, entry),
-      );
+      const file = adoptEntry(this.#tier, entry, found.file);
       file.hold(true);
       return { entry, file };
     }
