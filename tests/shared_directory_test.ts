@@ -2,6 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { MediaCache } from "../mod.ts";
 import { CHANGES_NAME } from "../src/change_log.ts";
+import { DiskStore } from "../src/disk_store.ts";
 import { begin } from "./fixtures/begun.ts";
 import { readRest, readSome } from "./fixtures/bytes.ts";
 import { bytesOf, namesIn, pathsOf, setAge } from "./fixtures/files.ts";
@@ -476,4 +477,29 @@ Deno.test("get() waits for what another process puts in the place of an entry", 
   lock.unlockSync();
 
   assertEquals((await lookup)?.size, 7);
+});
+
+Deno.test("what is deleted between the look at the disk and what is made of it is no entry", async () => {
+  await using dir = await tempDir();
+  await using one = await MediaCache.open({ cacheDir: dir.path });
+  await using two = await MediaCache.open({ cacheDir: dir.path });
+  await put(one, "a");
+  const { find } = DiskStore.prototype;
+  DiskStore.prototype.find = async function (key) {
+    const found = await find.call(this, key);
+    DiskStore.prototype.find = find;
+    assertEquals(await two.delete("a"), true);
+    return found;
+  };
+
+  try {
+    // It began before, so it may have the bytes.
+    assertEquals(await (await two.get("a"))?.bytes(), bytesOf(SIZE));
+  } finally {
+    DiskStore.prototype.find = find;
+  }
+
+  assertEquals(await two.get("a"), undefined);
+  const { entries, entriesInMemory } = two.stats();
+  assertEquals([entries, entriesInMemory], [0, 0]);
 });
