@@ -3,7 +3,6 @@ import { FileSystem } from "../file_system.ts";
 import { isLocked } from "../file_lock.ts";
 import { classify } from "../recovery.ts";
 import type { Sidecar } from "../sidecar.ts";
-import { Failure, reasonOf, UsageError } from "./failures.ts";
 
 /** A file of an entry that is being stored, or that a kill has left. */
 export interface StagedPart {
@@ -31,8 +30,6 @@ export interface Inspection {
   readonly staged: readonly StagedPart[];
 }
 
-const KEY_PREFIX_REGEXP = /^[0-9a-f]{4,64}$/;
-
 /** Looks at the files of one key, and touches nothing. */
 export class Inspector {
   readonly #fs = new FileSystem();
@@ -44,30 +41,14 @@ export class Inspector {
     this.#store = new DiskStore(this.#fs, options);
   }
 
-  /**
-   * The key that begins with these digits.
-   *
-   * @throws {UsageError} If they are no digits of a key.
-   * @throws {Failure} If there is not exactly one such key.
-   */
-  async complete(prefix: string): Promise<string> {
-    if (!KEY_PREFIX_REGEXP.test(prefix)) {
-      throw new UsageError(
-        `--key must be 4 to 64 hexadecimal digits: received ${prefix}`,
-      );
-    }
-    if (prefix.length === 64) return prefix;
+  /** The keys of which a file lies in the folder and that begin with these digits. */
+  async keysFrom(prefix: string): Promise<Set<string>> {
     const keys = new Set<string>();
     for await (const { name } of this.#fs.list(this.#store.dir)) {
       const { key } = classify(name);
-      if (key.startsWith(prefix) && key !== "") keys.add(key);
+      if (key !== "" && key.startsWith(prefix)) keys.add(key);
     }
-    const [key] = keys;
-    if (key === undefined) throw new Failure(`no key begins with ${prefix}`);
-    if (keys.size === 1) return key;
-    throw new Failure(
-      `${keys.size} keys begin with ${prefix}: give more digits`,
-    );
+    return keys;
   }
 
   /** What lies under a key. */
@@ -93,7 +74,8 @@ export class Inspector {
           : "its sidecar is missing");
       return { ...nothing, reason, size: dat?.size };
     } catch (error) {
-      return { ...nothing, reason: reasonOf(error) };
+      const reason = error instanceof Error ? error.message : String(error);
+      return { ...nothing, reason };
     }
   }
 
