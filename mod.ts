@@ -3,30 +3,30 @@
  *
  * @module
  */
-export { MediaCache } from "./src/media_cache.ts";
-export type { CloseOptions, GetByKeyOptions } from "./src/media_cache.ts";
-export type { MediaCacheOptions } from "./src/options.ts";
-export type { GifToMp4Options } from "./src/gif_options.ts";
-export type { Media } from "./src/media.ts";
+export { MediaCache } from "./src/core/media_cache.ts";
+export type { CloseOptions, GetByKeyOptions } from "./src/core/media_cache.ts";
+export type { MediaCacheOptions } from "./src/core/api/options.ts";
+export type { GifToMp4Options } from "./src/core/api/gif_options.ts";
+export type { Media } from "./src/core/api/media.ts";
 export type {
   Download,
   DownloadContext,
   Downloader,
-} from "./src/downloader.ts";
+} from "./src/core/api/downloader.ts";
 export type {
   DownloadInfo,
   DownloadProgress,
   GetOrDownloadOptions,
-} from "./src/download_info.ts";
-export type { PutData, PutOptions } from "./src/putter.ts";
-export type { EntryInfo } from "./src/entry.ts";
-export type { CacheStats } from "./src/stats.ts";
-export type { CacheLimits } from "./src/limits.ts";
+} from "./src/core/api/download_info.ts";
+export type { PutData, PutOptions } from "./src/core/entries/put.ts";
+export type { EntryInfo } from "./src/core/catalog/entry.ts";
+export type { CacheStats } from "./src/core/api/stats.ts";
+export type { CacheLimits } from "./src/core/api/limits.ts";
 export type {
   VerifyOptions,
   VerifyProblem,
   VerifyReport,
-} from "./src/verify.ts";
+} from "./src/core/entries/verify.ts";
 export {
   CacheClosedError,
   DownloadTimeoutError,
@@ -34,9 +34,9 @@ export {
   IncompleteBodyError,
   MediaCacheError,
   TooLargeError,
-} from "./src/errors.ts";
-export type { TooLargeErrorOptions } from "./src/errors.ts";
-export { formatEvent } from "./src/format_event.ts";
+} from "./src/core/api/errors.ts";
+export type { TooLargeErrorOptions } from "./src/core/api/errors.ts";
+export { formatEvent } from "./src/core/api/format_event.ts";
 export type {
   BodyEventBase,
   ConversionUnavailableEvent,
@@ -58,4 +58,4 @@ export type {
   SkippedEvent,
   StoredEvent,
   UncachedEvent,
-} from "./src/events.ts";
+} from "./src/core/api/events.ts";

@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { Background } from "../src/background.ts";
-import { CacheClosedError } from "../src/errors.ts";
+import { Background } from "../src/core/startup/background.ts";
+import { CacheClosedError } from "../src/core/api/errors.ts";
 import { holdTimers } from "./fixtures/held_timers.ts";
 
 Deno.test("work that nobody waits for keeps no process alive", async () => {

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { Bell } from "../src/bell.ts";
+import { Bell } from "../src/core/async/condition.ts";
 
 Deno.test("Bell wakes those who wait, and nobody who comes later", async () => {
   const bell = new Bell();

@@ -2,9 +2,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { MediaCache, type MediaCacheEvent } from "../mod.ts";
-import { keyOf } from "../src/key.ts";
-import { safeFilename } from "../src/filename.ts";
-import { formatSidecar, MAX_SIDECAR_BYTES } from "../src/sidecar.ts";
+import { keyOf } from "../src/core/text/key.ts";
+import { safeFilename } from "../src/core/text/filename.ts";
+import { formatSidecar, MAX_SIDECAR_BYTES } from "../src/core/disk/sidecar.ts";
 import { bytesOf, pathsOf, writePair } from "./fixtures/files.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";
 

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { CacheClosedError, MediaCache } from "../mod.ts";
-import { keyOf } from "../src/key.ts";
+import { keyOf } from "../src/core/text/key.ts";
 import { begin } from "./fixtures/begun.ts";
 import { pattern } from "./fixtures/bytes.ts";
 import { writePair } from "./fixtures/files.ts";

@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { formatEvent, MediaCache, type MediaCacheEvent } from "../mod.ts";
-import { keyOf } from "../src/key.ts";
+import { keyOf } from "../src/core/text/key.ts";
 import { statsRouter } from "../src/hono/stats_router.ts";
 import { pattern } from "./fixtures/bytes.ts";
 import { recordConsole } from "./fixtures/console.ts";

@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { MediaCache } from "../mod.ts";
-import { keyOf } from "../src/key.ts";
+import { keyOf } from "../src/core/text/key.ts";
 import { bytesOf, pathsOf } from "./fixtures/files.ts";
 import { Recorder } from "./fixtures/recorder.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";

@@ -1,9 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
-import { Catalog } from "../src/catalog.ts";
-import { Clock } from "../src/clock.ts";
-import type { Entry } from "../src/entry.ts";
-import { Touches } from "../src/touches.ts";
-import { Turns } from "../src/turns.ts";
+import { Catalog } from "../src/core/catalog/catalog.ts";
+import { Clock } from "../src/core/async/clock.ts";
+import type { Entry } from "../src/core/catalog/entry.ts";
+import { Touches } from "../src/core/catalog/touches.ts";
+import { Turns } from "../src/core/async/turns.ts";
 import { EagerTurns } from "./fixtures/eager_turns.ts";
 
 const CAPS = { maxItems: 9, maxBytes: 100, maxItemBytes: 100 };

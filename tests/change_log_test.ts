@@ -4,9 +4,9 @@ import {
   ChangeLog,
   CHANGES_NAME,
   LockTimeoutError,
-} from "../src/change_log.ts";
-import { FileSystem } from "../src/file_system.ts";
-import { keyOf } from "../src/key.ts";
+} from "../src/core/sharing/change_log.ts";
+import { FileSystem } from "../src/core/disk/file_system.ts";
+import { keyOf } from "../src/core/text/key.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";
 
 /** Logs of one directory, as that many processes have them. */

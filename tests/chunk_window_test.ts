@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { ChunkWindow } from "../src/chunk_window.ts";
+import { ChunkWindow } from "../src/core/bodies/chunk_window.ts";
 import { Random } from "./fixtures/random.ts";
 
 /** So many bytes are no small chunk. */

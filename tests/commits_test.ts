@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { MediaCache } from "../mod.ts";
-import { Commits } from "../src/commits.ts";
+import { Commits } from "../src/core/catalog/commits.ts";
 import { bytesOf } from "./fixtures/files.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";
 

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { MediaCache } from "../mod.ts";
-import { FileSystem } from "../src/file_system.ts";
+import { FileSystem } from "../src/core/disk/file_system.ts";
 import { bodyBytesIn, bytesOf, namesIn } from "./fixtures/files.ts";
 import { Random } from "./fixtures/random.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";

@@ -2,8 +2,8 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import {
   formatContentDisposition,
   parseFilename,
-} from "../src/content_disposition.ts";
-import { safeFilename } from "../src/filename.ts";
+} from "../src/core/text/content_disposition.ts";
+import { safeFilename } from "../src/core/text/filename.ts";
 
 /** A small generator (xorshift32), so that a failing run can be had again from its seed. */
 function randomFrom(seed: number): (below: number) => number {

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { Deadline } from "../src/deadline.ts";
+import { Deadline } from "../src/core/async/deadline.ts";
 import { FakeTime } from "./fixtures/fake_time.ts";
 
 function watch(idleMs: number, totalMs: number) {

@@ -1,7 +1,11 @@
 import { assertEquals } from "@std/assert";
 import { MediaCache, type MediaCacheOptions } from "../mod.ts";
-import { BodyDigest, digestOf, digestOfFile } from "../src/digest.ts";
-import { keyOf } from "../src/key.ts";
+import {
+  BodyDigest,
+  digestOf,
+  digestOfFile,
+} from "../src/core/bodies/digest.ts";
+import { keyOf } from "../src/core/text/key.ts";
 import { digest, pattern } from "./fixtures/bytes.ts";
 import { bytesOf, pathsOf, streamOf } from "./fixtures/files.ts";
 import { gifOfDelays } from "./fixtures/gif_writer.ts";

@@ -1,10 +1,10 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
-import { DiskStore } from "../src/disk_store.ts";
-import type { StagedFile } from "../src/staged_file.ts";
-import { FileSystem } from "../src/file_system.ts";
-import { keyOf } from "../src/key.ts";
-import { classify } from "../src/recovery.ts";
+import { DiskStore } from "../src/core/disk/pair_store.ts";
+import type { StagedFile } from "../src/core/disk/staged_file.ts";
+import { FileSystem } from "../src/core/disk/file_system.ts";
+import { keyOf } from "../src/core/text/key.ts";
+import { classify } from "../src/core/startup/scan.ts";
 import { bytesOf, isThere, namesIn, writePair } from "./fixtures/files.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";
 

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { formatEvent, HttpStatusError } from "../mod.ts";
-import { errorName } from "../src/error_name.ts";
+import { errorName } from "../src/core/reporting/error_name.ts";
 
 /** An error of any name, be it one that no error has. */
 function named(name: unknown): Error {

@@ -10,7 +10,7 @@ import {
   IncompleteBodyError,
   MediaCacheError,
   TooLargeError,
-} from "../src/errors.ts";
+} from "../src/core/api/errors.ts";
 
 Deno.test("MediaCacheError is the base of every error of ours", async (t) => {
   const errors: [error: MediaCacheError, name: string, message: string][] = [

@@ -1,7 +1,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { MediaCache } from "../mod.ts";
-import { EventHub } from "../src/event_hub.ts";
-import type { MediaCacheEvent } from "../src/events.ts";
+import { EventHub } from "../src/core/reporting/event_hub.ts";
+import type { MediaCacheEvent } from "../src/core/api/events.ts";
 import { recordConsole } from "./fixtures/console.ts";
 import { bytesOf, writePair } from "./fixtures/files.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";

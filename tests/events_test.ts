@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { formatEvent, MediaCache, type MediaCacheEvent } from "../mod.ts";
-import { keyOf } from "../src/key.ts";
+import { keyOf } from "../src/core/text/key.ts";
 import { bytesOf, pathsOf, writePair } from "./fixtures/files.ts";
 import { Recorder } from "./fixtures/recorder.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";

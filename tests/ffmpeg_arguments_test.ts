@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { ffmpegArguments } from "../src/ffmpeg_arguments.ts";
+import { ffmpegArguments } from "../src/core/gif/ffmpeg_arguments.ts";
 import { planOf } from "./fixtures/conversion.ts";
 import { gifOfDelays, makeGif } from "./fixtures/gif_writer.ts";
 

@@ -1,5 +1,9 @@
 import { assertEquals } from "@std/assert";
-import { lastNumber, readTail, withoutPaths } from "../src/ffmpeg_output.ts";
+import {
+  lastNumber,
+  readTail,
+  withoutPaths,
+} from "../src/core/gif/ffmpeg_output.ts";
 import { Random } from "./fixtures/random.ts";
 
 function streamOf(text: string, chunkBytes: () => number) {

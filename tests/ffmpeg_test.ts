@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
-import { Ffmpeg, type FfmpegOptions } from "../src/ffmpeg.ts";
+import { Ffmpeg, type FfmpegOptions } from "../src/core/gif/ffmpeg.ts";
 import { planOf } from "./fixtures/conversion.ts";
 import { gifOfDelays } from "./fixtures/gif_writer.ts";
 import { heard, isRunning, stub, temporaryFolder } from "./fixtures/stub.ts";

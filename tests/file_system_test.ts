@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { join } from "@std/path";
-import { FileSystem, isNotFound } from "../src/file_system.ts";
-import { identityOf } from "../src/stamp.ts";
+import { FileSystem, isNotFound } from "../src/core/disk/file_system.ts";
+import { identityOf } from "../src/core/disk/file_identity.ts";
 import { bytesOf, isThere, namesIn } from "./fixtures/files.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";
 

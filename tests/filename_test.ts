@@ -4,7 +4,7 @@ import {
   replaceExtension,
   safeFilename,
   withFittingExtension,
-} from "../src/filename.ts";
+} from "../src/core/text/filename.ts";
 
 function bytesOf(text: string): number {
   return new TextEncoder().encode(text).byteLength;

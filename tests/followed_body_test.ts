@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
-import { gather } from "../src/byte_reader.ts";
-import { DiskFile, FileSystem } from "../src/file_system.ts";
-import { FollowedBody } from "../src/followed_body.ts";
+import { gather } from "../src/core/bodies/byte_reader.ts";
+import { DiskFile, FileSystem } from "../src/core/disk/file_system.ts";
+import { FollowedBody } from "../src/core/sharing/followed_body.ts";
 import { pattern } from "./fixtures/bytes.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";
 

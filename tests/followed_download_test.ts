@@ -7,7 +7,7 @@ import {
   type MediaCacheOptions,
   TooLargeError,
 } from "../mod.ts";
-import { keyOf } from "../src/key.ts";
+import { keyOf } from "../src/core/text/key.ts";
 import { begin } from "./fixtures/begun.ts";
 import { pattern, readAll, readRest, readSome } from "./fixtures/bytes.ts";
 import { StatFault } from "./fixtures/disk_faults.ts";

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { MediaCache } from "../mod.ts";
-import { keyOf } from "../src/key.ts";
+import { keyOf } from "../src/core/text/key.ts";
 import { bytesOf, pathsOf, snapshotOf, writePair } from "./fixtures/files.ts";
 import { nextMillisecond } from "./fixtures/next_millisecond.ts";
 import { Recorder } from "./fixtures/recorder.ts";

@@ -1,8 +1,8 @@
 // What real ffmpeg makes of GIFs that are broken, or only look like GIFs.
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
-import { GifScanner } from "../src/gif.ts";
-import { resolveGifToMp4 } from "../src/gif_options.ts";
+import { GifScanner } from "../src/core/gif/gif_scanner.ts";
+import { resolveGifToMp4 } from "../src/core/api/gif_options.ts";
 import { convert, planOf } from "./fixtures/conversion.ts";
 import { gifOfDelays, makeGif } from "./fixtures/gif_writer.ts";
 import { fixture } from "./fixtures/media.ts";

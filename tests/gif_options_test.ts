@@ -1,5 +1,8 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { type GifToMp4Options, resolveGifToMp4 } from "../src/gif_options.ts";
+import {
+  type GifToMp4Options,
+  resolveGifToMp4,
+} from "../src/core/api/gif_options.ts";
 
 Deno.test("resolveGifToMp4() fills in the documented defaults", () => {
   assertEquals(resolveGifToMp4(), {

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { resolveGifToMp4 } from "../src/gif_options.ts";
-import { GifTimeline } from "../src/gif_plan.ts";
+import { resolveGifToMp4 } from "../src/core/api/gif_options.ts";
+import { GifTimeline } from "../src/core/gif/gif_plan.ts";
 import { Random } from "./fixtures/random.ts";
 
 const { limits } = resolveGifToMp4();

@@ -1,7 +1,11 @@
 import { assert, assertEquals } from "@std/assert";
-import { GifScanner, type GifScannerOptions, isGif } from "../src/gif.ts";
-import { resolveGifToMp4 } from "../src/gif_options.ts";
-import type { GifDecision, GifPlan } from "../src/gif_plan.ts";
+import {
+  GifScanner,
+  type GifScannerOptions,
+  isGif,
+} from "../src/core/gif/gif_scanner.ts";
+import { resolveGifToMp4 } from "../src/core/api/gif_options.ts";
+import type { GifDecision, GifPlan } from "../src/core/gif/gif_plan.ts";
 import { concat, gifOfDelays, makeGif } from "./fixtures/gif_writer.ts";
 import { gifFixtures } from "./fixtures/media.ts";
 import { Random } from "./fixtures/random.ts";

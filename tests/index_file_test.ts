@@ -1,11 +1,15 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
-import type { Entry } from "../src/entry.ts";
-import { FileSystem } from "../src/file_system.ts";
-import { INDEX_NAME, IndexFile, NEW_INDEX_NAME } from "../src/index_file.ts";
-import { HEADER_BYTES, outlinesBytes } from "../src/index_format.ts";
-import { keyOf } from "../src/key.ts";
-import { Turns } from "../src/turns.ts";
+import type { Entry } from "../src/core/catalog/entry.ts";
+import { FileSystem } from "../src/core/disk/file_system.ts";
+import {
+  INDEX_NAME,
+  IndexFile,
+  NEW_INDEX_NAME,
+} from "../src/core/index/index_file.ts";
+import { HEADER_BYTES, outlinesBytes } from "../src/core/index/index_format.ts";
+import { keyOf } from "../src/core/text/key.ts";
+import { Turns } from "../src/core/async/turns.ts";
 import { isThere } from "./fixtures/files.ts";
 import { Random } from "./fixtures/random.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";

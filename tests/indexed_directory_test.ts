@@ -2,8 +2,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { MediaCache, type MediaCacheOptions } from "../mod.ts";
-import { INDEX_NAME } from "../src/index_file.ts";
-import { keyOf } from "../src/key.ts";
+import { INDEX_NAME } from "../src/core/index/index_file.ts";
+import { keyOf } from "../src/core/text/key.ts";
 import {
   bodyBytesIn,
   bytesOf,

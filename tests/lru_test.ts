@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { Lru } from "../src/lru.ts";
+import { Lru } from "../src/core/catalog/lru.ts";
 import { Random } from "./fixtures/random.ts";
 
 function filled(...keys: string[]): Lru<string> {

@@ -1,5 +1,5 @@
 import { assertEquals, assertStrictEquals } from "@std/assert";
-import { MemoryTier } from "../src/memory_tier.ts";
+import { MemoryTier } from "../src/core/catalog/memory_tier.ts";
 
 Deno.test("keep() sheds the least recently used body beyond the number of items", () => {
   const tier = new MemoryTier({

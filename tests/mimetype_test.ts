@@ -7,7 +7,7 @@ import {
   isMediaExtension,
   normalizeMimetype,
   OCTET_STREAM,
-} from "../src/mimetype.ts";
+} from "../src/core/text/mimetype.ts";
 
 Deno.test("normalizeMimetype() keeps type and subtype in lower case", async (t) => {
   const cases: [given: string, expected: string][] = [

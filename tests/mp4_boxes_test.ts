@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { isWholeMp4 } from "../src/mp4_boxes.ts";
+import { isWholeMp4 } from "../src/core/gif/mp4_boxes.ts";
 
 /** A box, with its length in 32 bits or, if `isLong`, in 64. */
 function box(type: string, bytes: number, isLong = false): Uint8Array {

@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { MediaCache } from "../mod.ts";
-import { FileSystem } from "../src/file_system.ts";
-import { OpenFiles, type SharedFile } from "../src/open_files.ts";
-import { identityOf } from "../src/stamp.ts";
+import { FileSystem } from "../src/core/disk/file_system.ts";
+import { OpenFiles, type SharedFile } from "../src/core/disk/open_files.ts";
+import { identityOf } from "../src/core/disk/file_identity.ts";
 import { bytesOf, pathsOf, setAge } from "./fixtures/files.ts";
 import { openFiles } from "./fixtures/open_files.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";

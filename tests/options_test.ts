@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { join, toFileUrl } from "@std/path";
 import { MediaCache, MediaCacheError, type MediaCacheOptions } from "../mod.ts";
-import { resolveOptions } from "../src/resolved_options.ts";
+import { resolveOptions } from "../src/core/api/resolved_options.ts";
 import { bytesOf, isThere } from "./fixtures/files.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";
 

@@ -1,6 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
-import { keyOf } from "../src/key.ts";
-import { fingerprintOf, PendingIndex } from "../src/pending_index.ts";
+import { keyOf } from "../src/core/text/key.ts";
+import {
+  fingerprintOf,
+  PendingIndex,
+} from "../src/core/index/pending_index.ts";
 
 async function pendingOf(sizes: Record<string, number>): Promise<PendingIndex> {
   const urls = Object.keys(sizes);

@@ -5,7 +5,7 @@ import {
   formatDuration,
   formatEntries,
   formatTime,
-} from "../src/quantities.ts";
+} from "../src/core/text/quantities.ts";
 
 Deno.test("formatBytes() uses the unit that people would", () => {
   const cases: [number, string][] = [

@@ -1,10 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { MediaCache } from "../mod.ts";
-import { DiskStore } from "../src/disk_store.ts";
-import { FileSystem } from "../src/file_system.ts";
-import { keyOf } from "../src/key.ts";
-import { classify, scan } from "../src/recovery.ts";
+import { DiskStore } from "../src/core/disk/pair_store.ts";
+import { FileSystem } from "../src/core/disk/file_system.ts";
+import { keyOf } from "../src/core/text/key.ts";
+import { classify, scan } from "../src/core/startup/scan.ts";
 import {
   bytesOf,
   namesIn,

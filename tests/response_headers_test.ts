@@ -1,7 +1,7 @@
 /** What a hostile sender says of a body, on its way into the headers of `media.response()`. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { type Downloader, MediaCache } from "../mod.ts";
-import { safeFilename } from "../src/filename.ts";
+import { safeFilename } from "../src/core/text/filename.ts";
 import { bytesOf, namesIn, pathsOf } from "./fixtures/files.ts";
 import { HOSTILE_NAMES, HOSTILE_TYPES } from "./fixtures/hostile_text.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";

@@ -6,9 +6,9 @@ import {
   assertThrows,
 } from "@std/assert";
 import { Buffer } from "node:buffer";
-import type { Download } from "../src/downloader.ts";
-import { HttpStatusError } from "../src/errors.ts";
-import { type Source, toSource } from "../src/response.ts";
+import type { Download } from "../src/core/api/downloader.ts";
+import { HttpStatusError } from "../src/core/api/errors.ts";
+import { type Source, toSource } from "../src/core/download/source.ts";
 
 const URL_OF_CAT = "https://example.com/pets/cat.png?token=secret";
 const BYTES = new TextEncoder().encode("12345");

@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { Semaphore } from "../src/semaphore.ts";
+import { Semaphore } from "../src/core/async/semaphore.ts";
 
 Deno.test("Semaphore lets as many go on as it has permits, in order", async () => {
   const semaphore = new Semaphore(2);

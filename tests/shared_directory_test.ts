@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { MediaCache } from "../mod.ts";
-import { CHANGES_NAME } from "../src/change_log.ts";
-import { DiskStore } from "../src/disk_store.ts";
+import { CHANGES_NAME } from "../src/core/sharing/change_log.ts";
+import { DiskStore } from "../src/core/disk/pair_store.ts";
 import { begin } from "./fixtures/begun.ts";
 import { readRest, readSome } from "./fixtures/bytes.ts";
 import { bytesOf, namesIn, pathsOf, setAge } from "./fixtures/files.ts";

@@ -1,11 +1,11 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { keyOf } from "../src/key.ts";
+import { keyOf } from "../src/core/text/key.ts";
 import {
   formatSidecar,
   mismatchOf,
   parseSidecar,
   type Sidecar,
-} from "../src/sidecar.ts";
+} from "../src/core/disk/sidecar.ts";
 import { Random } from "./fixtures/random.ts";
 
 const URL_A = "https://example.org/a.png";

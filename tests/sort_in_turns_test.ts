@@ -1,5 +1,5 @@
-import { sortInTurns } from "../src/sort_in_turns.ts";
-import { Turns } from "../src/turns.ts";
+import { sortInTurns } from "../src/core/async/sort_in_turns.ts";
+import { Turns } from "../src/core/async/turns.ts";
 import { assertEquals, assertGreater } from "@std/assert";
 import { EagerTurns } from "./fixtures/eager_turns.ts";
 

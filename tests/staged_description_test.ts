@@ -1,10 +1,10 @@
 import { assertEquals } from "@std/assert";
 import { join } from "@std/path";
-import { FileSystem } from "../src/file_system.ts";
+import { FileSystem } from "../src/core/disk/file_system.ts";
 import {
   FollowedDescription,
   StagedDescription,
-} from "../src/staged_description.ts";
+} from "../src/core/sharing/staged_description.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";
 
 const FACTS = { mimetype: "image/png", filename: "a.png", size: 5 };

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { join } from "@std/path";
-import { FileSystem } from "../src/file_system.ts";
-import { StagedFile } from "../src/staged_file.ts";
+import { FileSystem } from "../src/core/disk/file_system.ts";
+import { StagedFile } from "../src/core/disk/staged_file.ts";
 import { namesIn } from "./fixtures/files.ts";
 import { turn } from "./fixtures/recorder.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";

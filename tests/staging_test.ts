@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { Staging } from "../src/staging.ts";
+import { Staging } from "../src/core/disk/staging_budget.ts";
 
 Deno.test("reserve() refuses what does not fit beside what is reserved", () => {
   const staging = new Staging(10);

@@ -6,8 +6,8 @@ import {
   MediaCache,
   type MediaCacheOptions,
 } from "../mod.ts";
-import { CHANGES_NAME } from "../src/change_log.ts";
-import { keyOf } from "../src/key.ts";
+import { CHANGES_NAME } from "../src/core/sharing/change_log.ts";
+import { keyOf } from "../src/core/text/key.ts";
 import { bytesOf, pathsOf } from "./fixtures/files.ts";
 import { indexEverything } from "./fixtures/indexing.ts";
 import { Recorder } from "./fixtures/recorder.ts";

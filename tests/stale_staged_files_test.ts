@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { MediaCache } from "../mod.ts";
-import { keyOf } from "../src/key.ts";
+import { keyOf } from "../src/core/text/key.ts";
 import { bytesOf, namesIn, OLD_MS, writePair } from "./fixtures/files.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";
 

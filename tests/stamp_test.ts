@@ -1,5 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
-import { areSameState, hasBirth, identityOf, stampOf } from "../src/stamp.ts";
+import {
+  areSameState,
+  hasBirth,
+  identityOf,
+  stampOf,
+} from "../src/core/disk/file_identity.ts";
 
 Deno.test("identityOf() tells files of one inode by the millisecond of their birth", () => {
   const born = 1_763_762_612_123;

@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { MediaCache } from "../mod.ts";
-import { Counters, snapshot } from "../src/stats.ts";
+import { Counters, snapshot } from "../src/core/api/stats.ts";
 import { bytesOf, writePair } from "./fixtures/files.ts";
 import { Recorder } from "./fixtures/recorder.ts";
 import { Tap } from "./fixtures/tap.ts";

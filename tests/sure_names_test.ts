@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { SureNames } from "../src/sure_names.ts";
+import { SureNames } from "../src/core/disk/directory_sync.ts";
 
 /** Names whose syncs are counted, and fail when the test says so. */
 function counted() {

@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { TaskQueue } from "../src/task_queue.ts";
+import { TaskQueue } from "../src/core/async/task_queue.ts";
 
 Deno.test("run() begins a task when the one before has ended", async () => {
   const queue = new TaskQueue();

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { type Tee, WINDOW_BYTES } from "../src/tee.ts";
+import { type Tee, WINDOW_BYTES } from "../src/core/bodies/tee.ts";
 import { pattern } from "./fixtures/bytes.ts";
 
 import { begin, WatchedTee } from "./fixtures/tees.ts";

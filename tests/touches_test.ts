@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import type { Entry } from "../src/entry.ts";
-import { spread, Touches } from "../src/touches.ts";
+import type { Entry } from "../src/core/catalog/entry.ts";
+import { spread, Touches } from "../src/core/catalog/touches.ts";
 import { holdTimers } from "./fixtures/held_timers.ts";
 import { turn } from "./fixtures/recorder.ts";
 

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { MediaCache } from "../mod.ts";
-import { digestOf } from "../src/digest.ts";
-import { keyOf } from "../src/key.ts";
+import { digestOf } from "../src/core/bodies/digest.ts";
+import { keyOf } from "../src/core/text/key.ts";
 import {
   bytesOf,
   isThere,

@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { Waiters } from "../src/waiters.ts";
+import { Waiters } from "../src/core/async/waiters.ts";
 
 const never = () => {
   throw new Error("nobody has left");

@@ -1,4 +1,4 @@
-import type { Command } from "./command.ts";
+import type { Command } from "./call/command.ts";
 import { explain } from "./commands/explain.ts";
 import { get } from "./commands/get.ts";
 import { ls } from "./commands/ls.ts";

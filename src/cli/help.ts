@@ -1,5 +1,5 @@
-import type { Command } from "./command.ts";
-import type { CommandOption } from "./command_option.ts";
+import type { Command } from "./call/command.ts";
+import type { CommandOption } from "./call/command_option.ts";
 
 const PROGRAM = "media-cache";
 

@@ -26,12 +26,12 @@
  * @module
  */
 import config from "../../deno.json" with { type: "json" };
-import { Call } from "./call.ts";
+import { Call } from "./call/call.ts";
 import { COMMANDS } from "./commands.ts";
-import { EXIT, reasonOf, UsageError } from "./failures.ts";
+import { EXIT, reasonOf, UsageError } from "./call/failures.ts";
 import { commandHelp, generalHelp } from "./help.ts";
-import { type CliOutput, Output } from "./output.ts";
-import type { CliInput } from "./url_list.ts";
+import { type CliOutput, Output } from "./output/output.ts";
+import type { CliInput } from "./call/url_list.ts";
 
 export type { CliInput, CliOutput };
 

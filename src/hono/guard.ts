@@ -3,7 +3,7 @@ import type { Context, MiddlewareHandler, Next } from "hono";
 import { basicAuth } from "hono/basic-auth";
 import { bearerAuth } from "hono/bearer-auth";
 import { HTTPException } from "hono/http-exception";
-import { keyOf } from "../key.ts";
+import { keyOf } from "../core/text/key.ts";
 import type { Access } from "./router_options.ts";
 
 const REALM = "Media cache";

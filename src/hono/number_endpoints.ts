@@ -1,9 +1,9 @@
 import type { Context } from "hono";
 import { accepts } from "hono/accepts";
-import type { MediaCache } from "../media_cache.ts";
-import { CONTENT_TYPES, expose } from "./exposition.ts";
-import { metricFamilies } from "./metric_families.ts";
-import type { Monitor } from "./monitor.ts";
+import type { MediaCache } from "../core/media_cache.ts";
+import { CONTENT_TYPES, expose } from "./metrics/exposition.ts";
+import { metricFamilies } from "./metrics/metric_families.ts";
+import type { Monitor } from "./metrics/monitor.ts";
 import { statsJson } from "./stats_json.ts";
 
 const OPENMETRICS = "application/openmetrics-text";

@@ -1,4 +1,4 @@
-import type { CacheStats } from "../stats.ts";
+import type { CacheStats } from "../core/api/stats.ts";
 
 /** The snapshot under the keys of the Python original, ours named alike. */
 export function statsJson(

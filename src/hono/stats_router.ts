@@ -21,20 +21,20 @@
  */
 import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { HTTPException } from "hono/http-exception";
-import { CacheClosedError } from "../errors.ts";
-import type { MediaCache } from "../media_cache.ts";
-import { getDashboard, getSections } from "./dashboard.ts";
-import { getAsset } from "./dashboard_assets.ts";
-import { type DashboardView, viewOf } from "./dashboard_view.ts";
-import { getEntries } from "./entries_endpoint.ts";
+import { CacheClosedError } from "../core/api/errors.ts";
+import type { MediaCache } from "../core/media_cache.ts";
+import { getDashboard, getSections } from "./dashboard/dashboard.ts";
+import { getAsset } from "./dashboard/dashboard_assets.ts";
+import { type DashboardView, viewOf } from "./sections/dashboard_view.ts";
+import { getEntries } from "./media/entries_endpoint.ts";
 import { guardOf, sameOriginGuard } from "./guard.ts";
-import { followed } from "./links.ts";
-import { deleteMedia, getMedia, getPreview } from "./media_endpoint.ts";
-import { monitorOf } from "./monitor.ts";
+import { followed } from "./sections/links.ts";
+import { deleteMedia, getMedia, getPreview } from "./media/media_endpoint.ts";
+import { monitorOf } from "./metrics/monitor.ts";
 import { getHealth, getMetrics, getStats } from "./number_endpoints.ts";
 import { resolveAccess, type StatsRouterOptions } from "./router_options.ts";
-import { TopEntries } from "./top_entries.ts";
-import { getView } from "./viewer.ts";
+import { TopEntries } from "./media/top_entries.ts";
+import { getView } from "./dashboard/viewer.ts";
 
 export type { StatsRouterOptions } from "./router_options.ts";
 

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { reasonOf } from "../../src/cli/failures.ts";
+import { reasonOf } from "../../src/cli/call/failures.ts";
 
 Deno.test("reasonOf() takes URLs out of messages", () => {
   const cases: [unknown, string][] = [

@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import config from "../../deno.json" with { type: "json" };
 import { COMMANDS } from "../../src/cli/commands.ts";
-import { Call } from "../../src/cli/call.ts";
+import { Call } from "../../src/cli/call/call.ts";
 import { main } from "../../src/cli/main.ts";
-import { Output } from "../../src/cli/output.ts";
+import { Output } from "../../src/cli/output/output.ts";
 import { cli, FakeOutput, linesOf } from "../fixtures/cli.ts";
 import { writePair } from "../fixtures/files.ts";
 import { tempDir } from "../fixtures/temp_dir.ts";

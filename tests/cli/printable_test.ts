@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { printable, printableJson } from "../../src/cli/printable.ts";
+import { printable, printableJson } from "../../src/cli/output/printable.ts";
 
 Deno.test("printable() shows what a terminal would obey or hide", () => {
   assertEquals(

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { layOut, layOutFacts } from "../../src/cli/table.ts";
+import { layOut, layOutFacts } from "../../src/cli/output/table.ts";
 
 Deno.test("layOut() aligns all columns but the last", () => {
   const rows = [{ name: "a", size: 5 }, { name: "a long name", size: 1234 }];

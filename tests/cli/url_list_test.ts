@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { parseUrls, readUrls } from "../../src/cli/url_list.ts";
+import { parseUrls, readUrls } from "../../src/cli/call/url_list.ts";
 import { tempDir } from "../fixtures/temp_dir.ts";
 
 Deno.test("parseUrls() takes a URL a line, each once, with its first line", () => {

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { keyOf } from "../../src/key.ts";
+import { keyOf } from "../../src/core/text/key.ts";
 import { pattern } from "../fixtures/bytes.ts";
 import { mounted, statusOf } from "../fixtures/mounted.ts";
 

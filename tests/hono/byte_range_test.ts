@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { parseRange } from "../../src/hono/byte_range.ts";
+import { parseRange } from "../../src/core/text/byte_range.ts";
 
 const CASES: [string | undefined, ReturnType<typeof parseRange>][] = [
   [undefined, "whole"],

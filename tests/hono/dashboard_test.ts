@@ -7,7 +7,7 @@ import {
 import { Hono } from "hono";
 import { MediaCache } from "../../mod.ts";
 import { statsRouter } from "../../src/hono/stats_router.ts";
-import { keyOf } from "../../src/key.ts";
+import { keyOf } from "../../src/core/text/key.ts";
 import { begin } from "../fixtures/begun.ts";
 import { pattern } from "../fixtures/bytes.ts";
 import { mounted, statusOf } from "../fixtures/mounted.ts";

@@ -1,7 +1,7 @@
 import { assertEquals, assertFalse, assertStringIncludes } from "@std/assert";
 import type { MediaCacheEvent } from "../../mod.ts";
 import { HttpStatusError } from "../../mod.ts";
-import { eventMarkup } from "../../src/hono/event_markup.ts";
+import { eventMarkup } from "../../src/hono/sections/event_markup.ts";
 
 const BASE = {
   time: 1_700_000_000_000,

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { expose } from "../../src/hono/exposition.ts";
-import { Histogram } from "../../src/hono/histogram.ts";
+import { expose } from "../../src/hono/metrics/exposition.ts";
+import { Histogram } from "../../src/hono/metrics/histogram.ts";
 
 Deno.test("expose() lets no label and no help end its line or its quotes", () => {
   const evil = 'a"}\n# evil 1\n\\';

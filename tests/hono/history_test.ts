@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
-import { Counters, snapshot } from "../../src/stats.ts";
-import { History } from "../../src/hono/history.ts";
-import { COLUMNS, Timeline } from "../../src/hono/timeline.ts";
+import { Counters, snapshot } from "../../src/core/api/stats.ts";
+import { History } from "../../src/hono/metrics/history.ts";
+import { COLUMNS, Timeline } from "../../src/hono/metrics/timeline.ts";
 
 const START = 1_700_000_040_000; // a whole minute, so that columns are easy to tell
 

@@ -4,7 +4,7 @@ import {
   assertMatch,
   assertNotEquals,
 } from "@std/assert";
-import { keyOf } from "../../src/key.ts";
+import { keyOf } from "../../src/core/text/key.ts";
 import { pattern } from "../fixtures/bytes.ts";
 import { writePair } from "../fixtures/files.ts";
 import { mounted, statusOf } from "../fixtures/mounted.ts";

@@ -1,9 +1,9 @@
 import { assertEquals, assertStrictEquals } from "@std/assert";
 import { MediaCache } from "../../mod.ts";
-import { monitorOf } from "../../src/hono/monitor.ts";
+import { monitorOf } from "../../src/hono/metrics/monitor.ts";
 import { statsRouter } from "../../src/hono/stats_router.ts";
-import { TopEntries } from "../../src/hono/top_entries.ts";
-import { UseCounter } from "../../src/hono/use_counter.ts";
+import { TopEntries } from "../../src/hono/media/top_entries.ts";
+import { UseCounter } from "../../src/hono/metrics/use_counter.ts";
 import { pattern } from "../fixtures/bytes.ts";
 import { runProgram } from "../fixtures/program.ts";
 import { tempDir } from "../fixtures/temp_dir.ts";

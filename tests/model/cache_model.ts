@@ -1,4 +1,4 @@
-import { keyOf } from "../../src/key.ts";
+import { keyOf } from "../../src/core/text/key.ts";
 
 /** The caps of a cache, in bytes where they are not of items. */
 export interface Caps {

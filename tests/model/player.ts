@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { type Media, type MediaCache, MediaCacheError } from "../../mod.ts";
-import { keyOf } from "../../src/key.ts";
+import { keyOf } from "../../src/core/text/key.ts";
 import type { Random } from "../fixtures/random.ts";
 import { turn } from "../fixtures/recorder.ts";
 import {

@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { MediaCache } from "../../mod.ts";
-import { keyOf } from "../../src/key.ts";
+import { keyOf } from "../../src/core/text/key.ts";
 import { pattern } from "../fixtures/bytes.ts";
 import {
   bytesOf,

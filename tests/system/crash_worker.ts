@@ -6,7 +6,7 @@ import { existsSync } from "node:fs";
 import { join } from "@std/path";
 import { MediaCache } from "../../mod.ts";
 import { indexEverything } from "../fixtures/indexing.ts";
-import { keyOf } from "../../src/key.ts";
+import { keyOf } from "../../src/core/text/key.ts";
 import { pattern } from "../fixtures/bytes.ts";
 import { turn } from "../fixtures/recorder.ts";
 import {

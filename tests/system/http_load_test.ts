@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
-import { CHANGES_NAME } from "../../src/change_log.ts";
-import { keyOf } from "../../src/key.ts";
+import { CHANGES_NAME } from "../../src/core/sharing/change_log.ts";
+import { keyOf } from "../../src/core/text/key.ts";
 import { pattern } from "../fixtures/bytes.ts";
 import { ExampleServer } from "../fixtures/example_server.ts";
 import { Origin } from "../fixtures/origin.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { keyOf } from "../../src/key.ts";
+import { keyOf } from "../../src/core/text/key.ts";
 import { startBrowser } from "../fixtures/browser.ts";
 import { mounted, statusOf } from "../fixtures/mounted.ts";
 import { openFiles } from "../fixtures/open_files.ts";

@@ -1,18 +1,22 @@
-import type { Call } from "../call.ts";
-import type { Command } from "../command.ts";
+import type { Call } from "../call/call.ts";
+import type { Command } from "../call/command.ts";
 import {
   DIR_OPTION,
   JSON_OPTION,
   KEY_OPTION,
   URLS_OPTION,
-} from "../command_option.ts";
-import { expectUsable } from "../directory.ts";
-import { EXIT } from "../failures.ts";
-import { type Inspection, Inspector } from "../inspection.ts";
-import { storedAtOf } from "../../recovery.ts";
-import { formatBytes, formatCount, formatTime } from "../../quantities.ts";
-import { layOutFacts } from "../table.ts";
-import { expectTargets, targetsOf } from "../targets.ts";
+} from "../call/command_option.ts";
+import { expectUsable } from "../call/directory.ts";
+import { EXIT } from "../call/failures.ts";
+import { type Inspection, Inspector } from "../../core/inspection.ts";
+import { storedAtOf } from "../../core/startup/scan.ts";
+import {
+  formatBytes,
+  formatCount,
+  formatTime,
+} from "../../core/text/quantities.ts";
+import { layOutFacts } from "../output/table.ts";
+import { expectTargets, targetsOf } from "../call/targets.ts";
 
 /** `explain`: all that is known of one URL. */
 export const explain: Command = {

@@ -1,12 +1,12 @@
-import type { Call } from "../call.ts";
-import type { Command } from "../command.ts";
-import { DIR_OPTION, KEY_OPTION } from "../command_option.ts";
-import { openCache } from "../directory.ts";
-import { shortKey } from "../entry_record.ts";
-import { EXIT, Failure, UsageError } from "../failures.ts";
-import { Inspector } from "../inspection.ts";
-import { expectTargets, targetsOf } from "../targets.ts";
-import { writeStream } from "../user_files.ts";
+import type { Call } from "../call/call.ts";
+import type { Command } from "../call/command.ts";
+import { DIR_OPTION, KEY_OPTION } from "../call/command_option.ts";
+import { openCache } from "../call/directory.ts";
+import { shortKey } from "../output/entry_record.ts";
+import { EXIT, Failure, UsageError } from "../call/failures.ts";
+import { Inspector } from "../../core/inspection.ts";
+import { expectTargets, targetsOf } from "../call/targets.ts";
+import { writeStream } from "../call/user_files.ts";
 
 /** `get`: the bytes of an entry. */
 export const get: Command = {

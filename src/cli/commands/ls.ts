@@ -1,12 +1,16 @@
-import type { EntryInfo } from "../../entry.ts";
-import type { Call } from "../call.ts";
-import type { Command } from "../command.ts";
-import { DIR_OPTION, JSON_OPTION, URLS_OPTION } from "../command_option.ts";
-import { openCache } from "../directory.ts";
-import { recordOf, shortKey } from "../entry_record.ts";
-import { EXIT } from "../failures.ts";
-import { formatAge, formatBytes } from "../../quantities.ts";
-import { type Column, layOut } from "../table.ts";
+import type { EntryInfo } from "../../core/catalog/entry.ts";
+import type { Call } from "../call/call.ts";
+import type { Command } from "../call/command.ts";
+import {
+  DIR_OPTION,
+  JSON_OPTION,
+  URLS_OPTION,
+} from "../call/command_option.ts";
+import { openCache } from "../call/directory.ts";
+import { recordOf, shortKey } from "../output/entry_record.ts";
+import { EXIT } from "../call/failures.ts";
+import { formatAge, formatBytes } from "../../core/text/quantities.ts";
+import { type Column, layOut } from "../output/table.ts";
 
 const ORDERS: Readonly<
   Record<"access" | "size" | "stored" | "name", Comparison>

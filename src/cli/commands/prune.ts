@@ -1,11 +1,15 @@
-import type { EntryInfo } from "../../entry.ts";
-import type { Call } from "../call.ts";
-import type { Command } from "../command.ts";
-import { DIR_OPTION, JSON_OPTION } from "../command_option.ts";
-import { openCache } from "../directory.ts";
-import { recordOf, shortKey } from "../entry_record.ts";
-import { EXIT, UsageError } from "../failures.ts";
-import { formatAge, formatBytes, formatEntries } from "../../quantities.ts";
+import type { EntryInfo } from "../../core/catalog/entry.ts";
+import type { Call } from "../call/call.ts";
+import type { Command } from "../call/command.ts";
+import { DIR_OPTION, JSON_OPTION } from "../call/command_option.ts";
+import { openCache } from "../call/directory.ts";
+import { recordOf, shortKey } from "../output/entry_record.ts";
+import { EXIT, UsageError } from "../call/failures.ts";
+import {
+  formatAge,
+  formatBytes,
+  formatEntries,
+} from "../../core/text/quantities.ts";
 
 /** `prune`: makes the folder fit a limit. */
 export const prune: Command = {

@@ -1,11 +1,11 @@
-import type { Call } from "../call.ts";
-import type { Command } from "../command.ts";
-import { DIR_OPTION, JSON_OPTION, KEY_OPTION } from "../command_option.ts";
-import { openCache } from "../directory.ts";
-import { shortKey } from "../entry_record.ts";
-import { EXIT } from "../failures.ts";
-import { Inspector } from "../inspection.ts";
-import { expectTargets, targetsOf } from "../targets.ts";
+import type { Call } from "../call/call.ts";
+import type { Command } from "../call/command.ts";
+import { DIR_OPTION, JSON_OPTION, KEY_OPTION } from "../call/command_option.ts";
+import { openCache } from "../call/directory.ts";
+import { shortKey } from "../output/entry_record.ts";
+import { EXIT } from "../call/failures.ts";
+import { Inspector } from "../../core/inspection.ts";
+import { expectTargets, targetsOf } from "../call/targets.ts";
 
 /** `rm`: removes entries. */
 export const rm: Command = {

@@ -1,11 +1,15 @@
-import type { EntryInfo } from "../../entry.ts";
-import type { Call } from "../call.ts";
-import type { Command } from "../command.ts";
-import { DIR_OPTION, JSON_OPTION } from "../command_option.ts";
-import { openCache } from "../directory.ts";
-import { EXIT } from "../failures.ts";
-import { formatAge, formatBytes, formatCount } from "../../quantities.ts";
-import { layOut, layOutFacts } from "../table.ts";
+import type { EntryInfo } from "../../core/catalog/entry.ts";
+import type { Call } from "../call/call.ts";
+import type { Command } from "../call/command.ts";
+import { DIR_OPTION, JSON_OPTION } from "../call/command_option.ts";
+import { openCache } from "../call/directory.ts";
+import { EXIT } from "../call/failures.ts";
+import {
+  formatAge,
+  formatBytes,
+  formatCount,
+} from "../../core/text/quantities.ts";
+import { layOut, layOutFacts } from "../output/table.ts";
 
 interface TypeSum {
   mimetype: string;

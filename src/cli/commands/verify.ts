@@ -1,9 +1,13 @@
-import type { Call } from "../call.ts";
-import type { Command } from "../command.ts";
-import { DIR_OPTION, JSON_OPTION } from "../command_option.ts";
-import { openCache } from "../directory.ts";
-import { EXIT } from "../failures.ts";
-import { formatBytes, formatCount, formatEntries } from "../../quantities.ts";
+import type { Call } from "../call/call.ts";
+import type { Command } from "../call/command.ts";
+import { DIR_OPTION, JSON_OPTION } from "../call/command_option.ts";
+import { openCache } from "../call/directory.ts";
+import { EXIT } from "../call/failures.ts";
+import {
+  formatBytes,
+  formatCount,
+  formatEntries,
+} from "../../core/text/quantities.ts";
 
 /** `verify`: checks every file. */
 export const verify: Command = {

@@ -1,13 +1,17 @@
-import type { Call } from "../call.ts";
-import type { Command } from "../command.ts";
-import { DIR_OPTION, JSON_OPTION, URLS_OPTION } from "../command_option.ts";
-import { openCache } from "../directory.ts";
-import { EXIT, Failure, UsageError } from "../failures.ts";
-import { Interruption } from "../interruption.ts";
-import { Progress, type Tally } from "../progress.ts";
-import { readUrls } from "../url_list.ts";
-import { WarmReport } from "../warm_report.ts";
-import { warm as warmCache } from "../warmer.ts";
+import type { Call } from "../call/call.ts";
+import type { Command } from "../call/command.ts";
+import {
+  DIR_OPTION,
+  JSON_OPTION,
+  URLS_OPTION,
+} from "../call/command_option.ts";
+import { openCache } from "../call/directory.ts";
+import { EXIT, Failure, UsageError } from "../call/failures.ts";
+import { Interruption } from "../call/interruption.ts";
+import { Progress, type Tally } from "../output/progress.ts";
+import { readUrls } from "../call/url_list.ts";
+import { WarmReport } from "./warm_report.ts";
+import { warm as warmCache } from "./warmer.ts";
 
 const CONCURRENCY = 4;
 

@@ -1,0 +1,108 @@
+import { shortKey } from "../output/entry_record.ts";
+import type { Output } from "../output/output.ts";
+import type { Progress, Tally } from "../output/progress.ts";
+import {
+  formatBytes,
+  formatCount,
+  formatDuration,
+} from "../../core/text/quantities.ts";
+import type { Outcome } from "./warmer.ts";
+
+/** How the outcomes are shown. */
+export interface WarmReportOptions {
+  /** Whether they are printed as JSON. */
+  readonly json: boolean;
+  /** Whether URLs are shown. */
+  readonly urls: boolean;
+  /** The bars that share the terminal, if there are any. */
+  readonly progress: Progress | undefined;
+}
+
+/** Counts what becomes of URLs, and tells of it. */
+export class WarmReport {
+  readonly #output: Output;
+  readonly #tally: Tally;
+  readonly #options: WarmReportOptions;
+  readonly #start = performance.now();
+
+  /** Counts in `tally`. */
+  constructor(output: Output, tally: Tally, options: WarmReportOptions) {
+    this.#output = output;
+    this.#tally = tally;
+    this.#options = options;
+    const { progress } = options;
+    if (progress !== undefined) output.divert((line) => progress.log(line));
+  }
+
+  /** One URL is done. */
+  async add(outcome: Outcome): Promise<void> {
+    const { result, media } = outcome;
+    this.#tally[result]++;
+    if (result === "stored") this.#tally.bytes += media?.size ?? 0;
+    if (this.#options.json) {
+      await this.#output.json(this.#recordOf(outcome), "line");
+    } else if (result === "failed") this.#complain(outcome);
+    else if (this.#options.progress === undefined || !this.#output.isTerminal) {
+      await this.#output.print(lineOf(outcome, this.#options.urls));
+    }
+  }
+
+  /** No more bars. Idempotent. */
+  endProgress(): void {
+    this.#options.progress?.[Symbol.dispose]();
+    this.#output.divert(undefined);
+  }
+
+  /** All URLs are done, or nobody wants the rest. */
+  async end(interrupted: boolean): Promise<void> {
+    const { urls, stored, present, failed, bytes } = this.#tally;
+    if (this.#options.json) {
+      const result = interrupted ? "interrupted" : "done";
+      return await this.#output.json(
+        { result, urls, stored, present, failed, bytes },
+        "line",
+      );
+    }
+    const left = urls - stored - present - failed;
+    const took = formatDuration(performance.now() - this.#start);
+    await this.#output.print(
+      [
+        `${formatCount(stored)} stored (${formatBytes(bytes)})`,
+        `${formatCount(present)} already there`,
+        `${formatCount(failed)} failed`,
+        ...(left > 0 ? [`${formatCount(left)} not done`] : []),
+      ].join(", ") + `, ${interrupted ? "interrupted after" : "in"} ${took}`,
+      failed + left === 0 ? "green" : "bold",
+    );
+  }
+
+  #complain({ key, line, url, reason }: Outcome): void {
+    const which = this.#options.urls ? url : shortKey(key);
+    this.#output.complain(`line ${line} (${which}): ${reason}`);
+  }
+
+  #recordOf({ result, line, key, url, reason, media }: Outcome): unknown {
+    return {
+      result,
+      line,
+      key,
+      ...(reason !== undefined && { reason }),
+      ...(media !== undefined && {
+        mimetype: media.mimetype,
+        filename: media.filename,
+        size: media.size,
+      }),
+      ...(this.#options.urls && { url }),
+    };
+  }
+}
+
+function lineOf({ result, key, url, media }: Outcome, urls: boolean): string {
+  return [
+    result.padEnd("present".length),
+    shortKey(key),
+    formatBytes(media?.size ?? 0).padStart(10),
+    media?.filename ?? "",
+    ...(urls ? [url] : []),
+  ].join("  ");
+}

@@ -1,0 +1,203 @@
+import type { Writable } from "node:stream";
+import cliProgress from "cli-progress";
+import type { DownloadInfo } from "../../core/api/download_info.ts";
+import { shortKey } from "./entry_record.ts";
+import type { CliOutput } from "./output.ts";
+import { printable } from "./printable.ts";
+import { formatBytes, formatCount } from "../../core/text/quantities.ts";
+
+/** How far all of it has come. */
+export interface Tally {
+  /** URLs in all. */
+  readonly urls: number;
+  /** Those downloaded. */
+  stored: number;
+  /** Those that were there already. */
+  present: number;
+  /** Those that could not be stored. */
+  failed: number;
+  /** Bytes downloaded. */
+  bytes: number;
+}
+
+// What we use of cli-progress, which comes without types. Those on npm need
+// Node's, which are larger than all else here together.
+interface Bar {
+  setTotal(total: number): void;
+  update(value: number, payload: Payload): void;
+}
+
+interface Bars {
+  create(total: number, value: number, payload: Payload): Bar;
+  remove(bar: Bar): void;
+  log(text: string): void;
+  update(): void;
+  stop(): void;
+}
+
+interface Payload {
+  percent: string;
+  amount: string;
+  name: string;
+}
+
+const FRAME_MS = 100;
+
+/** Columns of a terminal that has room for long bars. */
+const WIDE = 70;
+
+// Bars are cut at the edge of the terminal; lines above them go on below it.
+const WRAP = "\x1b[?7h";
+const CUT = "\x1b[?7l";
+const CLEAR_TO_RIGHT = "\x1b[K";
+
+/** A progress bar for each download, and one for all. */
+export class Progress implements Disposable {
+  readonly #bars: Bars;
+  readonly #running = new Map<string, Bar>();
+  readonly #tally: Tally;
+  readonly #total: Bar;
+  readonly #inFlight: () => readonly DownloadInfo[];
+  readonly #timer: ReturnType<typeof setInterval>;
+  #stopped = false;
+
+  /** Draws on `terminal`, from now on and until it is disposed. */
+  constructor(
+    terminal: CliOutput,
+    tally: Tally,
+    inFlight: () => readonly DownloadInfo[],
+  ) {
+    this.#inFlight = inFlight;
+    this.#tally = tally;
+    this.#bars = new cliProgress.MultiBar({
+      stream: streamOf(terminal),
+      format: "[{bar}] {percent}  {amount}  {name}",
+      barsize: columnsOf() < WIDE ? 10 : 24,
+      barCompleteChar: "=",
+      barIncompleteChar: " ",
+      emptyOnZero: true,
+      hideCursor: true,
+      clearOnComplete: true,
+      // Lines that are logged push the bars down, unchanged ones too.
+      forceRedraw: true,
+    });
+    this.#total = this.#bars.create(tally.urls, 0, payloadOf(tally));
+    this.refresh();
+    this.#timer = setInterval(() => this.refresh(), FRAME_MS);
+  }
+
+  /** Shows what there is now. */
+  refresh(): void {
+    if (this.#stopped) return;
+    const tally = this.#tally;
+    const done = tally.stored + tally.present + tally.failed;
+    this.#total.update(done, payloadOf(tally));
+    const infos = this.#inFlight().slice(0, rows() - 2);
+    const keys = new Set(infos.map(({ key }) => key));
+    for (const [key, bar] of this.#running) {
+      if (keys.has(key)) continue;
+      this.#bars.remove(bar);
+      this.#running.delete(key);
+    }
+    for (const info of infos) {
+      const payload = payloadOfDownload(info);
+      const { key, total = 0 } = info;
+      // Of an unknown total nothing is done; of none at all it would be all.
+      const value = total === 0 ? 0 : info.received;
+      const bar = this.#running.get(key) ??
+        this.#bars.create(total, value, payload);
+      this.#running.set(key, bar);
+      bar.setTotal(total);
+      bar.update(value, payload);
+    }
+    this.#bars.update();
+  }
+
+  /** Writes a line above the bars. */
+  log(line: string): void {
+    this.#bars.log(`${WRAP}${line}${CLEAR_TO_RIGHT}\n${CUT}`);
+  }
+
+  /** Wipes the bars off, and gives the terminal back as it was. */
+  [Symbol.dispose](): void {
+    if (this.#stopped) return;
+    clearInterval(this.#timer);
+    this.#bars.update();
+    this.#bars.stop();
+    this.#stopped = true;
+  }
+}
+
+function payloadOf(tally: Tally): Payload {
+  const { urls, stored, present, failed, bytes } = tally;
+  const done = stored + present + failed;
+  return {
+    percent: percentOf(done, urls),
+    amount: padded(`${formatCount(done)} of ${formatCount(urls)}`),
+    name: `${formatBytes(bytes)} stored` +
+      (failed === 0 ? "" : `, ${formatCount(failed)} failed`),
+  };
+}
+
+function payloadOfDownload(info: DownloadInfo): Payload {
+  const { key, filename, phase, received, total } = info;
+  return {
+    percent: percentOf(received, total),
+    amount: padded(
+      formatBytes(received) +
+        (total === undefined ? "" : ` of ${formatBytes(total)}`),
+    ),
+    name: printable(filename ?? shortKey(key)) +
+      (phase === "downloading" ? "" : ` (${phase})`),
+  };
+}
+
+/** Puts names under each other where there is room for it. */
+function padded(amount: string): string {
+  return columnsOf() < WIDE ? amount : amount.padEnd(20);
+}
+
+function percentOf(value: number, total: number | undefined): string {
+  if (!total) return "   -";
+  return `${Math.floor(Math.min(1, value / total) * 100)}%`.padStart(4);
+}
+
+/** The terminal as the stream that cli-progress writes on. */
+function streamOf(terminal: CliOutput): Writable {
+  const encoder = new TextEncoder();
+  const stream = {
+    isTTY: true,
+    get columns() {
+      return columnsOf();
+    },
+    write(text: string) {
+      const bytes = encoder.encode(text);
+      try {
+        for (let done = 0; done < bytes.length;) {
+          done += terminal.writeSync(bytes.subarray(done));
+        }
+      } catch {
+        // The terminal is gone; the downloads need not end for it.
+      }
+      return true;
+    },
+  };
+  // It is as much of a stream as is used.
+  return stream as Partial<Writable> as Writable;
+}
+
+function columnsOf(): number {
+  return consoleSize().columns || 80;
+}
+
+function rows(): number {
+  return Math.max(4, consoleSize().rows || 24);
+}
+
+function consoleSize(): { columns: number; rows: number } {
+  try {
+    return Deno.consoleSize();
+  } catch {
+    return { columns: 80, rows: 24 };
+  }
+}

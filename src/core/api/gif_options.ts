@@ -1,0 +1,166 @@
+import type { GifLimits } from "../gif/gif_plan.ts";
+
+/** How GIFs become MP4 videos: the `gifToMp4` option of the cache. */
+export interface GifToMp4Options {
+  /**
+   * The ffmpeg to run: a name to look up in `PATH`, or a path.
+   *
+   * It needs `--allow-run` for the same name; without it GIFs stay GIFs.
+   *
+   * @default {"ffmpeg"}
+   */
+  ffmpeg?: string;
+  /**
+   * What to do with a GIF of one frame: a video of its one delay, or the GIF as it is.
+   *
+   * @default {"convert"}
+   */
+  stills?: "convert" | "keep";
+  /**
+   * Keep a GIF whose video would not be smaller.
+   *
+   * @default {false}
+   */
+  onlyIfSmaller?: boolean;
+  /**
+   * The longest time one conversion may run, in milliseconds. Waiting for its turn does not count.
+   *
+   * @default {15_000}
+   */
+  timeoutMs?: number;
+  /**
+   * How many conversions run at the same time.
+   *
+   * @default {Math.max(1, Math.floor(navigator.hardwareConcurrency / 2))}
+   */
+  maxConcurrent?: number;
+  /**
+   * The largest canvas to convert, in pixels. A file of 500 bytes can ask for gigabytes.
+   *
+   * @default {4_194_304}
+   */
+  maxPixels?: number;
+  /**
+   * The largest number of frames to convert.
+   *
+   * @default {3_000}
+   */
+  maxFrames?: number;
+  /**
+   * The longest GIF to convert, in milliseconds of play time.
+   *
+   * @default {60_000}
+   */
+  maxDurationMs?: number;
+  /**
+   * The largest product of canvas and frames to convert, where frames are those of the GIF or of
+   * the video, whichever are more.
+   *
+   * @default {500_000_000}
+   */
+  maxTotalPixels?: number;
+}
+
+/** {@linkcode GifToMp4Options}, checked and complete. */
+export interface ResolvedGifToMp4 {
+  /** The ffmpeg to run. */
+  ffmpeg: string;
+  /** What to do with a GIF of one frame. */
+  stills: "convert" | "keep";
+  /** Whether a GIF stays when its video would not be smaller. */
+  onlyIfSmaller: boolean;
+  /** The longest time one conversion may run, in milliseconds. */
+  timeoutMs: number;
+  /** How many conversions run at the same time. */
+  maxConcurrent: number;
+  /** What a GIF may cost to be converted. */
+  limits: GifLimits;
+}
+
+// A timer cannot wait for longer: setTimeout would fire at once.
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+
+/**
+ * Checks the options and fills in the defaults.
+ *
+ * @param options The options as given; they are not changed.
+ * @returns A complete set of options.
+ * @throws {TypeError} If an option has the wrong type.
+ * @throws {RangeError} If a number is out of range.
+ */
+export function resolveGifToMp4(
+  options: GifToMp4Options = {},
+): ResolvedGifToMp4 {
+  const {
+    ffmpeg = "ffmpeg",
+    stills = "convert",
+    onlyIfSmaller = false,
+    timeoutMs = 15_000,
+    maxConcurrent = Math.max(1, Math.floor(navigator.hardwareConcurrency / 2)),
+    maxPixels = 4_194_304,
+    maxFrames = 3_000,
+    maxDurationMs = 60_000,
+    maxTotalPixels = 500_000_000,
+    ...others
+  } = options;
+  const [unknown] = Object.keys(others);
+  if (unknown !== undefined) {
+    throw new TypeError(
+      `Cannot open cache: each option of gifToMp4 must be one that is known: received "${unknown}"`,
+    );
+  }
+  if (typeof ffmpeg !== "string" || ffmpeg === "" || ffmpeg.includes("\0")) {
+    throw new TypeError(message("ffmpeg", "a name or a path", ffmpeg));
+  }
+  if (stills !== "convert" && stills !== "keep") {
+    throw new TypeError(message("stills", `"convert" or "keep"`, stills));
+  }
+  if (typeof onlyIfSmaller !== "boolean") {
+    throw new TypeError(message("onlyIfSmaller", "a boolean", onlyIfSmaller));
+  }
+  return {
+    ffmpeg,
+    stills,
+    onlyIfSmaller,
+    timeoutMs: positive("timeoutMs", timeoutMs, MAX_TIMEOUT_MS),
+    maxConcurrent: positiveInteger("maxConcurrent", maxConcurrent),
+    limits: {
+      maxPixels: positiveInteger("maxPixels", maxPixels),
+      maxFrames: positiveInteger("maxFrames", maxFrames),
+      maxDurationMs: positive(
+        "maxDurationMs",
+        maxDurationMs,
+        Number.MAX_SAFE_INTEGER,
+      ),
+      maxTotalPixels: positiveInteger("maxTotalPixels", maxTotalPixels),
+    },
+  };
+}
+
+function positive(name: string, value: number, max: number): number {
+  const wanted = "a positive number";
+  if (typeof value !== "number") {
+    throw new TypeError(message(name, wanted, value));
+  }
+  if (!(value > 0)) throw new RangeError(message(name, wanted, value));
+  if (value > max) throw new RangeError(message(name, `at most ${max}`, value));
+  return value;
+}
+
+function positiveInteger(name: string, value: number): number {
+  const wanted = "a positive integer";
+  if (typeof value !== "number") {
+    throw new TypeError(message(name, wanted, value));
+  }
+  if (!Number.isSafeInteger(value) || value <= 0) {
+    throw new RangeError(message(name, wanted, value));
+  }
+  return value;
+}
+
+function message(name: string, wanted: string, value: unknown): string {
+  const received = typeof value === "string"
+    ? JSON.stringify(value)
+    : String(value);
+  return `Cannot open cache: gifToMp4.${name} must be ${wanted}: received ${received}`;
+}

@@ -1,0 +1,82 @@
+import type { EntryInfo } from "../catalog/entry.ts";
+
+/**
+ * What a lookup or a download gives its caller: facts and bytes.
+ *
+ * `body`, `bytes()`, `blob()` and `response()` share one read, as in `Response`.
+ * What was returned can be read to its end, even if its entry is evicted,
+ * deleted or replaced meanwhile. A larger body holds an open file until it is
+ * read, cancelled, disposed or garbage collected.
+ *
+ * @example Use a Media
+ * ```ts
+ * import { MediaCache } from "@media-cache/media-cache";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using cache = await MediaCache.open({ cacheDir: await Deno.makeTempDir() });
+ * await using media = await cache.getOrDownload(
+ *   "https://example.org/hello.txt",
+ *   () => Promise.resolve(new Response("hello", { headers: { "Content-Type": "text/plain" } })),
+ * );
+ *
+ * assertEquals([media.filename, media.mimetype], ["hello.txt", "text/plain"]);
+ * assertEquals(new TextDecoder().decode(await media.bytes()), "hello");
+ * ```
+ */
+export interface Media extends AsyncDisposable {
+  /** SHA-256 of the URL as 64 hexadecimal digits; it names the files on disk. */
+  readonly key: string;
+  /** The URL under which it is stored. */
+  readonly url: string;
+  /** Media type, without parameters where it came from a `Response`. */
+  readonly mimetype: string;
+  /** File name: never a path, never empty. */
+  readonly filename: string;
+  /** Bytes of the body; undefined only while a download of unknown length runs. */
+  readonly size: number | undefined;
+  /** Where the bytes come from. */
+  readonly source: "memory" | "disk" | "download";
+  /** What is known of the entry that the bytes are of; undefined for a download. */
+  readonly entry: EntryInfo | undefined;
+  /**
+   * The bytes as a stream: of a hit a byte stream, so that BYOB readers work; of
+   * a download one that runs along with it. Chunks of a download are shared with
+   * its other readers: don't write to them and don't transfer them. A stream
+   * that was begun can't be had again: a second one rejects with a `TypeError`.
+   */
+  readonly body: ReadableStream<Uint8Array<ArrayBuffer>>;
+  /** True when the body is on disk in the end, false when it could not be stored. Never rejects. */
+  readonly stored: Promise<boolean>;
+  /**
+   * All bytes, in an array that is the caller's own.
+   *
+   * @throws {TypeError} If the body was read before.
+   */
+  bytes(): Promise<Uint8Array<ArrayBuffer>>;
+  /**
+   * All bytes as a file with its name and type.
+   *
+   * @throws {TypeError} If the body was read before.
+   */
+  blob(): Promise<File>;
+  /**
+   * A response that streams the body, with `Content-Type`, `Content-Length` when
+   * it is known, `Content-Disposition` (inline only for types that can't run
+   * scripts) and `X-Content-Type-Options: nosniff`. Headers in `init` win.
+   *
+   * @throws {TypeError} If the body was read before.
+   */
+  response(init?: ResponseInit): Response;
+  /**
+   * A stream of the bytes from `start` up to but not including `end`, beside the
+   * one read of the body. It waits for bytes still to come; a range that goes
+   * beyond the end stops there. After the body was read, a slice of an entry that
+   * is gone by then rejects.
+   *
+   * @throws {RangeError} If `start` or `end` is not an integer of at least 0, or
+   * `end` is below `start`.
+   */
+  slice(start: number, end?: number): ReadableStream<Uint8Array<ArrayBuffer>>;
+  /** Gives back what an unread Media holds, and stops its stream if there is one. */
+  [Symbol.asyncDispose](): Promise<void>;
+}

@@ -1,0 +1,132 @@
+import type { MaybePromise } from "../disk/file_system.ts";
+import { Turns } from "../async/turns.ts";
+
+/** Bytes per piece where a body is read from a file or from memory. */
+export const PIECE_BYTES = 262_144;
+
+/** Reads one body, or a range of it, from front to back. */
+export interface ByteReader {
+  /** The next bytes, at least one; undefined at the end. */
+  read(): MaybePromise<Uint8Array<ArrayBuffer> | undefined>;
+  /**
+   * Fills the front of `view` with the next bytes and returns how many; 0 at the
+   * end. Only readers of whole bodies have it: those of a running download hand
+   * out chunks that they share, which a byte stream would detach.
+   */
+  readInto?(view: Uint8Array): MaybePromise<number>;
+  /** Gives back what the reader holds. A read that waits ends. Idempotent. */
+  close(): void;
+}
+
+/**
+ * The bytes of a reader as a stream that reads nothing ahead. A byte stream
+ * where the reader can fill a buffer, so that BYOB readers save the copy.
+ *
+ * @param open Called at the first pull.
+ */
+export function toStream(
+  open: () => ByteReader,
+  bytes: boolean,
+): ReadableStream<Uint8Array<ArrayBuffer>> {
+  let reader: ByteReader | undefined;
+  let turns: Turns | undefined;
+  const start = async () => {
+    reader ??= open();
+    turns ??= new Turns();
+    if (turns.due) await turns.next();
+    return reader;
+  };
+  const cancel = () => {
+    try {
+      (reader ??= open()).close();
+    } catch {
+      // It can't be read any more, so there is nothing to give back.
+    }
+  };
+
+  if (!bytes) {
+    return new ReadableStream({
+      async pull(controller) {
+        const chunk = await (await start()).read();
+        if (chunk === undefined) controller.close();
+        else controller.enqueue(chunk);
+      },
+      cancel,
+    }, { highWaterMark: 0 });
+  }
+  return new ReadableStream({
+    type: "bytes",
+    async pull(controller) {
+      const reader = await start();
+      const request = controller.byobRequest;
+      if (request?.view && reader.readInto) {
+        const { buffer, byteOffset, byteLength } = request.view;
+        const count = await reader.readInto(
+          new Uint8Array(buffer, byteOffset, byteLength),
+        );
+        if (count === 0) controller.close();
+        request.respond(count);
+        return;
+      }
+      const chunk = await reader.read();
+      if (chunk === undefined) controller.close();
+      else controller.enqueue(chunk);
+    },
+    cancel,
+  }, { highWaterMark: 0 });
+}
+
+/** Reads to the end into one array. */
+export async function gather(
+  reader: ByteReader,
+  size: number | undefined,
+): Promise<Uint8Array<ArrayBuffer>> {
+  try {
+    return reader.readInto !== undefined && size !== undefined
+      ? await fill(reader.readInto.bind(reader), size)
+      : await concatenate(reader);
+  } finally {
+    reader.close();
+  }
+}
+
+async function fill(
+  readInto: (view: Uint8Array) => MaybePromise<number>,
+  size: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = new Uint8Array(size);
+  const turns = size > PIECE_BYTES ? new Turns() : undefined;
+  for (let done = 0; done < size;) {
+    const piece = bytes.subarray(done, Math.min(size, done + PIECE_BYTES));
+    const result = readInto(piece);
+    const count = typeof result === "number" ? result : await result;
+    if (count === 0) return bytes.slice(0, done);
+    done += count;
+    if (turns?.due && done < size) await turns.next();
+  }
+  return bytes;
+}
+
+async function concatenate(
+  reader: ByteReader,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  const turns = new Turns();
+  let size = 0;
+  for (
+    let chunk = await reader.read();
+    chunk !== undefined;
+    chunk = await reader.read()
+  ) {
+    chunks.push(chunk);
+    size += chunk.length;
+    if (turns.due) await turns.next();
+  }
+  const bytes = new Uint8Array(size);
+  let done = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, done);
+    done += chunk.length;
+  }
+  return bytes;
+}

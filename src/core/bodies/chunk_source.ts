@@ -1,0 +1,66 @@
+import { PIECE_BYTES } from "./byte_reader.ts";
+import { Turns } from "../async/turns.ts";
+
+/** Yields the bytes of whatever a downloader or a caller of `put()` gives. */
+export interface ChunkSource {
+  /** The next chunk, at least one byte; undefined at the end. */
+  next(): Promise<Uint8Array<ArrayBuffer> | undefined>;
+  /** Stops the source; a `next()` that waits ends. Never rejects. */
+  cancel(reason: unknown): Promise<void>;
+}
+
+/**
+ * Makes a source of bytes, of a Blob or of a stream.
+ *
+ * @param copies Whether pieces of an array are copied, for those who hand them on.
+ */
+export function chunkSource(
+  data: Uint8Array | Blob | ReadableStream<Uint8Array>,
+  copies: boolean,
+): ChunkSource {
+  if (data instanceof Uint8Array) return bytesSource(data, copies);
+  return streamSource("getReader" in data ? data : data.stream());
+}
+
+function bytesSource(data: Uint8Array, copies: boolean): ChunkSource {
+  let position = 0;
+  return {
+    next() {
+      if (position >= data.length) return Promise.resolve(undefined);
+      const end = Math.min(position + PIECE_BYTES, data.length);
+      const piece = data.subarray(position, end) as Uint8Array<ArrayBuffer>;
+      position = end;
+      // `slice()` of a Node Buffer would be no copy.
+      return Promise.resolve(copies ? new Uint8Array(piece) : piece);
+    },
+    cancel: () => Promise.resolve(),
+  };
+}
+
+function streamSource(stream: ReadableStream<Uint8Array>): ChunkSource {
+  const reader = stream.getReader();
+  return {
+    async next() {
+      const turns = new Turns();
+      for (;;) {
+        const { done, value } = await reader.read();
+        if (done) return undefined;
+        if (!(value instanceof Uint8Array)) {
+          throw new TypeError(
+            `Cannot read body: chunks must be Uint8Array: received ${typeof value}`,
+          );
+        }
+        if (value.length > 0) return value as Uint8Array<ArrayBuffer>;
+        // A source of nothing but empty chunks must not hold the event loop.
+        if (turns.due) await turns.next();
+      }
+    },
+    async cancel(reason) {
+      try {
+        await reader.cancel(reason);
+      } catch {
+        // It had failed on its own.
+      }
+    },
+  };
+}

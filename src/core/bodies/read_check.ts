@@ -1,0 +1,84 @@
+import { digestOf, digestOfFile } from "./digest.ts";
+import type { DiskTier } from "../disk_tier.ts";
+import type { Entry } from "../catalog/entry.ts";
+import type { SharedFile } from "../disk/open_files.ts";
+import { pairOf } from "../startup/scan.ts";
+import { removeEntry } from "../entries/removal.ts";
+
+/** Why an entry goes whose bytes are not those that were stored. */
+export const WRONG_DIGEST = "its bytes do not have the digest of the sidecar";
+
+/**
+ * Compares what is read from disk with the digest of the sidecar, where the
+ * options ask for that and there is one.
+ */
+export class ReadCheck {
+  readonly #tier: DiskTier;
+  /** By entry, of which there is a new one for each file that is found. */
+  readonly #checked = new WeakMap<Entry, Promise<boolean>>();
+
+  /** Checks nothing yet. */
+  constructor(tier: DiskTier) {
+    this.#tier = tier;
+  }
+
+  /** Whether bytes in hand are the entry's. */
+  passes(entry: Entry, bytes: Uint8Array): boolean {
+    return !this.#applies(entry) || digestOf(bytes) === entry.sha256;
+  }
+
+  /**
+   * Whether the bytes of a file are the entry's. It is read once, for all who
+   * ask, and stays good as long as it has its name.
+   */
+  async passesFile(entry: Entry, file: SharedFile): Promise<boolean> {
+    if (!this.#applies(entry)) return true;
+    const known = this.#checked.get(entry);
+    if (known !== undefined) return await known;
+    const check = digestOfFile(file, entry.size)
+      .then((digest) => digest === entry.sha256);
+    this.#checked.set(entry, check);
+    try {
+      return await check;
+    } catch (error) {
+      // The disk failed, which proves nothing.
+      this.#checked.delete(entry);
+      throw error;
+    }
+  }
+
+  /**
+   * Drops an entry that has failed. Its files go at once, since it is proven
+   * that they are broken and would be found again; unless they are others by now.
+   */
+  async drop(entry: Entry): Promise<undefined> {
+    const { options, fs, store, catalog, orphans, writes, errors, hub } =
+      this.#tier;
+    const { url, key } = entry;
+    if (catalog.peek(url) === entry) {
+      catalog.forget(url);
+      const time = Date.now();
+      hub.emit({ type: "dropped", time, url, key, reason: WRONG_DIGEST });
+    }
+    if (options.readOnly) return undefined;
+    try {
+      await writes.run(async () => {
+        const path = store.datPath(key);
+        if ((await fs.facts(path))?.inode !== entry.inode) return;
+        // The Python original rewrites both in place.
+        const sidecar = await store.readSidecar(key);
+        const isProven = sidecar !== undefined && "url" in sidecar &&
+          sidecar.sha256 === entry.sha256;
+        if (!isProven) return;
+        await removeEntry(this.#tier, url, key, { failure: WRONG_DIGEST });
+        orphans.forget(pairOf(key));
+      });
+    } catch (error) {
+      errors.report("remove what is wrong", error);
+    }
+  }
+
+  #applies(entry: Entry): boolean {
+    return this.#tier.options.verifyOnRead && !!entry.sha256;
+  }
+}

@@ -1,0 +1,221 @@
+import { type ByteReader, gather, PIECE_BYTES } from "./byte_reader.ts";
+import { IncompleteBodyError, MediaCacheError } from "../api/errors.ts";
+import type { MaybePromise } from "../disk/file_system.ts";
+import type { MediaBody } from "./media_body.ts";
+import type { OpenFiles, SharedFile } from "../disk/open_files.ts";
+
+/**
+ * Bytes per chunk for those who bring no buffer. Handing one to an HTTP server
+ * takes as long as reading 256 KiB: in chunks of this size a file of 8 MiB is served
+ * 260 times a second, in chunks of half of it 230 times; a reader in JavaScript does
+ * not see the difference (measured).
+ */
+const CHUNK_BYTES = 524_288;
+
+/** Told how many bytes a reader was handed. */
+export type OnServed = (bytes: number) => void;
+
+/** A body in RAM. The bytes are the memory tier's, so readers get copies. */
+export class MemoryBody implements MediaBody {
+  readonly #bytes: Uint8Array;
+  readonly #onServed: OnServed;
+  /** See {@linkcode MediaBody.whole}. */
+  readonly whole = true;
+
+  /** Wraps bytes that nobody changes. */
+  constructor(bytes: Uint8Array, onServed: OnServed) {
+    this.#bytes = bytes;
+    this.#onServed = onServed;
+  }
+
+  /** See {@linkcode MediaBody.size}. */
+  get size(): number {
+    return this.#bytes.length;
+  }
+
+  /**
+   * See {@linkcode MediaBody.copy}. Without a reader a hit of 10 KiB from disk
+   * takes 24 µs in place of 26 (measured).
+   */
+  copy(): Uint8Array<ArrayBuffer> {
+    this.#onServed(this.#bytes.length);
+    return new Uint8Array(this.#bytes);
+  }
+
+  /** See {@linkcode MediaBody.reader}. */
+  reader(start: number, end: number): ByteReader {
+    const bytes = this.#bytes;
+    const readAt = (view: Uint8Array, position: number) => {
+      const piece = bytes.subarray(position, position + view.length);
+      view.set(piece);
+      return piece.length;
+    };
+    const last = Math.min(end, bytes.length);
+    return new StoredReader(readAt, start, last, this.#onServed, () => {});
+  }
+
+  /** See {@linkcode MediaBody.release}. */
+  release(): void {}
+}
+
+/** A body in a committed file, which stays readable when its entry goes. */
+export function fileBody(
+  files: OpenFiles,
+  file: SharedFile,
+  size: number,
+  onServed: OnServed,
+): MediaBody {
+  const claim = files.claim(file);
+  return {
+    size,
+    whole: true,
+    reader: (start, end) =>
+      fileReader(file, start, Math.min(end, size), size, onServed),
+    release: () => claim.release(),
+  };
+}
+
+/** Reads all of a shared file, which is held meanwhile. */
+export async function readAll(
+  file: SharedFile,
+  size: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  if (size <= PIECE_BYTES) {
+    // Room for a byte more shows that the file ends there, in the same read.
+    const room = new Uint8Array(size + 1);
+    const count = await file.readAt(room, 0);
+    if (count === size) return room.subarray(0, size);
+  }
+  return await gather(fileReader(file, 0, size, size, () => {}), size);
+}
+
+/** Reads a file of `size` bytes from `start` to `end`, and holds it meanwhile. */
+function fileReader(
+  file: SharedFile,
+  start: number,
+  end: number,
+  size: number,
+  onServed: OnServed,
+): StoredReader {
+  const readAt = (view: Uint8Array, position: number) => {
+    const result = file.readAt(view, position);
+    if (position + view.length < size) return result;
+    if (typeof result === "number") return assertEnd(file, result, size);
+    // The reader may be closed between the two reads.
+    file.hold(true);
+    return result.then((count) => assertEnd(file, count, size))
+      .finally(() => file.release(true));
+  };
+  file.hold(true);
+  return new StoredReader(
+    readAt,
+    start,
+    end,
+    onServed,
+    () => file.release(true),
+  );
+}
+
+/**
+ * Looks behind the last byte. The Python original rewrites files in place, and
+ * the front of a longer body must not pass for the whole of the one before.
+ */
+function assertEnd(
+  file: SharedFile,
+  count: number,
+  size: number,
+): MaybePromise<number> {
+  const check = (beyond: number) => {
+    if (beyond === 0) return count;
+    throw new MediaCacheError(
+      "Cannot read media: its file was rewritten by another program",
+    );
+  };
+  const result = file.readAt(new Uint8Array(1), size);
+  return typeof result === "number" ? check(result) : result.then(check);
+}
+
+/** Reads a body of known length, that can be read anywhere. */
+export class StoredReader implements ByteReader {
+  readonly #readAt: (
+    view: Uint8Array,
+    position: number,
+  ) => MaybePromise<number>;
+  readonly #end: number;
+  readonly #onServed: OnServed;
+  #onClose: (() => void) | undefined;
+  #position: number;
+
+  /** Reads from `start` to `end`; `onClose` is called once. */
+  constructor(
+    readAt: (view: Uint8Array, position: number) => MaybePromise<number>,
+    start: number,
+    end: number,
+    onServed: OnServed,
+    onClose: () => void,
+  ) {
+    this.#readAt = readAt;
+    this.#position = start;
+    this.#end = end;
+    this.#onServed = onServed;
+    this.#onClose = onClose;
+  }
+
+  /** See {@linkcode ByteReader.read}. */
+  async read(): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    const left = this.#end - this.#position;
+    if (left <= 0) return this.#finish();
+    const view = new Uint8Array(Math.min(CHUNK_BYTES, left));
+    const result = this.readInto(view);
+    const count = typeof result === "number" ? result : await result;
+    return count === view.length ? view : view.subarray(0, count);
+  }
+
+  /** See {@linkcode ByteReader.readInto}. */
+  readInto(view: Uint8Array): MaybePromise<number> {
+    const left = this.#end - this.#position;
+    if (left <= 0 || this.#onClose === undefined) {
+      this.#finish();
+      return 0;
+    }
+    const target = view.length > left ? view.subarray(0, left) : view;
+    let result: MaybePromise<number>;
+    try {
+      result = this.#readAt(target, this.#position);
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+    if (typeof result === "number") return this.#served(result);
+    return result.then(
+      (count) => this.#served(count),
+      (error) => {
+        this.close();
+        throw error;
+      },
+    );
+  }
+
+  /** See {@linkcode ByteReader.close}. */
+  close(): void {
+    this.#onClose?.();
+    this.#onClose = undefined;
+  }
+
+  #served(count: number): number {
+    // A file that another program cut short must not look like a whole one.
+    if (count === 0) {
+      this.close();
+      throw new IncompleteBodyError(this.#position, this.#end);
+    }
+    this.#position += count;
+    this.#onServed(count);
+    // The handle goes back with the last byte, not with the read after it.
+    if (this.#position >= this.#end) this.close();
+    return count;
+  }
+
+  #finish(): undefined {
+    this.close();
+  }
+}

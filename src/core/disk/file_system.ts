@@ -1,0 +1,529 @@
+/*
+ * The only file that calls the file system.
+ *
+ * An asynchronous file operation in Deno is a hop to another thread: opening,
+ * reading and closing 10 KiB takes 133 µs that way and 10 µs synchronously. So
+ * every operation here is synchronous as long as the disk answers at once, and
+ * asynchronous for a while after one took longer than a blink; callers `await`
+ * either way.
+ */
+import { ensureDir } from "@std/fs/ensure-dir";
+import { dirname } from "@std/path/dirname";
+import { isAbsolute } from "@std/path/is-absolute";
+import { type FileState, identityOf, stampOf } from "./file_identity.ts";
+
+/** A result that is there already, or will be. */
+export type MaybePromise<T> = T | Promise<T>;
+
+/** What the cache wants to know of a file. */
+export interface FileFacts extends FileState {
+  /** How many names it has; none when it was removed or replaced. */
+  readonly names: number;
+}
+
+/** A text in a file. */
+export interface FileText {
+  /** The text; undefined when it is too long to be read. */
+  readonly text: string | undefined;
+  /** Of the file before it was read; see {@linkcode stampOf}. */
+  readonly stamp: number;
+}
+
+/** What a directory says of a name in it. */
+export interface ListedFile {
+  /** The name. */
+  readonly name: string;
+  /** Whether it is a regular file. */
+  readonly isFile: boolean;
+}
+
+/** An operation above this many milliseconds makes the disk a slow one, … */
+const SLOW_MS = 10;
+
+/**
+ * … if it is not the only one within this time, in milliseconds. One alone says
+ * more of the processor, which was given to somebody else in its midst: that
+ * made downloads on a busy machine three times as slow.
+ */
+const SLOW_AGAIN_MS = 1_000;
+
+/**
+ * How long a disk counts as slow after a slow operation, in milliseconds: at first
+ * briefly, since any process is held up once in a while; then twice as long each
+ * time, for as long as no operation is fast.
+ */
+const SLOW_FOR_MS = { min: 1_000, max: 32_000 };
+
+/**
+ * Removing a file above this takes as long as it is, 30 ms for 512 MiB: too long
+ * to wait for, and no sign of a slow disk.
+ */
+const LONG_BYTES = 8_388_608;
+
+const JUST_MADE: FileState = { inode: 0, size: 0, mtimeMs: 0 };
+
+const OWNER_ONLY = 0o600;
+
+/** Of `node:fs`, which takes 3 MiB: it is loaded only when it is needed. */
+let existsSync: ((path: string) => boolean) | undefined;
+
+/** To be used whole, without `stream`: then it keeps nothing from one text to the next. */
+const UTF_8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** File operations on one disk, synchronous while it is fast. */
+export class FileSystem {
+  #slowUntil = -Infinity;
+  #lastSlow = -Infinity;
+  #slowForMs = 0;
+
+  /** Runs the synchronous form of an operation, or the other on a slow disk. */
+  run<T>(sync: () => T, async: () => Promise<T>): MaybePromise<T> {
+    const start = performance.now();
+    if (start < this.#slowUntil) return async();
+    try {
+      return sync();
+    } finally {
+      const end = performance.now();
+      if (end - start > SLOW_MS) this.#tookLong(end);
+      else this.#slowForMs = 0;
+    }
+  }
+
+  /**
+   * Why the directory may not be used: the flag that is missing. Asks without a
+   * prompt; a cache must never stop a bot to ask a question.
+   */
+  missingPermission(dir: string, write: boolean): string | undefined {
+    for (const name of write ? ["read", "write"] as const : ["read"] as const) {
+      if (Deno.permissions.querySync({ name, path: dir }).state !== "granted") {
+        return `--allow-${name}=${dir}`;
+      }
+    }
+  }
+
+  /**
+   * The same of the directory that a link, or a path through one, leads to. A
+   * relative path can't be asked for without access to the working directory.
+   */
+  missingBehind(dir: string, write: boolean): string | undefined {
+    if (!isAbsolute(dir)) return undefined;
+    return this.missingPermission(Deno.realPathSync(dir), write);
+  }
+
+  /**
+   * Makes the directory, for its owner alone, and its parents where missing.
+   *
+   * @returns False if it was there.
+   */
+  async makeDirectory(dir: string): Promise<boolean> {
+    const make = () => Deno.mkdir(dir, { mode: 0o700 });
+    try {
+      await make();
+    } catch (error) {
+      if (error instanceof Deno.errors.AlreadyExists) {
+        await this.checkDirectory(dir);
+        return false;
+      }
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      const parent = dirname(dir);
+      const missing = this.missingPermission(parent, true);
+      if (missing !== undefined) {
+        throw new Error(
+          `there is no ${parent}, and to make it is not allowed: missing ${missing}`,
+        );
+      }
+      await ensureDir(parent);
+      await make().catch((error) => {
+        if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+      });
+    }
+    return true;
+  }
+
+  /** Throws unless the path is a directory, or a link to one. */
+  async checkDirectory(dir: string): Promise<void> {
+    if ((await Deno.stat(dir)).isDirectory) return;
+    throw new Deno.errors.NotADirectory(`Cannot use ${dir}: not a directory`);
+  }
+
+  /** The names in a directory, read off the event loop. */
+  list(dir: string): AsyncIterable<ListedFile> {
+    return Deno.readDir(dir);
+  }
+
+  /**
+   * Whether a path exists. 1 µs, where failing to open it takes 8.
+   *
+   * @throws The file system's error where it can't be told.
+   */
+  async exists(path: string): Promise<boolean> {
+    if (await this.seems(path)) return true;
+    // It also says so of what is in a directory that can't be searched.
+    if (await this.seems(`${dirname(path)}/.`)) return false;
+    try {
+      Deno.statSync(path);
+      return true;
+    } catch (error) {
+      if (isNotFound(error)) return false;
+      throw error;
+    }
+  }
+
+  /**
+   * The same where it does no harm to be wrong: it also says that there is
+   * nothing in a directory that can't be searched.
+   */
+  async seems(path: string): Promise<boolean> {
+    existsSync ??= (await import("node:fs")).existsSync;
+    return existsSync(path);
+  }
+
+  /** Whether anything has that name, be it a link that leads nowhere. */
+  async hasName(path: string): Promise<boolean> {
+    try {
+      await this.run(() => Deno.lstatSync(path), () => Deno.lstat(path));
+      return true;
+    } catch (error) {
+      // Where it can't be told there may be something.
+      return !isNotFound(error);
+    }
+  }
+
+  /** Facts of a regular file; undefined when there is none of that name. */
+  async facts(path: string): Promise<FileFacts | undefined> {
+    try {
+      return await this.run(
+        () => regular(Deno.lstatSync(path)),
+        async () => regular(await Deno.lstat(path)),
+      );
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    }
+  }
+
+  /**
+   * Opens a regular file to read. Never follows a link and never opens a FIFO,
+   * which would block the process.
+   *
+   * @param isListed Whether {@linkcode FileSystem.list} has just said that it is a
+   * regular file, which saves a quarter of the time.
+   * @throws {Deno.errors.NotFound} If there is no regular file of that name.
+   */
+  open(path: string, isListed = false): MaybePromise<DiskFile> {
+    return this.run(
+      () => {
+        const before = isListed ? undefined : regular(Deno.lstatSync(path));
+        return checked(this, path, before, Deno.openSync(path));
+      },
+      async () => {
+        const before = isListed ? undefined : regular(await Deno.lstat(path));
+        return checked(this, path, before, await Deno.open(path));
+      },
+    );
+  }
+
+  /** The same, to write as well. */
+  openToWrite(path: string): MaybePromise<DiskFile> {
+    const options = { read: true, write: true };
+    return this.run(
+      () => {
+        const before = regular(Deno.lstatSync(path));
+        return checked(this, path, before, Deno.openSync(path, options));
+      },
+      async () => {
+        const before = regular(await Deno.lstat(path));
+        return checked(this, path, before, await Deno.open(path, options));
+      },
+    );
+  }
+
+  /** Makes a new file to write and read, for its owner alone. */
+  create(path: string): MaybePromise<DiskFile> {
+    const options = {
+      read: true,
+      write: true,
+      createNew: true,
+      mode: OWNER_ONLY,
+    };
+    return this.run(
+      () => new DiskFile(this, Deno.openSync(path, options)),
+      async () => new DiskFile(this, await Deno.open(path, options)),
+    );
+  }
+
+  /**
+   * The text of a small regular file, unless it is longer than that.
+   *
+   * @param isListed See {@linkcode FileSystem.open}.
+   */
+  async readText(
+    path: string,
+    maxBytes: number,
+    isListed = false,
+  ): Promise<FileText> {
+    const file = await this.open(path, isListed);
+    const { size } = file.opened;
+    const stamp = stampOf(file.opened);
+    try {
+      if (size > maxBytes) return { text: undefined, stamp };
+      const bytes = new Uint8Array(size);
+      const length = await file.readAt(bytes, 0);
+      return { text: UTF_8.decode(bytes.subarray(0, length)), stamp };
+    } finally {
+      file.close();
+    }
+  }
+
+  /** Gives a file a new name, in place of any that has it. */
+  rename(from: string, to: string): MaybePromise<void> {
+    return this.run(
+      () => Deno.renameSync(from, to),
+      () => Deno.rename(from, to),
+    );
+  }
+
+  /** Gives a file one more name. */
+  link(from: string, to: string): MaybePromise<void> {
+    return this.run(() => Deno.linkSync(from, to), () => Deno.link(from, to));
+  }
+
+  /** Removes a file; false when there was none. */
+  async remove(path: string): Promise<boolean> {
+    try {
+      const { size } = Deno.lstatSync(path);
+      if (size > LONG_BYTES) await Deno.remove(path);
+      else await this.run(() => Deno.removeSync(path), () => Deno.remove(path));
+      return true;
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return false;
+      throw error;
+    }
+  }
+
+  /** Sets the times of a file. */
+  touch(path: string, timeMs: number): MaybePromise<void> {
+    // A Date, since a float of seconds loses the millisecond.
+    const time = new Date(timeMs);
+    return this.run(
+      () => Deno.utimeSync(path, time, time),
+      () => Deno.utime(path, time, time),
+    );
+  }
+
+  /** Makes the names in a directory survive a power cut. */
+  async syncDirectory(dir: string): Promise<void> {
+    using directory = await Deno.open(dir);
+    await directory.sync();
+  }
+
+  #tookLong(now: number): void {
+    const isAlone = this.#slowForMs === 0 &&
+      now - this.#lastSlow > SLOW_AGAIN_MS;
+    this.#lastSlow = now;
+    if (isAlone) return;
+    const { min, max } = SLOW_FOR_MS;
+    this.#slowForMs = Math.min(Math.max(2 * this.#slowForMs, min), max);
+    this.#slowUntil = now + this.#slowForMs;
+  }
+}
+
+/** An open file that is read and written at positions. */
+export class DiskFile {
+  /** Its state when it was opened; all zero of one just made. */
+  readonly opened: FileState;
+  readonly #fs: FileSystem;
+  readonly #file: Deno.FsFile;
+  // NaN while an operation runs and after one that failed half-way.
+  #position = 0;
+  #queue: Promise<unknown> = Promise.resolve();
+  #pending = 0;
+  #closed = false;
+
+  /** Takes over an open file. */
+  constructor(
+    fs: FileSystem,
+    file: Deno.FsFile,
+    opened: FileState = JUST_MADE,
+  ) {
+    this.opened = opened;
+    this.#fs = fs;
+    this.#file = file;
+  }
+
+  /** Tells which file was opened; 0 of one just made. */
+  get inode(): number {
+    return this.opened.inode;
+  }
+
+  /** Reads once into `view` from a position; returns the bytes read, 0 at the end. */
+  readAt(view: Uint8Array, position: number): MaybePromise<number> {
+    return this.#exclusive(
+      () => {
+        this.#seekSync(position);
+        this.#position = NaN;
+        const count = this.#file.readSync(view) ?? 0;
+        this.#position = position + count;
+        return count;
+      },
+      async () => {
+        await this.#seek(position);
+        this.#position = NaN;
+        const count = await this.#file.read(view) ?? 0;
+        this.#position = position + count;
+        return count;
+      },
+    );
+  }
+
+  /** Writes all of `bytes` at a position. */
+  writeAt(bytes: Uint8Array, position: number): MaybePromise<void> {
+    return this.#exclusive(
+      () => {
+        this.#seekSync(position);
+        this.#position = NaN;
+        for (let done = 0; done < bytes.length;) {
+          done += this.#file.writeSync(
+            done === 0 ? bytes : bytes.subarray(done),
+          );
+        }
+        this.#position = position + bytes.length;
+      },
+      async () => {
+        await this.#seek(position);
+        this.#position = NaN;
+        for (let done = 0; done < bytes.length;) {
+          done += await this.#file.write(
+            done === 0 ? bytes : bytes.subarray(done),
+          );
+        }
+        this.#position = position + bytes.length;
+      },
+    );
+  }
+
+  /** Facts of the open file, whatever its name is by now. */
+  facts(): MaybePromise<FileFacts> {
+    return this.#fs.run(
+      () => factsOf(this.#file.statSync()),
+      async () => factsOf(await this.#file.stat()),
+    );
+  }
+
+  /** Cuts the file, or lengthens it with zeros. */
+  truncate(size: number): MaybePromise<void> {
+    return this.#exclusive(
+      () => this.#file.truncateSync(size),
+      () => this.#file.truncate(size),
+    );
+  }
+
+  /**
+   * Takes the advisory lock of the file, if nobody holds it; one that is `shared`
+   * may be held by many. The kernel gives it back with the last handle, also when
+   * the process is killed.
+   */
+  tryLock(shared = false): boolean {
+    return this.#file.tryLockSync(!shared);
+  }
+
+  /** Gives the advisory lock back. */
+  unlock(): void {
+    this.#file.unlockSync();
+  }
+
+  /** Makes the bytes survive a power cut. Off the event loop: it takes long. */
+  async sync(): Promise<void> {
+    await this.#file.syncData();
+  }
+
+  /** Closes the file, after operations that still run. Idempotent. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    if (this.#pending === 0) this.#file.close();
+    else this.#queue.finally(() => this.#file.close());
+  }
+
+  /** The same. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  // Seek and read are two steps, so on a slow disk, where others get a turn
+  // between them, operations wait for each other.
+  #exclusive<T>(sync: () => T, async: () => Promise<T>): MaybePromise<T> {
+    if (this.#pending === 0) {
+      return this.#fs.run(sync, () => this.#enqueue(async));
+    }
+    return this.#enqueue(async);
+  }
+
+  #enqueue<T>(operation: () => Promise<T>): Promise<T> {
+    this.#pending++;
+    const result = this.#queue.then(operation).finally(() => this.#pending--);
+    this.#queue = result.catch(() => {});
+    return result;
+  }
+
+  #seekSync(position: number): void {
+    if (position === this.#position) return;
+    this.#position = this.#file.seekSync(position, Deno.SeekMode.Start);
+  }
+
+  async #seek(position: number): Promise<void> {
+    if (position === this.#position) return;
+    this.#position = await this.#file.seek(position, Deno.SeekMode.Start);
+  }
+}
+
+/** Whether an error says that a name is taken. */
+export function isTaken(error: unknown): boolean {
+  return error instanceof Deno.errors.AlreadyExists;
+}
+
+/** Whether an error says that the user may not do that. */
+export function isDenied(error: unknown): error is Error {
+  return error instanceof Deno.errors.PermissionDenied;
+}
+
+/** Whether an error says that a name is not there (any more). */
+export function isNotFound(error: unknown): boolean {
+  return error instanceof Deno.errors.NotFound;
+}
+
+function regular(info: Deno.FileInfo): FileFacts {
+  if (!info.isFile) {
+    throw new Deno.errors.NotFound("Cannot open: not a regular file");
+  }
+  return factsOf(info);
+}
+
+function factsOf(info: Deno.FileInfo): FileFacts {
+  return {
+    size: info.size,
+    mtimeMs: info.mtime?.getTime() ?? 0,
+    inode: identityOf(info.ino ?? 0, info.birthtime?.getTime()),
+    names: info.nlink ?? 1,
+  };
+}
+
+// Between lstat and open the name may have come to be another file's, a link
+// even; what was opened must be what was looked at.
+function checked(
+  fs: FileSystem,
+  path: string,
+  before: FileFacts | undefined,
+  file: Deno.FsFile,
+): DiskFile {
+  try {
+    const facts = regular(file.statSync());
+    if (before === undefined || facts.inode === before.inode) {
+      return new DiskFile(fs, file, facts);
+    }
+    throw new Deno.errors.NotFound(`Cannot open ${path}: it changed meanwhile`);
+  } catch (error) {
+    file.close();
+    throw error;
+  }
+}

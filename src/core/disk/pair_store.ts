@@ -1,0 +1,433 @@
+import { dirname } from "@std/path/dirname";
+import { join } from "@std/path/join";
+import { MediaCacheError } from "../api/errors.ts";
+import {
+  type DiskFile,
+  type FileFacts,
+  type FileSystem,
+  isNotFound,
+} from "./file_system.ts";
+import { isLocked } from "./file_lock.ts";
+import { StagedFile } from "./staged_file.ts";
+import {
+  formatSidecar,
+  MAX_SIDECAR_BYTES,
+  mismatchOf,
+  parseSidecar,
+  type Sidecar,
+  type StampedSidecar,
+} from "./sidecar.ts";
+import { stampOf } from "./file_identity.ts";
+import { SureNames } from "./directory_sync.ts";
+
+/** No entry has that key: for what is written and belongs to none. */
+const NO_KEY = "0".repeat(64);
+/** What a probe writes: a full disk has not that much room. */
+const PROBE_BYTES = 4096;
+
+/** How names end of files that nothing is committed in. */
+const STAGED = ".part";
+
+/** A pair whose two files fit each other. */
+export interface Found {
+  /** What the sidecar says, `size` being the length of the .dat. */
+  readonly sidecar: StampedSidecar;
+  /** The .dat, open. */
+  readonly file: DiskFile;
+  /** Facts of the .dat. */
+  readonly facts: FileFacts;
+}
+
+/** A pair that must not be served. */
+export interface Broken {
+  /** Why. */
+  readonly reason: string;
+}
+
+/** A pair that was just committed. */
+export interface Committed {
+  /** Facts of the .dat. */
+  readonly facts: FileFacts;
+  /** The stamp of the sidecar. */
+  readonly stamp: number;
+}
+
+/** Options of {@linkcode DiskStore}. */
+export interface DiskStoreOptions {
+  /** The directory. */
+  dir: string;
+  /** Whether commits must survive a power cut. */
+  durable: boolean;
+  /** Whether nothing may be written. */
+  readOnly: boolean;
+}
+
+/** The pairs of .dat and .json in one directory, and how one is replaced. */
+export class DiskStore {
+  /** The directory. */
+  readonly dir: string;
+  readonly #fs: FileSystem;
+  readonly #durable: boolean;
+  readonly #readOnly: boolean;
+  readonly #names: SureNames;
+  /** What the path of a file begins with; to join each takes 2 µs. */
+  readonly #prefix: string;
+  readonly #unique = crypto.randomUUID().slice(0, 8);
+  readonly #left = new Set<string>();
+  #count = 0;
+  #prepared: Promise<void> | undefined;
+  #ready = false;
+
+  /** Touches nothing yet. */
+  constructor(fs: FileSystem, { dir, durable, readOnly }: DiskStoreOptions) {
+    this.#fs = fs;
+    this.dir = dir;
+    this.#prefix = join(dir, "x").slice(0, -1);
+    this.#durable = durable;
+    this.#readOnly = readOnly;
+    this.#names = new SureNames(
+      durable ? () => fs.syncDirectory(dir) : undefined,
+    );
+  }
+
+  /** Whether the directory is there and may be used. */
+  get ready(): boolean {
+    return this.#ready;
+  }
+
+  /**
+   * Makes the directory, if need be, and sees whether it may be used.
+   *
+   * @throws {MediaCacheError} If not; the message names the path and the flags.
+   */
+  prepare(): Promise<void> {
+    return this.#prepared ??= this.#prepare().catch((error) => {
+      this.#prepared = undefined;
+      throw error;
+    });
+  }
+
+  /**
+   * Writes a little and removes it again.
+   *
+   * @throws {MediaCacheError} If the directory can't be used.
+   * @throws The file system's error.
+   */
+  async probe(): Promise<void> {
+    await this.prepare();
+    if (this.#readOnly) return await this.#fs.checkDirectory(this.dir);
+    const staged = await this.stage(NO_KEY);
+    try {
+      await staged.file.writeAt(new Uint8Array(PROBE_BYTES), 0);
+    } finally {
+      await staged.close();
+    }
+  }
+
+  /** The path of a file in the directory. */
+  path(name: string): string {
+    return this.#prefix + name;
+  }
+
+  /** A path that nobody has, for a file that is cleaned up when its writer is gone. */
+  sparePath(key = NO_KEY): string {
+    const unique = this.#unique + (this.#count++).toString(36);
+    return this.path(`${key}.${unique}${STAGED}`);
+  }
+
+  /** The path of an entry's .dat. */
+  datPath(key: string): string {
+    return this.path(`${key}.dat`);
+  }
+
+  /** The path of an entry's sidecar. */
+  jsonPath(key: string): string {
+    return this.path(`${key}.json`);
+  }
+
+  /** Whether a staged file is one of this store's, which removes it itself. */
+  isOwn(name: string): boolean {
+    return name.split(".")[1]?.startsWith(this.#unique) ?? false;
+  }
+
+  /** Makes a file to stage a body of `key` in, locked against cleaners. */
+  async stage(key: string): Promise<StagedFile> {
+    const path = this.sparePath(key);
+    const file = await this.create(path);
+    try {
+      file.tryLock();
+      return this.staged(path, file);
+    } catch (error) {
+      file.close();
+      await this.discard(path);
+      throw error;
+    }
+  }
+
+  /** A file that was made to stage a body in. */
+  staged(path: string, file: DiskFile): StagedFile {
+    return new StagedFile(path, file, (path) => this.discard(path));
+  }
+
+  /** Gives a staged file a name that nobody else knows, to be discarded. */
+  linkStaged(staged: StagedFile): Promise<string> {
+    return staged.link(async (from) => {
+      const to = this.sparePath();
+      await this.#fs.link(from, to);
+      return to;
+    });
+  }
+
+  /** Makes a file, and the directory again if it was deleted while we ran. */
+  async create(path: string): Promise<DiskFile> {
+    await this.prepare();
+    let file: DiskFile;
+    try {
+      file = await this.#fs.create(path);
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+      await this.#makeDirectory();
+      file = await this.#fs.create(path);
+    }
+    if (this.#left.size > 0) await this.#discardLeft();
+    return file;
+  }
+
+  /**
+   * Makes a staged body and its sidecar the entry of `key`, in place of any.
+   *
+   * The old sidecar goes first and the new one comes last, so that a kill at any
+   * instant leaves the old pair, or the new one, or a .dat without a sidecar; a
+   * new body never stands beside an old sidecar. If it must be durable, neither
+   * does it after a power cut, in whatever order the disk keeps the steps.
+   */
+  async commit(
+    key: string,
+    staged: StagedFile,
+    sidecar: Sidecar,
+    mtimeMs: number,
+  ): Promise<Committed> {
+    await staged.keepNames();
+    const { description } = staged;
+    const from = description?.path ?? this.sparePath(key);
+    const json = { from, to: this.jsonPath(key) };
+    const dat = this.datPath(key);
+    const made: string[] = [];
+    try {
+      const text = formatSidecar(sidecar);
+      if (text.length > MAX_SIDECAR_BYTES / 3) {
+        throw new RangeError("Cannot store: its URL is too long");
+      }
+      if (this.#durable) await staged.file.sync();
+      const stamp = stampOf(
+        description === undefined
+          ? await this.#writeText(json.from, text)
+          : await description.complete(text, this.#durable),
+      );
+      if (await this.#fs.seems(json.to) && await this.#fs.remove(json.to)) {
+        this.#names.changed(key);
+      }
+      await this.#names.settle(key);
+      if (this.#durable && await this.#fs.exists(dat)) {
+        this.#names.changed(key);
+      }
+      await this.#fs.rename(staged.path, dat);
+      made.push(dat);
+      staged.committed();
+      await this.#fs.touch(dat, mtimeMs);
+      await this.#names.settle(key);
+      const facts = await staged.file.facts();
+      await this.#fs.rename(json.from, json.to);
+      made.unshift(json.to);
+      if (description !== undefined) description.isNamed = false;
+      await this.#names.sync();
+      return { facts, stamp };
+    } catch (error) {
+      this.#names.changed(key);
+      for (const path of [json.from, ...made]) await this.discard(path);
+      if (description !== undefined) description.isNamed = false;
+      throw error;
+    }
+  }
+
+  /** Removes a file of ours; where that fails it is tried again with the next one. */
+  async discard(path: string): Promise<void> {
+    try {
+      await this.#fs.remove(path);
+    } catch {
+      // Its name marks it as a leftover; that of an entry may be another's by then.
+      if (path.endsWith(STAGED)) this.#left.add(path);
+    }
+  }
+
+  /** The stamp of the sidecar of `key` as it is now; undefined when there is none. */
+  async sidecarStamp(key: string): Promise<number | undefined> {
+    const facts = await this.#fs.facts(this.jsonPath(key));
+    return facts && stampOf(facts);
+  }
+
+  /** Removes a file of ours that is no entry's, or a broken one's; false when there was none. */
+  removeFile(name: string): Promise<boolean> {
+    const [key = ""] = name.split(".");
+    this.#names.changed(key);
+    return this.#fs.remove(this.path(name));
+  }
+
+  /**
+   * Opens the pair of `key`, whoever wrote it.
+   *
+   * The .dat is opened first and looked at again after the sidecar was read: if
+   * it still is the file of that name, no commit can have come between, since a
+   * new sidecar appears only after its .dat.
+   */
+  async find(key: string): Promise<Found | Broken | undefined> {
+    await this.prepare();
+    for (let tries = 0; tries < 3; tries++) {
+      if (!await this.#fs.exists(this.jsonPath(key))) return undefined;
+      let file: DiskFile;
+      try {
+        file = await this.#fs.open(this.datPath(key));
+      } catch (error) {
+        if (!isNotFound(error)) throw error;
+        // It may have been replaced in the moment in which it was opened.
+        if (await this.#fs.facts(this.datPath(key))) continue;
+        return { reason: "its .dat is missing" };
+      }
+      const found = await this.#check(key, file).catch((error) => {
+        file.close();
+        throw error;
+      });
+      if (found === undefined || !("file" in found)) file.close();
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  /**
+   * What the sidecar of `key` says; undefined when there is none.
+   *
+   * @param isListed See {@linkcode FileSystem.open}.
+   */
+  async readSidecar(
+    key: string,
+    isListed = false,
+  ): Promise<StampedSidecar | Broken | undefined> {
+    if (!this.#ready) await this.prepare();
+    try {
+      const path = this.jsonPath(key);
+      const { text, stamp } = await this.#fs.readText(
+        path,
+        MAX_SIDECAR_BYTES,
+        isListed,
+      );
+      if (text === undefined) return { reason: "sidecar is too long" };
+      const sidecar = parseSidecar(text, key);
+      return typeof sidecar === "string"
+        ? { reason: sidecar }
+        : { ...sidecar, stamp };
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      if (error instanceof TypeError) return { reason: "sidecar is not UTF-8" };
+      throw error;
+    }
+  }
+
+  /** Removes the pair of `key`, the sidecar first; false when there was none. */
+  async remove(key: string): Promise<boolean> {
+    this.#names.changed(key);
+    const hadSidecar = await this.#fs.remove(this.jsonPath(key));
+    const hadBody = await this.#fs.remove(this.datPath(key));
+    return hadSidecar && hadBody;
+  }
+
+  /** Sets when `key` was last used; false when it is gone. */
+  async touch(key: string, timeMs: number): Promise<boolean> {
+    try {
+      await this.#fs.touch(this.datPath(key), timeMs);
+      return true;
+    } catch (error) {
+      if (isNotFound(error)) return false;
+      throw error;
+    }
+  }
+
+  /** The error that says why the directory can't be used, and how it could be. */
+  unusable(cause: unknown): MediaCacheError {
+    const flags = this.#readOnly
+      ? `--allow-read=${this.dir}`
+      : `--allow-read=${this.dir} --allow-write=${this.dir}`;
+    const found = cause instanceof Error ? cause.message : String(cause);
+    return new MediaCacheError(
+      `Cannot open cache: cacheDir must be a directory that may be used with ${flags}: ${found}`,
+      { cause },
+    );
+  }
+
+  async #prepare(): Promise<void> {
+    const missing = this.#fs.missingPermission(this.dir, !this.#readOnly);
+    if (missing !== undefined) throw this.unusable(`missing ${missing}`);
+    try {
+      if (this.#readOnly) await this.#fs.checkDirectory(this.dir);
+      else await this.#makeDirectory();
+    } catch (error) {
+      throw this.unusable(error);
+    }
+    // Where a link leads there, that is what must be allowed.
+    const missingBehind = this.#fs.missingBehind(this.dir, !this.#readOnly);
+    if (missingBehind) throw this.unusable(`missing ${missingBehind}`);
+    this.#ready = true;
+  }
+
+  async #check(
+    key: string,
+    file: DiskFile,
+  ): Promise<Found | Broken | undefined> {
+    const facts = await file.facts();
+    const sidecar = await this.readSidecar(key);
+    if (sidecar === undefined || "reason" in sidecar) return sidecar;
+    const now = await this.#fs.facts(this.datPath(key));
+    if (now?.inode !== facts.inode) return undefined;
+    const reason = mismatchOf(sidecar, facts.size);
+    if (reason !== undefined) return { reason };
+    return { sidecar: { ...sidecar, size: facts.size }, file, facts };
+  }
+
+  async #makeDirectory(): Promise<void> {
+    const isNew = await this.#fs.makeDirectory(this.dir);
+    if (!isNew || !this.#durable) return;
+    // Its own name, and those of the directories above it, must be sure as well.
+    for (let path = this.dir; path !== dirname(path);) {
+      path = dirname(path);
+      if (this.#fs.missingPermission(path, false) !== undefined) return;
+      // One that may not be read was there before.
+      await this.#fs.syncDirectory(path).catch(() => {});
+    }
+  }
+
+  /** The disk takes files again; so it may let go of those that it would not. */
+  async #discardLeft(): Promise<void> {
+    for (const path of this.#left) {
+      try {
+        // Some names are those of a URL: another may be downloading it by now.
+        const isOurs = path.includes(`.${this.#unique}`);
+        if (isOurs || !await isLocked(this.#fs, path)) {
+          await this.#fs.remove(path);
+        }
+      } catch {
+        return;
+      }
+      this.#left.delete(path);
+    }
+  }
+
+  async #writeText(path: string, text: string): Promise<FileFacts> {
+    const file = await this.#fs.create(path);
+    try {
+      await file.writeAt(new TextEncoder().encode(text), 0);
+      if (this.#durable) await file.sync();
+      return await file.facts();
+    } finally {
+      file.close();
+    }
+  }
+}

@@ -1,0 +1,24 @@
+import type { DiskStore } from "./pair_store.ts";
+import { MediaCacheError } from "../api/errors.ts";
+
+/** Why a directory can't be used now; undefined when it can. No path is told. */
+export async function probe(store: DiskStore): Promise<string | undefined> {
+  try {
+    await store.probe();
+  } catch (error) {
+    return `the directory can't be used: ${reasonOf(error)}`;
+  }
+}
+
+// A probe's answer may be shown to anybody, and messages hold paths.
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return "unknown error";
+  if (error instanceof MediaCacheError) {
+    return error.cause instanceof Error
+      ? reasonOf(error.cause)
+      : "a permission is missing";
+  }
+  return "code" in error && typeof error.code === "string"
+    ? error.code
+    : error.name;
+}

@@ -1,0 +1,130 @@
+/*
+ * What lies in `cacheDir`, flat, for each entry:
+ *
+ *   6b86b273ff34fce19d6b804eff5a3f57….dat    the body, raw; its mtime is the last access
+ *   6b86b273ff34fce19d6b804eff5a3f57….json   the sidecar:
+ *     {
+ *       "url": "https://example.org/cat.png",
+ *       "mimetype": "image/png",
+ *       "filename": "cat.png",
+ *       "size": 52917,
+ *       "ts": 1763762612.123456
+ *     }
+ *
+ * The name is the SHA-256 of the URL in UTF-8. `size` is the length of the .dat,
+ * `ts` when it was stored, in seconds since the epoch. A sidecar may also hold
+ * `sha256` (the digest of the .dat), `sourceMimetype` and `sourceSize` (what was
+ * downloaded, where the .dat is its conversion) and `conversion` (why a GIF is
+ * still a GIF). Unknown members are ignored.
+ *
+ * While something is being written there are `{key}.{unique}.part` files too,
+ * locked by the process that writes them, always the list of what changed (see
+ * change_log.ts), and from some thousand entries on an index of all of them (see
+ * index_format.ts). Deleting those loses no entry.
+ */
+import { safeFilename } from "../text/filename.ts";
+import { cleanMimetype } from "../text/mimetype.ts";
+import { keyOf } from "../text/key.ts";
+
+/** No sidecar of ours comes near this; a longer file is not read. */
+export const MAX_SIDECAR_BYTES = 1_048_576;
+
+/** What a sidecar says. */
+export interface Sidecar {
+  /** The URL whose SHA-256 names the files. */
+  url: string;
+  /** Media type of the body. */
+  mimetype: string;
+  /** File name to show. */
+  filename: string;
+  /** Length of the .dat in bytes; 0 where the writer did not say. */
+  size: number;
+  /** When the entry was stored, in seconds since the epoch. */
+  ts: number;
+  /** SHA-256 of the .dat, in hexadecimal. */
+  sha256?: string;
+  /** Media type of the download that the body was converted from. */
+  sourceMimetype?: string;
+  /** Bytes of the download that the body was converted from. */
+  sourceSize?: number;
+  /** Why a GIF was kept as it is. */
+  conversion?: string;
+}
+
+/** What a sidecar said when its file had that stamp; see `stampOf()`. */
+export type StampedSidecar = Sidecar & { readonly stamp: number };
+
+/** The text of a sidecar. */
+export function formatSidecar(sidecar: Sidecar): string {
+  return JSON.stringify(sidecar, null, 2);
+}
+
+/**
+ * Reads the text of a sidecar, by the rules of the Python original: only `url`
+ * is required. What is there must have the right type, and the URL must hash to
+ * the name of the file, or else one entry could pose as another.
+ *
+ * @returns The sidecar, or a string that says why it can't be one.
+ */
+export function parseSidecar(text: string, key: string): Sidecar | string {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return "sidecar is not JSON";
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    return "sidecar is not an object";
+  }
+  // A default stands in for what is missing only: null is a wrong type.
+  const {
+    url,
+    mimetype = "application/octet-stream",
+    filename = "attachment",
+    size = 0,
+    ts = 0,
+    sha256,
+    sourceMimetype,
+    sourceSize,
+    conversion,
+  }: Record<string, unknown> = { ...value };
+  if (typeof url !== "string") return "url is not a string";
+  // A lone surrogate is hashed as U+FFFD, so such a URL would share its name.
+  if (!url.isWellFormed()) return "url is not Unicode";
+  if (typeof mimetype !== "string") return "mimetype is not a string";
+  if (typeof filename !== "string") return "filename is not a string";
+  if (!isCount(size)) return "size is not a number of bytes";
+  if (typeof ts !== "number" || !Number.isFinite(ts)) {
+    return "ts is not a number";
+  }
+  if (keyOf(url) !== key) return "url does not hash to the name of the file";
+  const sidecar: Sidecar = {
+    url,
+    mimetype: cleanMimetype(mimetype),
+    filename: safeFilename(filename),
+    size,
+    ts,
+  };
+  if (typeof sha256 === "string") sidecar.sha256 = sha256.toLowerCase();
+  if (typeof sourceMimetype === "string") {
+    sidecar.sourceMimetype = sourceMimetype;
+  }
+  if (isCount(sourceSize)) sidecar.sourceSize = sourceSize;
+  if (typeof conversion === "string") sidecar.conversion = conversion;
+  return sidecar;
+}
+
+/** Why a body of that size is not the one that a sidecar tells of. */
+export function mismatchOf(
+  sidecar: Sidecar,
+  datSize: number,
+): string | undefined {
+  if (sidecar.size !== 0 && sidecar.size !== datSize) {
+    return `its .dat must have ${sidecar.size} bytes: found ${datSize}`;
+  }
+  if (datSize === 0) return "its .dat is empty";
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
+}

@@ -1,0 +1,241 @@
+import type { Deadline } from "../async/deadline.ts";
+import { BodyDigest, maxHashedBytes } from "../bodies/digest.ts";
+import type { StagedFacts } from "../sharing/staged_description.ts";
+import type { StagedFile } from "../disk/staged_file.ts";
+import { formatSidecar, type Sidecar } from "../disk/sidecar.ts";
+import type { ResolvedOptions } from "../api/resolved_options.ts";
+import type { Reservation, Staging } from "../disk/staging_budget.ts";
+import { Tee, type TeeEvents } from "../bodies/tee.ts";
+import type { Tiers } from "../wiring.ts";
+import type { Commission } from "../entries/commit.ts";
+
+/** What a body needs of the cache. */
+export interface BodyEnvironment {
+  /** The cache's options. */
+  readonly options: ResolvedOptions;
+  /** Where bodies are committed. */
+  readonly tiers: Tiers;
+  /** The budget of staged bytes. */
+  readonly staging: Staging;
+}
+
+/** What a body tells its download. */
+export interface BodyEvents
+  extends Pick<TeeEvents, "onServed" | "onAbandoned"> {
+  /** It can't be stored; it goes on for its readers alone. */
+  onUncached(reason: string): void;
+}
+
+/** The body of one download: its tee, its staged file, and its share of the budget. */
+export class DownloadBody {
+  readonly #env: BodyEnvironment;
+  readonly #events: BodyEvents;
+  readonly #tee: Tee;
+  readonly #staged: StagedFile | undefined;
+  readonly #reservation: Reservation | undefined;
+  readonly #key: string;
+  readonly #digest: BodyDigest;
+
+  private constructor(
+    env: BodyEnvironment,
+    key: string,
+    events: BodyEvents,
+    size: number | undefined,
+    staged: StagedFile | undefined,
+    reservation: Reservation | undefined,
+  ) {
+    this.#env = env;
+    this.#key = key;
+    this.#events = events;
+    this.#staged = staged;
+    this.#reservation = reservation;
+    this.#tee = new Tee(size, staged?.file, {
+      onServed: events.onServed,
+      onAbandoned: events.onAbandoned,
+      onFault: (error) => env.tiers.errors.report("read a download", error),
+    });
+    this.#digest = new BodyDigest(
+      maxHashedBytes("download", env.options),
+      size,
+    );
+  }
+
+  /**
+   * Stages a body of `key`, or lets it go uncached where that can't be.
+   *
+   * @param claimed The file to stage it in, if there is one yet.
+   */
+  static async open(
+    env: BodyEnvironment,
+    key: string,
+    size: number | undefined,
+    claimed: StagedFile | undefined,
+    events: BodyEvents,
+  ): Promise<DownloadBody> {
+    const uncached = async (reason: string) => {
+      if (claimed !== undefined) await claimed.close();
+      events.onUncached(reason);
+      return new DownloadBody(env, key, events, size, undefined, undefined);
+    };
+    const { maxEntryBytes, readOnly } = env.options;
+    if (readOnly) return uncached("the cache is read-only");
+    if (maxEntryBytes === 0) return uncached("the cache may store nothing");
+    if (size !== undefined && size > maxEntryBytes) return uncached(TOO_LARGE);
+    const reservation = env.staging.reserve(size ?? 0);
+    if (reservation === undefined) return uncached(CROWDED);
+    try {
+      const staged = claimed ?? await env.tiers.store.stage(key);
+      return new DownloadBody(env, key, events, size, staged, reservation);
+    } catch (error) {
+      reservation.release();
+      env.tiers.errors.report("stage a download", error);
+      return uncached(DISK_FAILED);
+    }
+  }
+
+  /** The tee that readers join. */
+  get tee(): Tee {
+    return this.#tee;
+  }
+
+  /** The file that the bytes were staged in, if any. */
+  get staged(): StagedFile | undefined {
+    return this.#staged;
+  }
+
+  /** The file that all bytes were staged in; undefined when they were not. */
+  get whole(): StagedFile | undefined {
+    return this.#tee.cached ? this.#staged : undefined;
+  }
+
+  /** Takes the next chunk. Waits for readers only when the body is uncached. */
+  async push(
+    chunk: Uint8Array<ArrayBuffer>,
+    deadline: Deadline,
+  ): Promise<void> {
+    if (this.#tee.cached) {
+      const refusal = this.#refusal(chunk.length);
+      if (refusal === undefined) {
+        // Before the readers have it, who might do to it what they must not.
+        this.#digest.update(chunk);
+        try {
+          return await this.#tee.push(chunk);
+        } catch (error) {
+          this.#env.tiers.errors.report("write a download", error);
+          await this.#uncache(DISK_FAILED);
+        }
+      } else {
+        await this.#uncache(refusal);
+      }
+    }
+    deadline.pause();
+    try {
+      await this.#tee.push(chunk);
+    } finally {
+      deadline.resume();
+    }
+  }
+
+  /** Whether other processes follow it. */
+  get isFollowed(): boolean {
+    return this.#staged?.description?.isFollowed ?? false;
+  }
+
+  /** Tells other processes what the body is. */
+  async describe(facts: StagedFacts): Promise<void> {
+    if (this.#staged === undefined || !this.#tee.cached) return;
+    const { tiers } = this.#env;
+    try {
+      await tiers.claims.describe(this.#key, this.#staged, facts);
+    } catch (error) {
+      // It has failed since, and was closed.
+      if (error instanceof Deno.errors.BadResource) return;
+      // The download itself does not need it.
+      tiers.errors.report("describe a download", error);
+    }
+  }
+
+  /** Makes the staged bytes an entry; false when they can't be. */
+  async commit(
+    description: Commission["description"],
+    wanted: () => boolean,
+  ): Promise<boolean> {
+    const { tiers } = this.#env;
+    const size = this.#tee.received;
+    if (this.#staged === undefined || !this.#tee.cached || size === 0) {
+      return false;
+    }
+    const file = await tiers.commit({
+      staged: this.#staged,
+      size,
+      description: { ...description, ...this.#digest.member() },
+      wanted,
+    });
+    if (file === undefined) {
+      await this.#tellWhole({ ...description, size, ts: Date.now() / 1000 });
+      return false;
+    }
+    this.#reservation?.release();
+    this.#tee.share(file, tiers.claim(file));
+    file.release(true);
+    return true;
+  }
+
+  /** Removes the names of what was not committed. */
+  async discardNames(): Promise<void> {
+    await this.#staged?.discard();
+  }
+
+  /** Gives back what was not committed; readers keep the open file. */
+  async discard(): Promise<void> {
+    const { tiers } = this.#env;
+    if (this.#staged === undefined) return;
+    try {
+      if (this.#tee.needsFile) {
+        const file = await tiers.adoptUnstored(this.#staged);
+        this.#tee.share(file, tiers.claim(file));
+        file.release(true);
+      } else {
+        await this.#staged.discard();
+      }
+    } finally {
+      // Not before: one may still have been on its way.
+      this.#staged.description?.close();
+      // Not before its name is gone, for which a slow disk takes a while.
+      this.#reservation?.release();
+    }
+    this.#tee.letGo();
+  }
+
+  /** Tells those who follow that they have all, although it is no entry. */
+  async #tellWhole(sidecar: Sidecar): Promise<void> {
+    try {
+      await this.#staged?.description?.complete(formatSidecar(sidecar), false);
+    } catch {
+      // They will see that it is lost.
+    }
+  }
+
+  #refusal(bytes: number): string | undefined {
+    const { maxEntryBytes } = this.#env.options;
+    if (this.#tee.received + bytes > maxEntryBytes) return TOO_LARGE;
+    return this.#reservation?.write(bytes) ? undefined : CROWDED;
+  }
+
+  async #uncache(reason: string): Promise<void> {
+    this.#tee.uncache();
+    this.#events.onUncached(reason);
+    // Only the name goes: readers that lag behind still read the open file.
+    if (this.#staged === undefined) return;
+    await this.#staged.discard();
+    // Those who follow can't have the rest.
+    this.#staged.description?.close();
+    this.#staged.unlock();
+  }
+}
+
+/** Why a body is not stored whose bytes are too many. */
+export const TOO_LARGE = "it is larger than maxEntryMb";
+/** Why a body is not stored for which there is no room at the moment. */
+export const CROWDED = "running downloads take all that maxEntryMb allows";
+const DISK_FAILED = "the disk failed";

@@ -1,0 +1,205 @@
+import { parseFilename } from "../text/content_disposition.ts";
+import type { Download } from "../api/downloader.ts";
+import { HttpStatusError } from "../api/errors.ts";
+import {
+  filenameFromUrl,
+  safeFilename,
+  withFittingExtension,
+} from "../text/filename.ts";
+import { cleanMimetype, normalizeMimetype } from "../text/mimetype.ts";
+
+/** A download that is ready to be pumped: what a downloader resolved to, checked and completed. */
+export interface Source {
+  /** The bytes; a stream is unlocked and unread. */
+  body: ReadableStream<Uint8Array> | Uint8Array | Blob;
+  /** A media type that a header can carry. */
+  mimetype: string;
+  /** A safe name, never empty. */
+  filename: string;
+  /** The declared number of bytes, or the real one where it is known; a body that differs is incomplete. */
+  size: number | undefined;
+}
+
+/**
+ * Turns what a downloader resolved to into a source.
+ *
+ * Where it throws, the body has been cancelled, so that no connection stays open.
+ *
+ * @param result A `Response` (of any implementation) or a `Download`.
+ * @param url Names the file when nothing else does.
+ * @returns The source.
+ * @throws {HttpStatusError} If the status is not 200 or 203.
+ * @throws {TypeError} If the result, its body or one of its fields is of a wrong type, or the body is used.
+ * @throws {RangeError} If the size is not a non-negative integer.
+ */
+export function toSource(result: Response | Download, url: string): Source {
+  const body = bodyOf(result);
+  try {
+    if (isResponse(result)) return fromResponse(result, url);
+    if (isDownload(result)) return fromDownload(result, url);
+    throw new TypeError(
+      "Cannot download: downloader must resolve to a Response or an object with data: " +
+        `received ${describe(result)}`,
+    );
+  } catch (error) {
+    discard(body);
+    throw error;
+  }
+}
+
+function fromResponse(response: Response, url: string): Source {
+  const { status, headers, body } = response;
+  // 206 is a part, 204 and 205 have no content, and 304 answers a question that was not asked.
+  if (status !== 200 && status !== 203) throw new HttpStatusError(status);
+  if (body !== null && body !== undefined) {
+    assertUnused(body, response.bodyUsed);
+  }
+
+  const mimetype = normalizeMimetype(headers.get("content-type"));
+  const stated = parseFilename(headers.get("content-disposition") ?? "") ?? "";
+  const filename = withFittingExtension(
+    safeFilename(stated, filenameFromUrl(url)),
+    mimetype,
+  );
+
+  return {
+    body: body ?? new Uint8Array(0),
+    mimetype,
+    filename,
+    size: contentLength(headers),
+  };
+}
+
+function fromDownload(download: Download, url: string): Source {
+  const { data, mimetype: statedType, filename: statedName, size: declared } =
+    download;
+  if (!(data instanceof Uint8Array) && !isBlob(data)) assertUnused(data, false);
+  assertString("mimetype", statedType);
+  assertString("filename", statedName);
+
+  const blobType = isBlob(data) ? data.type : undefined;
+  const mimetype = statedType
+    ? cleanMimetype(statedType)
+    : normalizeMimetype(blobType);
+  const givenName = statedName || fileName(data) || "";
+  const filename = safeFilename(
+    givenName,
+    withFittingExtension(filenameFromUrl(url), mimetype),
+  );
+
+  // A declared size that the bytes do not have is passed on: the pump meets it as any other broken promise.
+  return {
+    body: data,
+    mimetype,
+    filename,
+    size: checkedSize(declared) ?? lengthOf(data),
+  };
+}
+
+// Content-Length counts the bytes before decoding, and `fetch` hands out the decoded ones (RFC 9110 §8.6).
+function contentLength(headers: Headers): number | undefined {
+  if (headers.get("content-encoding")) return undefined;
+
+  const value = headers.get("content-length") ?? "";
+  if (!/^\d+$/.test(value)) return undefined;
+  const length = Number(value);
+
+  return Number.isSafeInteger(length) ? length : undefined;
+}
+
+function checkedSize(size: unknown): number | undefined {
+  if (size === undefined || size === null) return undefined;
+  if (typeof size === "number" && Number.isSafeInteger(size) && size >= 0) {
+    return size;
+  }
+
+  throw new RangeError(
+    "Cannot download: size must be a non-negative integer: " +
+      `received ${typeof size === "number" ? size : describe(size)}`,
+  );
+}
+
+function lengthOf(data: Download["data"]): number | undefined {
+  if (data instanceof Uint8Array) return data.byteLength;
+
+  return isBlob(data) ? data.size : undefined;
+}
+
+function fileName(data: Download["data"]): string | undefined {
+  return "name" in data && typeof data.name === "string"
+    ? data.name
+    : undefined;
+}
+
+function assertString(field: string, value: unknown): void {
+  if (value === undefined || value === null || typeof value === "string") {
+    return;
+  }
+
+  throw new TypeError(
+    `Cannot download: ${field} must be a string: received ${describe(value)}`,
+  );
+}
+
+function assertUnused(body: unknown, used: boolean): void {
+  if (!isStream(body)) {
+    throw new TypeError(
+      `Cannot download: data must be a Uint8Array, Blob or ReadableStream: received ${
+        describe(body)
+      }`,
+    );
+  }
+  if (used || body.locked) {
+    throw new TypeError(
+      "Cannot download: body must be unread and unlocked: received one in use",
+    );
+  }
+}
+
+// The checks below look at shape and not at class: npm's undici, node-fetch and polyfills bring their own.
+function isResponse(value: unknown): value is Response {
+  return isObject(value) && typeof value.status === "number" &&
+    "body" in value &&
+    isObject(value.headers) && typeof value.headers.get === "function";
+}
+
+function isDownload(value: unknown): value is Download {
+  return isObject(value) && "data" in value;
+}
+
+function isStream(value: unknown): value is ReadableStream<Uint8Array> {
+  return isObject(value) && typeof value.getReader === "function";
+}
+
+function isBlob(value: unknown): value is Blob {
+  return isObject(value) && typeof value.stream === "function" &&
+    typeof value.size === "number" &&
+    typeof value.type === "string";
+}
+
+function isObject(value: unknown): value is Record<PropertyKey, unknown> {
+  return typeof value === "object" && value !== null;
+}
+
+function bodyOf(result: unknown): unknown {
+  if (isResponse(result)) return result.body;
+
+  return isDownload(result) ? result.data : undefined;
+}
+
+// Nobody waits for it: the caller's error is what counts, and a body that cannot be cancelled has ended.
+async function discard(body: unknown): Promise<void> {
+  try {
+    if (isStream(body) && !body.locked) await body.cancel();
+  } catch {
+    // The connection failed on its own.
+  }
+}
+
+// The kind of a value and never the value, which could be a URL.
+function describe(value: unknown): string {
+  if (value === null) return "null";
+  if (typeof value !== "object") return typeof value;
+
+  return value.constructor?.name || "an object";
+}

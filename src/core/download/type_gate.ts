@@ -1,0 +1,62 @@
+import type { GifScanner } from "../gif/gif_scanner.ts";
+import type { GifConversion } from "../gif/gif_conversion.ts";
+import type { GifPlan } from "../gif/gif_plan.ts";
+
+/** What is certain about the type of a body. */
+export type TypeVerdict =
+  /** It is what its label says. */
+  | { type: "labelled" }
+  /** It is a GIF and stays one; with a reason where it could have been converted. */
+  | { type: "gif"; reason?: string }
+  /** It is a GIF that is to be converted. */
+  | { type: "convert"; plan: GifPlan };
+
+/** The bytes that tell a GIF from anything else. */
+const MAGIC_BYTES = 6;
+
+/** Looks at a body as it arrives and tells as soon as its type is certain. */
+export class TypeGate {
+  readonly #gifs: GifConversion | undefined;
+  readonly #scanner: GifScanner | undefined;
+  #received = 0;
+
+  /** A gate for one body; without `gifs` every body is what its label says. */
+  constructor(gifs: GifConversion | undefined) {
+    this.#gifs = gifs;
+    this.#scanner = gifs?.scanner();
+  }
+
+  /**
+   * Looks at the next chunk.
+   *
+   * @param cached Whether the body is staged; otherwise it can't be converted.
+   * @returns The verdict, or undefined while it may still become a conversion.
+   */
+  async push(
+    chunk: Uint8Array,
+    cached: boolean,
+  ): Promise<TypeVerdict | undefined> {
+    const decision = this.#scanner?.push(chunk);
+    this.#received += chunk.length;
+    if (this.#gifs === undefined) return { type: "labelled" };
+    if (decision?.action === "keep") return kept(decision.reason);
+    if (this.#received < MAGIC_BYTES) return undefined;
+    if (cached && await this.#gifs.available()) return undefined;
+    return { type: "gif" };
+  }
+
+  /** The body is complete. */
+  end(): TypeVerdict {
+    const decision = this.#scanner?.end();
+    if (decision?.action === "convert") {
+      return { type: "convert", plan: decision.plan };
+    }
+    return kept(decision?.reason ?? "not-a-gif");
+  }
+}
+
+function kept(reason: string): TypeVerdict {
+  return reason === "not-a-gif"
+    ? { type: "labelled" }
+    : { type: "gif", reason };
+}

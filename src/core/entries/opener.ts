@@ -1,0 +1,169 @@
+import { adoptEntry } from "./adopt_entry.ts";
+import type { Broken, Found } from "../disk/pair_store.ts";
+import type { DiskTier } from "../disk_tier.ts";
+import { areSame, type Entry, isYoung } from "../catalog/entry.ts";
+import { isNotFound } from "../disk/file_system.ts";
+import { keyOf } from "../text/key.ts";
+import type { SharedFile } from "../disk/open_files.ts";
+import { entryOf, leftoverOf, pairOf } from "../startup/scan.ts";
+import { areSameState } from "../disk/file_identity.ts";
+
+/** How long a lookup waits for an entry that another process is replacing. */
+const REPLACE_TIMEOUT_MS = 200;
+
+/** An entry and its open file, held. */
+export interface Opened {
+  /** The entry. */
+  readonly entry: Entry;
+  /** Its file. */
+  readonly file: SharedFile;
+}
+
+/**
+ * Opens committed entries: known ones again, if it is sure that their files are still
+ * the same, and others by their hashed paths.
+ */
+export class Opener {
+  readonly #tier: DiskTier;
+
+  /** Opens nothing yet. */
+  constructor(tier: DiskTier) {
+    this.#tier = tier;
+  }
+
+  /** Learns what other processes have changed. */
+  async catchUp(): Promise<void> {
+    const { calls, store, writes, errors } = this.#tier;
+    if (!store.ready) return;
+    try {
+      await calls.run(() => writes.catchUp());
+    } catch (error) {
+      errors.report("learn of changes", error);
+    }
+  }
+
+  /** Opens the entry of a URL, and holds its file. */
+  async open(url: string): Promise<Opened | undefined> {
+    const { store, catalog } = this.#tier;
+    if (!store.ready) await store.prepare();
+    const known = catalog.peek(url);
+    const isCertain = known !== undefined && await this.isCertain(known);
+    return isCertain && await this.#openKnown(known) ||
+      await this.#discover(url, known);
+  }
+
+  /** Whether an entry is what its sidecar says, and not only what an index told. */
+  async isCertain({ key, sidecarStamp }: Entry): Promise<boolean> {
+    const { store, catalog } = this.#tier;
+    return !catalog.isProvisional ||
+      await store.sidecarStamp(key) === sidecarStamp;
+  }
+
+  /**
+   * Whether no other file can look like that of an entry: it was looked at long
+   * enough after it was written, or was not changed until then.
+   */
+  async isSettled(entry: Entry): Promise<boolean> {
+    if (!entry.isYoung) return true;
+    const { catalog, writes } = this.#tier;
+    const isLearned = () => !isYoung(entry, writes.learnedAt);
+    if (isYoung(entry, Date.now())) return false;
+    if (!isLearned() && !writes.fresh) await this.catchUp();
+    entry.isYoung = !isLearned() || catalog.peek(entry.url) !== entry;
+    return !entry.isYoung;
+  }
+
+  /** Opens an entry that is known, if it is sure that its file is still that one. */
+  async #openKnown(entry: Entry): Promise<Opened | undefined> {
+    const { fs, store, files } = this.#tier;
+    const path = store.datPath(entry.key);
+    let file = files.find(path, entry.inode);
+    if (file !== undefined) {
+      const facts = await fs.facts(path);
+      if (facts?.inode !== entry.inode || facts.size !== entry.size) return;
+      // Who held it may have let go of it meanwhile.
+      file = files.find(path, entry.inode);
+    }
+    file ??= await this.#reopen(path, entry);
+    file?.hold(true);
+    return file && { entry, file };
+  }
+
+  async #reopen(
+    path: string,
+    entry: Entry,
+  ): Promise<SharedFile | undefined> {
+    const { fs } = this.#tier;
+    if (!await this.isSettled(entry)) return undefined;
+    try {
+      const file = await fs.open(path);
+      if (areSameState(file.opened, entry)) {
+        return adoptEntry(this.#tier, entry, file);
+      }
+      // Another process has used it, or replaced or rewritten it.
+      file.close();
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+  }
+
+  /** Finds what takes the place of an entry just now, if another process puts it there. */
+  async #findReplaced(key: string): Promise<Found | Broken | undefined> {
+    const { fs, store, writes } = this.#tier;
+    if (!await fs.seems(store.datPath(key))) return undefined;
+    // Its commit ends before the lock is free.
+    await writes.run(() => Promise.resolve(), REPLACE_TIMEOUT_MS)
+      .catch(() => {});
+    return await store.find(key);
+  }
+
+  /**
+   * Looks at the hashed path: another process may have stored the URL, or the
+   * scan has not come to it yet. An entry whose files are gone, or do not fit
+   * each other, is dropped.
+   */
+  async #discover(
+    url: string,
+    known: Entry | undefined,
+  ): Promise<Opened | undefined> {
+    const { fs, store, catalog, orphans, hub } = this.#tier;
+    const key = keyOf(url);
+    const watch = catalog.watch(url);
+    let found: Found | Broken | undefined;
+    try {
+      found = await store.find(key);
+      if (found === undefined && known !== undefined) {
+        found = await this.#findReplaced(key);
+      }
+    } finally {
+      watch.end();
+    }
+    // A commit or a deletion that came between knows better.
+    const isCurrent = !watch.isDisturbed && catalog.peek(url) === known;
+    if (found !== undefined && "file" in found) {
+      let entry = entryOf(found.sidecar, key, found.facts);
+      if (isCurrent && known !== undefined && areSame(known, entry)) {
+        catalog.seen(known, entry);
+        entry = known;
+      } else if (isCurrent) {
+        catalog.found(entry);
+        orphans.forget(pairOf(key));
+      }
+      const file = adoptEntry(this.#tier, entry, found.file);
+      file.hold(true);
+      return { entry, file };
+    }
+    if (isCurrent && known === undefined) catalog.forgetPending(key);
+    const reason = found?.reason ?? "its files are gone";
+    const time = Date.now();
+    if (known !== undefined && isCurrent) {
+      catalog.forget(url);
+      hub.emit({ type: "dropped", time, url, key, reason });
+    }
+    if (found !== undefined && !watch.isDisturbed) {
+      const leftover = await leftoverOf(fs, store, pairOf(key), reason);
+      if (leftover !== undefined) orphans.add(leftover);
+      hub.emit({ type: "skipped", time, path: store.jsonPath(key), reason });
+    }
+  }
+}

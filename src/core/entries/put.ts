@@ -1,0 +1,259 @@
+import { chunkSource } from "../bodies/chunk_source.ts";
+import { BodyDigest, maxHashedBytes } from "../bodies/digest.ts";
+import { CROWDED, TOO_LARGE } from "../download/download_body.ts";
+import type { EventHub } from "../reporting/event_hub.ts";
+import { safeFilename } from "../text/filename.ts";
+import { keyOf } from "../text/key.ts";
+import { cleanMimetype } from "../text/mimetype.ts";
+import type { ResolvedOptions } from "../api/resolved_options.ts";
+import type { StagedFile } from "../disk/staged_file.ts";
+import type { Reservation, Staging } from "../disk/staging_budget.ts";
+import { TaskQueue } from "../async/task_queue.ts";
+import type { Tiers } from "../wiring.ts";
+import { Turns } from "../async/turns.ts";
+
+/** Options of `put()`. */
+export interface PutOptions {
+  /**
+   * Whether the new bytes take the place of those that are stored.
+   *
+   * @default {false}
+   */
+  replace?: boolean;
+}
+
+/** What can be put. */
+export type PutData = Uint8Array | Blob | ReadableStream<Uint8Array>;
+
+/** What putting needs of the cache. */
+export interface PutEnvironment {
+  /** The cache's options. */
+  readonly options: ResolvedOptions;
+  /** Where bodies are committed. */
+  readonly tiers: Tiers;
+  /** The budget of staged bytes. */
+  readonly staging: Staging;
+  /** Where events go. */
+  readonly hub: EventHub;
+}
+
+/** A body to be stored, and what its sidecar will say. */
+interface Body {
+  readonly url: string;
+  readonly data: PutData;
+  readonly mimetype: string;
+  readonly filename: string;
+}
+
+/** Stores what callers have in hand, one after the other for each URL. */
+export class Putter {
+  readonly #env: PutEnvironment;
+  readonly #queues = new Map<string, { queue: TaskQueue; users: number }>();
+  readonly #controller = new AbortController();
+  readonly #running = new Set<Promise<unknown>>();
+
+  /** Stores nothing yet. */
+  constructor(env: PutEnvironment) {
+    this.#env = env;
+  }
+
+  /** Settles when all that is being stored now has ended. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#running);
+  }
+
+  /** Ends all that is being stored. */
+  abort(reason: unknown): void {
+    this.#controller.abort(reason);
+  }
+
+  /** Stores a body; true when the URL is on disk afterwards. */
+  async put(
+    url: string,
+    data: PutData,
+    mimetype: string,
+    filename: string,
+    { replace = false }: PutOptions,
+  ): Promise<boolean> {
+    assertString("mimetype", mimetype);
+    assertString("filename", filename);
+    const body = {
+      url,
+      data: owned(data, this.#env.options.maxMemoryItemBytes),
+      mimetype: cleanMimetype(mimetype),
+      filename: safeFilename(filename),
+    };
+    const entry = this.#queues.get(url) ?? { queue: new TaskQueue(), users: 0 };
+    this.#queues.set(url, entry);
+    entry.users++;
+    const result = entry.queue.run(async () => {
+      this.#controller.signal.throwIfAborted();
+      const { tiers } = this.#env;
+      if (replace) return await this.#store(body, () => true);
+      if (await tiers.use(url)) {
+        cancel(data);
+        return true;
+      }
+      // A download may store it while a slow stream comes; its bytes stay too.
+      // What is known although it is gone may be forgotten meanwhile.
+      const before = tiers.catalog.peek(url);
+      const isWanted = () => {
+        const now = tiers.catalog.peek(url);
+        return now === undefined || now === before;
+      };
+      return await this.#store(body, isWanted) || await tiers.use(url);
+    });
+    this.#running.add(result);
+    try {
+      return await result;
+    } finally {
+      this.#running.delete(result);
+      if (--entry.users === 0) this.#queues.delete(url);
+    }
+  }
+
+  async #store(body: Body, isWanted: () => boolean): Promise<boolean> {
+    const { staging, tiers, hub, options } = this.#env;
+    const size = sizeOf(body.data);
+    const reservation = this.#mayStore(size)
+      ? staging.reserve(size ?? 0)
+      : undefined;
+    if (reservation === undefined) {
+      const isTooLarge = size !== undefined && size > options.maxEntryBytes;
+      if (isTooLarge || this.#mayStore(size)) {
+        const { url } = body;
+        const key = keyOf(url);
+        const reason = isTooLarge ? TOO_LARGE : CROWDED;
+        hub.emit({ type: "uncached", time: Date.now(), url, key, reason });
+      }
+      cancel(body.data);
+      return false;
+    }
+    let staged: StagedFile | undefined;
+    let isStored = false;
+    try {
+      try {
+        staged = await tiers.store.stage(keyOf(body.url));
+      } catch (error) {
+        tiers.errors.report("stage a put", error);
+        cancel(body.data);
+        return false;
+      }
+      isStored = await this.#stored(body, staged, reservation, isWanted);
+      return isStored;
+    } finally {
+      if (!isStored) await staged?.close();
+      // Not before the bytes are gone, for which a slow disk takes a while.
+      reservation.release();
+    }
+  }
+
+  async #stored(
+    { url, data, mimetype, filename }: Body,
+    staged: StagedFile,
+    reservation: Reservation,
+    isWanted: () => boolean,
+  ): Promise<boolean> {
+    const { tiers, hub, options } = this.#env;
+    const start = performance.now();
+    const digest = new BodyDigest(maxHashedBytes("put", options), sizeOf(data));
+    const size = await this.#write(data, staged, reservation, digest);
+    if (size === undefined || size === 0) return false;
+    const file = await tiers.commit({
+      staged,
+      size,
+      description: { url, mimetype, filename, ...digest.member() },
+      wanted: isWanted,
+      bytes: data instanceof Uint8Array ? data : undefined,
+    });
+    if (file === undefined) return false;
+    file.release(true);
+    const key = keyOf(url);
+    const durationMs = performance.now() - start;
+    const body = { url, key, mimetype, filename, size, durationMs };
+    hub.emit({ type: "stored", time: Date.now(), source: "put", ...body });
+    return true;
+  }
+
+  #mayStore(size: number | undefined): boolean {
+    const { maxEntryBytes, readOnly } = this.#env.options;
+    if (readOnly || maxEntryBytes === 0) return false;
+    return size === undefined || size > 0 && size <= maxEntryBytes;
+  }
+
+  /** Writes all bytes; undefined when they don't fit or the disk fails. */
+  async #write(
+    data: PutData,
+    staged: StagedFile,
+    reservation: Reservation,
+    digest: BodyDigest,
+  ): Promise<number | undefined> {
+    const { options, tiers } = this.#env;
+    const { signal } = this.#controller;
+    const chunks = chunkSource(data, false);
+    const onAbort = () => chunks.cancel(signal.reason);
+    signal.addEventListener("abort", onAbort, { once: true });
+    const turns = new Turns();
+    let received = 0;
+    try {
+      for (;;) {
+        const chunk = await chunks.next();
+        signal.throwIfAborted();
+        if (chunk === undefined) return received;
+        const fits = received + chunk.length <= options.maxEntryBytes &&
+          reservation.write(chunk.length);
+        if (!fits) {
+          chunks.cancel(new RangeError("Cannot put: body is too large"));
+          return undefined;
+        }
+        try {
+          await staged.file.writeAt(chunk, received);
+        } catch (error) {
+          tiers.errors.report("write a put", error);
+          chunks.cancel(error);
+          return undefined;
+        }
+        digest.update(chunk);
+        received += chunk.length;
+        if (turns.due) await turns.next();
+      }
+    } catch (error) {
+      // A stream whose chunks are no bytes would go on otherwise.
+      chunks.cancel(error);
+      throw error;
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+    }
+  }
+}
+
+/**
+ * Bytes that the caller can't change any more, where they are few enough for the
+ * memory tier, which wants a copy anyway. More are written as they are.
+ */
+function owned(data: PutData, maxBytes: number): PutData {
+  if (data instanceof Uint8Array) {
+    return data.length <= maxBytes ? new Uint8Array(data) : data;
+  }
+  if (data instanceof Blob || data instanceof ReadableStream) return data;
+  throw new TypeError(
+    `Cannot put: data must be a Uint8Array, Blob or ReadableStream: received ${typeof data}`,
+  );
+}
+
+function assertString(name: string, value: unknown): void {
+  if (typeof value === "string") return;
+  throw new TypeError(
+    `Cannot put: ${name} must be a string: received ${typeof value}`,
+  );
+}
+
+function sizeOf(data: PutData): number | undefined {
+  if (data instanceof Uint8Array) return data.length;
+  return data instanceof Blob ? data.size : undefined;
+}
+
+/** Not awaited by anybody: a stream may take its time to end, or for ever. */
+function cancel(data: PutData): void {
+  if (data instanceof ReadableStream) data.cancel().catch(() => {});
+}

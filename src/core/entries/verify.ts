@@ -1,0 +1,160 @@
+import type { ByteReader } from "../bodies/byte_reader.ts";
+import type { DiskTier } from "../disk_tier.ts";
+import type { DiskFile } from "../disk/file_system.ts";
+import { GRACE_MS } from "../startup/orphan_sweeper.ts";
+import { WRONG_DIGEST } from "../bodies/read_check.ts";
+import { classify, type Leftover, pairOf, scan } from "../startup/scan.ts";
+import { StoredReader } from "../bodies/stored_body.ts";
+import { Turns } from "../async/turns.ts";
+
+/** Options of `verify()`. */
+export interface VerifyOptions {
+  /**
+   * Whether what is wrong is removed. What is `young` stays.
+   *
+   * @default {false}
+   */
+  fix?: boolean;
+}
+
+/** Something wrong that `verify()` found. */
+export interface VerifyProblem {
+  /** Names of the files, in the directory. */
+  readonly names: readonly string[];
+  /** Their bytes. */
+  readonly bytes: number;
+  /** What is wrong. */
+  readonly reason: string;
+  /**
+   * Whether it was written within the last 10 minutes, so that another process
+   * may be about to complete it. Never so for a whole pair of a wrong digest.
+   */
+  readonly young: boolean;
+}
+
+/** What `verify()` found. */
+export interface VerifyReport {
+  /** Entries that are whole. */
+  entries: number;
+  /** Their bytes. */
+  bytes: number;
+  /** Those of them whose digest was there and was right. */
+  digests: number;
+  /** All that is wrong. */
+  problems: VerifyProblem[];
+  /** How many of these were removed. */
+  fixed: number;
+}
+
+/** Checks all files: lengths, digests where a sidecar has one, leftovers. */
+export async function verify(
+  { fix = false }: VerifyOptions,
+  { options, fs, store, writes, catalog, files, orphans, calls, errors }:
+    DiskTier,
+): Promise<VerifyReport> {
+  const report: VerifyReport = {
+    entries: 0,
+    bytes: 0,
+    digests: 0,
+    problems: [],
+    fixed: 0,
+  };
+  const forget = async (key: string) => {
+    await files.rescue(store.datPath(key));
+    const entry = catalog.byKey(key);
+    if (entry !== undefined) catalog.forget(entry.url);
+  };
+  const remove = async (names: readonly string[]) => {
+    if (!fix || options.readOnly) return;
+    try {
+      for (const name of names) {
+        const { kind, key } = classify(name);
+        if (kind !== "staged") {
+          await writes.announceRemoval(key);
+          await forget(key);
+        }
+        await store.removeFile(name);
+      }
+      orphans.forget(names);
+      report.fixed++;
+    } catch (error) {
+      errors.report("remove what is wrong", error);
+    }
+  };
+  const keys: string[] = [];
+  const leftovers: Leftover[] = [];
+
+  await store.prepare();
+  // In turn with commits, which would look like leftovers half-way.
+  await writes.alone(() =>
+    scan(fs, store, {
+      onEntry: ({ key }) => keys.push(key),
+      onLeftover: (leftover) => leftovers.push(leftover),
+    })
+  );
+  for (const { names, bytes, mtimeMs, reason } of leftovers) {
+    const young = mtimeMs + GRACE_MS > Date.now();
+    report.problems.push({ names, bytes, reason, young });
+    if (young) continue;
+    await writes.run(async () => {
+      if (!await orphans.areNeeded(names)) await remove(names);
+    });
+  }
+
+  const turns = new Turns();
+  for (const key of keys) {
+    calls.check();
+    if (turns.due) await turns.next();
+    const found = await store.find(key);
+    if (found === undefined || !("file" in found)) continue;
+    const { size } = found.facts;
+    const { sha256 } = found.sidecar;
+    // Open until the end: no other file can have its inode before.
+    using file = found.file;
+    const digest = sha256 && await digestOf(file, size);
+    if (digest === sha256) {
+      report.entries++;
+      report.bytes += size;
+      if (digest) report.digests++;
+      continue;
+    }
+    const names = pairOf(key);
+    const reason = WRONG_DIGEST;
+    report.problems.push({ names, bytes: size, reason, young: false });
+    await writes.run(async () => {
+      // Another process may have replaced it meanwhile.
+      const now = await fs.facts(store.datPath(key));
+      if (now?.inode === found.facts.inode) await remove(names);
+    });
+  }
+  return report;
+}
+
+async function digestOf(file: DiskFile, size: number): Promise<string> {
+  const reader: ByteReader = new StoredReader(
+    (view, position) => file.readAt(view, position),
+    0,
+    size,
+    () => {},
+    () => {},
+  );
+  // Loaded when it is needed: with its WebAssembly it takes more memory than an
+  // idle cache does.
+  const { crypto } = await import("@std/crypto/crypto");
+  const digest = await crypto.subtle.digest("SHA-256", pieces(reader));
+  return new Uint8Array(digest).toHex();
+}
+
+async function* pieces(
+  reader: ByteReader,
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  const turns = new Turns();
+  for (
+    let piece = await reader.read();
+    piece !== undefined;
+    piece = await reader.read()
+  ) {
+    yield piece;
+    if (turns.due) await turns.next();
+  }
+}

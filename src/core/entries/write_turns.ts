@@ -1,0 +1,212 @@
+import {
+  type ChangeLog,
+  LockTimeoutError,
+  type LogPlace,
+  type News,
+} from "../sharing/change_log.ts";
+import { TaskQueue } from "../async/task_queue.ts";
+import { startIdleTimer } from "../async/timer.ts";
+import { Turns } from "../async/turns.ts";
+
+/**
+ * How long what is known counts as fresh, in milliseconds. A body in RAM is
+ * served for so long after another process has replaced or deleted its entry.
+ */
+const FRESH_MS = 20;
+
+/** How long opening waits for a directory in which others write all the time. */
+const BEGIN_TIMEOUT_MS = 500;
+
+/** How long the index waits for a place: it is only an accelerator. */
+const NOTE_TIMEOUT_MS = 200;
+
+/** What looks at the directory after others have changed it. */
+export interface Reconciler {
+  /** Looks at the entry of a key. */
+  refresh(key: string): Promise<void>;
+  /** Looks at all of them. */
+  refreshAll(): Promise<void>;
+  /** Drops what is in RAM of the entries of these keys. */
+  doubt(news: News): void;
+}
+
+/**
+ * Everything that changes names in the directory: one after the other, here and in
+ * all processes that share it, each of which first learns what the others did.
+ */
+export class Writes {
+  readonly #log: ChangeLog;
+  readonly #reconciler: Reconciler;
+  readonly #queue = new TaskQueue();
+  #waiting = 0;
+  #isLocked = false;
+  #learnedAt = -Infinity;
+  #stopTimer: (() => void) | undefined;
+
+  /** Locks nothing yet. */
+  constructor(log: ChangeLog, reconciler: Reconciler) {
+    this.#log = log;
+    this.#reconciler = reconciler;
+  }
+
+  /** Whether what is known is what the disk says, but for the last moment. */
+  get fresh(): boolean {
+    return this.#stopTimer !== undefined;
+  }
+
+  /**
+   * Up to when all that other processes have changed is known, in milliseconds
+   * since the epoch.
+   */
+  get learnedAt(): number {
+    return this.#learnedAt;
+  }
+
+  /**
+   * From here on others tell what they change; before that nothing is known.
+   * Where they are too busy to be asked, all is looked at again later.
+   *
+   * @param known What was known at some place in their list. If the list reaches
+   * back to it, that is taken up, and what was changed since is looked at.
+   * @returns Whether all of it is known now.
+   */
+  begin(known?: { place: LogPlace; takeUp(): void }): Promise<boolean> {
+    return this.alone(async () => {
+      let isLocked: boolean;
+      try {
+        isLocked = await this.#log.lock(false, BEGIN_TIMEOUT_MS);
+      } catch (error) {
+        if (!(error instanceof LockTimeoutError)) throw error;
+        this.#log.lose();
+        return false;
+      }
+      if (!isLocked) return false;
+      try {
+        const reaches = known !== undefined && this.#log.resume(known.place);
+        if (reaches) known.takeUp();
+        return await this.#learn() && reaches;
+      } finally {
+        this.#log.unlock();
+      }
+    });
+  }
+
+  /**
+   * Runs a task at a place where all is known that others have changed. Where
+   * there is no such place, since there are no locks or others hold it for long,
+   * it is not run.
+   */
+  async noted<T>(task: (place: LogPlace) => T): Promise<T | undefined> {
+    const note = () =>
+      Promise.resolve(this.#isLocked ? task(this.#log.place) : undefined);
+    try {
+      return await this.run(note, NOTE_TIMEOUT_MS);
+    } catch (error) {
+      if (!(error instanceof LockTimeoutError)) throw error;
+    }
+  }
+
+  /**
+   * Runs a task that changes names.
+   *
+   * @throws {LockTimeoutError} If others hold the lock for longer than that.
+   */
+  run<T>(task: () => Promise<T>, timeoutMs?: number): Promise<T> {
+    return this.alone(async () => {
+      this.#isLocked = await this.#lock(timeoutMs);
+      try {
+        return await task();
+      } finally {
+        if (this.#isLocked) this.#log.unlock();
+        this.#isLocked = false;
+      }
+    });
+  }
+
+  /** Runs a task in turn with those that change names here, but not elsewhere. */
+  async alone<T>(task: () => Promise<T>): Promise<T> {
+    this.#waiting++;
+    try {
+      return await this.#queue.run(task);
+    } finally {
+      this.#waiting--;
+    }
+  }
+
+  /** Tells other processes that the entry of `key` is about to change. */
+  async announce(key: string): Promise<void> {
+    if (this.#isLocked) await this.#log.announce(key);
+  }
+
+  /** The same before it is removed, which a full disk must not prevent. */
+  async announceRemoval(key: string): Promise<void> {
+    // Those who were not told find out when they look.
+    await this.announce(key).catch(() => {});
+  }
+
+  /**
+   * Learns what other processes have changed. While one of them, or of ours, is at
+   * it, what may have changed is at least not served from RAM.
+   */
+  async catchUp(): Promise<void> {
+    this.#stopTimer ??= startIdleTimer(FRESH_MS, () => {
+      this.#stopTimer = undefined;
+    });
+    if (this.#waiting > 0) return await this.#doubt();
+    await this.alone(async () => {
+      const locked = await this.#log.tryLock();
+      if (locked === "busy") return await this.#doubt();
+      if (!locked) return;
+      let isKnown: boolean;
+      try {
+        isKnown = await this.#learn();
+      } finally {
+        this.#log.unlock();
+      }
+      if (isKnown) return;
+      this.#reconciler.doubt("unknown");
+      await this.#reconciler.refreshAll();
+    });
+  }
+
+  /** Ends when all tasks have; none may be begun meanwhile. */
+  async close(): Promise<void> {
+    await this.alone(() => Promise.resolve());
+    this.#stopTimer?.();
+    this.#stopTimer = undefined;
+    this.#log.close();
+  }
+
+  /** Takes the lock when all is known that was done under it. */
+  async #lock(timeoutMs?: number): Promise<boolean> {
+    while (await this.#log.lock(true, timeoutMs)) {
+      try {
+        if (await this.#learn()) return true;
+      } catch (error) {
+        this.#log.unlock();
+        throw error;
+      }
+      this.#log.unlock();
+      // It takes long, and others must not wait for it.
+      await this.#reconciler.refreshAll();
+    }
+    return false;
+  }
+
+  async #doubt(): Promise<void> {
+    this.#reconciler.doubt(await this.#log.rumours());
+  }
+
+  async #learn(): Promise<boolean> {
+    const now = Date.now();
+    const news = await this.#log.news();
+    if (news === "unknown") return false;
+    const turns = new Turns();
+    for (const key of news) {
+      await this.#reconciler.refresh(key);
+      if (turns.due) await turns.next();
+    }
+    this.#learnedAt = now;
+    return true;
+  }
+}

@@ -1,0 +1,740 @@
+import { CachedMedia } from "./bodies/cached_media.ts";
+import type { Downloader } from "./api/downloader.ts";
+import type {
+  DownloadInfo,
+  GetOrDownloadOptions,
+} from "./api/download_info.ts";
+import {
+  type DownloadEnvironment,
+  DownloadJob,
+} from "./download/shared_download.ts";
+import { type EntryInfo, infoOf } from "./catalog/entry.ts";
+import { CacheClosedError } from "./api/errors.ts";
+import { EventHub } from "./reporting/event_hub.ts";
+import type { MediaCacheListener } from "./api/events.ts";
+import { GifConversion } from "./gif/gif_conversion.ts";
+import { KEY_REGEXP } from "./text/key.ts";
+import { type CacheLimits, limitsOf } from "./api/limits.ts";
+import type { Located } from "./entries/lookup.ts";
+import type { Media } from "./api/media.ts";
+import type { MediaCacheOptions } from "./api/options.ts";
+import {
+  type ResolvedOptions,
+  resolveOptions,
+} from "./api/resolved_options.ts";
+import { type PutData, type PutOptions, Putter } from "./entries/put.ts";
+import { Semaphore } from "./async/semaphore.ts";
+import { Staging } from "./disk/staging_budget.ts";
+import { type CacheStats, Counters, snapshot } from "./api/stats.ts";
+import { Tiers } from "./wiring.ts";
+import { startTimer } from "./async/timer.ts";
+import type { VerifyOptions, VerifyReport } from "./entries/verify.ts";
+
+/** How long `close()` waits for what runs, in milliseconds. */
+const CLOSE_TIMEOUT_MS = 10_000;
+
+/** A hit is stored. */
+const STORED: Promise<boolean> = Promise.resolve(true);
+
+/** Options of {@linkcode MediaCache.close}. */
+export interface CloseOptions {
+  /**
+   * Whether running downloads end at once.
+   *
+   * @default {false}
+   */
+  abort?: boolean;
+  /**
+   * How long they may go on otherwise, in milliseconds.
+   *
+   * @default {10000}
+   */
+  timeoutMs?: number;
+}
+
+/** Options of {@linkcode MediaCache.getByKey}. */
+export interface GetByKeyOptions {
+  /**
+   * Whether the lookup leaves no trace: it is not counted, tells no event, and
+   * the entry is no more recently used than before.
+   *
+   * @default {false}
+   */
+  peek?: boolean;
+}
+
+/**
+ * A streaming, disk-backed LRU cache: the same URL is never fetched twice.
+ *
+ * **One download.** Callers of one URL share one download, whenever they come.
+ * Each gets all bytes from the first, at a pace of its own. A failed download
+ * fails for all who wait, and the next call tries again.
+ *
+ * **Stream first.** A download goes to the disk file and to its callers at the
+ * same time. Memory does not grow with the size of a body or with the number of
+ * its readers.
+ *
+ * **Whole or not at all.** An entry becomes visible when all its bytes are on
+ * disk. A reader of a broken download sees an error, never a clean end.
+ *
+ * **The cache can't break the fetch.** When the disk fails or is full, a
+ * download goes on uncached. A lookup that the disk fails is a miss.
+ *
+ * **Bounds.** Committed entries never take more than `maxSizeMb`; the least
+ * recently used leave first, also after a restart, and only to make room for
+ * one that is stored. What was returned stays readable when its entry goes.
+ *
+ * **The directory is shared.** It belongs to the caches that are opened on it,
+ * in one process or several, and to the Python original. Foreign names in it are
+ * never touched.
+ *
+ * URLs are compared as given. URLs of Telegram hold the bot's token: no message
+ * of an error and no line of {@linkcode formatEvent} holds a URL, but sidecars
+ * on disk do.
+ *
+ * @example Fetch once
+ * ```ts
+ * import { MediaCache } from "@media-cache/media-cache";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, () => new Response("meow"));
+ * const url = `http://127.0.0.1:${server.addr.port}/cat.txt`;
+ * await using cache = await MediaCache.open({ cacheDir: await Deno.makeTempDir() });
+ *
+ * for (let i = 0; i < 3; i++) {
+ *   const media = await cache.getOrDownload(url, ({ url, signal }) => fetch(url, { signal }));
+ *   assertEquals(await new Response(media.body).text(), "meow");
+ * }
+ * assertEquals(cache.stats().misses, 1);
+ * ```
+ */
+export class MediaCache implements AsyncDisposable {
+  readonly #options: ResolvedOptions;
+  readonly #hub: EventHub;
+  readonly #counters = new Counters();
+  readonly #tiers: Tiers;
+  readonly #staging: Staging;
+  readonly #putter: Putter;
+  readonly #env: DownloadEnvironment;
+  readonly #jobs = new Set<DownloadJob>();
+  readonly #joinable = new Map<string, DownloadJob>();
+  /** Whether nothing more can be read that was not begun. */
+  readonly #lifetime = { closed: false };
+  #closing: Promise<void> | undefined;
+
+  /**
+   * Makes a cache. It reads nothing and blocks on nothing: lookups find what is
+   * on disk, and the first store builds the index. {@linkcode MediaCache.open}
+   * builds it at once.
+   *
+   * @param options Where the files lie, and all limits.
+   * @throws {TypeError} If an option is of the wrong type.
+   * @throws {RangeError} If an option is out of range.
+   */
+  constructor(options: MediaCacheOptions = {}) {
+    const resolved = resolveOptions(options);
+    this.#options = resolved;
+    this.#hub = new EventHub(resolved.onEvent);
+    this.#tiers = new Tiers(resolved, this.#hub, this.#counters);
+    this.#staging = new Staging(resolved.maxEntryBytes);
+    const shared = {
+      options: resolved,
+      tiers: this.#tiers,
+      staging: this.#staging,
+      hub: this.#hub,
+      counters: this.#counters,
+    };
+    this.#putter = new Putter(shared);
+    this.#env = {
+      ...shared,
+      slots: new Semaphore(resolved.maxConcurrentDownloads),
+      gifs: resolved.gifToMp4 && new GifConversion(resolved.gifToMp4, shared),
+      lifetime: this.#lifetime,
+    };
+  }
+
+  /**
+   * Makes a cache and builds its index.
+   *
+   * @param options Where the files lie, and all limits.
+   * @returns The cache.
+   * @throws {TypeError} If an option is of the wrong type.
+   * @throws {RangeError} If an option is out of range.
+   * @throws {MediaCacheError} If the directory can't be used, or a permission
+   * is missing; the message names the path and the flag.
+   *
+   * @example Open a cache for a script
+   * ```ts
+   * import { MediaCache } from "@media-cache/media-cache";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using cache = await MediaCache.open({
+   *   cacheDir: await Deno.makeTempDir(),
+   *   maxSizeMb: 100,
+   * });
+   *
+   * assertEquals(cache.stats().maxMb, 100);
+   * ```
+   */
+  static async open(options: MediaCacheOptions = {}): Promise<MediaCache> {
+    const cache = new MediaCache(options);
+    try {
+      await cache.ensureLoaded();
+    } catch (error) {
+      // Nobody else could.
+      await cache.close();
+      throw error;
+    }
+    return cache;
+  }
+
+  /**
+   * Makes the directory, if need be, and builds the index from it, without
+   * reading a body and without holding the event loop. Idempotent; concurrent
+   * calls share one scan. Nothing is evicted. Where a large directory has its
+   * index on disk, the entries are counted at once and read in the background.
+   *
+   * @throws {MediaCacheError} If the directory can't be used, or a permission
+   * is missing; the message names the path and the flag. Nothing prompts.
+   * @throws {CacheClosedError} If the cache is closed.
+   */
+  async ensureLoaded(): Promise<void> {
+    this.#assertOpen();
+    await this.#tiers.load();
+  }
+
+  /**
+   * Looks up a committed entry. A hit becomes the most recently used and counts
+   * as a hit; a miss counts as nothing.
+   *
+   * @param url The URL, compared as given.
+   * @returns The media, or undefined when it is not stored.
+   * @throws {CacheClosedError} If the cache is closed.
+   *
+   * @example Look up without downloading
+   * ```ts
+   * import { MediaCache } from "@media-cache/media-cache";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using cache = await MediaCache.open({ cacheDir: await Deno.makeTempDir() });
+   *
+   * assertEquals(await cache.get("https://example.org/cat.png"), undefined);
+   * ```
+   */
+  async get(url: string | URL): Promise<Media | undefined> {
+    const canonical = this.#canonical(url);
+    return this.#recall(canonical) ?? await this.#get(canonical);
+  }
+
+  /**
+   * As {@linkcode MediaCache.get}, by the SHA-256 of the URL.
+   *
+   * @param key 64 lower-case hexadecimal digits; with others nothing is found.
+   * @param options Whether to leave no trace.
+   * @returns The media, or undefined when it is not stored.
+   * @throws {TypeError} If `key` is not a string.
+   * @throws {CacheClosedError} If the cache is closed.
+   */
+  async getByKey(
+    key: string,
+    options: GetByKeyOptions = {},
+  ): Promise<Media | undefined> {
+    const url = this.#isKey(key) ? await this.#tiers.urlOf(key) : undefined;
+    if (url === undefined) return undefined;
+    if (!options.peek) return await this.#get(url);
+    this.#assertOpen();
+    const located = await this.#tiers.peek(url);
+    if (located === undefined) return undefined;
+    this.#recheck(located);
+    return this.#hit(located);
+  }
+
+  /**
+   * What is known of a committed entry, by the SHA-256 of its URL. Opens no body,
+   * touches nothing and counts nothing.
+   *
+   * @param key 64 lower-case hexadecimal digits; with others nothing is found.
+   * @returns The facts, or undefined when it is not stored.
+   * @throws {TypeError} If `key` is not a string.
+   * @throws {CacheClosedError} If the cache is closed.
+   */
+  async infoByKey(key: string): Promise<EntryInfo | undefined> {
+    return this.#isKey(key) ? await this.#tiers.info(key) : undefined;
+  }
+
+  /**
+   * Joins a running download, by the SHA-256 of its URL. Counts as a miss that
+   * joined, as in {@linkcode MediaCache.getOrDownload}.
+   *
+   * @param key 64 lower-case hexadecimal digits; with others nothing is found.
+   * @param options The caller's signal, and who is told of progress.
+   * @returns The media, or undefined when no such download runs.
+   * @throws {TypeError} If `key` is not a string.
+   * @throws {CacheClosedError} If the cache is or becomes closed.
+   * @throws What the download fails with before its type is certain, or the
+   * reason of the signal.
+   */
+  async joinByKey(
+    key: string,
+    options: GetOrDownloadOptions = {},
+  ): Promise<Media | undefined> {
+    const job = this.#joinableByKey(key);
+    if (job === undefined) return undefined;
+    options.signal?.throwIfAborted();
+    this.#counters.misses++;
+    job.joined();
+    return await job.join(options);
+  }
+
+  /**
+   * Whether a URL is stored. Touches nothing and counts nothing.
+   *
+   * @param url The URL, compared as given.
+   * @returns True for a committed entry.
+   * @throws {CacheClosedError} If the cache is closed.
+   */
+  async has(url: string | URL): Promise<boolean> {
+    return await this.#tiers.has(this.#canonical(url));
+  }
+
+  /**
+   * Stores bytes as they are; nothing is converted. During a download of the
+   * same URL it waits for that. The bytes of a known URL stay, and a given
+   * stream is cancelled unread, unless `replace` is set. An array of more than
+   * `maxMemoryItemMb` must not be changed before the call has settled.
+   *
+   * @param url The URL.
+   * @param data The bytes.
+   * @param mimetype Media type.
+   * @param filename File name; made safe where it is a path.
+   * @param options Whether to replace.
+   * @returns True when the URL is on disk afterwards; false for empty or
+   * oversize data, or when the disk fails.
+   * @throws {TypeError} If an argument is of the wrong type.
+   * @throws {CacheClosedError} If the cache is or becomes closed.
+   * @throws The error of a given stream.
+   *
+   * @example Store bytes that are at hand
+   * ```ts
+   * import { MediaCache } from "@media-cache/media-cache";
+   * import { assert } from "@std/assert";
+   *
+   * await using cache = await MediaCache.open({ cacheDir: await Deno.makeTempDir() });
+   * const bytes = new TextEncoder().encode("hello");
+   *
+   * assert(await cache.put("https://example.org/hello", bytes, "text/plain", "hello.txt"));
+   * assert(await cache.has("https://example.org/hello"));
+   * ```
+   */
+  async put(
+    url: string | URL,
+    data: PutData,
+    mimetype: string,
+    filename: string,
+    options: PutOptions = {},
+  ): Promise<boolean> {
+    const canonical = this.#canonical(url);
+    for (
+      let running = this.#joinable.get(canonical);
+      running !== undefined;
+      running = this.#joinable.get(canonical)
+    ) await running.stored;
+    this.#assertOpen();
+    return await this.#putter.put(canonical, data, mimetype, filename, options);
+  }
+
+  /**
+   * The media of a URL: from the cache, from a download that runs already, or
+   * from one that this call starts. Resolves as soon as the type is certain:
+   * after the first 6 bytes, for a GIF after its conversion to MP4.
+   *
+   * @param url The URL, compared as given.
+   * @param downloader Fetches what is not there. It is called once, for all who
+   * want the URL at the same time.
+   * @param options The caller's signal, and who is told of progress.
+   * @returns The media, whose stream runs along with the download.
+   * @throws {HttpStatusError} If the downloader gave a `Response` with a status
+   * other than 200 and 203.
+   * @throws {TooLargeError} If the download is declared to be above `maxDownloadMb`.
+   * @throws {DownloadTimeoutError} If it is silent or takes too long.
+   * @throws {IncompleteBodyError} If it ends early, before the type is certain.
+   * @throws {CacheClosedError} If the cache is or becomes closed.
+   * @throws The downloader's own error, or the reason of the signal.
+   *
+   * @example Stream while the download runs
+   * ```ts
+   * import { MediaCache } from "@media-cache/media-cache";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using cache = await MediaCache.open({ cacheDir: await Deno.makeTempDir() });
+   * const data = new Blob(["first ", "last"]).stream();
+   *
+   * const media = await cache.getOrDownload(
+   *   "https://example.org/text",
+   *   () => Promise.resolve({ data, mimetype: "text/plain" }),
+   * );
+   * let text = "";
+   * for await (const chunk of media.body) text += new TextDecoder().decode(chunk);
+   *
+   * assertEquals(text, "first last");
+   * assertEquals(await media.stored, true);
+   * ```
+   */
+  async getOrDownload(
+    url: string | URL,
+    downloader: Downloader,
+    options: GetOrDownloadOptions = {},
+  ): Promise<Media> {
+    const canonical = this.#canonical(url);
+    if (typeof downloader !== "function") {
+      throw new TypeError(
+        `Cannot download: downloader must be a function: received ${typeof downloader}`,
+      );
+    }
+    options.signal?.throwIfAborted();
+    let job = this.#joinable.get(canonical);
+    if (job === undefined) {
+      const media = this.#recall(canonical, options.signal) ??
+        await this.#get(canonical, options.signal);
+      if (media !== undefined) return media;
+      options.signal?.throwIfAborted();
+      this.#assertOpen();
+      // Another caller may have started it during the lookup.
+      job = this.#joinable.get(canonical);
+    }
+    this.#counters.misses++;
+    if (job !== undefined) job.joined();
+    else job = this.#start(canonical, String(url), downloader);
+    return await job.join(options);
+  }
+
+  /**
+   * The committed entries, most recently used first, as they are when the
+   * iteration begins. Builds the index first. Touches nothing and counts nothing.
+   *
+   * @returns The entries.
+   * @throws {CacheClosedError} If the cache is closed.
+   *
+   * @example Add up sizes
+   * ```ts
+   * import { MediaCache } from "@media-cache/media-cache";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using cache = await MediaCache.open({ cacheDir: await Deno.makeTempDir() });
+   * await cache.put("https://example.org/a", new Uint8Array(3), "image/png", "a.png");
+   * await cache.put("https://example.org/b", new Uint8Array(4), "image/png", "b.png");
+   *
+   * const names: string[] = [];
+   * for await (const { filename } of cache.entries()) names.push(filename);
+   *
+   * assertEquals(names, ["b.png", "a.png"]);
+   * ```
+   */
+  async *entries(): AsyncIterableIterator<EntryInfo> {
+    this.#assertOpen();
+    try {
+      await this.#tiers.whole();
+    } catch (error) {
+      if (error instanceof CacheClosedError) throw error;
+      this.#tiers.errors.report("list the directory", error);
+    }
+    await this.#tiers.catchUp();
+    const list = this.#tiers.catalog.list();
+    // The rest of an entry never changes.
+    const times = list.map(({ lastAccess }) => lastAccess);
+    for (const [i, entry] of list.entries()) {
+      yield { ...infoOf(entry), lastAccess: times[i] ?? entry.lastAccess };
+    }
+  }
+
+  /**
+   * The downloads that run now, oldest first.
+   *
+   * @returns What is known of each.
+   */
+  inFlight(): DownloadInfo[] {
+    return this.#running().map((job) => job.info);
+  }
+
+  /**
+   * Removes an entry. A running download of the URL is detached: its readers
+   * finish, and nothing is stored.
+   *
+   * @param url The URL, compared as given.
+   * @returns True when there was an entry.
+   * @throws {CacheClosedError} If the cache is closed.
+   */
+  async delete(url: string | URL): Promise<boolean> {
+    const canonical = this.#canonical(url);
+    this.#joinable.get(canonical)?.detach();
+    return await this.#tiers.delete(canonical);
+  }
+
+  /**
+   * As {@linkcode MediaCache.delete}, by the SHA-256 of the URL.
+   *
+   * @param key 64 lower-case hexadecimal digits; with others nothing is found.
+   * @returns True when there was an entry.
+   * @throws {TypeError} If `key` is not a string.
+   * @throws {CacheClosedError} If the cache is closed.
+   */
+  async deleteByKey(key: string): Promise<boolean> {
+    this.#joinableByKey(key)?.detach();
+    const url = this.#isKey(key) ? await this.#tiers.urlOf(key) : undefined;
+    return url !== undefined && await this.#tiers.delete(url);
+  }
+
+  /**
+   * Removes all entries, also those that other processes stored. Running
+   * downloads are detached, as in {@linkcode MediaCache.delete}.
+   *
+   * @throws {CacheClosedError} If the cache is closed.
+   */
+  async clear(): Promise<void> {
+    this.#assertOpen();
+    for (const job of this.#jobs) job.detach();
+    await this.#tiers.clear();
+  }
+
+  /**
+   * Checks every file: its length, its digest where the sidecar has one, and
+   * whether it belongs to an entry at all. What does not, and is younger than 10
+   * minutes, is reported and never removed: another process may be writing it.
+   *
+   * @param options Whether to remove what is wrong.
+   * @returns What was found.
+   * @throws {MediaCacheError} If the directory can't be used.
+   * @throws {CacheClosedError} If the cache is closed.
+   *
+   * @example Repair a directory
+   * ```ts
+   * import { MediaCache } from "@media-cache/media-cache";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const cacheDir = await Deno.makeTempDir();
+   * await using cache = await MediaCache.open({ cacheDir });
+   * const bytes = new TextEncoder().encode("hello");
+   * await cache.put("https://example.org/hello", bytes, "text/plain", "hello.txt");
+   * const [entry] = await Array.fromAsync(cache.entries());
+   * await Deno.writeTextFile(`${cacheDir}/${entry?.key}.dat`, "jelly");
+   *
+   * const { problems, fixed } = await cache.verify({ fix: true });
+   *
+   * assertEquals([problems.length, fixed], [1, 1]);
+   * ```
+   */
+  async verify(options: VerifyOptions = {}): Promise<VerifyReport> {
+    this.#assertOpen();
+    return await this.#tiers.verify(options);
+  }
+
+  /**
+   * What the cache holds and has done. Plain data; no I/O and no lock, so it is
+   * cheap enough to poll.
+   *
+   * @returns A snapshot.
+   */
+  stats(): CacheStats {
+    const { catalog, orphanBytes } = this.#tiers;
+    const { entries, totalBytes, memory } = catalog;
+    return snapshot(this.#counters, {
+      entries,
+      entriesInMemory: memory.count,
+      totalBytes,
+      maxBytes: this.#options.maxBytes,
+      memoryBytes: memory.bytes,
+      stagedBytes: this.#staging.bytes,
+      orphanBytes,
+      inFlight: this.#running().length,
+    });
+  }
+
+  /** The caps that the options set. */
+  get limits(): CacheLimits {
+    return limitsOf(this.#options);
+  }
+
+  /**
+   * Sees whether entries can be stored, by writing a few bytes to the directory
+   * and removing them. A cache that is `readOnly` only looks for the directory.
+   *
+   * @returns Why not, without any path; undefined when all is well.
+   *
+   * @example Tell a supervisor
+   * ```ts
+   * import { MediaCache } from "@media-cache/media-cache";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using cache = await MediaCache.open({ cacheDir: await Deno.makeTempDir() });
+   *
+   * assertEquals(await cache.probe(), undefined);
+   * ```
+   */
+  async probe(): Promise<string | undefined> {
+    if (this.#closing !== undefined) return "the cache is closed";
+    return await this.#tiers.probe();
+  }
+
+  /**
+   * Tells a listener of every event from now on. What it throws is ignored.
+   *
+   * @param listener Called with each event, at once.
+   * @returns A function that ends the subscription.
+   *
+   * @example Count evictions
+   * ```ts
+   * import { MediaCache } from "@media-cache/media-cache";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using cache = await MediaCache.open({ cacheDir: await Deno.makeTempDir(), maxSizeMb: 1 });
+   * const evicted: string[] = [];
+   * const unsubscribe = cache.subscribe((event) => {
+   *   if (event.type === "evicted") evicted.push(event.filename);
+   * });
+   * const bytes = new Uint8Array(600_000);
+   * await cache.put("https://example.org/old", bytes, "image/png", "old.png");
+   * await cache.put("https://example.org/new", bytes, "image/png", "new.png");
+   * unsubscribe();
+   *
+   * assertEquals(evicted, ["old.png"]);
+   * ```
+   */
+  subscribe(listener: MediaCacheListener): () => void {
+    return this.#hub.subscribe(listener);
+  }
+
+  /**
+   * Closes the cache. Running downloads finish, for 10 s at the most, and are
+   * then aborted; what is pending is written. Later calls reject with
+   * {@linkcode CacheClosedError}; streams that were begun can be read to their
+   * end, and a Media that nobody began to read rejects. Idempotent.
+   *
+   * @param options How long to wait.
+   */
+  close(options: CloseOptions = {}): Promise<void> {
+    const { abort = false, timeoutMs = CLOSE_TIMEOUT_MS } = options;
+    this.#closing ??= this.#close(abort ? 0 : timeoutMs);
+    // Also when another call is waiting more patiently.
+    if (abort) this.#abortAll();
+    return this.#closing;
+  }
+
+  /** The same as {@linkcode MediaCache.close}. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #get(url: string, signal?: AbortSignal): Promise<Media | undefined> {
+    this.#assertOpen();
+    const start = performance.now();
+    const located = await this.#tiers.locate(url);
+    if (located === undefined) return undefined;
+    this.#recheck(located, signal);
+    return this.#countedHit(located, start, signal);
+  }
+
+  /** The hit on an entry that is in RAM, without waiting for anything. */
+  #recall(url: string, signal?: AbortSignal): Media | undefined {
+    const start = this.#hub.listening ? performance.now() : 0;
+    const located = this.#tiers.recall(url);
+    return located && this.#countedHit(located, start, signal);
+  }
+
+  #countedHit(located: Located, start: number, signal?: AbortSignal): Media {
+    const { entry, source } = located;
+    this.#counters.hits++;
+    if (this.#hub.listening) {
+      const { url, key, mimetype, filename, size } = entry;
+      const time = Date.now();
+      const durationMs = performance.now() - start;
+      const facts = { url, key, mimetype, filename, size, source, durationMs };
+      this.#hub.emit({ type: "hit", time, ...facts });
+    }
+    return this.#hit(located, signal);
+  }
+
+  /** Much may have happened during a lookup. */
+  #recheck({ body }: Located, signal?: AbortSignal): void {
+    try {
+      this.#assertOpen();
+      signal?.throwIfAborted();
+    } catch (error) {
+      body.release();
+      throw error;
+    }
+  }
+
+  #hit({ entry, body, source }: Located, signal?: AbortSignal): Media {
+    const lifetime = this.#lifetime;
+    const traits = { source, entry, stored: STORED, lifetime, signal };
+    return new CachedMedia(entry, body, traits);
+  }
+
+  #isKey(key: string): boolean {
+    this.#assertOpen();
+    if (typeof key === "string") return KEY_REGEXP.test(key);
+    throw new TypeError(
+      `Cannot use key: key must be a string: received ${typeof key}`,
+    );
+  }
+
+  #joinableByKey(key: string): DownloadJob | undefined {
+    if (!this.#isKey(key)) return undefined;
+    for (const job of this.#joinable.values()) {
+      if (job.key === key) return job;
+    }
+  }
+
+  #start(url: string, callerUrl: string, downloader: Downloader): DownloadJob {
+    const job = new DownloadJob(this.#env, url, callerUrl, downloader, () => {
+      if (this.#joinable.get(url) === job) this.#joinable.delete(url);
+    });
+    this.#joinable.set(url, job);
+    this.#jobs.add(job);
+    job.stored.finally(() => this.#jobs.delete(job));
+    return job;
+  }
+
+  #running(): DownloadJob[] {
+    return [...this.#jobs].filter((job) => job.isRunning);
+  }
+
+  #canonical(url: string | URL): string {
+    this.#assertOpen();
+    if (typeof url !== "string" && !(url instanceof URL)) {
+      throw new TypeError(
+        `Cannot use URL: url must be a string or a URL: received ${typeof url}`,
+      );
+    }
+    // A lone surrogate is hashed, and written, as U+FFFD.
+    const given = String(url).toWellFormed();
+    const { canonicalUrl } = this.#options;
+    if (canonicalUrl === undefined) return given;
+    const canonical: unknown = canonicalUrl(given);
+    if (typeof canonical === "string") return canonical.toWellFormed();
+    // Should it reject, nobody is there who could handle that.
+    if (canonical instanceof Promise) canonical.catch(() => {});
+    throw new TypeError(
+      `Cannot use URL: canonicalUrl must return a string: received ${typeof canonical}`,
+    );
+  }
+
+  #assertOpen(): void {
+    if (this.#closing !== undefined) throw new CacheClosedError();
+  }
+
+  #abortAll(): void {
+    const error = new CacheClosedError();
+    for (const job of this.#jobs) job.abort(error);
+    this.#putter.abort(error);
+  }
+
+  async #close(timeoutMs: number): Promise<void> {
+    const stopTimer = startTimer(timeoutMs, () => this.#abortAll());
+    const downloads = [...this.#jobs].map((job) => job.stored);
+    await Promise.all([...downloads, this.#putter.settled()]);
+    stopTimer();
+    this.#lifetime.closed = true;
+    await this.#tiers.close();
+  }
+}

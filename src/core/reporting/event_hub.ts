@@ -1,0 +1,52 @@
+import { callSafely } from "./call_safely.ts";
+import type { MediaCacheEvent, MediaCacheListener } from "../api/events.ts";
+import { formatEvent } from "../api/format_event.ts";
+
+/** Kinds of event that an operator must hear of although nobody listens. */
+const WARNINGS: ReadonlySet<MediaCacheEvent["type"]> = new Set([
+  "conversionUnavailable",
+  "diskError",
+  "skipped",
+]);
+
+/** Hands events to their listeners. */
+export class EventHub {
+  readonly #listeners = new Set<MediaCacheListener>();
+  readonly #warned = new Set<MediaCacheEvent["type"]>();
+  readonly #warns: boolean;
+
+  /** A hub that warns on the console unless it is given a listener. */
+  constructor(onEvent: MediaCacheListener | undefined) {
+    this.#warns = onEvent === undefined;
+    if (onEvent !== undefined) this.#listeners.add(onEvent);
+  }
+
+  /** Whether anybody listens; hot paths make no event otherwise. */
+  get listening(): boolean {
+    return this.#listeners.size > 0;
+  }
+
+  /** Adds a listener; the function returned takes it away again. */
+  subscribe(listener: MediaCacheListener): () => void {
+    // Wrapped, so that one function subscribed twice is two subscriptions.
+    const subscription: MediaCacheListener = (event) => listener(event);
+    this.#listeners.add(subscription);
+    return () => {
+      this.#listeners.delete(subscription);
+    };
+  }
+
+  /** Tells every listener. What one throws harms neither the cache nor others. */
+  emit(event: MediaCacheEvent): void {
+    for (const listener of [...this.#listeners]) {
+      callSafely(() => listener(event));
+    }
+    if (
+      this.#warns && WARNINGS.has(event.type) && !this.#warned.has(event.type)
+    ) {
+      this.#warned.add(event.type);
+      // deno-lint-ignore no-console -- the one place where the library speaks: a fault that nobody listens for
+      console.warn(formatEvent(event));
+    }
+  }
+}

@@ -1,0 +1,164 @@
+import type { DiskStore } from "../disk/pair_store.ts";
+import {
+  type DiskFile,
+  type FileSystem,
+  isNotFound,
+  isTaken,
+} from "../disk/file_system.ts";
+import {
+  FollowedDescription,
+  StagedDescription,
+  type StagedFacts,
+} from "./staged_description.ts";
+import type { StagedFile } from "../disk/staged_file.ts";
+
+/** How often to try again when others come and go at the same moment. */
+const MAX_TRIES = 16;
+
+/** What became of the wish to download a URL. */
+export type Claim =
+  /** The download is ours; its staged file is locked. */
+  | { readonly staged: StagedFile }
+  /** Another process downloads it; this is its staged file, open. */
+  | { readonly followed: DiskFile };
+
+/**
+ * Who downloads a URL, among all processes that share the directory: the one that
+ * holds the lock of the staged file of that name. The kernel gives the lock back
+ * when a process dies, so that a name without a lock is free to take.
+ */
+export class DownloadClaims {
+  readonly #fs: FileSystem;
+  readonly #store: DiskStore;
+  readonly #mayStage: boolean;
+  /** Claims that are being given up. */
+  readonly #leaving = new Map<string, Promise<void>>();
+
+  /** Claims nothing yet. Who may not stage can only follow. */
+  constructor(fs: FileSystem, store: DiskStore, mayStage: boolean) {
+    this.#fs = fs;
+    this.#store = store;
+    this.#mayStage = mayStage;
+  }
+
+  /**
+   * Claims the download of `key`, or finds who has it; undefined when neither can
+   * be.
+   *
+   * @throws The file system's error.
+   */
+  async claim(key: string): Promise<Claim | undefined> {
+    await this.#store.prepare();
+    const path = this.#bodyPath(key);
+    await this.#leaving.get(path);
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      const staged = this.#mayStage ? await this.#stage(path) : undefined;
+      if (staged !== undefined) return { staged };
+      const followed = await this.#look(key, path);
+      if (followed !== undefined) return { followed };
+      if (!this.#mayStage) return undefined;
+    }
+  }
+
+  /** The description of a download that is followed. */
+  follow(key: string, file: DiskFile): FollowedDescription {
+    const path = this.#descriptionPath(key);
+    return new FollowedDescription(this.#fs, path, file.inode);
+  }
+
+  /**
+   * Tells those who follow what the body is. If that fails they wait for the end.
+   *
+   * @throws The file system's error.
+   */
+  async describe(
+    key: string,
+    staged: StagedFile,
+    facts: StagedFacts,
+  ): Promise<void> {
+    if (staged.path !== this.#bodyPath(key)) return;
+    const path = this.#descriptionPath(key);
+    try {
+      await staged.describe(async () => {
+        const { inode } = await staged.file.facts();
+        return await StagedDescription.create(this.#fs, path, facts, inode);
+      });
+    } catch (error) {
+      // One that is being given up may still have the name.
+      if (!isTaken(error)) throw error;
+    }
+  }
+
+  /** Whether a download that is followed still has its name. */
+  async isCurrent(key: string, file: DiskFile): Promise<boolean> {
+    const facts = await this.#fs.facts(this.#bodyPath(key));
+    return facts?.inode === file.inode;
+  }
+
+  /** Gives up the claim: it goes on under names that nobody else looks for. */
+  async giveUp(key: string, staged: StagedFile): Promise<void> {
+    const { path } = staged;
+    if (path !== this.#bodyPath(key)) return;
+    const leaving = staged.rename(async (from) => {
+      const to = this.#store.sparePath(key);
+      await this.#fs.rename(from, to);
+      return to;
+    });
+    this.#leaving.set(path, leaving);
+    await leaving;
+    if (this.#leaving.get(path) === leaving) this.#leaving.delete(path);
+  }
+
+  #bodyPath(key: string): string {
+    return this.#store.path(`${key}.download.part`);
+  }
+
+  #descriptionPath(key: string): string {
+    return this.#store.path(`${key}.description.part`);
+  }
+
+  async #stage(path: string): Promise<StagedFile | undefined> {
+    let file: DiskFile;
+    try {
+      file = await this.#store.create(path);
+    } catch (error) {
+      if (isTaken(error)) return undefined;
+      throw error;
+    }
+    try {
+      // Somebody may have taken it for a dead one's before it was locked.
+      if (file.tryLock() && (await file.facts()).names > 0) {
+        return this.#store.staged(path, file);
+      }
+    } catch (error) {
+      await this.#fs.remove(path).catch(() => {});
+      file.close();
+      throw error;
+    }
+    file.close();
+  }
+
+  /** The staged file of that name, if it has a living owner; else it is removed. */
+  async #look(key: string, path: string): Promise<DiskFile | undefined> {
+    if (!await this.#fs.exists(path)) return undefined;
+    let file: DiskFile;
+    try {
+      file = await this.#fs.open(path);
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    }
+    try {
+      if (!file.tryLock()) return file;
+      // Its name may be that of a living download by now.
+      if (this.#mayStage && await this.isCurrent(key, file)) {
+        await this.#fs.remove(this.#descriptionPath(key));
+        await this.#fs.remove(path);
+      }
+    } catch (error) {
+      file.close();
+      throw error;
+    }
+    file.close();
+  }
+}

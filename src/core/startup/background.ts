@@ -1,0 +1,55 @@
+import { CacheClosedError } from "../api/errors.ts";
+import { startIdleTimer } from "../async/timer.ts";
+import { Turns } from "../async/turns.ts";
+
+/**
+ * The pace of work behind the caller's back. As long as nobody waits for it, it
+ * leaves half of the time to others and never keeps the process alive.
+ */
+export class Background extends Turns {
+  #waiting = 0;
+  #stopped = false;
+  #wake: (() => void) | undefined;
+
+  /** Whether it must end. */
+  get stopped(): boolean {
+    return this.#stopped;
+  }
+
+  /**
+   * Gives the event loop a turn.
+   *
+   * @throws {CacheClosedError} If the work must end.
+   */
+  override async next(): Promise<void> {
+    if (!this.#stopped && this.#waiting === 0) await this.#pause();
+    if (this.#stopped) throw new CacheClosedError();
+    await super.next();
+  }
+
+  /** Waits for an outcome of the work, which hurries meanwhile. */
+  async awaited<T>(outcome: Promise<T>): Promise<T> {
+    this.#waiting++;
+    this.#wake?.();
+    try {
+      return await outcome;
+    } finally {
+      this.#waiting--;
+    }
+  }
+
+  /** Ends the work at its next turn. */
+  stop(): void {
+    this.#stopped = true;
+    this.#wake?.();
+  }
+
+  async #pause(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const stopTimer = startIdleTimer(0, resolve);
+    this.#wake = resolve;
+    await promise;
+    this.#wake = undefined;
+    stopTimer();
+  }
+}

@@ -1,0 +1,147 @@
+import { MAX_SKEW_MS } from "../async/clock.ts";
+import type { DiskErrors } from "../reporting/disk_errors.ts";
+import type { DiskStore } from "../disk/pair_store.ts";
+import type { FileSystem } from "../disk/file_system.ts";
+import { isLocked } from "../disk/file_lock.ts";
+import { classify, type Leftover } from "./scan.ts";
+import { startIdleTimer } from "../async/timer.ts";
+import type { Writes } from "../entries/write_turns.ts";
+
+/** How long a leftover may belong to a write that is still going on elsewhere. */
+export const GRACE_MS = 600_000;
+
+/** Leftovers in the directory: removed when they are old, and till then counted. */
+export class Orphans {
+  readonly #fs: FileSystem;
+  readonly #store: DiskStore;
+  readonly #writes: Writes;
+  readonly #errors: DiskErrors;
+  readonly #waiting = new Map<string, Leftover>();
+  #stopTimer: (() => void) | undefined;
+  #sweeps = false;
+  #bytes = 0;
+
+  /** Knows of none yet; removes in turn with the other `writes`. */
+  constructor(
+    fs: FileSystem,
+    store: DiskStore,
+    writes: Writes,
+    errors: DiskErrors,
+  ) {
+    this.#fs = fs;
+    this.#store = store;
+    this.#writes = writes;
+    this.#errors = errors;
+  }
+
+  /** Bytes of those that wait. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Takes note of leftovers, which are removed in time if `sweep()` is in use. */
+  add(leftover: Leftover): void {
+    const [name] = leftover.names;
+    if (name === undefined) return;
+    this.#take(name);
+    this.#waiting.set(name, leftover);
+    this.#bytes += leftover.bytes;
+    if (this.#sweeps) this.#schedule();
+  }
+
+  /** Files of these names are part of an entry now, or gone. */
+  forget(names: readonly string[]): void {
+    for (const name of names) this.#take(name);
+  }
+
+  /** Removes those that are old enough, and comes back for the others. */
+  async sweep(): Promise<void> {
+    this.#sweeps = true;
+    const now = Date.now();
+    for (const [name, leftover] of [...this.#waiting]) {
+      if (!this.#sweeps) return;
+      if (leftover.mtimeMs > now + MAX_SKEW_MS) {
+        await this.#date(leftover, now);
+        this.add({ ...leftover, mtimeMs: now });
+        continue;
+      }
+      if (dueAt(leftover, now) > now) continue;
+      this.#take(name);
+      await this.#remove(leftover);
+    }
+    if (this.#sweeps) this.#schedule();
+  }
+
+  /** Comes back no more. */
+  stop(): void {
+    this.#sweeps = false;
+    this.#stopTimer?.();
+    this.#stopTimer = undefined;
+  }
+
+  #take(name: string): void {
+    this.#bytes -= this.#waiting.get(name)?.bytes ?? 0;
+    this.#waiting.delete(name);
+  }
+
+  #schedule(): void {
+    this.#stopTimer?.();
+    this.#stopTimer = undefined;
+    const now = Date.now();
+    let next = Infinity;
+    for (const leftover of this.#waiting.values()) {
+      next = Math.min(next, dueAt(leftover, now));
+    }
+    if (next === Infinity) return;
+    const waitMs = Math.max(0, next - now);
+    this.#stopTimer = startIdleTimer(waitMs, () => this.sweep());
+  }
+
+  async #remove({ names }: Leftover): Promise<void> {
+    try {
+      await this.#writes.run(async () => {
+        if (await this.areNeeded(names)) return;
+        for (const name of names) {
+          await this.#store.removeFile(name);
+        }
+      });
+    } catch (error) {
+      this.#errors.report("remove a leftover file", error);
+    }
+  }
+
+  /** Begins the grace of files that a wrong clock has dated, also for later starts. */
+  async #date({ names }: Leftover, now: number): Promise<void> {
+    try {
+      for (const name of names) {
+        const path = this.#store.path(name);
+        // What a link leads to is not ours.
+        if (await this.#fs.facts(path)) await this.#fs.touch(path, now);
+      }
+    } catch (error) {
+      this.#errors.report("date a leftover file", error);
+    }
+  }
+
+  /** Whether leftovers have become part of an entry, or are being written again. */
+  async areNeeded(names: readonly string[]): Promise<boolean> {
+    for (const name of names) if (await this.#isNeeded(name)) return true;
+    return false;
+  }
+
+  async #isNeeded(name: string): Promise<boolean> {
+    const { kind, key } = classify(name);
+    if (kind === "staged") {
+      return await isLocked(this.#fs, this.#store.path(name));
+    }
+    const found = await this.#store.find(key);
+    if (found === undefined || !("file" in found)) return false;
+    found.file.close();
+    return true;
+  }
+}
+
+// One that claims to be from the future has just been seen.
+function dueAt({ mtimeMs }: Leftover, now: number): number {
+  return Math.min(mtimeMs, now) + GRACE_MS;
+}

@@ -1,0 +1,96 @@
+import type { EntryInfo } from "../../core/catalog/entry.ts";
+import type { MediaCache } from "../../core/media_cache.ts";
+import { Turns } from "../../core/async/turns.ts";
+import { FirstFew } from "./first_few.ts";
+
+/** What a listing can be sorted by: the latest, largest or alphabetically first come first. */
+const ORDERS = {
+  access: (entry: EntryInfo) => -entry.lastAccess,
+  size: (entry: EntryInfo) => -entry.size,
+  stored: (entry: EntryInfo) => -entry.storedAt,
+  name: (entry: EntryInfo) => entry.filename,
+} as const satisfies Record<string, (entry: EntryInfo) => number | string>;
+
+/** The name of an order. */
+export type EntryOrder = keyof typeof ORDERS;
+
+/** A place in a listing: behind the entry that had this value and this key. */
+export type Cursor = readonly [value: number | string, key: string];
+
+/** Which entries are wanted. */
+export interface EntryQuery {
+  /** How they are sorted. */
+  readonly sort: EntryOrder;
+  /** The most that are wanted. */
+  readonly limit: number;
+  /** Behind which place. */
+  readonly cursor: Cursor | undefined;
+  /** A part of the URL, name or type, in any case. */
+  readonly text: string;
+}
+
+/** A page of a listing. */
+export interface EntryPage {
+  /** The entries. */
+  readonly entries: EntryInfo[];
+  /** Where the next page begins; undefined for the last. */
+  readonly next: Cursor | undefined;
+}
+
+interface Ranked {
+  readonly place: Cursor;
+  readonly entry: EntryInfo;
+}
+
+/** The names of all orders. */
+export const ENTRY_ORDERS: readonly string[] = Object.keys(ORDERS);
+
+/** Whether a name is that of an order. */
+export function isEntryOrder(name: string): name is EntryOrder {
+  return Object.hasOwn(ORDERS, name);
+}
+
+/**
+ * One page of the entries. A page begins behind a value and a key, not at a
+ * number, so entries that come and go shift none of the others.
+ */
+export async function listEntries(
+  cache: MediaCache,
+  { sort, limit, cursor, text }: EntryQuery,
+): Promise<EntryPage> {
+  const valueOf = ORDERS[sort];
+  const wanted = text.toLowerCase();
+  const best = new FirstFew<Ranked>(
+    limit + 1,
+    (a, b) => compare(a.place, b.place),
+  );
+  const turns = new Turns();
+  for await (const entry of cache.entries()) {
+    if (turns.due) await turns.next();
+    if (wanted !== "" && !matches(entry, wanted)) continue;
+    const place: Cursor = [valueOf(entry), entry.key];
+    if (cursor !== undefined && compare(place, cursor) <= 0) continue;
+    best.add({ place, entry });
+  }
+  const page = best.items.slice(0, limit);
+  return {
+    entries: page.map(({ entry }) => entry),
+    next: best.items.length > limit ? page.at(-1)?.place : undefined,
+  };
+}
+
+function matches(
+  { url, filename, mimetype }: EntryInfo,
+  text: string,
+): boolean {
+  return [url, filename, mimetype].some((each) =>
+    each.toLowerCase().includes(text)
+  );
+}
+
+function compare(a: Cursor, b: Cursor): number {
+  // A cursor of another order compares somehow; it never throws.
+  if (a[0] < b[0]) return -1;
+  if (a[0] > b[0]) return 1;
+  return a[1] < b[1] ? -1 : a[1] > b[1] ? 1 : 0;
+}

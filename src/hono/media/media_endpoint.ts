@@ -1,0 +1,186 @@
+import type { Context } from "hono";
+import type { DownloadInfo } from "../../core/api/download_info.ts";
+import type { EntryInfo } from "../../core/catalog/entry.ts";
+import { CacheClosedError } from "../../core/api/errors.ts";
+import type { MediaCache } from "../../core/media_cache.ts";
+import type { Media } from "../../core/api/media.ts";
+import { isInlineSafe } from "../../core/text/mimetype.ts";
+import { parseRange } from "../../core/text/byte_range.ts";
+import { mediaHeaders } from "../../core/text/media_headers.ts";
+import { ownedBody } from "./owned_body.ts";
+import {
+  ifRangeHolds,
+  isConditional,
+  preconditionOf,
+  validatorsOf,
+} from "../../core/text/validators.ts";
+
+/** A body up to this size is answered in one piece, which is as much as a stream has in hand at a time. */
+const ONE_PIECE_BYTES = 262_144;
+
+/** How long a browser may show a preview without asking again, in seconds. */
+const PREVIEW_MAX_AGE = 300;
+
+/** `GET` and `HEAD /media/:key`: the bytes of an entry, or of a download that runs. */
+export async function getMedia(
+  cache: MediaCache,
+  c: Context,
+): Promise<Response> {
+  const key = c.req.param("key") ?? "";
+  const isHead = c.req.method === "HEAD";
+  if (isHead || isConditional(c.req.raw.headers)) {
+    const info = await cache.infoByKey(key);
+    const answer = info && withoutBody(info, c.req.raw.headers, isHead);
+    if (answer !== undefined) return answer;
+    if (isHead) return headOfDownload(cache, key) ?? await c.notFound();
+  }
+  const media = await open(cache, key, c.req.raw);
+  if (media instanceof Response) return media;
+  return media === undefined ? await c.notFound() : await answerWith(media, c);
+}
+
+/**
+ * `GET /preview/:key`: the same for the dashboard's pictures, of safe types
+ * alone. Looking changes neither counts nor recency.
+ */
+export async function getPreview(
+  cache: MediaCache,
+  c: Context,
+): Promise<Response> {
+  const key = c.req.param("key") ?? "";
+  const media = await cache.getByKey(key, { peek: true });
+  if (media === undefined) return await c.notFound();
+  if (!isInlineSafe(media.mimetype) || c.req.method === "HEAD") {
+    await media[Symbol.asyncDispose]();
+    return await c.notFound();
+  }
+  const response = await answerWith(media, c);
+  response.headers.set("Cache-Control", `private, max-age=${PREVIEW_MAX_AGE}`);
+  return response;
+}
+
+/** `DELETE /media/:key`. */
+export async function deleteMedia(
+  cache: MediaCache,
+  c: Context,
+): Promise<Response> {
+  const key = c.req.param("key") ?? "";
+  const isRunning = downloadOf(cache, key) !== undefined;
+  const isDeleted = await cache.deleteByKey(key);
+  return isDeleted || isRunning ? c.body(null, 204) : await c.notFound();
+}
+
+/** The answer to a HEAD, or to a condition that spares the body. */
+function withoutBody(
+  info: EntryInfo,
+  requestHeaders: Headers,
+  isHead: boolean,
+): Response | undefined {
+  const validators = validatorsOf(info);
+  const precondition = preconditionOf(requestHeaders, validators);
+  if (precondition === undefined && !isHead) return undefined;
+  const headers = mediaHeaders({ ...info, validators });
+  if (precondition === undefined) {
+    headers.set("Content-Length", String(info.size));
+    return new Response(null, { headers });
+  }
+  return new Response(null, { status: precondition, headers });
+}
+
+/** Type and name are told only once they are certain: a GIF is about to become a video. */
+function headOfDownload(cache: MediaCache, key: string): Response | undefined {
+  const info = downloadOf(cache, key);
+  if (info === undefined) return undefined;
+  const isCertain = info.phase !== "converting" &&
+    info.mimetype !== "image/gif";
+  const { mimetype, filename, total } = info;
+  const headers = mediaHeaders({
+    mimetype: isCertain ? mimetype : undefined,
+    filename,
+    validators: undefined,
+  });
+  if (isCertain && total !== undefined) {
+    headers.set("Content-Length", String(total));
+  }
+  return new Response(null, { headers });
+}
+
+function downloadOf(cache: MediaCache, key: string): DownloadInfo | undefined {
+  return cache.inFlight().find((download) => download.key === key);
+}
+
+async function open(
+  cache: MediaCache,
+  key: string,
+  request: Request,
+): Promise<Media | Response | undefined> {
+  const media = await cache.getByKey(key);
+  if (media !== undefined) return media;
+  try {
+    return await join(cache, key, request) ??
+      await cache.getByKey(key); // the download may just have ended
+  } catch (error) {
+    if (error instanceof CacheClosedError) throw error;
+    // The message of a downloader's error may hold the URL.
+    return new Response("The download failed\n", { status: 502 });
+  }
+}
+
+/**
+ * Joins a download. While its type is uncertain, which a silent server can make
+ * long, a client that goes away leaves it. Later it cancels the body instead.
+ *
+ * The request's signal is looked at only by those who have to wait: having
+ * looked makes Deno warn, once, that it also fires when all went well.
+ */
+async function join(
+  cache: MediaCache,
+  key: string,
+  request: Request,
+): Promise<Media | undefined> {
+  const waiting = new AbortController();
+  const leave = () => waiting.abort();
+  let signal: AbortSignal | undefined;
+  const timer = setTimeout(() => {
+    signal = request.signal;
+    signal.addEventListener("abort", leave, { once: true });
+    if (signal.aborted) leave();
+  }, 0);
+  try {
+    return await cache.joinByKey(key, { signal: waiting.signal });
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", leave);
+  }
+}
+
+async function answerWith(media: Media, c: Context): Promise<Response> {
+  const { mimetype, filename, size, entry } = media;
+  const validators = entry && validatorsOf(entry);
+  const headers = mediaHeaders({ mimetype, filename, validators });
+  if (size === undefined) {
+    return new Response(ownedBody(media, media.body), { headers });
+  }
+
+  const range = ifRangeHolds(c.req.header("If-Range"), validators)
+    ? parseRange(c.req.header("Range"), size)
+    : "whole";
+  if (range === "unsatisfiable") {
+    await media[Symbol.asyncDispose]();
+    headers.set("Content-Range", `bytes */${size}`);
+    return new Response(null, { status: 416, headers });
+  }
+  if (range !== "whole") {
+    const { start, end } = range;
+    headers.set("Content-Range", `bytes ${start}-${end - 1}/${size}`);
+    headers.set("Content-Length", String(end - start));
+    const body = ownedBody(media, media.slice(start, end));
+    return new Response(body, { status: 206, headers });
+  }
+  headers.set("Content-Length", String(size));
+  if (media.source === "download") {
+    return new Response(ownedBody(media, media.body), { headers });
+  }
+  const isSmall = size <= ONE_PIECE_BYTES;
+  return new Response(isSmall ? await media.bytes() : media.body, { headers });
+}

@@ -1,0 +1,38 @@
+import { errorName } from "../../core/reporting/error_name.ts";
+import { MediaCacheError } from "../../core/api/errors.ts";
+import type { Media } from "../../core/api/media.ts";
+
+/**
+ * A stream of a Media, or of a slice of it, that gives the Media back when it
+ * ends: a slice alone leaves the Media unread, and its file open, until it is
+ * collected.
+ *
+ * An error is replaced, since a server may log it, and a downloader's message may
+ * hold the URL.
+ */
+export function ownedBody(
+  media: Media,
+  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
+): ReadableStream<Uint8Array<ArrayBuffer>> {
+  const reader = stream.getReader();
+  const dispose = () => media[Symbol.asyncDispose]();
+  return new ReadableStream({
+    async pull(controller) {
+      try {
+        const { value } = await reader.read();
+        if (value !== undefined) return controller.enqueue(value);
+      } catch (error) {
+        await dispose();
+        throw new MediaCacheError(
+          `Cannot serve media: reading failed: ${errorName(error)}`,
+        );
+      }
+      await dispose();
+      controller.close();
+    },
+    async cancel(reason) {
+      await reader.cancel(reason);
+      await dispose();
+    },
+  }, { highWaterMark: 0 });
+}

@@ -1,0 +1,165 @@
+import type { MediaCache } from "../../core/media_cache.ts";
+import type { Histogram } from "./histogram.ts";
+import type { Observations } from "./observations.ts";
+
+/** A base unit; the names of its families end in it. */
+export type Unit = "bytes" | "seconds";
+
+/** One metric, in all its series. */
+export interface MetricFamily {
+  /** Its name, without the prefix and without what its type appends. */
+  readonly name: string;
+  /** One sentence. */
+  readonly help: string;
+  /** How its values behave. */
+  readonly type: "counter" | "gauge" | "histogram";
+  /** What they are measured in. */
+  readonly unit?: Unit;
+  /** Its series. Labels come from fixed sets: never a URL or a host. */
+  readonly series: readonly MetricSeries[];
+}
+
+/** The values of one set of labels. */
+export interface MetricSeries {
+  /** Name and value of its label, if there is one. */
+  readonly label?: readonly [name: string, value: string];
+  /** The value. */
+  readonly value: number | Histogram;
+}
+
+/** All that is told of a cache. */
+export function metricFamilies(
+  cache: MediaCache,
+  observations: Observations,
+): MetricFamily[] {
+  const stats = cache.stats();
+  const limits = cache.limits;
+  const { downloads, failures, firstBytes, hits, bodies } = observations;
+  return [
+    counter("hits", "Lookups that a stored entry answered.", stats.hits),
+    counter("misses", "Lookups that none answered.", stats.misses),
+    counter(
+      "coalesced",
+      "Misses that joined a running download.",
+      stats.coalesced,
+    ),
+    counter("download_failures", "Downloads that failed.", failures),
+    counter(
+      "evictions",
+      "Entries that left to make room for others.",
+      stats.evictions,
+    ),
+    counter("conversions", "GIFs converted to MP4.", stats.conversions),
+    counter(
+      "conversion_failures",
+      "GIFs that could not be converted.",
+      stats.conversionFailures,
+    ),
+    counter("disk_errors", "Failures of the file system.", stats.diskErrors),
+    counter(
+      "downloaded_bytes",
+      "Bytes received from downloaders.",
+      stats.bytesDownloaded,
+      "bytes",
+    ),
+    counter(
+      "served_bytes",
+      "Bytes handed to readers.",
+      stats.bytesServed,
+      "bytes",
+    ),
+    gauge("entries", "Entries on disk.", stats.entries),
+    gauge(
+      "memory_entries",
+      "Entries whose body is in memory too.",
+      stats.entriesInMemory,
+    ),
+    gauge("downloads", "Downloads that run.", stats.inFlight),
+    gauge("disk_bytes", "Bytes of all entries.", stats.totalBytes, "bytes"),
+    gauge(
+      "disk_limit_bytes",
+      "The most that entries may take on disk.",
+      limits.maxBytes,
+      "bytes",
+    ),
+    gauge(
+      "memory_bytes",
+      "Bytes of the bodies in memory.",
+      stats.memoryBytes,
+      "bytes",
+    ),
+    gauge(
+      "memory_limit_bytes",
+      "The most that bodies may take in memory.",
+      limits.maxMemoryBytes,
+      "bytes",
+    ),
+    gauge(
+      "staged_bytes",
+      "Bytes of running downloads and conversions on disk.",
+      stats.stagedBytes,
+      "bytes",
+    ),
+    gauge(
+      "orphan_bytes",
+      "Bytes of leftovers that are to be removed.",
+      stats.orphanBytes,
+      "bytes",
+    ),
+    histogram(
+      "download_duration_seconds",
+      "Time from the start of a download until its body was stored.",
+      "seconds",
+      [{ value: downloads }],
+    ),
+    histogram(
+      "time_to_first_byte_seconds",
+      "Time until a downloader answered.",
+      "seconds",
+      [{ value: firstBytes }],
+    ),
+    histogram(
+      "hit_duration_seconds",
+      "Time of a lookup that hit, by the tier that answered.",
+      "seconds",
+      [
+        { label: ["tier", "memory"], value: hits.memory },
+        { label: ["tier", "disk"], value: hits.disk },
+      ],
+    ),
+    histogram("body_size_bytes", "Sizes of stored bodies.", "bytes", [
+      { value: bodies },
+    ]),
+  ];
+}
+
+function counter(
+  name: string,
+  help: string,
+  value: number,
+  unit?: Unit,
+): MetricFamily {
+  return { name, help, type: "counter", ...of(unit), series: [{ value }] };
+}
+
+function gauge(
+  name: string,
+  help: string,
+  value: number,
+  unit?: Unit,
+): MetricFamily {
+  return { name, help, type: "gauge", ...of(unit), series: [{ value }] };
+}
+
+function histogram(
+  name: string,
+  help: string,
+  unit: Unit,
+  series: MetricSeries[],
+): MetricFamily {
+  return { name, help, type: "histogram", unit, series };
+}
+
+function of(unit: Unit | undefined): { unit?: Unit } {
+  return unit === undefined ? {} : { unit };
+}

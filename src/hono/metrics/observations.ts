@@ -1,0 +1,42 @@
+import type { MediaCacheEvent } from "../../core/api/events.ts";
+import { Histogram } from "./histogram.ts";
+
+const DOWNLOAD_SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
+const FIRST_BYTE_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+const HIT_SECONDS = [0.00001, 0.000025, 0.0001, 0.00025, 0.001, 0.01, 0.1, 1];
+const BODY_BYTES = Array.from({ length: 10 }, (_, i) => 1024 * 4 ** i);
+
+/** What the events of a cache tell that its counters don't: how long and how large. */
+export class Observations {
+  /** From the start of a download to its commit, in seconds. */
+  readonly downloads: Histogram = new Histogram(DOWNLOAD_SECONDS);
+  /** Until the downloader answered, in seconds. */
+  readonly firstBytes: Histogram = new Histogram(FIRST_BYTE_SECONDS);
+  /** Lookups that hit, by the tier that answered, in seconds. */
+  readonly hits: Record<"memory" | "disk", Histogram> = {
+    memory: new Histogram(HIT_SECONDS),
+    disk: new Histogram(HIT_SECONDS),
+  };
+  /** Stored bodies, in bytes. */
+  readonly bodies: Histogram = new Histogram(BODY_BYTES);
+  /** Downloads that failed. */
+  failures = 0;
+
+  /** Takes in an event. */
+  observe(event: MediaCacheEvent): void {
+    switch (event.type) {
+      case "hit":
+        return this.hits[event.source].observe(event.durationMs / 1000);
+      case "miss":
+        // A downloader that failed has answered nothing.
+        if (event.mimetype === undefined) return;
+        return this.firstBytes.observe(event.durationMs / 1000);
+      case "stored":
+        this.bodies.observe(event.size);
+        if (event.source === "put") return;
+        return this.downloads.observe(event.durationMs / 1000);
+      case "failed":
+        this.failures++;
+    }
+  }
+}

@@ -1,0 +1,58 @@
+import type { DownloadInfo } from "../../core/api/download_info.ts";
+import type { CacheLimits } from "../../core/api/limits.ts";
+import type { MediaCache } from "../../core/media_cache.ts";
+import type { CacheStats } from "../../core/api/stats.ts";
+import type { Monitor } from "../metrics/monitor.ts";
+import type { RecentEvent } from "../metrics/recent_events.ts";
+import { Timeline } from "../metrics/timeline.ts";
+import type { Top, TopEntries } from "../media/top_entries.ts";
+
+/** All that the dashboard shows, as of one moment. */
+export interface DashboardView {
+  /** The numbers. */
+  readonly stats: CacheStats;
+  /** Their limits. */
+  readonly limits: CacheLimits;
+  /** Why nothing can be stored; undefined when all is well. */
+  readonly fault: string | undefined;
+  /** The numbers over time. */
+  readonly timeline: Timeline;
+  /** Running downloads, oldest first. */
+  readonly downloads: readonly DownloadInfo[];
+  /** The last events, newest first. */
+  readonly events: readonly RecentEvent[];
+  /** Entries that stand out; undefined where only numbers may be shown. */
+  readonly top: Top | undefined;
+}
+
+/**
+ * Looks at a cache.
+ *
+ * @param top Undefined where names and media are not to be shown.
+ */
+export async function viewOf(
+  cache: MediaCache,
+  monitor: Monitor,
+  top: TopEntries | undefined,
+): Promise<DashboardView> {
+  const [fault, found] = await Promise.all([cache.probe(), findTop(top)]);
+  const now = Date.now();
+  return {
+    stats: cache.stats(),
+    limits: cache.limits,
+    fault,
+    timeline: new Timeline(monitor.history.samples(now), now),
+    downloads: cache.inFlight(),
+    events: monitor.events.list(),
+    top: found,
+  };
+}
+
+async function findTop(top: TopEntries | undefined): Promise<Top | undefined> {
+  try {
+    return await top?.find();
+  } catch {
+    // The cache is closed, which the probe tells.
+    return { largest: [], mostUsed: [] };
+  }
+}

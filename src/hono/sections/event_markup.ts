@@ -1,0 +1,120 @@
+import { basename } from "@std/path/basename";
+import { html } from "hono/html";
+import { formatBytes, formatDuration } from "../../core/text/quantities.ts";
+import { errorName } from "../../core/reporting/error_name.ts";
+import { HttpStatusError } from "../../core/api/errors.ts";
+import type { MediaCacheEvent } from "../../core/api/events.ts";
+import type { Markup } from "./markup.ts";
+import type { RecentEvent } from "../metrics/recent_events.ts";
+
+type EventType = MediaCacheEvent["type"];
+
+const LABELS: Readonly<Record<EventType, string>> = {
+  loaded: "Loaded",
+  hit: "Hit",
+  miss: "Miss",
+  joined: "Joined",
+  stored: "Stored",
+  evicted: "Evicted",
+  deleted: "Deleted",
+  dropped: "Dropped",
+  converted: "Converted",
+  kept: "Kept a GIF",
+  conversionUnavailable: "GIFs stay",
+  skipped: "Skipped",
+  uncached: "Not stored",
+  failed: "Failed",
+  diskError: "Disk error",
+};
+
+const BAD: ReadonlySet<EventType> = new Set([
+  "failed",
+  "diskError",
+  "conversionUnavailable",
+]);
+
+/** An event as an item of a list. `named` tells whether names may be shown. */
+export function eventMarkup(
+  { event, count }: RecentEvent,
+  named: boolean,
+): Markup {
+  const name = named ? nameOf(event) : "";
+  const label = LABELS[event.type];
+  return html`
+    <li
+      class="${BAD.has(event.type) ? "bad" : ""}">${timeMarkup(
+        event.time,
+        "time",
+      )} <span class="label">${count === 1
+        ? label
+        : `${label} × ${count}`}</span> <span>${name} <span class="note">${detailOf(
+          event,
+          named,
+        )}</span></span></li>
+  `;
+}
+
+/** A time in UTC, which the page's script shows as local time. */
+export function timeMarkup(timeMs: number, form: "date" | "time"): Markup {
+  if (timeMs <= 0) return html`<span class="note">unknown</span>`;
+  const iso = new Date(timeMs).toISOString();
+  const text = form === "date"
+    ? iso.slice(0, 16).replace("T", " ")
+    : iso.slice(11, 19);
+  return html`<time datetime="${iso}" data-form="${form}">${text}</time>`;
+}
+
+/** A name to recognise it by: never the URL, which may hold a secret. */
+function nameOf(event: MediaCacheEvent): string {
+  if ("filename" in event && event.filename !== undefined) {
+    return event.filename;
+  }
+  if ("path" in event) return basename(event.path);
+  return "key" in event ? event.key.slice(0, 12) : "";
+}
+
+/** What else there is to say; a reason may hold a path. */
+function detailOf(event: MediaCacheEvent, named: boolean): string {
+  switch (event.type) {
+    case "loaded":
+      return `${event.entries} entries, ${formatBytes(event.totalBytes)}, in ${
+        took(event.durationMs)
+      }`;
+    case "hit":
+      return `${formatBytes(event.size)} from ${event.source}`;
+    case "miss":
+      return event.size === undefined ? "" : formatBytes(event.size);
+    case "joined":
+      return `at ${formatBytes(event.received)}`;
+    case "stored":
+      return `${formatBytes(event.size)} after ${took(event.durationMs)}`;
+    case "evicted":
+    case "deleted":
+      return formatBytes(event.size);
+    case "converted":
+      return `${formatBytes(event.sourceSize)} to ${
+        formatBytes(event.size)
+      } in ${took(event.durationMs)}`;
+    case "failed":
+      return `${nameOfError(event.error)} after ${formatBytes(event.received)}`;
+    case "diskError":
+      return `could not ${event.operation}: ${nameOfError(event.error)}`;
+    case "dropped":
+    case "kept":
+    case "conversionUnavailable":
+    case "skipped":
+    case "uncached":
+      return named ? event.reason : "";
+  }
+}
+
+/** Its message may hold a URL or a path. */
+function nameOfError(error: unknown): string {
+  if (error instanceof HttpStatusError) return `HTTP status ${error.status}`;
+  return errorName(error);
+}
+
+function took(durationMs: number): string {
+  if (durationMs >= 1000) return formatDuration(durationMs);
+  return durationMs < 1 ? "less than 1 ms" : `${Math.round(durationMs)} ms`;
+}

@@ -1,0 +1,120 @@
+import { html } from "hono/html";
+import { formatBytes, formatCount } from "../../core/text/quantities.ts";
+import type { DashboardView } from "./dashboard_view.ts";
+import type { Markup } from "./markup.ts";
+
+/** What one wants to know first. */
+export function overviewSection(view: DashboardView): Markup {
+  const { stats, limits, fault } = view;
+  const lookups = stats.hits + stats.misses;
+  return html`<section id="overview" data-live aria-labelledby="overview-heading">
+  <h2 id="overview-heading">Now</h2>
+  ${faultMarkup(fault, limits.readOnly)}
+  <dl class="tiles">
+  ${
+    tile(
+      "Hit rate",
+      lookups === 0 ? "–" : `${(stats.hitRate * 100).toFixed(1)} %`,
+      lookups === 0
+        ? "no lookup yet"
+        : `${formatCount(stats.hits)} of ${formatCount(lookups)} lookups`,
+    )
+  }
+  ${
+    tile(
+      "On disk",
+      formatBytes(stats.totalBytes),
+      html`${gauge("Disk used", stats.totalBytes, limits.maxBytes)} of ${
+        formatBytes(limits.maxBytes)
+      }, ${entries(stats.entries)}`,
+    )
+  }
+  ${
+    tile(
+      "In memory",
+      formatBytes(stats.memoryBytes),
+      html`${
+        gauge("Memory used", stats.memoryBytes, limits.maxMemoryBytes)
+      } of ${formatBytes(limits.maxMemoryBytes)}, ${
+        entries(stats.entriesInMemory)
+      }`,
+    )
+  }
+  ${
+    tile(
+      "Downloads running",
+      formatCount(stats.inFlight),
+      `${formatBytes(stats.stagedBytes)} staged, ${
+        formatCount(stats.coalesced)
+      } joined so far`,
+    )
+  }
+  ${
+    tile(
+      "Served",
+      formatBytes(stats.bytesServed),
+      `from ${formatBytes(stats.bytesDownloaded)} downloaded`,
+    )
+  }
+  ${
+    tile(
+      "GIFs converted",
+      formatCount(stats.conversions),
+      stats.conversionFailures === 0
+        ? "none kept as it was"
+        : `${formatCount(stats.conversionFailures)} could not be`,
+    )
+  }
+  ${tile("Evicted", formatCount(stats.evictions), "to make room")}
+  ${
+    tile(
+      "Disk errors",
+      formatCount(stats.diskErrors),
+      stats.diskErrors === 0 ? "none" : "see the events below",
+      stats.diskErrors > 0,
+    )
+  }
+  </dl>
+</section>`;
+}
+
+function faultMarkup(
+  fault: string | undefined,
+  readOnly: boolean,
+): Markup | "" {
+  if (fault !== undefined) {
+    return html`
+      <p class="alert"
+        role="alert"><strong>Nothing can be stored:</strong> ${fault}.</p>
+    `;
+  }
+  return readOnly
+    ? html`<p class="notice">This cache is read-only: nothing is stored or evicted.</p>`
+    : "";
+}
+
+function tile(
+  name: string,
+  value: string,
+  note: string | Markup,
+  isBad = false,
+): Markup {
+  return html`
+    <div class="card tile${isBad ? " bad" : ""}">
+      <dt>${name}</dt>
+      <dd class="value">${value}</dd>
+      <dd class="note">${note}</dd>
+    </div>
+  `;
+}
+
+function gauge(label: string, value: number, max: number): Markup {
+  return html`
+    <meter aria-label="${label}" min="0" max="${Math.max(max, 1)}"
+      value="${value}"></meter>
+  `;
+}
+
+function entries(count: number): string {
+  return count === 1 ? "1 entry" : `${formatCount(count)} entries`;
+}
