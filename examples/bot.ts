@@ -8,6 +8,7 @@
  * `TELEGRAM_API_ROOT` may name a Bot API server of your own.
  */
 // deno-lint-ignore-file no-console
+import { autoRetry } from "@grammyjs/auto-retry";
 import { MediaCache, MediaCacheError } from "@media-cache/media-cache";
 import { Bot, InputFile } from "grammy";
 
@@ -18,6 +19,7 @@ if (!token) {
 }
 const apiRoot = Deno.env.get("TELEGRAM_API_ROOT") ?? "https://api.telegram.org";
 const bot = new Bot(token, { client: { apiRoot } });
+bot.api.config.use(autoRetry());
 const cache = await MediaCache.open({ cacheDir: "media_cache" });
 
 bot.on("message:file", async (ctx) => {
@@ -42,7 +44,8 @@ bot.on("message:file", async (ctx) => {
     return { data, mimetype, filename, size: file.file_size };
   });
 
-  const input = new InputFile(media.body, media.filename);
+  // A new stream each time: after a 429 the file is sent once more.
+  const input = new InputFile(() => media.slice(0), media.filename);
   if (photo) await ctx.replyWithPhoto(input);
   else if (sticker) await ctx.replyWithSticker(input);
   else if (voice) await ctx.replyWithVoice(input);
