@@ -1,5 +1,43 @@
 /**
- * A streaming, disk-backed LRU cache for media.
+ * A streaming, disk-backed LRU cache for Deno bots. Chat bots meet the same
+ * images, stickers, voice notes and videos again and again; the cache downloads
+ * each URL once.
+ *
+ * The first caller of a URL gets a stream at once, while the same bytes go to a
+ * file. Every later caller is served from the cache: in the middle of the
+ * download, after a restart, and in another process that uses the same folder.
+ * GIFs become MP4 on the way in, where ffmpeg is installed. Entries never
+ * expire; the least recently used leave when the folder is full.
+ *
+ * ```ts
+ * import { MediaCache } from "@media-cache/media-cache";
+ *
+ * const cacheDir = await Deno.makeTempDir(); // a bot names a folder: "media_cache"
+ * await using origin = Deno.serve({ port: 0, hostname: "127.0.0.1" }, () => new Response("meow"));
+ * const url = `http://127.0.0.1:${origin.addr.port}/cat.txt`;
+ *
+ * await using cache = await MediaCache.open({ cacheDir });
+ * await using media = await cache.getOrDownload(url, ({ url, signal }) => fetch(url, { signal }));
+ * console.log(media.filename, media.mimetype, media.size, await media.bytes());
+ *
+ * await using again = await cache.getOrDownload(url, () => fetch(url));
+ * console.log(again.source); // "memory": the origin was not asked
+ * ```
+ *
+ * The package needs Deno 2.7 or later, and read and write access to its folder:
+ * `--allow-read=media_cache --allow-write=media_cache`. `--allow-run=ffmpeg` lets
+ * GIFs become MP4.
+ *
+ * - {@linkcode MediaCache} has all methods, {@linkcode MediaCacheOptions} all
+ *   options, {@linkcode Media} tells what a lookup returns.
+ * - `@media-cache/media-cache/hono` is a router with statistics, metrics and a
+ *   dashboard; `@media-cache/media-cache/cli` is the command line tool.
+ * - The [manual](./README.md) has the promises, the limits, permissions,
+ *   containers and figures; [SECURITY.md](./.github/SECURITY.md) tells what the
+ *   cache guards against.
+ * - [examples/bot.ts](./examples/bot.ts) is a whole Telegram bot,
+ *   [examples/stats_server.ts](./examples/stats_server.ts) a server with the
+ *   dashboard.
  *
  * @module
  */
