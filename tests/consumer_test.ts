@@ -1,13 +1,15 @@
 /**
  * A program in an empty folder imports the package from JSR, as a bot would,
  * with no more permission than its cache folder; a server mounts the router, and
- * the command line tool runs from there.
+ * the command line tool runs from there. Another program links a clone.
  */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
+import { relative } from "node:path";
 import { fromFileUrl, join } from "@std/path";
 import { publish, registryUrl } from "../.denow/registry.ts";
 import { publishedFiles } from "./fixtures/published_files.ts";
 import config from "../deno.json" with { type: "json" };
+import { tempDir } from "./fixtures/temp_dir.ts";
 
 const root = new URL("../", import.meta.url);
 const [scope, name] = config.name.slice(1).split("/") as [string, string];
@@ -60,6 +62,34 @@ for await (const { key } of cache.entries()) {
 }
 console.log((await (await app.request("/cache")).text()).includes("sticker.webp"));
 `;
+
+const LINKING = `
+import { MediaCache } from "${config.name}";
+import { main } from "${config.name}/cli";
+import { statsRouter } from "${config.name}/hono";
+
+const [cacheDir = ""] = Deno.args;
+await using cache = await MediaCache.open({ cacheDir });
+const response = await statsRouter(cache).request("/stats");
+console.log(response.status, await main(["stats", "--json", "--dir", cacheDir]));
+`;
+
+/** The strictest options for code that is run, not published, as declarations. */
+const STRICTEST = {
+  lib: ["dom", "dom.iterable", "dom.asynciterable", "esnext", "deno.ns"],
+  allowUnreachableCode: false,
+  allowUnusedLabels: false,
+  erasableSyntaxOnly: true,
+  exactOptionalPropertyTypes: true,
+  noFallthroughCasesInSwitch: true,
+  noImplicitOverride: true,
+  noImplicitReturns: true,
+  noPropertyAccessFromIndexSignature: true,
+  noUncheckedIndexedAccess: true,
+  noUnusedLocals: true,
+  noUnusedParameters: true,
+  verbatimModuleSyntax: true,
+};
 
 /** What a run gives that prints nothing. */
 const OK = { success: true, stdout: "", stderr: "" };
@@ -121,6 +151,38 @@ Deno.test("a program that has only the package and a folder caches", async () =>
   } finally {
     await Deno.remove(temp, { recursive: true });
   }
+});
+
+Deno.test("a strict program that links a clone type-checks and runs", async () => {
+  await using temp = await tempDir();
+  // Relative paths count from where the folder really is.
+  const cwd = await Deno.realPath(temp.path);
+  await Deno.writeTextFile(join(cwd, "main.ts"), LINKING);
+  await Deno.writeTextFile(
+    join(cwd, "deno.json"),
+    JSON.stringify({
+      links: [relative(cwd, fromFileUrl(root)).replaceAll("\\", "/")],
+      lock: false,
+      compilerOptions: STRICTEST,
+    }),
+  );
+  const cacheDir = join(cwd, "cache");
+  const flags = ["--quiet", "--no-prompt", `--allow-read=${cacheDir}`];
+
+  const result = await deno(
+    [
+      "run",
+      ...flags,
+      "--check",
+      `--allow-write=${cacheDir}`,
+      "main.ts",
+      cacheDir,
+    ],
+    { cwd },
+  );
+
+  assertEquals({ ...result, stdout: "" }, OK);
+  assertMatch(result.stdout, /"entries": 0,[^]*^200 0$/m);
 });
 
 /** Lays out what `deno publish` would upload, with imports as JSR rewrites them. */

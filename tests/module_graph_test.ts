@@ -82,11 +82,13 @@ function cycle(modules: Map<string, string[]>): string[] | undefined {
     }
     path.pop();
     done.add(module);
+    return undefined;
   }
   for (const module of modules.keys()) {
     const found = module.startsWith("src/") ? visit(module) : undefined;
     if (found) return found;
   }
+  return undefined;
 }
 
 const core = await graph("mod.ts");

@@ -170,6 +170,7 @@ function sampledBytes(dir: string): number | undefined {
   } catch {
     // One was evicted.
   }
+  return undefined;
 }
 
 Deno.test("holders that are killed before they have a byte are replaced by one other each", async () => {

@@ -65,7 +65,9 @@ Deno.test("verify() of nothing reports nothing", async () => {
 async function wrongDirectory(
   dir: string,
   ageMs = OLD_MS,
-): Promise<Record<string, string[]>> {
+): Promise<
+  Record<"digest" | "length" | "noBody" | "noSidecar" | "staged", string[]>
+> {
   await writePair(dir, "good", bytesOf(3));
   const digest = await writePair(dir, "digest", bytesOf(5), {
     sidecar: { sha256: await sha256(bytesOf(6)) },
@@ -147,9 +149,9 @@ Deno.test("verify() with fix leaves what another process may be about to complet
   );
   const left = new Set(await namesIn(dir.path));
   // A wrong digest is proof, however young; all else is not.
-  assertEquals(digest?.some((name) => left.has(name)), false);
-  const [body] = young.noSidecar ?? [];
-  const [staged] = young.staged ?? [];
+  assertEquals(digest.some((name) => left.has(name)), false);
+  const [body] = young.noSidecar;
+  const [staged] = young.staged;
   assertEquals([left.has(body ?? ""), left.has(staged ?? "")], [true, true]);
 });
 

@@ -683,6 +683,7 @@ export class MediaCache implements AsyncDisposable {
     for (const job of this.#joinable.values()) {
       if (job.key === key) return job;
     }
+    return undefined;
   }
 
   #start(url: string, callerUrl: string, downloader: Downloader): DownloadJob {

@@ -225,6 +225,7 @@ export class Tiers {
       if (commission.wanted?.() === false) return undefined;
       this.errors.report("store an entry", error);
     }
+    return undefined;
   }
 
   /** Shares a staged body that could not be committed; its name goes. */

@@ -62,6 +62,7 @@ function tokenGuard(token: string): MiddlewareHandler {
     }
     if (!isIn) return unauthorized();
     await next();
+    return undefined;
   };
 }
 

@@ -133,5 +133,6 @@ function follow(router: Hono): MiddlewareHandler {
     const request = followed(c.req.raw);
     if (request !== undefined) return await router.fetch(request);
     await next();
+    return undefined;
   };
 }

@@ -62,7 +62,7 @@ function chartsOf(results: readonly RowResult[]): Chart[] {
             point(
               contender,
               Number(id.slice("open-".length)),
-              summaries.open,
+              summaries["open"],
               MILLI,
             )
           )

@@ -63,6 +63,7 @@ async function kill(
       error instanceof Error ? error.message : error
     }`;
   }
+  return undefined;
 }
 
 /** Works on all items, a few at a time. */

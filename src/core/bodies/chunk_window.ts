@@ -59,6 +59,7 @@ export class ChunkWindow {
         ? chunk.bytes
         : chunk.bytes.subarray(position - chunk.start);
     }
+    return undefined;
   }
 
   /** Forgets the chunks that end at or before `position`. */

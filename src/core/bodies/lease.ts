@@ -152,13 +152,13 @@ export class Lease {
 
 /** A reader that fails when its lease was stopped. */
 class LeasedReader implements ByteReader {
-  // Never read: while somebody reads, the Media must not be collected.
-  readonly #owner: object;
+  /** Only held: the Media must not be collected while a reader runs. */
+  protected readonly owner: object;
   readonly #lease: Lease;
   readonly #reader: ByteReader;
 
   constructor(owner: object, lease: Lease, reader: ByteReader) {
-    this.#owner = owner;
+    this.owner = owner;
     this.#lease = lease;
     this.#reader = reader;
   }

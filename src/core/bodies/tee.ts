@@ -315,6 +315,7 @@ class TeeReader implements ByteReader {
       throw error;
     }
     this.close();
+    return undefined;
   }
 
   close(): void {

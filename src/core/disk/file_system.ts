@@ -99,6 +99,7 @@ export class FileSystem {
         return `--allow-${name}=${dir}`;
       }
     }
+    return undefined;
   }
 
   /**

@@ -8,6 +8,7 @@ export async function probe(store: DiskStore): Promise<string | undefined> {
   } catch (error) {
     return `the directory can't be used: ${reasonOf(error)}`;
   }
+  return undefined;
 }
 
 // A probe's answer may be shown to anybody, and messages hold paths.

@@ -123,6 +123,7 @@ export function mismatchOf(
     return `its .dat must have ${sidecar.size} bytes: found ${datSize}`;
   }
   if (datSize === 0) return "its .dat is empty";
+  return undefined;
 }
 
 function isCount(value: unknown): value is number {

@@ -142,6 +142,7 @@ export class FollowRun {
       this.#env.tiers.errors.report("follow a download", error);
       if (++this.#failures >= MAX_FAILURES) throw error;
     }
+    return undefined;
   }
 
   /** Sees what has come; true when all has. */

@@ -266,6 +266,7 @@ export class DownloadRun {
     const verdict = gate.end();
     if (verdict.type === "convert") return verdict.plan;
     this.#decide(verdict, source, body);
+    return undefined;
   }
 
   async #pumpAll(

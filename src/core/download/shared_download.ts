@@ -193,6 +193,7 @@ export class DownloadJob {
       // The download goes on, without the disk if it must.
       tiers.errors.report("claim a download", error);
     }
+    return undefined;
   }
 
   /** Gives all callers the entry that another process has just stored. */

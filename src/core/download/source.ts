@@ -158,26 +158,30 @@ function assertUnused(body: unknown, used: boolean): void {
 
 // The checks below look at shape and not at class: npm's undici, node-fetch and polyfills bring their own.
 function isResponse(value: unknown): value is Response {
-  return isObject(value) && typeof value.status === "number" &&
+  return isObject<Response>(value) && typeof value.status === "number" &&
     "body" in value &&
-    isObject(value.headers) && typeof value.headers.get === "function";
+    isObject<Headers>(value.headers) && typeof value.headers.get === "function";
 }
 
 function isDownload(value: unknown): value is Download {
-  return isObject(value) && "data" in value;
+  return isObject<Download>(value) && "data" in value;
 }
 
 function isStream(value: unknown): value is ReadableStream<Uint8Array> {
-  return isObject(value) && typeof value.getReader === "function";
+  return isObject<ReadableStream>(value) &&
+    typeof value.getReader === "function";
 }
 
 function isBlob(value: unknown): value is Blob {
-  return isObject(value) && typeof value.stream === "function" &&
+  return isObject<Blob>(value) && typeof value.stream === "function" &&
     typeof value.size === "number" &&
     typeof value.type === "string";
 }
 
-function isObject(value: unknown): value is Record<PropertyKey, unknown> {
+/** Narrows to an object that may have the members of `T`, of any type. */
+function isObject<T>(
+  value: unknown,
+): value is { readonly [Member in keyof T]?: unknown } {
   return typeof value === "object" && value !== null;
 }
 

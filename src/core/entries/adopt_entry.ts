@@ -17,6 +17,7 @@ export function adoptEntry(
     const now = entryOf(found.sidecar, key, found.facts);
     if (areSame(entry, now)) return found.file;
     found.file.close();
+    return undefined;
   };
   return files.adopt(store.datPath(key), inode, file, openSurely);
 }

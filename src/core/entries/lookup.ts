@@ -69,6 +69,7 @@ export class Locator {
     } catch (error) {
       errors.report("read an entry", error);
     }
+    return undefined;
   }
 
   /** The same, but counts nothing and leaves recency and the memory tier. */
@@ -93,6 +94,7 @@ export class Locator {
     } catch (error) {
       errors.report("read an entry", error);
     }
+    return undefined;
   }
 
   /** Opens an entry that has just been stored, and makes it the most recent. */
@@ -111,6 +113,7 @@ export class Locator {
     } catch (error) {
       errors.report("read an entry", error);
     }
+    return undefined;
   }
 
   /** What is known of an entry, by its key; opens no body and changes nothing. */
@@ -125,6 +128,7 @@ export class Locator {
       } catch (error) {
         errors.report("read a sidecar", error);
       }
+      return undefined;
     });
   }
 
@@ -168,6 +172,7 @@ export class Locator {
     } catch (error) {
       errors.report("read a sidecar", error);
     }
+    return undefined;
   }
 
   #recall(url: string): Located | undefined {

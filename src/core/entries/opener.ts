@@ -105,6 +105,7 @@ export class Opener {
     } catch (error) {
       if (!isNotFound(error)) throw error;
     }
+    return undefined;
   }
 
   /** Finds what takes the place of an entry just now, if another process puts it there. */
@@ -165,5 +166,6 @@ export class Opener {
       if (leftover !== undefined) orphans.add(leftover);
       hub.emit({ type: "skipped", time, path: store.jsonPath(key), reason });
     }
+    return undefined;
   }
 }

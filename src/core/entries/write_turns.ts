@@ -104,6 +104,7 @@ export class Writes {
     } catch (error) {
       if (!(error instanceof LockTimeoutError)) throw error;
     }
+    return undefined;
   }
 
   /**

@@ -117,6 +117,7 @@ export class GifTimeline {
     if (this.frames > limits.maxFrames) return "frames";
     if (this.durationMs > limits.maxDurationMs) return "duration";
     if (canvasPixels * drawn > limits.maxTotalPixels) return "pixels";
+    return undefined;
   }
 
   /**

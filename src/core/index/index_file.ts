@@ -141,6 +141,7 @@ export class IndexFile {
       throw error;
     }
     file.close();
+    return undefined;
   }
 }
 

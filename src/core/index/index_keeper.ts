@@ -38,6 +38,7 @@ export class IndexKeeper {
     } catch (error) {
       this.#tier().errors.report("read the index", error);
     }
+    return undefined;
   }
 
   /** The catalog knows what the index knows. */

@@ -58,6 +58,7 @@ export class DownloadClaims {
       if (followed !== undefined) return { followed };
       if (!this.#mayStage) return undefined;
     }
+    return undefined;
   }
 
   /** The description of a download that is followed. */
@@ -136,6 +137,7 @@ export class DownloadClaims {
       throw error;
     }
     file.close();
+    return undefined;
   }
 
   /** The staged file of that name, if it has a living owner; else it is removed. */
@@ -160,5 +162,6 @@ export class DownloadClaims {
       throw error;
     }
     file.close();
+    return undefined;
   }
 }

@@ -252,6 +252,7 @@ class FollowingReader implements ByteReader {
       throw error;
     }
     this.close();
+    return undefined;
   }
 
   /** Goes on with another body, unless bytes of this one were handed out. */

@@ -149,6 +149,7 @@ export class FollowedDescription {
       throw error;
     }
     file.close();
+    return undefined;
   }
 
   /** The text, if it has changed. */

@@ -15,4 +15,5 @@ export function pathOfFileUrl(text: string | URL): string | undefined {
   } catch {
     // Its escapes are no UTF-8.
   }
+  return undefined;
 }

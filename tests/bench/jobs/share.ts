@@ -74,10 +74,10 @@ export async function run(work: Work): Promise<Sample> {
   if (last !== undefined) results.push(await last);
   measures["growth-at-end"] = growth();
 
-  measures.downloads = downloads;
-  measures.complete = results.filter(({ length }) => length === size).length;
-  measures.digests = new Set(results.map(({ digest }) => digest)).size;
-  return { measures: { ...watch.measures, ...measures }, cpuMs: watch.cpuMs };
+  const complete = results.filter(({ length }) => length === size).length;
+  const digests = new Set(results.map(({ digest }) => digest)).size;
+  Object.assign(measures, watch.measures, { downloads, complete, digests });
+  return { measures, cpuMs: watch.cpuMs };
 }
 
 /** Reads to the end, and after the first chunk not before `pause` has passed. */
