@@ -111,17 +111,30 @@ Deno.test("a call rejects with what canonicalUrl throws", async () => {
   assertEquals([called, cache.stats().misses], [false, 0]);
 });
 
-Deno.test("a canonicalUrl that gives no string is a TypeError", async () => {
+Deno.test("a canonicalUrl that gives no string, or an empty one, is a TypeError of every call", async () => {
   await using dir = await tempDir();
-  for (const value of [undefined, null, 5, new URL(CANONICAL)]) {
+  const values = [undefined, null, 5, new URL(CANONICAL), new String("a"), ""];
+  for (const value of values) {
     await using cache = await MediaCache.open({
       cacheDir: dir.path,
       // @ts-expect-error as a caller without types would
       canonicalUrl: () => value,
     });
+    const download = () => Promise.resolve({ data: bytesOf(3) });
 
-    await assertRejects(() => cache.get("a"), TypeError, "canonicalUrl");
+    for (
+      const call of [
+        () => cache.get("a"),
+        () => cache.has("a"),
+        () => cache.put("a", bytesOf(3), "image/png", "a.png"),
+        () => cache.delete("a"),
+        () => cache.getOrDownload("a", download),
+      ]
+    ) await assertRejects(call, TypeError, "canonicalUrl");
+    assertEquals(cache.stats().misses, 0);
   }
+  await using cache = await MediaCache.open({ cacheDir: dir.path });
+  assertEquals(cache.stats().entries, 0);
 });
 
 Deno.test("a canonicalUrl that is asynchronous is a TypeError, and harms nobody when it rejects", async () => {

@@ -712,11 +712,14 @@ export class MediaCache implements AsyncDisposable {
     const { canonicalUrl } = this.#options;
     if (canonicalUrl === undefined) return given;
     const canonical: unknown = canonicalUrl(given);
-    if (typeof canonical === "string") return canonical.toWellFormed();
+    if (typeof canonical === "string" && canonical !== "") {
+      return canonical.toWellFormed();
+    }
     // Should it reject, nobody is there who could handle that.
     if (canonical instanceof Promise) canonical.catch(() => {});
+    const received = canonical === "" ? "an empty string" : typeof canonical;
     throw new TypeError(
-      `Cannot use URL: canonicalUrl must return a string: received ${typeof canonical}`,
+      `Cannot use URL: canonicalUrl must return a string that is not empty: received ${received}`,
     );
   }
 

@@ -70,7 +70,8 @@ export interface MediaCacheOptions {
   /**
    * The URL that stands for all URLs of the same media, such as one without its
    * signature. It is what is hashed and stored; the downloader is given the
-   * caller's own. When it throws, the call rejects. The identity by default.
+   * caller's own. When it throws, the call rejects; when it returns anything but a
+   * string that is not empty, with a TypeError. The identity by default.
    */
   canonicalUrl?: (url: string) => string;
   /**
