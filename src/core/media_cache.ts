@@ -309,7 +309,7 @@ export class MediaCache implements AsyncDisposable {
    * @param filename File name; made safe where it is a path.
    * @param options Whether to replace.
    * @returns True when the URL is on disk afterwards; false for empty or
-   * oversize data, or when the disk fails.
+   * oversize data, a URL of more than some 1 MiB, or when the disk fails.
    * @throws {TypeError} If an argument is of the wrong type.
    * @throws {CacheClosedError} If the cache is or becomes closed.
    * @throws The error of a given stream.

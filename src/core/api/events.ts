@@ -145,7 +145,7 @@ export interface SkippedEvent extends EventBase {
   readonly reason: string;
 }
 
-/** A download goes on without being stored. */
+/** A download goes on without being stored, or a body is not put. */
 export interface UncachedEvent extends EntryEventBase {
   /** Names the kind of event. */
   readonly type: "uncached";

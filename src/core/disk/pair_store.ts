@@ -215,9 +215,6 @@ export class DiskStore {
     const made: string[] = [];
     try {
       const text = formatSidecar(sidecar);
-      if (text.length > MAX_SIDECAR_BYTES / 3) {
-        throw new RangeError("Cannot store: its URL is too long");
-      }
       if (this.#durable) await staged.file.sync();
       const stamp = stampOf(
         description === undefined

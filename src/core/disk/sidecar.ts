@@ -26,8 +26,14 @@ import { safeFilename } from "../text/filename.ts";
 import { cleanMimetype } from "../text/mimetype.ts";
 import { keyOf } from "../text/key.ts";
 
-/** No sidecar of ours comes near this; a longer file is not read. */
+/** The longest sidecar: none of ours is longer, and a longer file is not read. */
 export const MAX_SIDECAR_BYTES = 1_048_576;
+
+/** Room in a sidecar for all that stands beside URL, type and name, in bytes. */
+const OTHER_MEMBERS_BYTES = 4096;
+
+/** JSON writes a UTF-16 code unit in at most 6 bytes, as in `\u0000`. */
+const MAX_BYTES_PER_UNIT = 6;
 
 /** What a sidecar says. */
 export interface Sidecar {
@@ -57,6 +63,19 @@ export type StampedSidecar = Sidecar & { readonly stamp: number };
 /** The text of a sidecar. */
 export function formatSidecar(sidecar: Sidecar): string {
   return JSON.stringify(sidecar, null, 2);
+}
+
+/** Whether a sidecar of that URL, type and name is short enough to be read back. */
+export function fitsSidecar(
+  description: Pick<Sidecar, "url" | "mimetype" | "filename">,
+): boolean {
+  const { url, mimetype, filename } = description;
+  const maxBytes = MAX_SIDECAR_BYTES - OTHER_MEMBERS_BYTES;
+  const units = url.length + mimetype.length + filename.length;
+  if (units * MAX_BYTES_PER_UNIT <= maxBytes) return true;
+  if (units > maxBytes) return false;
+  const text = JSON.stringify([url, mimetype, filename]);
+  return new TextEncoder().encode(text).length <= maxBytes;
 }
 
 /**

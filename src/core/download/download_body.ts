@@ -2,7 +2,7 @@ import type { Deadline } from "../async/deadline.ts";
 import { BodyDigest, maxHashedBytes } from "../bodies/digest.ts";
 import type { StagedFacts } from "../sharing/staged_description.ts";
 import type { StagedFile } from "../disk/staged_file.ts";
-import { formatSidecar, type Sidecar } from "../disk/sidecar.ts";
+import { fitsSidecar, formatSidecar, type Sidecar } from "../disk/sidecar.ts";
 import type { ResolvedOptions } from "../api/resolved_options.ts";
 import type { Reservation, Staging } from "../disk/staging_budget.ts";
 import { Tee, type TeeEvents } from "../bodies/tee.ts";
@@ -63,15 +63,17 @@ export class DownloadBody {
   /**
    * Stages a body of `key`, or lets it go uncached where that can't be.
    *
+   * @param facts What is known of the body.
    * @param claimed The file to stage it in, if there is one yet.
    */
   static async open(
     env: BodyEnvironment,
     key: string,
-    size: number | undefined,
+    facts: StagedFacts & { readonly url: string },
     claimed: StagedFile | undefined,
     events: BodyEvents,
   ): Promise<DownloadBody> {
+    const { size } = facts;
     const uncached = async (reason: string) => {
       if (claimed !== undefined) await claimed.close();
       events.onUncached(reason);
@@ -80,6 +82,7 @@ export class DownloadBody {
     const { maxEntryBytes, readOnly } = env.options;
     if (readOnly) return uncached("the cache is read-only");
     if (maxEntryBytes === 0) return uncached("the cache may store nothing");
+    if (!fitsSidecar(facts)) return uncached(URL_TOO_LONG);
     if (size !== undefined && size > maxEntryBytes) return uncached(TOO_LARGE);
     const reservation = env.staging.reserve(size ?? 0);
     if (reservation === undefined) return uncached(CROWDED);
@@ -234,6 +237,8 @@ export class DownloadBody {
   }
 }
 
+/** Why a body is not stored whose sidecar could not be read back. */
+export const URL_TOO_LONG = "its URL is too long for a sidecar";
 /** Why a body is not stored whose bytes are too many. */
 export const TOO_LARGE = "it is larger than maxEntryMb";
 /** Why a body is not stored for which there is no room at the moment. */

@@ -217,11 +217,11 @@ export class DownloadRun {
       }
       const claimed = this.#claimed;
       this.#claimed = undefined;
-      const { size } = source;
+      const { size, mimetype, filename } = source;
       this.#body = await DownloadBody.open(
         this.#env,
         this.#key,
-        size,
+        { url: this.#url, mimetype, filename, size },
         claimed,
         {
           onServed: (bytes) => this.#env.counters.bytesServed += bytes,

@@ -13,6 +13,7 @@ import type { Claim } from "../sharing/download_claims.ts";
 import type { Downloader } from "../api/downloader.ts";
 import { MediaCacheError } from "../api/errors.ts";
 import type { DiskFile } from "../disk/file_system.ts";
+import { fitsSidecar } from "../disk/sidecar.ts";
 import { FollowRun } from "./followed_download.ts";
 import type { FollowedBody } from "../sharing/followed_body.ts";
 import { keyOf } from "../text/key.ts";
@@ -187,6 +188,9 @@ export class DownloadJob {
     // Who has waited for others in vain for so long waits no more.
     const isPatient = performance.now() - this.#heard < options.idleTimeoutMs;
     if (this.#isDetached || !isPatient || !this.#canFollow) return undefined;
+    // No process can store it, so that there is nobody to follow.
+    const { url } = this;
+    if (!fitsSidecar({ url, mimetype: "", filename: "" })) return undefined;
     try {
       return await tiers.claims.claim(this.key);
     } catch (error) {

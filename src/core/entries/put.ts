@@ -1,7 +1,8 @@
 import { chunkSource } from "../bodies/chunk_source.ts";
 import { BodyDigest, maxHashedBytes } from "../bodies/digest.ts";
-import { CROWDED, TOO_LARGE } from "../download/download_body.ts";
+import { CROWDED, TOO_LARGE, URL_TOO_LONG } from "../download/download_body.ts";
 import type { EventHub } from "../reporting/event_hub.ts";
+import { fitsSidecar } from "../disk/sidecar.ts";
 import { safeFilename } from "../text/filename.ts";
 import { keyOf } from "../text/key.ts";
 import { cleanMimetype } from "../text/mimetype.ts";
@@ -113,17 +114,18 @@ export class Putter {
   }
 
   async #store(body: Body, isWanted: () => boolean): Promise<boolean> {
-    const { staging, tiers, hub, options } = this.#env;
+    const { staging, tiers, hub } = this.#env;
     const size = sizeOf(body.data);
-    const reservation = this.#mayStore(size)
+    const refusal = this.#refusal(body, size);
+    const mayStore = this.#mayStore(size);
+    const reservation = refusal === undefined && mayStore
       ? staging.reserve(size ?? 0)
       : undefined;
     if (reservation === undefined) {
-      const isTooLarge = size !== undefined && size > options.maxEntryBytes;
-      if (isTooLarge || this.#mayStore(size)) {
+      if (refusal !== undefined || mayStore) {
         const { url } = body;
+        const reason = refusal ?? CROWDED;
         const key = keyOf(url);
-        const reason = isTooLarge ? TOO_LARGE : CROWDED;
         hub.emit({ type: "uncached", time: Date.now(), url, key, reason });
       }
       cancel(body.data);
@@ -179,6 +181,13 @@ export class Putter {
     const { maxEntryBytes, readOnly } = this.#env.options;
     if (readOnly || maxEntryBytes === 0) return false;
     return size === undefined || size > 0 && size <= maxEntryBytes;
+  }
+
+  /** Why a body can never be stored. */
+  #refusal(body: Body, size: number | undefined): string | undefined {
+    const { maxEntryBytes } = this.#env.options;
+    if (size !== undefined && size > maxEntryBytes) return TOO_LARGE;
+    return fitsSidecar(body) ? undefined : URL_TOO_LONG;
   }
 
   /** Writes all bytes; undefined when they don't fit or the disk fails. */

@@ -26,6 +26,7 @@ import { type Entry, isYoung } from "../catalog/entry.ts";
 import { safeFilename } from "../text/filename.ts";
 import { keyOf } from "../text/key.ts";
 import { cleanMimetype } from "../text/mimetype.ts";
+import { MAX_SIDECAR_BYTES } from "../disk/sidecar.ts";
 import { fingerprintOf, isSize, type Outlines } from "./pending_index.ts";
 
 /** Bytes of the header. */
@@ -37,8 +38,8 @@ export const BLOCK_ENTRIES = 128;
 /** The most entries that an index has; their outlines take 67 MB. */
 export const MAX_ENTRIES = 4_194_304;
 
-/** The most bytes of a block, which holds what 128 sidecars hold. */
-const MAX_BLOCK_BYTES = 67_108_864;
+/** The most bytes of a block: of each entry what its sidecar says, and numbers. */
+const MAX_BLOCK_BYTES = BLOCK_ENTRIES * (MAX_SIDECAR_BYTES + 512);
 
 const MAGIC = 0x78_64_69_6d; // "midx"
 const VERSION = 2;
