@@ -69,6 +69,48 @@ Deno.test("warm downloads a list, and a second time only what is missing", async
   );
 });
 
+Deno.test("warm takes lists and URLs together, and tells where each stands", async () => {
+  await using origin = new Origin();
+  await using temp = await tempDir();
+  const a = origin.bytes("/a,1.png", bytesOf(100), PNG);
+  const b = origin.bytes("/b.png", bytesOf(2000), PNG);
+  const gone = origin.url("/gone");
+  const lost = origin.url("/lost");
+  const late = origin.url("/late");
+  const list = `${temp.path}/urls.txt`;
+  // As PowerShell writes it.
+  const text = `\uFEFF# mine\r\n${a}  # the first\r\n${lost} ${b}#b\r\n`;
+  const units = Uint16Array.from(text, (letter) => letter.charCodeAt(0));
+  await Deno.writeFile(list, new Uint8Array(units.buffer));
+  const run = (...args: string[]) =>
+    cli(["warm", list, gone, "-", "--dir", `${temp.path}/cache`, ...args], {
+      stdin: { readable: new Blob([`\n${late}\r${a}`]).stream() },
+    });
+
+  const { code, stdout, stderr } = await run("--concurrency=1");
+  assertEquals(code, 1);
+  assertMatch(
+    stdout,
+    /^2 stored \(2\.1 KiB\), 0 already there, 3 failed, in /m,
+  );
+  assertEquals(linesOf(stderr), [
+    `media-cache: ${list}, line 3 (${short(lost)}): HTTP 404`,
+    `media-cache: argument 2 (${short(gone)}): HTTP 404`,
+    `media-cache: standard input, line 2 (${short(late)}): HTTP 404`,
+  ]);
+
+  const records = linesOf((await run("--json", "--concurrency=1")).stdout)
+    .map((line) => JSON.parse(line))
+    .map(({ result, list, line, operand }) => [result, list, line, operand]);
+  assertEquals(records.slice(0, -1), [
+    ["present", list, 2, undefined],
+    ["failed", list, 3, undefined],
+    ["present", list, 3, undefined],
+    ["failed", undefined, undefined, 2],
+    ["failed", "-", 2, undefined],
+  ]);
+});
+
 Deno.test("warm --json prints a line for each URL and one for all", async () => {
   await using origin = new Origin();
   await using temp = await tempDir();

@@ -1,5 +1,5 @@
-import { UsageError } from "./failures.ts";
-import { readList } from "./user_files.ts";
+import { Failure, UsageError } from "./failures.ts";
+import { readFile } from "./user_files.ts";
 
 /** Where the tool reads; `Deno.stdin` is such. */
 export interface CliInput {
@@ -7,33 +7,107 @@ export interface CliInput {
   readonly readable: ReadableStream<Uint8Array>;
 }
 
-/** A URL of a list. */
+/** A URL of a list, or one that is an operand itself. */
 export interface ListedUrl {
   /** The URL, as given. */
   readonly url: string;
-  /** Where it stands first, counted from 1. */
-  readonly line: number;
+  /** The list that it stands in first, where there are several operands. */
+  readonly list?: string;
+  /** Its line in that list, counted from 1. */
+  readonly line?: number;
+  /** Which operand it is, counted from 1, if it stands in no list. */
+  readonly operand?: number;
 }
 
-/** Reads a list of URLs from a file or, if it is `-`, from `stdin`. */
+/** The operand that means the standard input. */
+export const STDIN = "-";
+
+// What WHATWG's encodings call a byte order mark.
+const BYTE_ORDER_MARKS = [
+  { encoding: "utf-8", mark: [0xef, 0xbb, 0xbf] },
+  { encoding: "utf-16le", mark: [0xff, 0xfe] },
+  { encoding: "utf-16be", mark: [0xfe, 0xff] },
+];
+
+/** Where Unicode ends a line (UAX #14), but for the feeds within one. */
+const LINE_END_REGEXP = /\r\n|[\n\r\u0085\u2028\u2029]/;
+
+const COMMENT_REGEXP = /(?<!\S)#/;
+
+const URL_REGEXP = /^[a-z][a-z0-9+.-]*:\/\//i;
+
+/**
+ * The URLs that operands name, each once: an operand is a URL itself, a file that
+ * holds a list of them, or `-` for a list that comes in.
+ *
+ * @throws {UsageError} If an operand is empty, or `-` comes twice.
+ * @throws {Failure} If a list can't be read, or is no text.
+ */
 export async function readUrls(
-  path: string,
+  operands: readonly string[],
   stdin: CliInput,
 ): Promise<ListedUrl[]> {
-  if (path === "") throw new UsageError("the list of URLs needs a name");
-  const text = path === "-"
-    ? await new Response(stdin.readable).text()
-    : await readList(path);
-  return parseUrls(text);
-}
-
-/** One URL a line, each once; blank lines and those that begin with # are not. */
-export function parseUrls(text: string): ListedUrl[] {
+  if (operands.includes("")) {
+    throw new UsageError("the list of URLs needs a name");
+  }
+  if (operands.indexOf(STDIN) !== operands.lastIndexOf(STDIN)) {
+    throw new UsageError(`${STDIN} may be named once`);
+  }
   const urls = new Map<string, ListedUrl>();
-  for (const [i, line] of text.replace(/^\uFEFF/, "").split("\n").entries()) {
-    const url = line.trim();
-    if (url === "" || url.startsWith("#") || urls.has(url)) continue;
-    urls.set(url, { url, line: i + 1 });
+  for (const [i, operand] of operands.entries()) {
+    const listed = URL_REGEXP.test(operand)
+      ? [{ url: operand, operand: i + 1 }]
+      : await readList(operand, stdin, operands.length > 1);
+    for (const each of listed) {
+      if (!urls.has(each.url)) urls.set(each.url, each);
+    }
   }
   return [...urls.values()];
+}
+
+/**
+ * The URLs of a list, with their lines. White space is between them, also within
+ * a line, since no URL holds any. `#` at the start of a line, or after white
+ * space, begins a comment; elsewhere it is the fragment of a URL.
+ */
+export function parseUrls(text: string): Required<
+  Pick<ListedUrl, "url" | "line">
+>[] {
+  return text.split(LINE_END_REGEXP).flatMap((line, i) => {
+    const [listed = ""] = line.split(COMMENT_REGEXP, 1);
+    return listed.split(/\s+/).filter((url) => url !== "")
+      .map((url) => ({ url, line: i + 1 }));
+  });
+}
+
+async function readList(
+  list: string,
+  stdin: CliInput,
+  isNamed: boolean,
+): Promise<ListedUrl[]> {
+  const bytes = list === STDIN
+    ? await new Response(stdin.readable).bytes()
+    : await readFile(list);
+  const text = decode(bytes);
+  if (text === undefined) {
+    throw new Failure(
+      `can't read ${list}: it must be text in UTF-8, or in UTF-16 with a byte order mark`,
+    );
+  }
+  return parseUrls(text).map((url) => isNamed ? { ...url, list } : url);
+}
+
+/** The text in its encoding, without the mark that tells which; undefined when it is none. */
+function decode(bytes: Uint8Array): string | undefined {
+  const { encoding } =
+    BYTE_ORDER_MARKS.find(({ mark }) =>
+      mark.every((byte, i) => byte === bytes[i])
+    ) ?? { encoding: "utf-8" };
+  try {
+    const text = new TextDecoder(encoding, { fatal: true }).decode(bytes);
+    // UTF-16 and UTF-32 without their marks are UTF-8 with NULs between.
+    return text.includes("\0") ? undefined : text;
+  } catch {
+    return undefined;
+  }
 }

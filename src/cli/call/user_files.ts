@@ -24,14 +24,15 @@ export async function expectFolder(dir: string): Promise<void> {
   if (!isDirectory) throw new Failure(`${dir} is not a folder`);
 }
 
-/** The text of a file: a regular one, a pipe, whatever can be read. */
-export async function readList(path: string): Promise<string> {
+/** The bytes of a file: a regular one, a pipe, whatever can be read. */
+export async function readFile(path: string): Promise<Uint8Array> {
   try {
-    return await Deno.readTextFile(path);
+    return await Deno.readFile(path);
   } catch (error) {
-    throw new Failure(`can't read ${path}: ${reasonOf(error)}`, {
-      cause: error,
-    });
+    const reason = error instanceof Deno.errors.NotFound
+      ? "there is no such file, and a URL begins with http:// or https://"
+      : reasonOf(error);
+    throw new Failure(`can't read ${path}: ${reason}`, { cause: error });
   }
 }
 

@@ -18,16 +18,19 @@ const CONCURRENCY = 4;
 /** `warm`: downloads what is missing. */
 export const warm: Command = {
   name: "warm",
-  operands: "FILE",
-  summary: "download the URLs of a list that are not stored yet",
+  operands: "FILE|URL...",
+  summary: "download URLs, and those of lists, that are not stored yet",
   details: [
-    "FILE (- is the standard input) has a URL a line; blank lines and lines that",
-    "begin with # are passed over. What is stored already counts as used, and is",
-    "not fetched again. Nothing is evicted unless you give a limit.",
+    "FILE (- is the standard input) is a list of URLs with white space or line ends",
+    "between them. # begins a comment at the start of a line and after white space.",
+    "It is text in UTF-8, or in UTF-16 with a byte order mark, as PowerShell writes",
+    "it. What is stored already counts as used, and is not fetched again. Nothing",
+    "is evicted unless you give a limit.",
     "",
     "On a terminal there is a progress bar for each download and one for all. A URL",
     "that fails makes the exit code 1; the others go on. After Ctrl-C only whole",
-    "entries are left. URLs are shown by their keys and line numbers.",
+    "entries are left. URLs are shown by their keys, and by the numbers of their",
+    "lines or arguments.",
   ],
   options: {
     dir: DIR_OPTION,
@@ -47,23 +50,24 @@ export const warm: Command = {
   ],
   json: [
     "a line for each URL as it is done:",
-    "{ result, line, key, reason, mimetype, filename, size, url }",
-    "(result is stored, present or failed; reason is there when it failed, type,",
-    "name and size when not; url with --urls only), and a last line:",
+    "{ result, list, line, operand, key, reason, mimetype, filename, size, url }",
+    "(result is stored, present or failed; line is there for a URL of a list, list",
+    "too if there are several arguments, operand for a URL that is an argument;",
+    "reason when it failed, type, name and size when not; url with --urls only),",
+    "and a last line:",
     "{ result: done or interrupted, urls, stored, present, failed, bytes }",
   ],
   run,
 };
 
 async function run(call: Call): Promise<number> {
-  const { output, operands: [file, second] } = call;
-  if (file === undefined) throw new UsageError("a list of URLs is missing");
-  if (second !== undefined) {
-    throw new UsageError(`unexpected argument ${second}`);
+  const { output, operands } = call;
+  if (operands.length === 0) {
+    throw new UsageError("a list of URLs is missing, or a URL");
   }
   const concurrency = call.count("concurrency") ?? CONCURRENCY;
   const maxSizeMb = call.number("max-size-mb") ?? Infinity;
-  const urls = await readUrls(file, call.stdin);
+  const urls = await readUrls(operands, call.stdin);
   await using opened = await openCache(call, {
     create: true,
     maxSizeMb,

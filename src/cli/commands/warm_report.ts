@@ -6,6 +6,7 @@ import {
   formatCount,
   formatDuration,
 } from "../../core/text/quantities.ts";
+import { type ListedUrl, STDIN } from "../call/url_list.ts";
 import type { Outcome } from "./warmer.ts";
 
 /** How the outcomes are shown. */
@@ -76,15 +77,20 @@ export class WarmReport {
     );
   }
 
-  #complain({ key, line, url, reason }: Outcome): void {
+  #complain(outcome: Outcome): void {
+    const { key, url, reason } = outcome;
     const which = this.#options.urls ? url : shortKey(key);
-    this.#output.complain(`line ${line} (${which}): ${reason}`);
+    this.#output.complain(`${placeOf(outcome)} (${which}): ${reason}`);
   }
 
-  #recordOf({ result, line, key, url, reason, media }: Outcome): unknown {
+  #recordOf(outcome: Outcome): unknown {
+    const { result, list, line, operand, key, url, reason, media } = outcome;
     return {
       result,
+      // JSON leaves out those that are undefined.
+      list,
       line,
+      operand,
       key,
       ...(reason !== undefined && { reason }),
       ...(media !== undefined && {
@@ -95,6 +101,12 @@ export class WarmReport {
       ...(this.#options.urls && { url }),
     };
   }
+}
+
+function placeOf({ list, line, operand }: ListedUrl): string {
+  if (operand !== undefined) return `argument ${operand}`;
+  if (list === undefined) return `line ${line}`;
+  return `${list === STDIN ? "standard input" : list}, line ${line}`;
 }
 
 function lineOf({ result, key, url, media }: Outcome, urls: boolean): string {
