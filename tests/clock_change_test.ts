@@ -11,6 +11,8 @@ import {
   setAge,
   writePair,
 } from "./fixtures/files.ts";
+import { CallFault } from "./fixtures/disk_faults.ts";
+import { holdTimers } from "./fixtures/held_timers.ts";
 import { ShiftedClock } from "./fixtures/shifted_clock.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";
 
@@ -198,6 +200,79 @@ Deno.test("a leftover that a wrong clock dated has its grace from the first star
 
   assertEquals(cache.stats().orphanBytes, 0);
   assertEquals([await isThere(dat), await isThere(staged)], [false, false]);
+});
+
+/** A leftover of each kind. */
+async function leftovers(dir: string, ageMs: number): Promise<string[]> {
+  const alone = await writePair(dir, "alone", bytesOf(SIZE), { ageMs });
+  await Deno.remove(alone.json);
+  const bodiless = await writePair(dir, "bodiless", bytesOf(SIZE), { ageMs });
+  await Deno.remove(bodiless.dat);
+  const wrong = await writePair(dir, "wrong", bytesOf(SIZE), {
+    ageMs,
+    sidecar: { size: SIZE + 1 },
+  });
+  const staged = join(dir, `${keyOf("staged")}.12ab0.part`);
+  const claimed = join(dir, `${keyOf("claimed")}.download.part`);
+  for (const path of [staged, claimed]) {
+    await Deno.writeFile(path, bytesOf(SIZE));
+    await setAge(path, ageMs);
+  }
+  return [alone.dat, bodiless.json, wrong.dat, wrong.json, staged, claimed];
+}
+
+for (
+  const [when, aheadMs] of [["an hour ahead", 3_600_000], [
+    "in 2100",
+    YEARS_MS * 25,
+  ]] as const
+) {
+  Deno.test(`verify() with fix removes leftovers dated ${when}, after a grace from the first time that it saw them`, async () => {
+    await using dir = await tempDir();
+    const paths = await leftovers(dir.path, -aheadMs);
+    // Each in a process of its own, as the command line would.
+    const verify = async (fix: boolean) => {
+      const options = { cacheDir: dir.path, onEvent: () => {} };
+      await using cache = new MediaCache(options);
+      const { problems, fixed } = await cache.verify({ fix });
+      return [problems.filter(({ young }) => young).length, fixed];
+    };
+    const latest = async () =>
+      Math.max(...await Promise.all(paths.map(mtimeOf)));
+
+    assertEquals(await verify(false), [5, 0]);
+    assert(await latest() > Date.now() + aheadMs / 2);
+    assertEquals(await verify(true), [5, 0]);
+    assert(await latest() <= Date.now());
+    using clock = new ShiftedClock(5 * 60_000);
+    assertEquals(await verify(true), [5, 0]);
+    clock.aheadMs = OLD_MS;
+    assertEquals(await verify(true), [0, 5]);
+
+    for (const path of paths) assertEquals(await isThere(path), false);
+  });
+}
+
+Deno.test("leftovers from the future go after their grace, also where their dates can't be set and lookups find them again", async () => {
+  await using dir = await tempDir();
+  const paths = await leftovers(dir.path, -YEARS_MS);
+  using clock = new ShiftedClock();
+  using timers = holdTimers();
+  using refused = new CallFault("utimeSync", new Error("not permitted"));
+  await using cache = await open(dir.path);
+
+  for (const minutes of [3, 6, 9]) {
+    clock.aheadMs = minutes * 60_000;
+    assertEquals(await cache.get("wrong"), undefined);
+    assertEquals((await cache.verify({ fix: true })).fixed, 0);
+  }
+  clock.aheadMs = OLD_MS;
+  await timers.waiting.find(({ waitMs }) => waitMs > 5_000)?.callback();
+
+  for (const path of paths) assertEquals(await isThere(path), false);
+  assertEquals(cache.stats().orphanBytes, 0);
+  // Asked once for each leftover, and not at every look.
+  assertEquals(refused.calls, 5);
 });
 
 Deno.test("a clock set forward by years makes no download that runs a leftover", async () => {

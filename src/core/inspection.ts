@@ -64,7 +64,9 @@ export class Inspector {
       const found = await this.#store.find(key);
       if (found !== undefined && "file" in found) {
         found.file.close();
-        const { sidecar, facts: { size, mtimeMs: lastAccess } } = found;
+        const { sidecar, facts: { size, mtimeMs } } = found;
+        // As entries() tells it: nothing was used in the future.
+        const lastAccess = Math.min(mtimeMs, Date.now());
         return { ...nothing, reason: undefined, sidecar, size, lastAccess };
       }
       const dat = await this.#fs.facts(this.#store.datPath(key));

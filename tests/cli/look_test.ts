@@ -248,6 +248,16 @@ $`,
   assertEquals(await snapshotOf(dir), before);
 });
 
+Deno.test("explain tells no use in the future", async () => {
+  await using temp = await tempDir();
+  const url = "https://a/cat.gif";
+  await writePair(temp.path, url, bytesOf(3), { ageMs: -60 * MINUTE });
+
+  const run = await cli(["explain", url, "--dir", temp.path, "--json"]);
+
+  assert(JSON.parse(run.stdout).lastAccess <= Date.now());
+});
+
 Deno.test("explain tells why a URL is not stored", async (t) => {
   const url = "https://a/cat.gif";
   const cases: [string, (dir: string) => Promise<unknown>, RegExp][] = [

@@ -16,8 +16,10 @@ export const verify: Command = {
   summary: "check lengths and digests, and find files that belong to no entry",
   details: [
     "With --fix whatever is wrong is removed, except files of no entry that are",
-    "younger than 10 minutes: another process may be writing them. Without it",
-    "nothing is changed. Problems that stay make the exit code 1.",
+    "younger than 10 minutes: another process may be writing them. Files that a",
+    "wrong clock has dated in the future are dated now, so that a run after 10",
+    "minutes removes them. Without --fix nothing is changed. Problems that stay make",
+    "the exit code 1.",
   ],
   options: {
     dir: DIR_OPTION,

@@ -1,7 +1,6 @@
 import type { ByteReader } from "../bodies/byte_reader.ts";
 import type { DiskTier } from "../disk_tier.ts";
 import type { DiskFile } from "../disk/file_system.ts";
-import { GRACE_MS } from "../startup/orphan_sweeper.ts";
 import { WRONG_DIGEST } from "../bodies/read_check.ts";
 import { classify, type Leftover, pairOf, scan } from "../startup/scan.ts";
 import { StoredReader } from "../bodies/stored_body.ts";
@@ -26,8 +25,9 @@ export interface VerifyProblem {
   /** What is wrong. */
   readonly reason: string;
   /**
-   * Whether it was written within the last 10 minutes, so that another process
-   * may be about to complete it. Never so for a whole pair of a wrong digest.
+   * Whether it was written within the last 10 minutes, or claims to be from the
+   * future and was first seen within them, so that another process may be about
+   * to complete it. Never so for a whole pair of a wrong digest.
    */
   readonly young: boolean;
 }
@@ -89,13 +89,20 @@ export async function verify(
   await writes.alone(() =>
     scan(fs, store, {
       onEntry: ({ key }) => keys.push(key),
-      onLeftover: (leftover) => leftovers.push(leftover),
+      onLeftover: (leftover) => {
+        leftovers.push(leftover);
+        orphans.add(leftover);
+      },
     })
   );
-  for (const { names, bytes, mtimeMs, reason } of leftovers) {
-    const young = mtimeMs + GRACE_MS > Date.now();
+  for (const leftover of leftovers) {
+    const { names, bytes, reason } = leftover;
+    const young = orphans.isYoung(leftover, Date.now());
     report.problems.push({ names, bytes, reason, young });
-    if (young) continue;
+    if (young) {
+      if (fix && !options.readOnly) await orphans.date(leftover);
+      continue;
+    }
     await writes.run(async () => {
       if (!await orphans.areNeeded(names)) await remove(names);
     });

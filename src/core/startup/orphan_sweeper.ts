@@ -10,13 +10,22 @@ import type { Writes } from "../entries/write_turns.ts";
 /** How long a leftover may belong to a write that is still going on elsewhere. */
 export const GRACE_MS = 600_000;
 
+/** A leftover, and when its grace began. */
+interface Waiting {
+  readonly leftover: Leftover;
+  /** In milliseconds since the epoch. */
+  readonly sinceMs: number;
+  /** Whether the disk was told of that time, which it may have refused. */
+  isDated: boolean;
+}
+
 /** Leftovers in the directory: removed when they are old, and till then counted. */
 export class Orphans {
   readonly #fs: FileSystem;
   readonly #store: DiskStore;
   readonly #writes: Writes;
   readonly #errors: DiskErrors;
-  readonly #waiting = new Map<string, Leftover>();
+  readonly #waiting = new Map<string, Waiting>();
   #stopTimer: (() => void) | undefined;
   #sweeps = false;
   #bytes = 0;
@@ -43,8 +52,12 @@ export class Orphans {
   add(leftover: Leftover): void {
     const [name] = leftover.names;
     if (name === undefined) return;
+    const now = Date.now();
+    const sinceMs = this.#sinceMs(leftover, now);
+    const isDated = leftover.mtimeMs <= now + MAX_SKEW_MS ||
+      this.#waiting.get(name)?.isDated === true;
     this.#take(name);
-    this.#waiting.set(name, leftover);
+    this.#waiting.set(name, { leftover, sinceMs, isDated });
     this.#bytes += leftover.bytes;
     if (this.#sweeps) this.#schedule();
   }
@@ -58,18 +71,41 @@ export class Orphans {
   async sweep(): Promise<void> {
     this.#sweeps = true;
     const now = Date.now();
-    for (const [name, leftover] of [...this.#waiting]) {
+    for (const [name, { leftover }] of [...this.#waiting]) {
       if (!this.#sweeps) return;
-      if (leftover.mtimeMs > now + MAX_SKEW_MS) {
-        await this.#date(leftover, now);
-        this.add({ ...leftover, mtimeMs: now });
+      if (this.isYoung(leftover, now)) {
+        await this.date(leftover);
         continue;
       }
-      if (dueAt(leftover, now) > now) continue;
       this.#take(name);
       await this.#remove(leftover);
     }
     if (this.#sweeps) this.#schedule();
+  }
+
+  /** Whether a leftover is still within its grace. */
+  isYoung(leftover: Leftover, now: number): boolean {
+    return this.#sinceMs(leftover, now) + GRACE_MS > now;
+  }
+
+  /**
+   * Dates a leftover that waits, and that a wrong clock has dated in the future,
+   * as of when its grace began, so that later starts know that too.
+   */
+  async date({ names }: Leftover): Promise<void> {
+    const waiting = this.#waiting.get(names[0] ?? "");
+    if (waiting === undefined || waiting.isDated) return;
+    waiting.isDated = true;
+    try {
+      for (const name of names) {
+        const path = this.#store.path(name);
+        // What a link leads to is not ours.
+        if (!await this.#fs.facts(path)) continue;
+        await this.#fs.touch(path, waiting.sinceMs);
+      }
+    } catch (error) {
+      this.#errors.report("date a leftover file", error);
+    }
   }
 
   /** Comes back no more. */
@@ -80,8 +116,17 @@ export class Orphans {
   }
 
   #take(name: string): void {
-    this.#bytes -= this.#waiting.get(name)?.bytes ?? 0;
+    this.#bytes -= this.#waiting.get(name)?.leftover.bytes ?? 0;
     this.#waiting.delete(name);
+  }
+
+  /**
+   * When the grace of a leftover began: when it was written, or when it was first
+   * seen here if it claims to be from the future.
+   */
+  #sinceMs({ names, mtimeMs }: Leftover, now: number): number {
+    if (mtimeMs <= now) return mtimeMs;
+    return Math.min(this.#waiting.get(names[0] ?? "")?.sinceMs ?? now, now);
   }
 
   #schedule(): void {
@@ -89,8 +134,9 @@ export class Orphans {
     this.#stopTimer = undefined;
     const now = Date.now();
     let next = Infinity;
-    for (const leftover of this.#waiting.values()) {
-      next = Math.min(next, dueAt(leftover, now));
+    for (const { sinceMs } of this.#waiting.values()) {
+      // The clock may have been set back since.
+      next = Math.min(next, Math.min(sinceMs, now) + GRACE_MS);
     }
     if (next === Infinity) return;
     const waitMs = Math.max(0, next - now);
@@ -110,19 +156,6 @@ export class Orphans {
     }
   }
 
-  /** Begins the grace of files that a wrong clock has dated, also for later starts. */
-  async #date({ names }: Leftover, now: number): Promise<void> {
-    try {
-      for (const name of names) {
-        const path = this.#store.path(name);
-        // What a link leads to is not ours.
-        if (await this.#fs.facts(path)) await this.#fs.touch(path, now);
-      }
-    } catch (error) {
-      this.#errors.report("date a leftover file", error);
-    }
-  }
-
   /** Whether leftovers have become part of an entry, or are being written again. */
   async areNeeded(names: readonly string[]): Promise<boolean> {
     for (const name of names) if (await this.#isNeeded(name)) return true;
@@ -139,9 +172,4 @@ export class Orphans {
     found.file.close();
     return true;
   }
-}
-
-// One that claims to be from the future has just been seen.
-function dueAt({ mtimeMs }: Leftover, now: number): number {
-  return Math.min(mtimeMs, now) + GRACE_MS;
 }
