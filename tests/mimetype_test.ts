@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import {
   cleanMimetype,
   extensionsOf,
+  extractMimetype,
   isCarrier,
   isInlineSafe,
   isMediaExtension,
@@ -47,6 +48,77 @@ Deno.test("normalizeMimetype() returns octet-stream for what is no media type", 
       assertEquals(normalizeMimetype(given), OCTET_STREAM);
     });
   }
+});
+
+Deno.test("extractMimetype() sees the type that response.blob() sees", async (t) => {
+  const headers: [header: string, expected: string][] = [
+    ["image/jpeg, image/jpeg", "image/jpeg"],
+    ["Image/JPEG", "image/jpeg"],
+    ["text/html;charset=x, image/png", "image/png"],
+    ["image/png;a=b,text/html", "text/html"],
+    ["image/png, */*", "image/png"],
+    ["*/*, image/png", "image/png"],
+    ["text/html, */*;q=1", "text/html"],
+    ["*/*", OCTET_STREAM],
+    ["image/png, bogus", "image/png"],
+    ["bogus, image/png", "image/png"],
+    ["image/png, image/", "image/png"],
+    ["image/png,,", "image/png"],
+    [",", OCTET_STREAM],
+    ["", OCTET_STREAM],
+    ["text/html;", "text/html"],
+    ["text/html ; charset=utf-8", "text/html"],
+    ["image/png\t;\tq=1", "image/png"],
+    ['image/png; a=",text/html"', "image/png"],
+    ['image/png; a="x, text/html', "image/png"],
+    ['image/png; a="\\", text/html", image/gif', "image/gif"],
+    ['text/html;charset="utf-8,",image/gif', "image/gif"],
+    ["text/html;charset=gbk, text/plain, text/html", "text/html"],
+    ['text/html"x, image/png', OCTET_STREAM],
+    ["text /html", OCTET_STREAM],
+    ["text/ html", OCTET_STREAM],
+    ["image/png text/html", OCTET_STREAM],
+    ["\u00a0image/png", OCTET_STREAM],
+    ["image/p\u00f1g", OCTET_STREAM],
+    ["', image/png", "image/png"],
+  ];
+  for (const [header, expected] of headers) {
+    await t.step(header || "(empty)", async () => {
+      const response = new Response("x", {
+        headers: { "content-type": header },
+      });
+      const { type } = await response.blob();
+
+      assertEquals(extractMimetype(header), expected);
+      assertEquals(type.split(";")[0] || OCTET_STREAM, expected);
+    });
+  }
+  assertEquals(extractMimetype(null), OCTET_STREAM);
+});
+
+Deno.test("a media type is read in linear time", () => {
+  const size = 500_000;
+  const start = performance.now();
+  for (const unit of [" ", ",", '"', '"\\', ";", "a/b,"]) {
+    extractMimetype(`image/png${unit.repeat(size)}x`);
+    cleanMimetype(`image/png${unit.repeat(size)}x`);
+  }
+
+  // Quadratic time would be minutes.
+  assert(performance.now() - start < 5_000);
+});
+
+Deno.test("cleanMimetype() reduces a list to the type that a browser would show", () => {
+  assertEquals(cleanMimetype("image/jpeg, image/jpeg"), "image/jpeg");
+  assertEquals(cleanMimetype("image/png, text/html"), "text/html");
+  assertEquals(cleanMimetype("image/png; a=b,text/html"), "text/html");
+  assertEquals(cleanMimetype("*/*"), OCTET_STREAM);
+});
+
+Deno.test("cleanMimetype() takes a tab between parameters", () => {
+  assertEquals(cleanMimetype("image/png;\tq=1"), "image/png");
+  assertEquals(cleanMimetype("\timage/png\t"), "image/png");
+  assertEquals(cleanMimetype("image\t/png"), OCTET_STREAM);
 });
 
 Deno.test("cleanMimetype() keeps a stated type with its case and parameters", () => {

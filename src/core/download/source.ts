@@ -6,7 +6,7 @@ import {
   safeFilename,
   withFittingExtension,
 } from "../text/filename.ts";
-import { cleanMimetype, normalizeMimetype } from "../text/mimetype.ts";
+import { cleanMimetype, extractMimetype } from "../text/mimetype.ts";
 
 /** A download that is ready to be pumped: what a downloader resolved to, checked and completed. */
 export interface Source {
@@ -55,7 +55,7 @@ function fromResponse(response: Response, url: string): Source {
     assertUnused(body, response.bodyUsed);
   }
 
-  const mimetype = normalizeMimetype(headers.get("content-type"));
+  const mimetype = extractMimetype(headers.get("content-type"));
   const stated = parseFilename(headers.get("content-disposition") ?? "") ?? "";
   const filename = withFittingExtension(
     safeFilename(stated, filenameFromUrl(url)),
@@ -80,7 +80,7 @@ function fromDownload(download: Download, url: string): Source {
   const blobType = isBlob(data) ? data.type : undefined;
   const mimetype = statedType
     ? cleanMimetype(statedType)
-    : normalizeMimetype(blobType);
+    : extractMimetype(blobType);
   const givenName = statedName || fileName(data) || "";
   const filename = safeFilename(
     givenName,

@@ -134,9 +134,9 @@ const PRINTABLE_REGEXP = /^[ -~]*$/;
 const MAX_STATED_LENGTH = 1000;
 
 /**
- * Reduces a Content-Type to its lower-case `type/subtype`.
+ * Reduces a media type to its lower-case `type/subtype`.
  *
- * @param value The header's value, if there is one.
+ * @param value One media type; parameters do not matter.
  * @returns The type without parameters, or `application/octet-stream` when the value is no media type.
  */
 export function normalizeMimetype(value: string | null | undefined): string {
@@ -146,20 +146,47 @@ export function normalizeMimetype(value: string | null | undefined): string {
 }
 
 /**
+ * Extracts the media type of a `Content-Type` header, which may be sent twice or hold a list.
+ *
+ * The last valid member counts, and the wildcard type is ignored, as the Fetch standard says under "extract a MIME
+ * type". So a browser and `response.blob()` see the same type.
+ *
+ * @param header The header's value, if there is one.
+ * @returns The type without parameters, or `application/octet-stream` when no member is a media type.
+ */
+export function extractMimetype(header: string | null | undefined): string {
+  let extracted = OCTET_STREAM;
+  for (const member of listMembers(header ?? "")) {
+    const essence = essenceOf(member);
+    if (essence !== "*/*" && ESSENCE_REGEXP.test(essence)) {
+      extracted = essence.toLowerCase();
+    }
+  }
+
+  return extracted;
+}
+
+/**
  * Checks a type that a caller states himself, and keeps it as he wrote it.
  *
- * Case and parameters stay. A value that is no media type, or that could break a header, is replaced.
+ * Case and parameters stay. A list, or a type with a tab between its parameters, is reduced to the type that
+ * {@linkcode extractMimetype} finds in it: a browser would show the last type of a list, whatever the first is.
+ * A value that is no media type, or that could break a header, is replaced.
  *
  * @param value The stated type.
  * @returns The trimmed type, or `application/octet-stream`.
  */
 export function cleanMimetype(value: string): string {
-  const stated = value.trim();
-  const valid = stated.length <= MAX_STATED_LENGTH &&
-    PRINTABLE_REGEXP.test(stated) &&
-    ESSENCE_REGEXP.test(essenceOf(stated));
+  const stated = trimSpace(value);
+  const line = stated.replaceAll("\t", " ");
+  if (stated.length > MAX_STATED_LENGTH || !PRINTABLE_REGEXP.test(line)) {
+    return OCTET_STREAM;
+  }
+  const extracted = extractMimetype(stated);
+  const isAsStated = extracted !== OCTET_STREAM && line === stated &&
+    listMembers(stated).length === 1;
 
-  return valid ? stated : OCTET_STREAM;
+  return isAsStated ? stated : extracted;
 }
 
 /**
@@ -205,5 +232,39 @@ export function isInlineSafe(mimetype: string): boolean {
 function essenceOf(value: string): string {
   const end = value.indexOf(";");
 
-  return (end === -1 ? value : value.slice(0, end)).trim();
+  return trimSpace(end === -1 ? value : value.slice(0, end));
+}
+
+// HTTP whitespace of the Fetch standard. `trim()` also removes other spaces, which make a type invalid.
+function trimSpace(value: string): string {
+  let start = 0;
+  let end = value.length;
+  while (start < end && isSpace(value[start])) start++;
+  while (end > start && isSpace(value[end - 1])) end--;
+
+  return value.slice(start, end);
+}
+
+function isSpace(character: string | undefined): boolean {
+  return character === " " || character === "\t" || character === "\r" ||
+    character === "\n";
+}
+
+// "Get, decode, and split" of the Fetch standard: a comma within quotes does not separate.
+function listMembers(header: string): string[] {
+  const members: string[] = [];
+  let start = 0;
+  let isQuoted = false;
+  for (let at = 0; at < header.length; at++) {
+    const character = header[at];
+    if (character === '"') isQuoted = !isQuoted;
+    else if (character === "\\" && isQuoted) at++;
+    else if (character === "," && !isQuoted) {
+      members.push(header.slice(start, at));
+      start = at + 1;
+    }
+  }
+  members.push(header.slice(start));
+
+  return members;
 }
