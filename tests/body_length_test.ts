@@ -113,3 +113,51 @@ Deno.test("a body whose cancellation never ends holds up no error", async () => 
     TooLargeError,
   );
 });
+
+/** A downloader that answers with 42 bytes and a Content-Length that does not fit them. */
+function madeUp(contentLength: string): () => Promise<Response> {
+  const headers = { "Content-Length": contentLength };
+  return () => Promise.resolve(new Response(pattern(42), { headers }));
+}
+
+Deno.test("a length that a Response declares twice is that length", async () => {
+  await using opened = await emptyCache();
+
+  const error = await assertRejects(async () => {
+    const media = await opened.cache.getOrDownload("a:", madeUp("30,30"));
+    await media.bytes();
+  }, IncompleteBodyError);
+
+  assertEquals([error.expected, error.received], [30, 42]);
+  await opened.cache.close();
+  await opened.assertEmpty();
+});
+
+Deno.test("a body of which a Response declares two lengths, or none that is a number, is handed out and not stored", async () => {
+  for (const value of ["30,31", "42,43", "-42", "0x2a", "42.0"]) {
+    await using opened = await emptyCache();
+
+    const media = await opened.cache.getOrDownload("a:", madeUp(value));
+
+    assertEquals(await media.bytes(), pattern(42));
+    assertEquals(await media.stored, false);
+    assertEquals(
+      opened.recorder.of("uncached").map(({ reason }) => reason),
+      ["its Content-Length is invalid"],
+    );
+    await opened.assertEmpty();
+  }
+});
+
+Deno.test("a length that no number holds is too large", async () => {
+  await using opened = await emptyCache();
+
+  for (const value of ["9007199254740993", "9".repeat(400)]) {
+    await assertRejects(
+      () => opened.cache.getOrDownload("a:", madeUp(value)),
+      TooLargeError,
+    );
+  }
+
+  await opened.assertEmpty();
+});

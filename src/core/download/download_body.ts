@@ -5,6 +5,7 @@ import type { StagedFile } from "../disk/staged_file.ts";
 import { fitsSidecar, formatSidecar, type Sidecar } from "../disk/sidecar.ts";
 import type { ResolvedOptions } from "../api/resolved_options.ts";
 import type { Reservation, Staging } from "../disk/staging_budget.ts";
+import type { Source } from "./source.ts";
 import { Tee, type TeeEvents } from "../bodies/tee.ts";
 import type { Tiers } from "../wiring.ts";
 import type { Commission } from "../entries/commit.ts";
@@ -63,17 +64,19 @@ export class DownloadBody {
   /**
    * Stages a body of `key`, or lets it go uncached where that can't be.
    *
-   * @param facts What is known of the body.
+   * @param source What is known of the body, and why it must not be stored, if so.
    * @param claimed The file to stage it in, if there is one yet.
    */
   static async open(
     env: BodyEnvironment,
     key: string,
-    facts: StagedFacts & { readonly url: string },
+    source: Pick<Source, "mimetype" | "filename" | "size" | "refusal"> & {
+      readonly url: string;
+    },
     claimed: StagedFile | undefined,
     events: BodyEvents,
   ): Promise<DownloadBody> {
-    const { size } = facts;
+    const { size } = source;
     const uncached = async (reason: string) => {
       if (claimed !== undefined) await claimed.close();
       events.onUncached(reason);
@@ -82,7 +85,8 @@ export class DownloadBody {
     const { maxEntryBytes, readOnly } = env.options;
     if (readOnly) return uncached("the cache is read-only");
     if (maxEntryBytes === 0) return uncached("the cache may store nothing");
-    if (!fitsSidecar(facts)) return uncached(URL_TOO_LONG);
+    if (!fitsSidecar(source)) return uncached(URL_TOO_LONG);
+    if (source.refusal !== undefined) return uncached(source.refusal);
     if (size !== undefined && size > maxEntryBytes) return uncached(TOO_LARGE);
     const reservation = env.staging.reserve(size ?? 0);
     if (reservation === undefined) return uncached(CROWDED);

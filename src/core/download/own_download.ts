@@ -217,11 +217,10 @@ export class DownloadRun {
       }
       const claimed = this.#claimed;
       this.#claimed = undefined;
-      const { size, mimetype, filename } = source;
       this.#body = await DownloadBody.open(
         this.#env,
         this.#key,
-        { url: this.#url, mimetype, filename, size },
+        { ...source, url: this.#url },
         claimed,
         {
           onServed: (bytes) => this.#env.counters.bytesServed += bytes,

@@ -18,6 +18,8 @@ export interface Source {
   filename: string;
   /** The declared number of bytes, or the real one where it is known; a body that differs is incomplete. */
   size: number | undefined;
+  /** Why the body must not be stored, although its readers get it. */
+  refusal?: string;
 }
 
 /**
@@ -62,11 +64,14 @@ function fromResponse(response: Response, url: string): Source {
     mimetype,
   );
 
+  const { size, refusal } = contentLength(headers);
+
   return {
     body: body ?? new Uint8Array(0),
     mimetype,
     filename,
-    size: contentLength(headers),
+    size,
+    ...(refusal !== undefined && { refusal }),
   };
 }
 
@@ -96,15 +101,24 @@ function fromDownload(download: Download, url: string): Source {
   };
 }
 
-// Content-Length counts the bytes before decoding, and `fetch` hands out the decoded ones (RFC 9110 §8.6).
-function contentLength(headers: Headers): number | undefined {
-  if (headers.get("content-encoding")) return undefined;
+// A list of equal lengths declares that length; any other list, and what is no number, is invalid (RFC 9110 §8.6).
+// `fetch` fails then, so this is a Response that somebody made. Nobody knows where its body should have ended.
+function contentLength(
+  headers: Headers,
+): { size: number | undefined; refusal?: string } {
+  const value = headers.get("content-length")?.trim();
+  if (!value) return { size: undefined };
+  const [length = "", ...others] = new Set(
+    value.split(",").map((part) => part.trim().replace(/^0+(?=\d)/, "")),
+  );
+  if (!/^\d+$/.test(length) || others.length > 0) {
+    return { size: undefined, refusal: "its Content-Length is invalid" };
+  }
 
-  const value = headers.get("content-length") ?? "";
-  if (!/^\d+$/.test(value)) return undefined;
-  const length = Number(value);
+  // Content-Length counts the bytes before decoding, and `fetch` hands out the decoded ones.
+  if (headers.get("content-encoding")) return { size: undefined };
 
-  return Number.isSafeInteger(length) ? length : undefined;
+  return { size: Number(length) };
 }
 
 function checkedSize(size: unknown): number | undefined {
