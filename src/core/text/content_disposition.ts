@@ -9,11 +9,18 @@ const NOT_PLAIN_REGEXP = /[^ -~]|["\\]|%(?=[0-9A-Fa-f]{2})/gu;
 // encodeURIComponent leaves these, but they are not attr-char (RFC 8187 §3.2.1).
 const NOT_ATTR_CHAR_REGEXP = /['()*]/g;
 
+// A run of encoded words (RFC 2047 §2), with nothing but space between them.
+const ENCODED_WORDS_REGEXP =
+  /=\?[^?\s]+\?[bq]\?[^?]*\?=(?:\s*=\?[^?\s]+\?[bq]\?[^?]*\?=)*/gi;
+const ENCODED_WORD_REGEXP = /=\?([^?\s]+)\?([bq])\?([^?]*)\?=/gi;
+
 /**
  * Reads the file name out of a Content-Disposition header (RFC 6266).
  *
- * `filename*` is preferred over `filename` wherever it stands (§4.3). The name is what the sender wrote: it can
- * be a path, so it must pass `safeFilename()`.
+ * `filename*` is preferred over `filename` wherever it stands (§4.3). In `filename`, encoded words (RFC 2047) are
+ * decoded, as Chromium and Firefox do although RFC 6266 does not know them. A word that can't be decoded stays as it
+ * is, but for the slashes in it, which separate nothing and become `_`. The name is what the sender wrote: it can be
+ * a path, so it must pass `safeFilename()`.
  *
  * @param header The header's value; any string is taken without an error.
  * @returns The name, or `undefined` when there is none.
@@ -23,7 +30,7 @@ export function parseFilename(header: string): string | undefined {
   let extended: string | undefined;
   for (const [name, value] of parameters(header)) {
     if (name === "filename") {
-      plain ??= decodeUtf8Bytes(value).trim() || undefined;
+      plain ??= decodeWords(decodeUtf8Bytes(value)).trim() || undefined;
     }
     if (name === "filename*") {
       extended ??= decodeExtended(value)?.trim() || undefined;
@@ -136,6 +143,54 @@ function decodeExtended(value: string): string | undefined {
     default:
       return undefined;
   }
+}
+
+// Words that follow each other in one charset are decoded together: senders cut within a character.
+function decodeWords(text: string): string {
+  return text.replace(ENCODED_WORDS_REGEXP, (run) => {
+    const parts: { charset: string; bytes: string }[] = [];
+    for (
+      const [, label = "", encoding, encoded = ""] of run.matchAll(
+        ENCODED_WORD_REGEXP,
+      )
+    ) {
+      const charset = label.replace(/\*.*/, "").toLowerCase(); // RFC 2231 §5: *language
+      const bytes = encoding?.toLowerCase() === "b"
+        ? decodeBase64(encoded)
+        : decodeQ(encoded);
+      if (bytes === undefined) return run.replace(/[/\\]/g, "_");
+      const last = parts.at(-1);
+      if (last?.charset === charset) last.bytes += bytes;
+      else parts.push({ charset, bytes });
+    }
+    try {
+      return parts.map(({ charset, bytes }) =>
+        new TextDecoder(charset, { fatal: true }).decode(
+          Uint8Array.from(bytes, (byte) => byte.charCodeAt(0)),
+        )
+      ).join("");
+    } catch {
+      return run.replace(/[/\\]/g, "_"); // no such charset, or no text of it
+    }
+  });
+}
+
+function decodeBase64(encoded: string): string | undefined {
+  try {
+    return atob(encoded);
+  } catch {
+    return undefined;
+  }
+}
+
+// RFC 2047 §4.2, one character for each byte.
+function decodeQ(encoded: string): string | undefined {
+  if (/=(?![0-9a-f]{2})|[^ -~]/i.test(encoded)) return undefined;
+
+  return encoded.replaceAll("_", " ").replace(
+    /=(..)/g,
+    (_, hex: string) => String.fromCharCode(parseInt(hex, 16)),
+  );
 }
 
 function encodeExtended(name: string): string {
