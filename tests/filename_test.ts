@@ -18,9 +18,15 @@ Deno.test("safeFilename() returns a safe name as it is", async (t) => {
     "attachment",
     "日本.gif",
     "🐱.webp",
-    "Song: live.mp3",
+    "Song - live.mp3",
     "a..b.png",
-    "100% \"real\" 'quoted' <b>.png",
+    "100% 'quoted' & (b);,=[c]{d}~!@#$^`+.png",
+    "console.png",
+    "com.png",
+    "com10.png",
+    "nul-and-void",
+    "_con.png",
+    "\uff1a\uff1f.png",
     "שלום\u200f.png",
     "👩\u200d🚀.png",
     "x".repeat(196) + ".png",
@@ -62,6 +68,32 @@ Deno.test("safeFilename() makes anything one safe segment", async (t) => {
     ["a\ud800.png", "a\ufffd.png"],
     ["\udc00", "\ufffd"],
     ["\ud83d\0\udc31.png", "🐱.png"],
+    ["what?.png", "what_.png"],
+    ["a|b*.png", "a_b_.png"],
+    ['<"a">.png', "__a__.png"],
+    ["Song: live.mp3", "Song_ live.mp3"],
+    ["12:30 photo.png", "12_30 photo.png"],
+    ["photo.jpg:large", "photo.jpg"],
+    ["photo.JPG:orig", "photo.JPG"],
+    ["a.b:c.png:small", "a.b_c.png"],
+    ["photo.png::$DATA", "photo.png__$DATA"],
+    ["notes.txt:x", "notes.txt_x"],
+    ["photo.jpg:", "photo.jpg"],
+    ["photo.jpg: the end", "photo.jpg_ the end"],
+    ["?", "_"],
+    ["con", "_con"],
+    ["CON.png", "_CON.png"],
+    ["con .png", "_con .png"],
+    ["nul.tar.gz", "_nul.tar.gz"],
+    ["aux.", "_aux"],
+    ["PRN", "_PRN"],
+    ["com0", "_com0"],
+    ["LPT9.png", "_LPT9.png"],
+    ["com¹.png", "_com¹.png"],
+    ["CONIN$", "_CONIN$"],
+    ["conout$.txt", "_conout$.txt"],
+    ["nul:", "nul_"],
+    ["con\0.png", "_con.png"],
   ];
   for (const [given, expected] of cases) {
     await t.step(
@@ -86,6 +118,8 @@ Deno.test("safeFilename() shortens a name and keeps its extension", async (t) =>
     ["x" + "🐱".repeat(300) + ".png", "x" + "🐱".repeat(62) + ".png"],
     ["a." + "x".repeat(300), "a." + "x".repeat(198)],
     ["x".repeat(199) + " . " + "y".repeat(9), "x".repeat(199)],
+    ["con" + " ".repeat(300) + "x", "_con"],
+    ["con." + "x".repeat(300), "_con." + "x".repeat(195)],
   ];
   for (const [given, expected] of cases) {
     await t.step(given.slice(-12), () => {
@@ -104,6 +138,8 @@ Deno.test("safeFilename() takes linear time", () => {
       " ".repeat(size) + "x",
       "a:".repeat(size),
       "x. ".repeat(size),
+      ".jpg:".repeat(size),
+      "con ".repeat(size),
       "/".repeat(size),
     ]
   ) {
@@ -146,7 +182,8 @@ Deno.test("safeFilename() holds its promises for any string, and a second pass c
     "\n",
     "\u202e",
   ];
-  alphabet.push("\u2067", "\u2028", "\ufeff", ".png");
+  alphabet.push("\u2067", "\u2028", "\ufeff", ".png", "?", "<", "|", '"');
+  alphabet.push("con", "NUL", "com1", "lpt²", "CONIN$", ".jpg:", "_", "large");
 
   await t.step(`seed ${seed}`, () => {
     for (let round = 0; round < 20_000; round++) {
@@ -167,7 +204,11 @@ Deno.test("safeFilename() holds its promises for any string, and a second pass c
       assert(name.isWellFormed());
       assertNotMatch(
         name,
-        /[/\\\p{Cc}\u202a-\u202e\u2066-\u2069]|^\s|[\s.]$|^[A-Za-z]:/u,
+        /[/\\<>:"|?*\p{Cc}\u202a-\u202e\u2066-\u2069]|^\s|[\s.]$/u,
+      );
+      assertNotMatch(
+        name.split(".")[0]!.trimEnd(),
+        /^(?:con|prn|aux|nul|(?:com|lpt)[\d¹²³]|con(?:in|out)\$)$/i,
       );
       assertEquals(safeFilename(name), name);
     }
@@ -196,7 +237,10 @@ Deno.test("filenameFromUrl() takes the last segment of the path", async (t) => {
     ["https://api.telegram.org/file/bot1:x/photos/file_1.jpg", "file_1.jpg"],
     ["tg:file_123", "file_123"],
     ["file_123", "file_123"],
-    ["12:30 photo.png", "12:30 photo.png"],
+    ["12:30 photo.png", "12_30 photo.png"],
+    ["https://pbs.twimg.com/media/Ab_c.jpg:large", "Ab_c.jpg"],
+    ["https://example.com/what%3F.png", "what_.png"],
+    ["https://example.com/con.png", "_con.png"],
     ["日本.gif", "日本.gif"],
     ["", "attachment"],
     ["?", "attachment"],

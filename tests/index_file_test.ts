@@ -66,7 +66,7 @@ async function read(dir: string): Promise<Entry[] | "none" | "damaged"> {
 Deno.test("an index gives back the entries that were written, in their order", async () => {
   await using dir = await tempDir();
   const hostile = [
-    entry("https://example.org/ü?\u2028\u0000", { filename: '"ü" .png' }),
+    entry("https://example.org/ü?\u2028\u0000", { filename: "'ü' .png" }),
     entry("", { size: 2 ** 52, mtimeMs: 0, lastAccess: 0, storedAt: 0 }),
     entry("digest", { sha256: "0f".repeat(32) }),
   ];

@@ -77,7 +77,7 @@ const ENTRIES: OriginalEntry[] = [
   {
     url: "https://пример.example/котик?q=ü&é\u007f\n",
     mimetype: "image/png",
-    filename: 'фото "1" 猫 \u{1f408} e\u0301.png',
+    filename: "фото '1' 猫 \u{1f408} e\u0301.png",
     size: 1,
     ts: 1700000004.123456,
     data: bytes(1),

@@ -30,7 +30,7 @@ export interface Media extends AsyncDisposable {
   readonly url: string;
   /** Media type, without parameters where it came from a `Response`. */
   readonly mimetype: string;
-  /** File name: never a path, never empty. */
+  /** File name: never a path, never empty, and legal on every file system. */
   readonly filename: string;
   /** Bytes of the body; undefined only while a download of unknown length runs. */
   readonly size: number | undefined;

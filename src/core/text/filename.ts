@@ -15,13 +15,23 @@ const SURELY_SHORT = MAX_BYTES / 3;
 // stay: right-to-left names and emoji need them.
 const UNSAFE_REGEXP = /[\p{Cc}\u2028\u2029\u202A-\u202E\u2066-\u2069]/gu;
 
+// What Windows takes in no name, beside the separators. Chromium writes a `_` for each, too.
+const FORBIDDEN_REGEXP = /[<>:"|?*]/g;
+
+// Names of devices, which Windows opens in place of a file, whatever extension and spaces follow.
+const DEVICE_REGEXP =
+  /^(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)\s*(?:\.|$)/i;
+
 // One look that clears nearly every name, since each sidecar that is read passes here. It finds whatever the
 // slow path would change; with the `u` flag \p{Cs} means a surrogate without its other half.
 const SUSPECT_REGEXP =
-  /[\p{Cc}\p{Cs}/\\\u2028\u2029\u202A-\u202E\u2066-\u2069]|^\s|^[A-Za-z]:|[\s.]$/u;
+  /[\p{Cc}\p{Cs}/\\<>:"|?*\u2028\u2029\u202A-\u202E\u2066-\u2069]|^\s|[\s.]$/u;
 
 // "C:photo.png" is a path on Windows.
 const DRIVES_REGEXP = /^(?:\s*[A-Za-z]:)+/;
+
+// "photo.jpg:large", by which Twitter means a size of photo.jpg, and NTFS a stream of it.
+const VARIANT_REGEXP = /^(.*(\.\w+)):\w*$/s;
 
 // What people mean by an extension. "v1.2", "No. 5" and "Dr. Who" have none.
 const EXTENSION_REGEXP = /^\.(?=[^a-z]*[a-z])[a-z0-9]{1,10}$/i;
@@ -33,7 +43,10 @@ const PERCENT_RUN_REGEXP = /(?:%[0-9a-f]{2})+/gi;
  * Makes a name of anything, such that it is a single segment that every file system takes.
  *
  * Never a path, never empty, `.` or `..`; no controls, no marks that turn the direction of the text, no spaces
- * at the ends; at most 200 characters and 255 bytes, with the extension kept; well-formed Unicode.
+ * at the ends and no dot at the last; at most 200 UTF-16 units and 255 bytes, with the extension kept; well-formed
+ * Unicode. What Windows forbids becomes `_`, and a `_` goes before the name of a device: `what?.png` becomes
+ * `what_.png`, `con.png` becomes `_con.png`. Where a media extension is followed by a colon and a word, as in
+ * `photo.jpg:large`, these two go. A safe name stays as it is.
  *
  * @param name Any string. Both `/` and `\` separate segments, of which the last one counts.
  * @param fallback The name to use when nothing is left.
@@ -44,14 +57,17 @@ export function safeFilename(
   fallback: string = FALLBACK,
 ): string {
   if (
-    name.length > 0 && name.length <= SURELY_SHORT && !SUSPECT_REGEXP.test(name)
+    name.length > 0 && name.length <= SURELY_SHORT &&
+    !SUSPECT_REGEXP.test(name) && !DEVICE_REGEXP.test(name)
   ) return name;
 
   const visible = lastSegment(name.replace(UNSAFE_REGEXP, "").toWellFormed());
-  const bare = trimEnds(trimEnds(visible).replace(DRIVES_REGEXP, ""));
+  const bare = trimEnds(visible).replace(DRIVES_REGEXP, "");
+  const legal = withoutVariant(bare).replace(FORBIDDEN_REGEXP, "_");
+  const short = shorten(trimEnds(legal));
 
-  // What is left of a name that was cut may be dots and spaces alone.
-  return shorten(bare) || fallback;
+  // What is left of a name that was cut may be dots and spaces alone, or a device.
+  return (DEVICE_REGEXP.test(short) ? shorten(`_${short}`) : short) || fallback;
 }
 
 /**
@@ -130,6 +146,12 @@ function lastSegment(path: string): string {
 
 function isSeparator(unit: number): boolean {
   return unit === 0x2f || unit === 0x5c;
+}
+
+function withoutVariant(name: string): string {
+  const [, plain = "", extension = ""] = VARIANT_REGEXP.exec(name) ?? [];
+
+  return isMediaExtension(extension) ? plain : name;
 }
 
 // A loop, because /[\s.]+$/ takes quadratic time on a long run of dots that does not end the name.
