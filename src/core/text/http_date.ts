@@ -1,0 +1,74 @@
+const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
+
+const DAY = `(?<dayName>${DAYS.join("|")})`;
+const LONG_DAY = "(?<dayName>Sun|Mon|Tues|Wednes|Thurs|Fri|Satur)day";
+const MONTH = `(?<month>${MONTHS.join("|")})`;
+const TIME = "(?<hour>\\d\\d):(?<minute>\\d\\d):(?<second>\\d\\d)";
+
+/** The three forms of RFC 9110 §5.6.7, which are case-sensitive. */
+const FORMS = [
+  `${DAY}, (?<day>\\d\\d) ${MONTH} (?<year>\\d{4}) ${TIME} GMT`,
+  `${LONG_DAY}, (?<day>\\d\\d)-${MONTH}-(?<year>\\d\\d) ${TIME} GMT`,
+  `${DAY} ${MONTH} (?<day>[ \\d]\\d) ${TIME} (?<year>\\d{4})`,
+].map((form) => new RegExp(`^${form}$`));
+
+/**
+ * Reads an HTTP-date (RFC 9110 §5.6.7): IMF-fixdate, RFC 850 and asctime, all in
+ * GMT. `Date.parse()` reads asctime in the zone of the machine, and takes much
+ * that is no HTTP-date.
+ *
+ * @param text The field value.
+ * @param now The present, in milliseconds since the epoch: it completes years of
+ * two digits.
+ * @returns Milliseconds since the epoch, or undefined where the text is not an
+ * HTTP-date, or names a day that does not exist or has another name.
+ */
+export function parseHttpDate(
+  text: string,
+  now: number = Date.now(),
+): number | undefined {
+  for (const form of FORMS) {
+    const fields = form.exec(text)?.groups;
+    if (fields !== undefined) return timeOf(fields, now);
+  }
+  return undefined;
+}
+
+function timeOf(
+  fields: Record<string, string>,
+  now: number,
+): number | undefined {
+  const { dayName = "", month = "", year = "", ...rest } = fields;
+  const [day = 0, hour = 0, minute = 0, second = 0] = [
+    rest["day"],
+    rest["hour"],
+    rest["minute"],
+    rest["second"],
+  ].map(Number);
+  // 60 is a leap second, which counts as the first second of the next minute.
+  if (hour > 23 || minute > 59 || second > 60) return undefined;
+  const date = new Date(0);
+  const setYear = (year: number) => {
+    date.setUTCFullYear(year, MONTHS.indexOf(month), day);
+    date.setUTCHours(hour, minute, second);
+  };
+  if (year.length === 4) setYear(Number(year));
+  else {
+    const century = Math.floor(new Date(now).getUTCFullYear() / 100) * 100;
+    setYear(century + Number(year));
+    if (date.getTime() > inFiftyYears(now)) {
+      setYear(century - 100 + Number(year));
+    }
+  }
+  // Without the seconds, since a leap second may belong to the next day.
+  const named = new Date(date.getTime() - second * 1000);
+  const isReal = named.getUTCDate() === day &&
+    DAYS[named.getUTCDay()] === dayName.slice(0, 3);
+  return isReal ? date.getTime() : undefined;
+}
+
+function inFiftyYears(now: number): number {
+  const date = new Date(now);
+  return date.setUTCFullYear(date.getUTCFullYear() + 50);
+}
