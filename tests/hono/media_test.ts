@@ -11,6 +11,9 @@ import { mounted, statusOf } from "../fixtures/mounted.ts";
 import { openFiles } from "../fixtures/open_files.ts";
 
 const MB = 1_048_576;
+
+/** The time of RFC 9110's examples, Sun, 06 Nov 1994 08:49:37 GMT, in seconds. */
+const EXAMPLE = 784_111_777;
 const MEDIA = `/media/${keyOf("a:")}`;
 const TRUSTED = { access: "trusted" } as const;
 
@@ -156,10 +159,193 @@ Deno.test("GET /media heeds a range only for the version that If-Range names", a
     }));
 
   assertEquals(await status(first.headers.get("ETag")!), 206);
-  assertEquals(await status(first.headers.get("Last-Modified")!), 206);
   assertEquals(await status(`W/${first.headers.get("ETag")}`), 200);
   assertEquals(await status('"other"'), 200);
+  assertEquals(await status("*"), 200);
   assertEquals(await status("Thu, 01 Jan 1970 00:00:00 GMT"), 200);
+  // Another version of the same second would have the same date.
+  assertEquals(await status(first.headers.get("Last-Modified")!), 200);
+});
+
+Deno.test("GET /media heeds a range for the exact date of an entry that is old enough", async () => {
+  await using router = await mounted(TRUSTED);
+  await writePair(router.dir, "a:", pattern(100), { sidecar: { ts: EXAMPLE } });
+  const status = (ifRange: string) =>
+    statusOf(router.ask(MEDIA, {
+      headers: { "Range": "bytes=0-9", "If-Range": ifRange },
+    }));
+
+  assertEquals(await status("Sun, 06 Nov 1994 08:49:37 GMT"), 206);
+  assertEquals(await status("Sun, 06 Nov 1994 08:49:38 GMT"), 200);
+  assertEquals(await status("Sun, 06 Nov 1994 08:49:36 GMT"), 200);
+  assertEquals(await status("foo 1"), 200);
+});
+
+Deno.test("ranges of an entry that is replaced between them are never mixed", async () => {
+  await using router = await mounted(TRUSTED);
+  const put = (seed: number) =>
+    router.cache.put("a:", pattern(100, seed), "image/png", "a.png", {
+      replace: true,
+    });
+  await put(1);
+  const first = await router.ask(MEDIA, { headers: { Range: "bytes=0-49" } });
+  assertEquals(await first.bytes(), pattern(100, 1).subarray(0, 50));
+  await put(2);
+
+  for (const name of ["ETag", "Last-Modified"]) {
+    const rest = await router.ask(MEDIA, {
+      headers: { Range: "bytes=50-", "If-Range": first.headers.get(name)! },
+    });
+
+    assertEquals(rest.status, 200, name);
+    assertEquals(await rest.bytes(), pattern(100, 2));
+  }
+});
+
+Deno.test("a condition holds for the version that is sent, also where it comes between", async () => {
+  await using router = await mounted(TRUSTED);
+  const { cache } = router;
+  const put = (seed: number) =>
+    cache.put("a:", pattern(100, seed), "image/png", "a.png", {
+      replace: true,
+    });
+  await put(1);
+  const head = await router.ask(MEDIA, { method: "HEAD" });
+  const look = cache.infoByKey.bind(cache);
+  cache.infoByKey = async (key) => {
+    const info = await look(key);
+    await put(2);
+    return info;
+  };
+
+  const headers = { "If-Match": head.headers.get("ETag")! };
+  const response = await router.ask(MEDIA, { headers });
+
+  assertEquals([response.status, await response.text()], [412, ""]);
+  assertEquals(openFiles(router.dir), []);
+});
+
+Deno.test("an answer without the body tells its version, and nothing of what it is", async () => {
+  await using router = await mounted(TRUSTED);
+  await router.cache.put("a:", pattern(100), "image/png", "a.png");
+  const whole = await router.ask(MEDIA);
+  await whole.bytes();
+  const etag = whole.headers.get("ETag")!;
+  const kept = [
+    "cache-control",
+    "content-security-policy",
+    "cross-origin-resource-policy",
+    "date",
+    "etag",
+    "last-modified",
+    "x-content-type-options",
+  ];
+  const cases = [
+    [304, { "If-None-Match": etag }, []],
+    [412, { "If-Match": '"x"' }, ["content-length"]],
+    [416, { Range: "bytes=100-" }, [
+      "accept-ranges",
+      "content-length",
+      "content-range",
+    ]],
+  ] as const;
+  for (const path of [MEDIA, `/preview/${keyOf("a:")}`]) {
+    for (const [status, headers, more] of cases) {
+      const response = await router.ask(path, { headers });
+
+      assertEquals([response.status, await response.text()], [status, ""]);
+      assertEquals([...response.headers.keys()], [...kept, ...more].sort());
+      assertEquals(response.headers.get("ETag"), etag);
+      assertMatch(response.headers.get("content-length") ?? "0", /^0$/);
+    }
+  }
+});
+
+Deno.test("GET /media heeds HTTP-dates alone", async () => {
+  await using router = await mounted(TRUSTED);
+  await writePair(router.dir, "a:", pattern(9), { sidecar: { ts: EXAMPLE } });
+  const status = (name: string, value: string) =>
+    statusOf(router.ask(MEDIA, { headers: { [name]: value } }));
+  const same = [
+    "Sun, 06 Nov 1994 08:49:37 GMT",
+    "Sunday, 06-Nov-94 08:49:37 GMT",
+    "Sun Nov  6 08:49:37 1994",
+  ];
+  const before = [
+    "Sun, 06 Nov 1994 08:49:36 GMT",
+    "Sunday, 06-Nov-94 08:49:36 GMT",
+    "Sun Nov  6 08:49:36 1994",
+  ];
+  const none = ["2030", "foo 1", "2030-01-01", `${same[0]}, ${same[0]}`];
+
+  for (const date of same) {
+    assertEquals(await status("If-Modified-Since", date), 304, date);
+    assertEquals(await status("If-Unmodified-Since", date), 200, date);
+  }
+  for (const date of before) {
+    assertEquals(await status("If-Modified-Since", date), 200, date);
+    assertEquals(await status("If-Unmodified-Since", date), 412, date);
+  }
+  for (const date of [...none, "1970", "foo 0"]) {
+    assertEquals(await status("If-Modified-Since", date), 200, date);
+    assertEquals(await status("If-Unmodified-Since", date), 200, date);
+  }
+});
+
+Deno.test("no Last-Modified lies after the Date of its answer", async () => {
+  await using router = await mounted(TRUSTED);
+  const now = Date.now() / 1000;
+  for (const [index, ts] of [now + 3600, now * 10, 1e300].entries()) {
+    await writePair(router.dir, `${index}:`, pattern(9), { sidecar: { ts } });
+    const path = `/media/${keyOf(`${index}:`)}`;
+
+    const { headers } = await router.ask(path, { method: "HEAD" });
+
+    const [modified, date] = [
+      headers.get("Last-Modified")!,
+      headers.get("Date")!,
+    ];
+    assert(Date.parse(modified) <= Date.parse(date), `${modified} > ${date}`);
+    const range = { Range: "bytes=0-1", "If-Range": modified };
+    assertEquals(await statusOf(router.ask(path, { headers: range })), 200);
+  }
+  for (let i = 0; i < 50; i++) {
+    await router.cache.put(`new${i}:`, pattern(9), "image/png", "a.png");
+    const path = `/media/${keyOf(`new${i}:`)}`;
+
+    const { headers } = await router.ask(path, { method: "HEAD" });
+
+    const [modified, date] = [
+      headers.get("Last-Modified")!,
+      headers.get("Date")!,
+    ];
+    assert(Date.parse(modified) <= Date.parse(date), `${modified} > ${date}`);
+  }
+});
+
+Deno.test("If-Match and If-None-Match heed whole entity tags alone", async () => {
+  await using router = await mounted(TRUSTED);
+  await router.cache.put("a:", pattern(10), "image/png", "a.png");
+  const head = await router.ask(MEDIA, { method: "HEAD" });
+  const etag = head.headers.get("ETag")!;
+  const status = (name: string, value: string) =>
+    statusOf(router.ask(MEDIA, { headers: { [name]: value } }));
+  const lists: [list: string, match: number, noneMatch: number][] = [
+    [etag, 200, 304],
+    [`"a,b" , ${etag}`, 200, 304],
+    [`,${etag},`, 200, 304],
+    ["*", 200, 304],
+    [`W/${etag}`, 412, 304],
+    [`w/${etag}`, 412, 200],
+    [`x${etag}`, 412, 200],
+    [`"x" ${etag}`, 412, 200],
+    [etag.slice(1, -1), 412, 200],
+    [`"*"`, 412, 200],
+  ];
+  for (const [list, match, noneMatch] of lists) {
+    assertEquals(await status("If-Match", list), match, list);
+    assertEquals(await status("If-None-Match", list), noneMatch, list);
+  }
 });
 
 Deno.test("GET /media spares the body of what the client has, without counting it", async () => {

@@ -68,6 +68,34 @@ Deno.test("HEAD /media tells of a running download what is certain, and joins no
   await (await waiting).bytes();
 });
 
+Deno.test("a running download has no version that a condition or a range could name", async () => {
+  await using router = await mounted(TRUSTED);
+  const { tap, call } = await begin(router.cache, "a:", { size: 20 });
+  tap.write(pattern(10));
+  await using _first = await call;
+  const date = "Fri, 31 Dec 9999 23:59:59 GMT";
+  const cases: [number, Record<string, string>][] = [
+    [412, { "If-Match": '"x"' }],
+    [200, { "If-Match": "*" }],
+    [304, { "If-None-Match": "*" }],
+    [200, { "If-None-Match": '"x"' }],
+    [200, { "If-Modified-Since": date }],
+    [200, { "If-Unmodified-Since": "Thu, 01 Jan 1970 00:00:00 GMT" }],
+  ];
+
+  for (const [status, headers] of cases) {
+    for (const method of ["GET", "HEAD"]) {
+      const response = router.ask(MEDIA, { method, headers });
+      assertEquals(await statusOf(response), status, JSON.stringify(headers));
+    }
+  }
+  for (const ifRange of ['"x"', date]) {
+    const headers = { Range: "bytes=0-1", "If-Range": ifRange };
+    assertEquals(await statusOf(router.ask(MEDIA, { headers })), 200);
+  }
+  tap.end();
+});
+
 Deno.test("GET /media breaks off when the download does, and never ends cleanly", async () => {
   await using router = await mounted(TRUSTED);
   const { tap, call } = await begin(router.cache, "a:");

@@ -1,18 +1,41 @@
 import type { EntryInfo } from "../catalog/entry.ts";
+import { parseHttpDate } from "./http_date.ts";
 
 /** What tells one version of a body from another. */
 export interface Validators {
   /** The strong entity tag. */
   readonly etag: string;
-  /** The `Last-Modified` date; undefined where nobody noted it. */
+  /** The `Last-Modified` date; undefined where the sidecar has no time. */
   readonly lastModified: string | undefined;
+  /** Whether `lastModified` belongs to this version alone. */
+  readonly isDateStrong: boolean;
 }
 
 const SHA256_REGEXP = /^[0-9a-f]{64}$/i;
-const TAG_REGEXP = /(?:W\/)?"[^"]*"/g;
 
-/** The validators of an entry: its digest where that is known, else its key and the time it was stored. */
-export function validatorsOf(entry: EntryInfo): Validators {
+/** An entity tag of a list, with what separates it from the others (RFC 9110 §8.8.3). */
+const TAG_REGEXP = /(?<=^|,)[ \t]*((?:W\/)?"[!#-~\x80-\xff]*")[ \t]*(?=,|$)/g;
+
+/**
+ * How long an entry must be stored before its date is a strong validator, in
+ * milliseconds. A date has whole seconds, so that two versions may share one; the
+ * rest allows for clocks that differ (RFC 7232 §2.2.2; RFC 9110 §8.8.2.2 leaves the
+ * length to the server).
+ */
+const STRONG_AFTER_MS = 60_000;
+
+/**
+ * The validators of an entry: its digest where that is known, else its key and the
+ * time it was stored.
+ *
+ * @param entry The entry.
+ * @param now The present, in milliseconds since the epoch: no date lies after it
+ * (RFC 9110 §8.8.2.1).
+ */
+export function validatorsOf(
+  entry: EntryInfo,
+  now: number = Date.now(),
+): Validators {
   const { key, storedAt, sha256 = "" } = entry;
   // In microseconds: the sidecar's seconds are floats, and finer is noise.
   const version = Math.round(storedAt * 1000).toString(36);
@@ -20,20 +43,24 @@ export function validatorsOf(entry: EntryInfo): Validators {
     ? sha256.toLowerCase()
     : `${key.slice(0, 16)}-${version}`;
   const lastModified = storedAt > 0
-    ? new Date(storedAt).toUTCString()
+    ? new Date(Math.min(storedAt, now)).toUTCString()
     : undefined;
-  return { etag: `"${tag}"`, lastModified };
+  const isDateStrong = storedAt > 0 && now - storedAt >= STRONG_AFTER_MS;
+  return { etag: `"${tag}"`, lastModified, isDateStrong };
 }
 
 /**
  * Evaluates the preconditions of a GET or HEAD in the order of RFC 9110 §13.2.2.
  *
+ * @param headers The headers of the request.
+ * @param validators Undefined for a body that has none, as a running download.
  * @returns The status to answer with instead of the body, if any.
  */
 export function preconditionOf(
   headers: Headers,
-  { etag, lastModified }: Validators,
+  validators: Validators | undefined,
 ): 304 | 412 | undefined {
+  const { etag, lastModified } = validators ?? {};
   const ifMatch = headers.get("If-Match");
   if (ifMatch !== null) {
     if (!lists(ifMatch, etag, (tag) => tag)) return 412;
@@ -48,14 +75,18 @@ export function preconditionOf(
   return isAfter(lastModified, since) === false ? 304 : undefined;
 }
 
-/** Whether a Range header may be heeded: the rest of the body is still the one that was begun. */
+/**
+ * Whether a Range header may be heeded: the client has a part of this version. A
+ * tag must be strong and the same, a date strong and the same (RFC 9110 §13.1.5).
+ */
 export function ifRangeHolds(
   header: string | undefined,
   validators: Validators | undefined,
 ): boolean {
   if (header === undefined) return true;
-  return validators !== undefined &&
-    (header === validators.etag || header === validators.lastModified);
+  if (validators === undefined) return false;
+  const { etag, lastModified, isDateStrong } = validators;
+  return header === etag || isDateStrong && header === lastModified;
 }
 
 /** Whether a request has a condition at all. */
@@ -72,11 +103,13 @@ const CONDITIONS = [
 
 function lists(
   header: string,
-  etag: string,
+  etag: string | undefined,
   compared: (tag: string) => string,
 ): boolean {
-  if (header.trim() === "*") return true;
-  return (header.match(TAG_REGEXP) ?? []).some((tag) => compared(tag) === etag);
+  if (header === "*") return true;
+  return header.matchAll(TAG_REGEXP).some(([, tag = ""]) =>
+    compared(tag) === etag
+  );
 }
 
 /** If-None-Match compares weakly: `W/"x"` is as good as `"x"`. */
@@ -89,6 +122,6 @@ function isAfter(
   date: string | undefined,
   limit: string | null,
 ): boolean | undefined {
-  const [a, b] = [Date.parse(date ?? ""), Date.parse(limit ?? "")];
-  return Number.isNaN(a) || Number.isNaN(b) ? undefined : a > b;
+  const [a, b] = [parseHttpDate(date ?? ""), parseHttpDate(limit ?? "")];
+  return a === undefined || b === undefined ? undefined : a > b;
 }

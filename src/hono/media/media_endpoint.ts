@@ -6,12 +6,16 @@ import type { MediaCache } from "../../core/media_cache.ts";
 import type { Media } from "../../core/api/media.ts";
 import { isInlineSafe } from "../../core/text/mimetype.ts";
 import { parseRange } from "../../core/text/byte_range.ts";
-import { mediaHeaders } from "../../core/text/media_headers.ts";
+import {
+  bodilessHeaders,
+  mediaHeaders,
+} from "../../core/text/media_headers.ts";
 import { ownedBody } from "./owned_body.ts";
 import {
   ifRangeHolds,
   isConditional,
   preconditionOf,
+  type Validators,
   validatorsOf,
 } from "../../core/text/validators.ts";
 
@@ -32,7 +36,7 @@ export async function getMedia(
     const info = await cache.infoByKey(key);
     const answer = info && withoutBody(info, c.req.raw.headers, isHead);
     if (answer !== undefined) return answer;
-    if (isHead) return headOfDownload(cache, key) ?? await c.notFound();
+    if (isHead) return headOfDownload(cache, key, c) ?? await c.notFound();
   }
   const media = await open(cache, key, c.req.raw);
   if (media instanceof Response) return media;
@@ -77,20 +81,33 @@ function withoutBody(
   isHead: boolean,
 ): Response | undefined {
   const validators = validatorsOf(info);
-  const precondition = preconditionOf(requestHeaders, validators);
-  if (precondition === undefined && !isHead) return undefined;
+  const refusal = refusalOf(requestHeaders, validators);
+  if (refusal !== undefined || !isHead) return refusal;
   const headers = mediaHeaders({ ...info, validators });
-  if (precondition === undefined) {
-    headers.set("Content-Length", String(info.size));
-    return new Response(null, { headers });
-  }
-  return new Response(null, { status: precondition, headers });
+  headers.set("Content-Length", String(info.size));
+  return new Response(null, { headers });
+}
+
+/** The answer to a condition that does not hold. */
+function refusalOf(
+  requestHeaders: Headers,
+  validators: Validators | undefined,
+): Response | undefined {
+  const status = preconditionOf(requestHeaders, validators);
+  if (status === undefined) return undefined;
+  return new Response(null, { status, headers: bodilessHeaders(validators) });
 }
 
 /** Type and name are told only once they are certain: a GIF is about to become a video. */
-function headOfDownload(cache: MediaCache, key: string): Response | undefined {
+function headOfDownload(
+  cache: MediaCache,
+  key: string,
+  c: Context,
+): Response | undefined {
   const info = downloadOf(cache, key);
   if (info === undefined) return undefined;
+  const refusal = refusalOf(c.req.raw.headers, undefined);
+  if (refusal !== undefined) return refusal;
   const isCertain = info.phase !== "converting" &&
     info.mimetype !== "image/gif";
   const { mimetype, filename, total } = info;
@@ -157,6 +174,12 @@ async function join(
 async function answerWith(media: Media, c: Context): Promise<Response> {
   const { mimetype, filename, size, entry } = media;
   const validators = entry && validatorsOf(entry);
+  // Once more: the entry may have been replaced after the first look.
+  const refusal = refusalOf(c.req.raw.headers, validators);
+  if (refusal !== undefined) {
+    await media[Symbol.asyncDispose]();
+    return refusal;
+  }
   const headers = mediaHeaders({ mimetype, filename, validators });
   if (size === undefined) {
     return new Response(ownedBody(media, media.body), { headers });
@@ -167,6 +190,8 @@ async function answerWith(media: Media, c: Context): Promise<Response> {
     : "whole";
   if (range === "unsatisfiable") {
     await media[Symbol.asyncDispose]();
+    const headers = bodilessHeaders(validators);
+    headers.set("Accept-Ranges", "bytes");
     headers.set("Content-Range", `bytes */${size}`);
     return new Response(null, { status: 416, headers });
   }
