@@ -56,7 +56,8 @@ export interface CloseOptions {
 export interface GetByKeyOptions {
   /**
    * Whether the lookup leaves no trace: it is not counted, tells no event, and
-   * the entry is no more recently used than before.
+   * the entry is no more recently used than before. Where the disk fails, or the
+   * files are broken, nothing is found, and no entry is dropped for it.
    *
    * @default {false}
    */
@@ -239,11 +240,12 @@ export class MediaCache implements AsyncDisposable {
     key: string,
     options: GetByKeyOptions = {},
   ): Promise<Media | undefined> {
-    const url = this.#isKey(key) ? await this.#tiers.urlOf(key) : undefined;
-    if (url === undefined) return undefined;
-    if (!options.peek) return await this.#get(url);
-    this.#assertOpen();
-    const located = await this.#tiers.peek(url);
+    if (!this.#isKey(key)) return undefined;
+    if (!options.peek) {
+      const url = await this.#tiers.urlOf(key);
+      return url === undefined ? undefined : await this.#get(url);
+    }
+    const located = await this.#tiers.peek(key);
     if (located === undefined) return undefined;
     this.#recheck(located);
     return this.#hit(located);
@@ -251,7 +253,7 @@ export class MediaCache implements AsyncDisposable {
 
   /**
    * What is known of a committed entry, by the SHA-256 of its URL. Opens no body,
-   * touches nothing and counts nothing.
+   * touches nothing and counts nothing, as {@linkcode GetByKeyOptions.peek} has it.
    *
    * @param key 64 lower-case hexadecimal digits; with others nothing is found.
    * @returns The facts, or undefined when it is not stored.
@@ -410,7 +412,8 @@ export class MediaCache implements AsyncDisposable {
 
   /**
    * The committed entries, most recently used first, as they are when the
-   * iteration begins. Builds the index first. Touches nothing and counts nothing.
+   * iteration begins. Builds the index first. Touches nothing and counts nothing,
+   * not even a disk that fails: then these are the entries known so far.
    *
    * @returns The entries.
    * @throws {CacheClosedError} If the cache is closed.
@@ -435,10 +438,10 @@ export class MediaCache implements AsyncDisposable {
     try {
       await this.#tiers.whole();
     } catch (error) {
+      // What can't be listed is not listed: probe() tells why.
       if (error instanceof CacheClosedError) throw error;
-      this.#tiers.errors.report("list the directory", error);
     }
-    await this.#tiers.catchUp();
+    await this.#tiers.lookForChanges();
     const list = this.#tiers.catalog.list();
     // The rest of an entry never changes.
     const times = list.map(({ lastAccess }) => lastAccess);

@@ -135,9 +135,9 @@ export class Tiers {
     return this.#loader.whole();
   }
 
-  /** See {@linkcode Opener.catchUp}. */
-  catchUp(): Promise<void> {
-    return this.#opener.catchUp();
+  /** Learns what other processes have changed; a disk that fails is not counted. */
+  lookForChanges(): Promise<void> {
+    return this.#opener.catchUp(() => {});
   }
 
   /** See {@linkcode Locator.recall}. */
@@ -171,8 +171,8 @@ export class Tiers {
   }
 
   /** See {@linkcode Locator.peek}. */
-  peek(url: string): Promise<Located | undefined> {
-    return this.#locator.peek(url);
+  peek(key: string): Promise<Located | undefined> {
+    return this.#locator.peek(key);
   }
 
   /** See {@linkcode Locator.info}. */

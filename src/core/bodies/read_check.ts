@@ -1,7 +1,7 @@
 import { digestOf, digestOfFile } from "./digest.ts";
 import type { DiskTier } from "../disk_tier.ts";
 import type { Entry } from "../catalog/entry.ts";
-import type { SharedFile } from "../disk/open_files.ts";
+import type { OnFault, SharedFile } from "../disk/open_files.ts";
 import { pairOf } from "../startup/scan.ts";
 import { removeEntry } from "../entries/removal.ts";
 
@@ -30,12 +30,20 @@ export class ReadCheck {
   /**
    * Whether the bytes of a file are the entry's. It is read once, for all who
    * ask, and stays good as long as it has its name.
+   *
+   * @param onFault Told when the disk fails, in place of the file's listener.
    */
-  async passesFile(entry: Entry, file: SharedFile): Promise<boolean> {
+  async passesFile(
+    entry: Entry,
+    file: SharedFile,
+    onFault?: OnFault,
+  ): Promise<boolean> {
     if (!this.#applies(entry)) return true;
     const known = this.#checked.get(entry);
     if (known !== undefined) return await known;
-    const check = digestOfFile(file, entry.size)
+    const readAt = (view: Uint8Array, position: number) =>
+      file.readAt(view, position, onFault);
+    const check = digestOfFile({ readAt }, entry.size)
       .then((digest) => digest === entry.sha256);
     this.#checked.set(entry, check);
     try {

@@ -2,7 +2,7 @@ import { type ByteReader, gather, PIECE_BYTES } from "./byte_reader.ts";
 import { IncompleteBodyError, MediaCacheError } from "../api/errors.ts";
 import type { MaybePromise } from "../disk/file_system.ts";
 import type { MediaBody } from "./media_body.ts";
-import type { OpenFiles, SharedFile } from "../disk/open_files.ts";
+import type { OnFault, OpenFiles, SharedFile } from "../disk/open_files.ts";
 
 /**
  * Bytes per chunk for those who bring no buffer. Handing one to an HTTP server
@@ -58,19 +58,24 @@ export class MemoryBody implements MediaBody {
   release(): void {}
 }
 
-/** A body in a committed file, which stays readable when its entry goes. */
+/**
+ * A body in a committed file, which stays readable when its entry goes.
+ *
+ * @param onFault Told when the disk fails, in place of the listener of `files`.
+ */
 export function fileBody(
   files: OpenFiles,
   file: SharedFile,
   size: number,
   onServed: OnServed,
+  onFault?: OnFault,
 ): MediaBody {
   const claim = files.claim(file);
   return {
     size,
     whole: true,
     reader: (start, end) =>
-      fileReader(file, start, Math.min(end, size), size, onServed),
+      fileReader(file, start, Math.min(end, size), size, onServed, onFault),
     release: () => claim.release(),
   };
 }
@@ -96,14 +101,16 @@ function fileReader(
   end: number,
   size: number,
   onServed: OnServed,
+  onFault?: OnFault,
 ): StoredReader {
   const readAt = (view: Uint8Array, position: number) => {
-    const result = file.readAt(view, position);
+    const result = file.readAt(view, position, onFault);
     if (position + view.length < size) return result;
-    if (typeof result === "number") return assertEnd(file, result, size);
+    const assert = (count: number) => assertEnd(file, count, size, onFault);
+    if (typeof result === "number") return assert(result);
     // The reader may be closed between the two reads.
     file.hold(true);
-    return result.then((count) => assertEnd(file, count, size))
+    return result.then(assert)
       .finally(() => file.release(true));
   };
   file.hold(true);
@@ -124,6 +131,7 @@ function assertEnd(
   file: SharedFile,
   count: number,
   size: number,
+  onFault: OnFault | undefined,
 ): MaybePromise<number> {
   const check = (beyond: number) => {
     if (beyond === 0) return count;
@@ -131,7 +139,7 @@ function assertEnd(
       "Cannot read media: its file was rewritten by another program",
     );
   };
-  const result = file.readAt(new Uint8Array(1), size);
+  const result = file.readAt(new Uint8Array(1), size, onFault);
   return typeof result === "number" ? check(result) : result.then(check);
 }
 

@@ -161,15 +161,29 @@ export class SharedFile {
       !isYoung({ inode: this.inode, mtimeMs: 0 }, ageMs);
   }
 
-  /** Reads into `view` from a position; 0 at the end. */
-  readAt(view: Uint8Array, position: number): MaybePromise<number> {
+  /**
+   * Reads into `view` from a position; 0 at the end.
+   *
+   * @param onFault Told when the disk fails, in place of the pool's listener.
+   */
+  readAt(
+    view: Uint8Array,
+    position: number,
+    onFault: OnFault = this.#onFault,
+  ): MaybePromise<number> {
+    const fail = (error: unknown): never => {
+      // That its entry has gone, or is another's, is no fault of the disk.
+      const isFault = error instanceof Error && "code" in error;
+      if (isFault && !isNotFound(error)) onFault(error);
+      throw error;
+    };
     try {
       const result = this.#file !== undefined
         ? this.#file.readAt(view, position)
         : this.#reopen().then((file) => file.readAt(view, position));
-      return typeof result === "number" ? result : result.catch(this.#failed);
+      return typeof result === "number" ? result : result.catch(fail);
     } catch (error) {
-      return this.#failed(error);
+      return fail(error);
     }
   }
 
@@ -240,13 +254,6 @@ export class SharedFile {
     this.#file?.close();
     this.#file = undefined;
   }
-
-  readonly #failed = (error: unknown): never => {
-    // That its entry has gone, or is another's, is no fault of the disk.
-    const isFault = error instanceof Error && "code" in error;
-    if (isFault && !isNotFound(error)) this.#onFault(error);
-    throw error;
-  };
 }
 
 /** What keeps a file at hand for a Media that nobody has read yet. */

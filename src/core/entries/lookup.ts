@@ -1,5 +1,11 @@
 import type { DiskTier } from "../disk_tier.ts";
-import { type Entry, type EntryInfo, infoOf } from "../catalog/entry.ts";
+import { adoptEntry } from "./adopt_entry.ts";
+import {
+  areSame,
+  type Entry,
+  type EntryInfo,
+  infoOf,
+} from "../catalog/entry.ts";
 import { keyOf } from "../text/key.ts";
 import type { MediaBody } from "../bodies/media_body.ts";
 import type { Opened, Opener } from "./opener.ts";
@@ -8,6 +14,7 @@ import { entryOf } from "../startup/scan.ts";
 import { ReadCheck } from "../bodies/read_check.ts";
 import { mismatchOf } from "../disk/sidecar.ts";
 import { areSameState } from "../disk/file_identity.ts";
+import type { FileFacts } from "../disk/file_system.ts";
 import {
   fileBody,
   MemoryBody,
@@ -72,29 +79,12 @@ export class Locator {
     return undefined;
   }
 
-  /** The same, but counts nothing and leaves recency and the memory tier. */
-  async peek(url: string): Promise<Located | undefined> {
-    const { calls, catalog, writes, errors } = this.#tier;
-    if (!writes.fresh && catalog.memory.peek(url)) await this.#opener.catchUp();
-    const bytes = catalog.memory.peek(url);
-    const known = catalog.peek(url);
-    if (bytes && known) {
-      const body = new MemoryBody(bytes, () => {});
-      return { entry: known, body, source: "memory" };
-    }
-    try {
-      const opened = await calls.run(() =>
-        this.#steady(url, () => this.#openWhole(url))
-      );
-      if (opened === undefined) return undefined;
-      const { entry, file } = opened;
-      const body = fileBody(this.#tier.files, file, entry.size, () => {});
-      file.release(true);
-      return { entry, body, source: "disk" };
-    } catch (error) {
-      errors.report("read an entry", error);
-    }
-    return undefined;
+  /**
+   * Finds an entry by its key, and holds its bytes. Changes nothing: no count, no
+   * event, no recency, no entry, whatever is wrong with the disk or the files.
+   */
+  peek(key: string): Promise<Located | undefined> {
+    return this.#look(key, (url) => this.#peek(key, url));
   }
 
   /** Opens an entry that has just been stored, and makes it the most recent. */
@@ -116,20 +106,9 @@ export class Locator {
     return undefined;
   }
 
-  /** What is known of an entry, by its key; opens no body and changes nothing. */
-  async info(key: string): Promise<EntryInfo | undefined> {
-    const { calls, errors } = this.#tier;
-    // In one, so that closing waits for all of it.
-    return await calls.run(async () => {
-      const url = await this.urlOf(key);
-      if (url === undefined) return undefined;
-      try {
-        return await this.#steady(url, () => this.#info(key, url));
-      } catch (error) {
-        errors.report("read a sidecar", error);
-      }
-      return undefined;
-    });
+  /** Tells what {@linkcode Locator.peek} finds, without opening the body. */
+  info(key: string): Promise<EntryInfo | undefined> {
+    return this.#look(key, (url) => this.#info(key, url));
   }
 
   /** Whether there is an entry; changes nothing. */
@@ -159,20 +138,41 @@ export class Locator {
 
   /** The URL of an entry by its key. */
   async urlOf(key: string): Promise<string | undefined> {
-    const known = this.#urls.use(key);
-    if (known !== undefined) return known;
-    const { calls, store, errors } = this.#tier;
+    const { calls, errors } = this.#tier;
     try {
-      const sidecar = await calls.run(() => store.readSidecar(key));
-      if (sidecar === undefined || "reason" in sidecar) return undefined;
-      this.#urls.set(key, sidecar.url, 0);
-      const tooMany = this.#urls.victims(Infinity, MAX_URLS);
-      for (const url of tooMany) this.#urls.delete(keyOf(url));
-      return sidecar.url;
+      return await calls.run(() => this.#urlOf(key));
     } catch (error) {
       errors.report("read a sidecar", error);
     }
     return undefined;
+  }
+
+  /** Looks at an entry: a disk that fails finds nothing, and is not counted. */
+  #look<T>(
+    key: string,
+    look: (url: string) => Promise<T | undefined>,
+  ): Promise<T | undefined> {
+    // In one call, so that closing waits for all of it.
+    return this.#tier.calls.run(async () => {
+      try {
+        const url = await this.#urlOf(key);
+        if (url === undefined) return undefined;
+        return await this.#steady(url, () => look(url));
+      } catch {
+        return undefined;
+      }
+    });
+  }
+
+  async #urlOf(key: string): Promise<string | undefined> {
+    const known = this.#urls.use(key);
+    if (known !== undefined) return known;
+    const sidecar = await this.#tier.store.readSidecar(key);
+    if (sidecar === undefined || "reason" in sidecar) return undefined;
+    this.#urls.set(key, sidecar.url, 0);
+    const tooMany = this.#urls.victims(Infinity, MAX_URLS);
+    for (const url of tooMany) this.#urls.delete(keyOf(url));
+    return sidecar.url;
   }
 
   #recall(url: string): Located | undefined {
@@ -184,19 +184,57 @@ export class Locator {
     return { entry, body, source: "memory" };
   }
 
+  async #peek(key: string, url: string): Promise<Located | undefined> {
+    const { store, catalog, files } = this.#tier;
+    const known = catalog.peek(url);
+    const bytes = catalog.memory.peek(url);
+    if (known && bytes && await this.#isUnchanged(known)) {
+      const body = new MemoryBody(bytes, () => {});
+      return { entry: known, body, source: "memory" };
+    }
+    const found = await store.find(key);
+    if (found === undefined || !("file" in found)) return undefined;
+    const now = entryOf(found.sidecar, key, found.facts);
+    // A digest that was compared is remembered by the entry.
+    const entry = known !== undefined && areSame(known, now) ? known : now;
+    const file = adoptEntry(this.#tier, entry, found.file);
+    const onFault = () => {};
+    file.hold(true);
+    try {
+      if (!await this.#check.passesFile(entry, file, onFault)) return undefined;
+      const body = fileBody(files, file, entry.size, () => {}, onFault);
+      return { entry, body, source: "disk" };
+    } finally {
+      file.release(true);
+    }
+  }
+
+  /** Whether the files of an entry are those that it was made of. */
+  async #isUnchanged(
+    entry: Entry,
+    facts?: FileFacts,
+  ): Promise<boolean> {
+    const { fs, store } = this.#tier;
+    if (entry.isYoung) return false;
+    facts ??= await fs.facts(store.datPath(entry.key));
+    return facts !== undefined && areSameState(entry, facts) &&
+      await store.sidecarStamp(entry.key) === entry.sidecarStamp;
+  }
+
   async #info(key: string, url: string): Promise<EntryInfo | undefined> {
     const { fs, store, catalog } = this.#tier;
     const facts = await fs.facts(store.datPath(key));
     if (facts === undefined) return undefined;
     const known = catalog.peek(url);
-    const isSame = known !== undefined && areSameState(known, facts) &&
-      await this.#opener.isSettled(known) &&
-      await this.#opener.isCertain(known);
-    if (isSame) return infoOf(known);
+    if (known && await this.#isUnchanged(known, facts)) return infoOf(known);
     const sidecar = await store.readSidecar(key);
     if (sidecar === undefined || "reason" in sidecar) return undefined;
     if (mismatchOf(sidecar, facts.size)) return undefined;
-    return infoOf(entryOf(sidecar, key, facts));
+    const now = entryOf(sidecar, key, facts);
+    if (known === undefined || !areSame(known, now)) return infoOf(now);
+    // Its uses of the last seconds are not on disk yet.
+    const lastAccess = Math.max(known.lastAccess, now.lastAccess);
+    return { ...infoOf(known), lastAccess };
   }
 
   /** Looks, and looks again where a commit of the URL came between. */
@@ -255,18 +293,5 @@ export class Locator {
     } finally {
       file.release(true);
     }
-  }
-
-  /** Opens an entry of which all bytes have been looked at, if that is asked for. */
-  async #openWhole(url: string): Promise<Opened | undefined> {
-    const opened = await this.#opener.open(url);
-    if (opened === undefined) return undefined;
-    let isWhole = false;
-    try {
-      isWhole = await this.#check.passesFile(opened.entry, opened.file);
-    } finally {
-      if (!isWhole) opened.file.release(true);
-    }
-    return isWhole ? opened : await this.#check.drop(opened.entry);
   }
 }

@@ -4,6 +4,7 @@ import type { DiskTier } from "../disk_tier.ts";
 import { areSame, type Entry, isYoung } from "../catalog/entry.ts";
 import { isNotFound } from "../disk/file_system.ts";
 import { keyOf } from "../text/key.ts";
+import type { ReportFault } from "../reporting/disk_errors.ts";
 import type { SharedFile } from "../disk/open_files.ts";
 import { entryOf, leftoverOf, pairOf } from "../startup/scan.ts";
 import { areSameState } from "../disk/file_identity.ts";
@@ -31,14 +32,21 @@ export class Opener {
     this.#tier = tier;
   }
 
-  /** Learns what other processes have changed. */
-  async catchUp(): Promise<void> {
-    const { calls, store, writes, errors } = this.#tier;
+  /**
+   * Learns what other processes have changed.
+   *
+   * @param report Told when the disk fails; by default it is counted.
+   */
+  async catchUp(
+    report: ReportFault = (operation, error) =>
+      this.#tier.errors.report(operation, error),
+  ): Promise<void> {
+    const { calls, store, writes } = this.#tier;
     if (!store.ready) return;
     try {
-      await calls.run(() => writes.catchUp());
+      await calls.run(() => writes.catchUp(report));
     } catch (error) {
-      errors.report("learn of changes", error);
+      report("learn of changes", error);
     }
   }
 

@@ -4,6 +4,7 @@ import {
   type LogPlace,
   type News,
 } from "../sharing/change_log.ts";
+import type { ReportFault } from "../reporting/disk_errors.ts";
 import { TaskQueue } from "../async/task_queue.ts";
 import { startIdleTimer } from "../async/timer.ts";
 import { Turns } from "../async/turns.ts";
@@ -22,10 +23,10 @@ const NOTE_TIMEOUT_MS = 200;
 
 /** What looks at the directory after others have changed it. */
 export interface Reconciler {
-  /** Looks at the entry of a key. */
-  refresh(key: string): Promise<void>;
+  /** Looks at the entry of a key; `report` is told when the disk fails. */
+  refresh(key: string, report?: ReportFault): Promise<void>;
   /** Looks at all of them. */
-  refreshAll(): Promise<void>;
+  refreshAll(report?: ReportFault): Promise<void>;
   /** Drops what is in RAM of the entries of these keys. */
   doubt(news: News): void;
 }
@@ -148,8 +149,10 @@ export class Writes {
   /**
    * Learns what other processes have changed. While one of them, or of ours, is at
    * it, what may have changed is at least not served from RAM.
+   *
+   * @param report Told when the disk fails; by default it is counted.
    */
-  async catchUp(): Promise<void> {
+  async catchUp(report?: ReportFault): Promise<void> {
     this.#stopTimer ??= startIdleTimer(FRESH_MS, () => {
       this.#stopTimer = undefined;
     });
@@ -160,13 +163,13 @@ export class Writes {
       if (!locked) return;
       let isKnown: boolean;
       try {
-        isKnown = await this.#learn();
+        isKnown = await this.#learn(report);
       } finally {
         this.#log.unlock();
       }
       if (isKnown) return;
       this.#reconciler.doubt("unknown");
-      await this.#reconciler.refreshAll();
+      await this.#reconciler.refreshAll(report);
     });
   }
 
@@ -198,13 +201,13 @@ export class Writes {
     this.#reconciler.doubt(await this.#log.rumours());
   }
 
-  async #learn(): Promise<boolean> {
+  async #learn(report?: ReportFault): Promise<boolean> {
     const now = Date.now();
     const news = await this.#log.news();
     if (news === "unknown") return false;
     const turns = new Turns();
     for (const key of news) {
-      await this.#reconciler.refresh(key);
+      await this.#reconciler.refresh(key, report);
       if (turns.due) await turns.next();
     }
     this.#learnedAt = now;

@@ -1,6 +1,9 @@
 import type { EventHub } from "./event_hub.ts";
 import type { Counters } from "../api/stats.ts";
 
+/** Is told that an operation has failed. */
+export type ReportFault = (operation: string, error: unknown) => void;
+
 /** Where failures of the file system end: counted and told, never a caller's problem. */
 export class DiskErrors {
   readonly #hub: EventHub;

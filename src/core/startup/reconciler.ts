@@ -10,6 +10,7 @@ import {
   scanNames,
 } from "./scan.ts";
 import { mismatchOf } from "../disk/sidecar.ts";
+import type { ReportFault } from "../reporting/disk_errors.ts";
 import { Turns } from "../async/turns.ts";
 
 /** What the catalog must know of the directory. */
@@ -25,8 +26,11 @@ export class DirectoryReconciler {
   }
 
   /** See {@linkcode Reconciler.refresh}. */
-  async refresh(key: string): Promise<void> {
-    const { catalog, errors, orphans } = this.#parts();
+  async refresh(
+    key: string,
+    report: ReportFault = this.#count,
+  ): Promise<void> {
+    const { catalog, orphans } = this.#parts();
     const known = catalog.byKey(key);
     try {
       const entry = await this.#entry(key);
@@ -36,19 +40,19 @@ export class DirectoryReconciler {
         catalog.seen(known, entry);
       } else catalog.found(entry);
     } catch (error) {
-      errors.report("look at an entry", error);
+      report("look at an entry", error);
     }
   }
 
   /** See {@linkcode Reconciler.refreshAll}. */
-  async refreshAll(): Promise<void> {
-    const { catalog, errors, hydrated } = this.#parts();
+  async refreshAll(report: ReportFault = this.#count): Promise<void> {
+    const { catalog, hydrated } = this.#parts();
     const turns = new Turns();
     try {
       await hydrated();
-      await catalog.sort(turns, () => this.#refreshAll(turns));
+      await catalog.sort(turns, () => this.#refreshAll(turns, report));
     } catch (error) {
-      errors.report("list the directory", error);
+      report("list the directory", error);
     }
   }
 
@@ -120,7 +124,7 @@ export class DirectoryReconciler {
     return true;
   }
 
-  async #refreshAll(turns: Turns): Promise<void> {
+  async #refreshAll(turns: Turns, report: ReportFault): Promise<void> {
     const { fs, store, catalog, orphans } = this.#parts();
     const before = catalog.list();
     const seen = new Set<string>();
@@ -137,10 +141,13 @@ export class DirectoryReconciler {
     };
     await catalog.whileScanning(() => scan(fs, store, events));
     for (const { key } of before) {
-      if (!seen.has(key)) await this.refresh(key);
+      if (!seen.has(key)) await this.refresh(key, report);
       if (turns.due) await turns.next();
     }
   }
+
+  readonly #count: ReportFault = (operation, error) =>
+    this.#parts().errors.report(operation, error);
 
   async #entry(key: string, now?: number): Promise<Entry | undefined> {
     const { fs, store } = this.#parts();
