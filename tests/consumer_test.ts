@@ -6,13 +6,15 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { relative } from "node:path";
 import { fromFileUrl, join } from "@std/path";
-import { publish, registryUrl } from "../.denow/registry.ts";
-import { publishedFiles } from "./fixtures/published_files.ts";
 import config from "../deno.json" with { type: "json" };
+import {
+  publishOurs,
+  reachRegistry,
+  runDeno,
+} from "./fixtures/published_package.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";
 
 const root = new URL("../", import.meta.url);
-const [scope, name] = config.name.slice(1).split("/") as [string, string];
 
 const sticker = "https://example.com/sticker.webp";
 
@@ -111,7 +113,7 @@ Deno.test("a program that has only the package and a folder caches", async () =>
     const cacheDir = join(temp, "cache");
     const read = `--allow-read=${cacheDir}`;
     const run = ["run", "--quiet", "--no-prompt", read];
-    const { success, stdout, stderr } = await deno(
+    const { success, stdout, stderr } = await runDeno(
       [...run, "--check", `--allow-write=${cacheDir}`, "main.ts", cacheDir],
       options,
     );
@@ -126,7 +128,7 @@ Deno.test("a program that has only the package and a folder caches", async () =>
     ]);
 
     const cli = (args: string[]) =>
-      deno([...run, `jsr:${config.name}/cli`, ...args], options);
+      runDeno([...run, `jsr:${config.name}/cli`, ...args], options);
     const list = await cli(["ls", "--dir", cacheDir, "--json"]);
     assertEquals({ ...list, stdout: "" }, OK);
     assertEquals(
@@ -139,7 +141,7 @@ Deno.test("a program that has only the package and a folder caches", async () =>
     assertEquals(bytes, { ...OK, stdout: "a sticker" });
     const path = join(program, "server.ts");
     await Deno.writeTextFile(path, SERVER);
-    const server = await deno(
+    const server = await runDeno(
       [...run, "--check", `--allow-write=${cacheDir}`, "server.ts", cacheDir],
       options,
     );
@@ -169,7 +171,7 @@ Deno.test("a strict program that links a clone type-checks and runs", async () =
   const cacheDir = join(cwd, "cache");
   const flags = ["--quiet", "--no-prompt", `--allow-read=${cacheDir}`];
 
-  const result = await deno(
+  const result = await runDeno(
     [
       "run",
       ...flags,
@@ -185,77 +187,11 @@ Deno.test("a strict program that links a clone type-checks and runs", async () =
   assertMatch(result.stdout, /"entries": 0,[^]*^200 0$/m);
 });
 
-/** Lays out what `deno publish` would upload, with imports as JSR rewrites them. */
-async function publishOurs(registry: string): Promise<void> {
-  const files = new Map<string, string>();
-  for (const [path, url] of await publishedFiles()) {
-    if (!/\.(?:ts|json)$/.test(path)) continue;
-    const text = await Deno.readTextFile(new URL(url));
-    files.set(
-      path,
-      text.replace(
-        /\b(from |import |import\()"([^"]+)"/g,
-        (_, before, specifier) => `${before}"${throughImports(specifier)}"`,
-      ),
-    );
-  }
-  const { version, exports } = config;
-  await publish(registry, { scope, name, version, exports, files });
-}
-
-/** `@std/fs/walk` → `jsr:@std/fs@^1/walk`, by the imports of deno.json. */
-function throughImports(specifier: string): string {
-  for (const [key, target] of Object.entries(config.imports)) {
-    if (specifier === key || specifier.startsWith(`${key}/`)) {
-      return target + specifier.slice(key.length);
-    }
-  }
-  return specifier;
-}
-
-/**
- * Makes the program find our package. Where a registry of files stands in for
- * jsr.io, its `@std` joins ours. Where jsr.io itself answers, `@std` comes from
- * there and a link stands for our package, which may not be published yet.
- */
-async function reachRegistry(
-  registry: string,
-  program: string,
-): Promise<Record<string, string>> {
-  const standIn = Deno.env.get("JSR_URL");
-  if (standIn?.startsWith("file:")) {
-    await Deno.symlink(
-      fromFileUrl(new URL("@std", standIn)),
-      join(registry, "@std"),
-    );
-    return { JSR_URL: registryUrl(registry) };
-  }
-  const link = join(registry, `@${scope}`, name, config.version);
-  await Deno.writeTextFile(
-    join(program, "deno.json"),
-    JSON.stringify({ links: [link], lock: false }),
-  );
-  return {};
-}
-
 /** Lets a new DENO_DIR have the npm packages that this project has fetched. */
 async function borrowNpm(denoDir: string): Promise<void> {
-  const { stdout } = await deno(["info", "--json"], {
-    cwd: fromFileUrl(root),
+  const { stdout } = await runDeno(["info", "--json"], {
+    cwd: fromFileUrl(new URL("../", import.meta.url)),
   });
   await Deno.mkdir(denoDir);
   await Deno.symlink(JSON.parse(stdout).npmCache, join(denoDir, "npm"));
-}
-
-async function deno(
-  args: string[],
-  options: { cwd: string; env?: Record<string, string> },
-): Promise<{ success: boolean; stdout: string; stderr: string }> {
-  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args,
-    ...options,
-    env: { ...options.env, NO_COLOR: "1" },
-  }).output();
-  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  return { success, stdout: text(stdout), stderr: text(stderr) };
 }

@@ -7,6 +7,7 @@ import {
   type FileSystem,
   isNotFound,
 } from "./file_system.ts";
+import { denoProblem } from "./deno_release.ts";
 import { isLocked } from "./file_lock.ts";
 import { StagedFile } from "./staged_file.ts";
 import {
@@ -76,6 +77,8 @@ export class DiskStore {
   readonly #left = new Set<string>();
   #count = 0;
   #prepared: Promise<void> | undefined;
+  /** Thrown again and again, so that it is reported once. */
+  #denoError: MediaCacheError | undefined;
   #ready = false;
 
   /** Touches nothing yet. */
@@ -98,7 +101,8 @@ export class DiskStore {
   /**
    * Makes the directory, if need be, and sees whether it may be used.
    *
-   * @throws {MediaCacheError} If not; the message names the path and the flags.
+   * @throws {MediaCacheError} If not; the message names the path and the flags, or
+   * the release of Deno that is needed.
    */
   prepare(): Promise<void> {
     return this.#prepared ??= this.#prepare().catch((error) => {
@@ -361,6 +365,12 @@ export class DiskStore {
   }
 
   async #prepare(): Promise<void> {
+    const problem = denoProblem();
+    if (problem !== undefined) {
+      throw this.#denoError ??= new MediaCacheError(
+        `Cannot open cache: ${problem}`,
+      );
+    }
     const missing = this.#fs.missingPermission(this.dir, !this.#readOnly);
     if (missing !== undefined) throw this.unusable(`missing ${missing}`);
     try {

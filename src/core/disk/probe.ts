@@ -1,8 +1,11 @@
+import { denoProblem } from "./deno_release.ts";
 import type { DiskStore } from "./pair_store.ts";
 import { MediaCacheError } from "../api/errors.ts";
 
 /** Why a directory can't be used now; undefined when it can. No path is told. */
 export async function probe(store: DiskStore): Promise<string | undefined> {
+  const problem = denoProblem();
+  if (problem !== undefined) return problem;
   try {
     await store.probe();
   } catch (error) {

@@ -3,6 +3,7 @@ import { BodyDigest, maxHashedBytes } from "../bodies/digest.ts";
 import type { StagedFacts } from "../sharing/staged_description.ts";
 import type { StagedFile } from "../disk/staged_file.ts";
 import { fitsSidecar, formatSidecar, type Sidecar } from "../disk/sidecar.ts";
+import { MediaCacheError } from "../api/errors.ts";
 import type { ResolvedOptions } from "../api/resolved_options.ts";
 import type { Reservation, Staging } from "../disk/staging_budget.ts";
 import type { Source } from "./source.ts";
@@ -96,7 +97,8 @@ export class DownloadBody {
     } catch (error) {
       reservation.release();
       env.tiers.errors.report("stage a download", error);
-      return uncached(DISK_FAILED);
+      const isUnusable = error instanceof MediaCacheError;
+      return uncached(isUnusable ? UNUSABLE : DISK_FAILED);
     }
   }
 
@@ -248,3 +250,4 @@ export const TOO_LARGE = "it is larger than maxEntryMb";
 /** Why a body is not stored for which there is no room at the moment. */
 export const CROWDED = "running downloads take all that maxEntryMb allows";
 const DISK_FAILED = "the disk failed";
+const UNUSABLE = "the directory can't be used";

@@ -1,0 +1,15 @@
+/**
+ * The first release of Deno that the cache works on: it brought
+ * `Deno.FsFile.tryLockSync()` (denoland/deno#31848), by which a process tells a
+ * download that runs elsewhere from a leftover.
+ */
+export const LEAST_DENO = "2.7";
+
+/**
+ * Why the cache can't work on this Deno; undefined when it can. The feature
+ * decides, not the number: a build of one's own may have any number.
+ */
+export function denoProblem(): string | undefined {
+  if (typeof Deno.FsFile.prototype.tryLockSync === "function") return undefined;
+  return `Deno must be ${LEAST_DENO} or later: this is ${Deno.version.deno}`;
+}
