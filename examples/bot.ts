@@ -19,7 +19,8 @@ if (!token) {
 }
 const apiRoot = Deno.env.get("TELEGRAM_API_ROOT") ?? "https://api.telegram.org";
 const bot = new Bot(token, { client: { apiRoot } });
-bot.api.config.use(autoRetry());
+// Sends once more what Telegram refuses for now; a lost connection is an error.
+bot.api.config.use(autoRetry({ rethrowHttpErrors: true }));
 const cache = await MediaCache.open({ cacheDir: "media_cache" });
 
 bot.on("message:file", async (ctx) => {
