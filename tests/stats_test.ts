@@ -14,6 +14,7 @@ const GAUGES = {
   memoryBytes: 0,
   stagedBytes: 0,
   orphanBytes: 0,
+  occupiedBytes: 0,
   inFlight: 0,
 };
 
@@ -35,6 +36,7 @@ Deno.test("stats() has the original's numbers first, then ours, all plain", asyn
     "memoryBytes",
     "stagedBytes",
     "orphanBytes",
+    "occupiedBytes",
     "inFlight",
     "coalesced",
     "evictions",

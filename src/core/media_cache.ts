@@ -538,7 +538,7 @@ export class MediaCache implements AsyncDisposable {
    * @returns A snapshot.
    */
   stats(): CacheStats {
-    const { catalog, orphanBytes } = this.#tiers;
+    const { catalog, orphanBytes, occupiedBytes } = this.#tiers;
     const { entries, totalBytes, memory } = catalog;
     return snapshot(this.#counters, {
       entries,
@@ -548,6 +548,7 @@ export class MediaCache implements AsyncDisposable {
       memoryBytes: memory.bytes,
       stagedBytes: this.#staging.bytes,
       orphanBytes,
+      occupiedBytes: occupiedBytes + this.#staging.occupiedBytes,
       inFlight: this.#running().length,
     });
   }

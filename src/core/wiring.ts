@@ -1,3 +1,4 @@
+import { inBlocks } from "./disk/blocks.ts";
 import { Background } from "./startup/background.ts";
 import { Calls } from "./async/open_calls.ts";
 import { Catalog } from "./catalog/catalog.ts";
@@ -51,6 +52,8 @@ export class Tiers {
   readonly #touches: Touches;
   readonly #loader: Loader;
   readonly #keeper: IndexKeeper;
+  readonly #index: IndexFile;
+  readonly #log: ChangeLog;
 
   /** Reads nothing yet. */
   constructor(options: ResolvedOptions, hub: EventHub, counters: Counters) {
@@ -59,7 +62,7 @@ export class Tiers {
     const store = new DiskStore(fs, options);
     const mayStage = !options.readOnly && options.maxEntryBytes > 0;
     this.claims = new DownloadClaims(fs, store, mayStage);
-    const log = new ChangeLog(
+    const log = this.#log = new ChangeLog(
       fs,
       store.path(CHANGES_NAME),
       () => store.sparePath(),
@@ -71,7 +74,7 @@ export class Tiers {
     this.#touches = new Touches((entry, timeMs) => this.#touch(entry, timeMs));
     const tier = () => this.#tier;
     const background = new Background();
-    const index = new IndexFile(fs, (name) => store.path(name));
+    const index = this.#index = new IndexFile(fs, (name) => store.path(name));
     const keeper = this.#keeper = new IndexKeeper(index, background, tier);
     const touches = this.#touches;
     this.#loader = new Loader({
@@ -113,6 +116,16 @@ export class Tiers {
   /** What is known without asking the disk. */
   get catalog(): Catalog {
     return this.#tier.catalog;
+  }
+
+  /**
+   * About what the directory takes on disk, in bytes: all but the bodies that are
+   * being staged here.
+   */
+  get occupiedBytes(): number {
+    const { catalog, orphans } = this.#tier;
+    return catalog.occupiedBytes + orphans.occupiedBytes +
+      inBlocks(this.#index.bytes) + inBlocks(this.#log.bytes);
   }
 
   /** Bytes of leftovers. */

@@ -44,6 +44,7 @@ Deno.test("stats prints what a folder holds, and its JSON", async () => {
     `Folder          ${all.dir}`,
     "Entries         3",
     "Size            3.0 KiB",
+    "On disk         28.0 KiB",
     "Last use        1m ago",
     "Longest unused  3m ago",
     "Leftovers       1, 7 B",
@@ -59,6 +60,8 @@ Deno.test("stats prints what a folder holds, and its JSON", async () => {
   assertEquals(rest, {
     entries: 3,
     totalBytes: 3030,
+    // Three pairs and the leftover.
+    occupiedBytes: 7 * 4096,
     leftovers: 1,
     leftoverBytes: 7,
     types: [
@@ -72,11 +75,16 @@ Deno.test("stats prints what a folder holds, and its JSON", async () => {
 Deno.test("stats of an empty folder says so", async () => {
   await using temp = await tempDir();
   const { stdout } = await cli(["stats", "--dir", temp.path]);
-  assertEquals(linesOf(stdout).slice(1), ["Entries  0", "Size     0 B"]);
+  assertEquals(linesOf(stdout).slice(1), [
+    "Entries  0",
+    "Size     0 B",
+    "On disk  0 B",
+  ]);
   const json = await cli(["stats", "--dir", temp.path, "--json"]);
   assertEquals(JSON.parse(json.stdout), {
     entries: 0,
     totalBytes: 0,
+    occupiedBytes: 0,
     leftovers: 0,
     leftoverBytes: 0,
     newestAccess: null,

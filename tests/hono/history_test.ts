@@ -17,6 +17,7 @@ function historyOf(hits: readonly number[], until: number): Timeline {
       memoryBytes: 0,
       stagedBytes: 0,
       orphanBytes: 0,
+      occupiedBytes: 0,
       inFlight: 0,
     }), START);
   for (const second of hits) {

@@ -94,6 +94,8 @@ Deno.test("/metrics observes times and sizes, and holds no URL, host or name", a
   assertEquals(value("media_cache_entries"), 2);
   assertEquals(value("media_cache_disk_bytes"), 2_005_000);
   assertEquals(value("media_cache_disk_limit_bytes"), 500 * 1_048_576);
+  const { occupiedBytes } = router.cache.stats();
+  assertEquals(value("media_cache_occupied_bytes"), occupiedBytes);
   assertEquals(value("media_cache_download_duration_seconds_count"), 1);
   assertEquals(value("media_cache_time_to_first_byte_seconds_count"), 1);
   assertEquals(

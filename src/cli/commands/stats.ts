@@ -23,14 +23,15 @@ export const stats: Command = {
   operands: "",
   summary: "show how many entries there are, of which types, and their bytes",
   details: [
-    "What lies in the folder. Hits and misses are known to the process that uses",
-    "the cache, and to nobody else.",
+    "What lies in the folder. Size is that of the bodies; on disk is about what all",
+    "files take there, each rounded up to blocks of 4096 bytes. Hits and misses are",
+    "known to the process that uses the cache, and to nobody else.",
   ],
   options: { dir: DIR_OPTION, json: JSON_OPTION },
   permissions: ["--allow-read=DIR"],
   json: [
-    "{ entries, totalBytes, leftovers, leftoverBytes, newestAccess, oldestAccess,",
-    "  types: [{ mimetype, entries, bytes }] }",
+    "{ entries, totalBytes, occupiedBytes, leftovers, leftoverBytes, newestAccess,",
+    "  oldestAccess, types: [{ mimetype, entries, bytes }] }",
   ],
   run,
 };
@@ -42,7 +43,8 @@ async function run(call: Call): Promise<number> {
   await cache.ensureLoaded();
   const { leftovers } = opened;
   const entries = await Array.fromAsync(cache.entries());
-  const { totalBytes, orphanBytes: leftoverBytes } = cache.stats();
+  const { totalBytes, occupiedBytes, orphanBytes: leftoverBytes } = cache
+    .stats();
   const newestAccess = entries.at(0)?.lastAccess ?? null;
   const oldestAccess = entries.at(-1)?.lastAccess ?? null;
   const types = sumByType(entries);
@@ -51,6 +53,7 @@ async function run(call: Call): Promise<number> {
     await output.json({
       entries: entries.length,
       totalBytes,
+      occupiedBytes,
       leftovers,
       leftoverBytes,
       newestAccess,
@@ -63,6 +66,7 @@ async function run(call: Call): Promise<number> {
     ["Folder", call.dir],
     ["Entries", formatCount(entries.length)],
     ["Size", formatBytes(totalBytes)],
+    ["On disk", formatBytes(occupiedBytes)],
   ];
   if (newestAccess !== null && oldestAccess !== null) {
     facts.push(

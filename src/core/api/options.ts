@@ -10,7 +10,9 @@ export interface MediaCacheOptions {
    */
   cacheDir?: string | URL;
   /**
-   * The most that committed entries take on disk, in Mb. 0 stores nothing.
+   * The most bytes of committed bodies on disk, in Mb. 0 stores nothing. Sidecars,
+   * and what a disk rounds each file up to, come on top: for many small bodies
+   * that is most of it, as {@linkcode CacheStats.occupiedBytes} tells.
    *
    * @default {500}
    */

@@ -22,6 +22,13 @@ export interface CacheStats {
   stagedBytes: number;
   /** Bytes on disk of leftovers that are still too young to be removed. */
   orphanBytes: number;
+  /**
+   * About what the whole directory takes on disk, in bytes: bodies, sidecars,
+   * staged files, leftovers, index and list of changes, each rounded up to blocks
+   * of 4096 bytes. An estimate without I/O: what the file system takes for the
+   * names is not in it, and of a just opened index each sidecar counts as a block.
+   */
+  occupiedBytes: number;
   /** Downloads that run now. */
   inFlight: number;
   /** Misses that joined a running download. */
@@ -78,6 +85,8 @@ export interface Gauges {
   stagedBytes: number;
   /** See {@linkcode CacheStats.orphanBytes}. */
   orphanBytes: number;
+  /** See {@linkcode CacheStats.occupiedBytes}. */
+  occupiedBytes: number;
   /** See {@linkcode CacheStats.inFlight}. */
   inFlight: number;
 }
@@ -86,7 +95,8 @@ export interface Gauges {
 export function snapshot(counters: Counters, gauges: Gauges): CacheStats {
   const { hits, misses } = counters;
   const { entries, entriesInMemory, totalBytes, maxBytes, ...rest } = gauges;
-  const { memoryBytes, stagedBytes, orphanBytes, inFlight } = rest;
+  const { memoryBytes, stagedBytes, orphanBytes, occupiedBytes, inFlight } =
+    rest;
   return {
     entries,
     entriesInMemory,
@@ -99,6 +109,7 @@ export function snapshot(counters: Counters, gauges: Gauges): CacheStats {
     memoryBytes,
     stagedBytes,
     orphanBytes,
+    occupiedBytes,
     inFlight,
     coalesced: counters.coalesced,
     evictions: counters.evictions,

@@ -1,5 +1,5 @@
 import { Clock } from "../async/clock.ts";
-import type { Entry } from "./entry.ts";
+import { type Entry, occupiedBytesOf } from "./entry.ts";
 import { keyOf } from "../text/key.ts";
 import { Lru } from "./lru.ts";
 import { type MemoryCaps, MemoryTier } from "./memory_tier.ts";
@@ -36,6 +36,8 @@ export class Catalog {
   #scans = 0;
   /** URLs that went while the directory is scanned. */
   #gone: Set<string> | undefined;
+  /** About what the entries in the index take on disk, in bytes. */
+  #occupiedBytes = 0;
   #changes = 0;
   #uses = 0;
 
@@ -53,6 +55,11 @@ export class Catalog {
   /** The bytes of all entries. */
   get totalBytes(): number {
     return this.#index.bytes + (this.#pending?.bytes ?? 0);
+  }
+
+  /** About what the files of all entries take on disk, in bytes. */
+  get occupiedBytes(): number {
+    return this.#occupiedBytes + (this.#pending?.occupiedBytes ?? 0);
   }
 
   /**
@@ -100,7 +107,8 @@ export class Catalog {
     // Of what was used just before a kill the disk may know an earlier use only.
     this.#isOrdered &&= entry.lastAccess <= this.#lastHydrated;
     this.#lastHydrated = entry.lastAccess;
-    this.#index.append(entry.url, entry, entry.size);
+    if (!this.#index.append(entry.url, entry, entry.size)) return;
+    this.#occupiedBytes += occupiedBytesOf(entry);
     this.#byKey?.set(entry.key, entry);
   }
 
@@ -169,7 +177,9 @@ export class Catalog {
     this.#memory.delete(entry.url);
     this.#pending?.drop(entry.key);
     this.#changes++;
-    this.#index.set(entry.url, entry, entry.size);
+    const old = this.#index.set(entry.url, entry, entry.size);
+    this.#occupiedBytes += occupiedBytesOf(entry);
+    if (old !== undefined) this.#occupiedBytes -= occupiedBytesOf(old);
     this.#byKey?.set(entry.key, entry);
   }
 
@@ -182,6 +192,7 @@ export class Catalog {
   discover(entry: Entry): boolean {
     if (this.#gone?.has(entry.url)) return false;
     if (!this.#index.append(entry.url, entry, entry.size)) return false;
+    this.#occupiedBytes += occupiedBytesOf(entry);
     this.#pending?.drop(entry.key);
     this.#changes++;
     this.#byKey?.set(entry.key, entry);
@@ -318,6 +329,7 @@ export class Catalog {
     const entry = this.#index.delete(url);
     if (entry !== undefined) {
       this.#changes++;
+      this.#occupiedBytes -= occupiedBytesOf(entry);
       this.#touches?.forget(entry);
       this.#byKey?.delete(entry.key);
     }

@@ -1,4 +1,6 @@
+import { inBlocks } from "../disk/blocks.ts";
 import { hasBirth } from "../disk/file_identity.ts";
+import { sidecarBytesOf } from "../disk/sidecar.ts";
 
 /** What the index knows of one committed entry. */
 export interface Entry {
@@ -46,6 +48,11 @@ export function isYoung(
   now: number,
 ): boolean {
   return now - mtimeMs < (hasBirth(inode) ? ALIKE_MS.born : ALIKE_MS.unborn);
+}
+
+/** About what the two files of an entry take on disk, in bytes. */
+export function occupiedBytesOf(entry: Entry): number {
+  return inBlocks(entry.size) + inBlocks(sidecarBytesOf(entry));
 }
 
 /** Whether two entries are of the same files, as far as those tell. */

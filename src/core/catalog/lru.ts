@@ -47,9 +47,12 @@ export class Lru<T> {
     return node.value;
   }
 
-  /** Puts a value in as the most recent, in place of any under the same key. */
-  set(key: string, value: T, size: number): void {
-    this.delete(key);
+  /**
+   * Puts a value in as the most recent, in place of any under the same key, which
+   * is returned.
+   */
+  set(key: string, value: T, size: number): T | undefined {
+    const old = this.delete(key);
     const node: Node<T> = {
       key,
       value,
@@ -60,6 +63,7 @@ export class Lru<T> {
     this.#nodes.set(key, node);
     this.#bytes += size;
     this.#linkNewest(node);
+    return old;
   }
 
   /** Puts a value in as the least recent; false when there is one under that key. */

@@ -65,6 +65,23 @@ export function formatSidecar(sidecar: Sidecar): string {
   return JSON.stringify(sidecar, null, 2);
 }
 
+/** The bytes of a sidecar without URL, type and name. */
+const FRAME_BYTES = formatSidecar({
+  url: "",
+  mimetype: "",
+  filename: "",
+  size: 1_000_000,
+  ts: 1763762612.123456,
+  sha256: "0".repeat(64),
+}).length;
+
+/** About as many bytes as a sidecar of that URL, type and name has. */
+export function sidecarBytesOf(
+  { url, mimetype, filename }: Pick<Sidecar, "url" | "mimetype" | "filename">,
+): number {
+  return FRAME_BYTES + url.length + mimetype.length + filename.length;
+}
+
 /** Whether a sidecar of that URL, type and name is short enough to be read back. */
 export function fitsSidecar(
   description: Pick<Sidecar, "url" | "mimetype" | "filename">,

@@ -1,3 +1,5 @@
+import { inBlocks } from "./blocks.ts";
+
 /**
  * The bytes that running downloads and conversions may take on disk together.
  * They are reserved before they are written, so that two downloads of known
@@ -7,6 +9,7 @@ export class Staging {
   readonly #maxBytes: number;
   #reserved = 0;
   #written = 0;
+  #occupied = 0;
 
   /** A budget of which nothing is used. */
   constructor(maxBytes: number) {
@@ -16,6 +19,11 @@ export class Staging {
   /** Bytes on disk now. */
   get bytes(): number {
     return this.#written;
+  }
+
+  /** What they take on disk, in bytes. */
+  get occupiedBytes(): number {
+    return this.#occupied;
   }
 
   /** Bytes that could still be reserved. */
@@ -37,6 +45,7 @@ export class Staging {
           reserved += more;
           this.#reserved += more;
         }
+        this.#occupied += inBlocks(written + bytes) - inBlocks(written);
         written += bytes;
         this.#written += bytes;
         return true;
@@ -48,6 +57,7 @@ export class Staging {
       release: () => {
         this.#reserved -= reserved;
         this.#written -= written;
+        this.#occupied -= inBlocks(written);
         reserved = written = 0;
       },
     };

@@ -1,3 +1,4 @@
+import { BLOCK_BYTES, inBlocks } from "../disk/blocks.ts";
 import type { DiskTier } from "../disk_tier.ts";
 import type { Entry } from "../catalog/entry.ts";
 import { pairOf } from "../startup/scan.ts";
@@ -23,5 +24,12 @@ export async function takeBack(
     // A lookup will tell, when the disk does.
   }
   if (bytes === undefined) return;
-  orphans.add({ names: pairOf(key), bytes, mtimeMs: Date.now(), reason });
+  orphans.add({
+    names: pairOf(key),
+    bytes,
+    // The sidecar may be there, too.
+    occupiedBytes: inBlocks(bytes) + BLOCK_BYTES,
+    mtimeMs: Date.now(),
+    reason,
+  });
 }

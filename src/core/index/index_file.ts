@@ -41,11 +41,18 @@ export class IndexFile {
   readonly #path: string;
   readonly #newPath: string;
 
+  #bytes = 0;
+
   /** Opens nothing yet; `pathOf` tells where a file of that name lies. */
   constructor(fs: FileSystem, pathOf: (name: string) => string) {
     this.#fs = fs;
     this.#path = pathOf(INDEX_NAME);
     this.#newPath = pathOf(NEW_INDEX_NAME);
+  }
+
+  /** The bytes of the index, when it was last opened, written or removed here. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
   /** Opens the index; undefined when there is none, or one that is damaged. */
@@ -57,6 +64,7 @@ export class IndexFile {
       if (isNotFound(error)) return undefined;
       throw error;
     }
+    this.#bytes = file.opened.size;
     let reader: IndexReader | undefined;
     try {
       return reader = await openReader(file);
@@ -79,8 +87,9 @@ export class IndexFile {
     const file = await this.#claim();
     if (file === undefined) return false;
     try {
-      await write(file, place, entries, turns);
+      const bytes = await write(file, place, entries, turns);
       await this.#fs.rename(this.#newPath, this.#path);
+      this.#bytes = bytes;
       return true;
     } catch (error) {
       await this.#fs.remove(this.#newPath).catch(() => {});
@@ -93,6 +102,7 @@ export class IndexFile {
   /** Removes the index, if there is one. */
   async remove(): Promise<void> {
     await this.#fs.remove(this.#path);
+    this.#bytes = 0;
     await this.removeUnfinished();
   }
 
@@ -218,12 +228,13 @@ async function openReader(file: DiskFile): Promise<IndexReader | undefined> {
   return pending && new IndexReader(file, place, outlines, pending);
 }
 
+/** Writes an index; returns its length. */
 async function write(
   file: DiskFile,
   place: LogPlace,
   entries: readonly Entry[],
   turns: Turns,
-): Promise<void> {
+): Promise<number> {
   const outlines = new IndexOutlines(entries.length);
   const { bytes } = outlines;
   let position = HEADER_BYTES + bytes.length;
@@ -244,6 +255,7 @@ async function write(
   const digest = await digestOf(bytes, turns);
   const count = entries.length;
   await file.writeAt(formatHeader({ count, place, digest }), 0);
+  return position;
 }
 
 /** Reads until `bytes` are full; false when the file ends before that. */

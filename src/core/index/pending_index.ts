@@ -1,3 +1,4 @@
+import { BLOCK_BYTES, inBlocks } from "../disk/blocks.ts";
 import { Turns } from "../async/turns.ts";
 
 /** What an index tells of one entry before its record is read. */
@@ -43,6 +44,7 @@ export class PendingIndex {
   readonly #slots: Uint32Array;
   #count = 0;
   #bytes = 0;
+  #occupiedBytes = 0;
 
   private constructor({ sizes, fingerprints }: Outlines) {
     this.#sizes = sizes;
@@ -77,6 +79,14 @@ export class PendingIndex {
     return this.#bytes;
   }
 
+  /**
+   * About what their files take on disk, in bytes. Nearly all sidecars fit into a
+   * block, and how long theirs are is not known yet.
+   */
+  get occupiedBytes(): number {
+    return this.#occupiedBytes;
+  }
+
   /** Takes out the one of that place; false when it was out. */
   take(ordinal: number): boolean {
     const size = this.#sizes[ordinal] ?? TAKEN;
@@ -84,6 +94,7 @@ export class PendingIndex {
     this.#sizes[ordinal] = TAKEN;
     this.#count--;
     this.#bytes -= size;
+    this.#occupiedBytes -= inBlocks(size) + BLOCK_BYTES;
     return true;
   }
 
@@ -114,6 +125,7 @@ export class PendingIndex {
     this.#slots[slot] = ordinal + 1;
     this.#count++;
     this.#bytes += size;
+    this.#occupiedBytes += inBlocks(size) + BLOCK_BYTES;
     return true;
   }
 }

@@ -207,6 +207,11 @@ export class ChangeLog {
     this.#file?.unlock();
   }
 
+  /** The bytes of the list, when it was last looked at; 0 of none. */
+  get bytes(): number {
+    return this.#known === undefined ? 0 : this.#offsetOf(this.#end);
+  }
+
   /** Where the list ends. Needs the lock. */
   get place(): LogPlace {
     return { id: this.#id, position: this.#end };

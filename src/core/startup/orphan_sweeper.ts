@@ -29,6 +29,7 @@ export class Orphans {
   #stopTimer: (() => void) | undefined;
   #sweeps = false;
   #bytes = 0;
+  #occupiedBytes = 0;
 
   /** Knows of none yet; removes in turn with the other `writes`. */
   constructor(
@@ -48,6 +49,11 @@ export class Orphans {
     return this.#bytes;
   }
 
+  /** What they take on disk, in bytes. */
+  get occupiedBytes(): number {
+    return this.#occupiedBytes;
+  }
+
   /** Takes note of leftovers, which are removed in time if `sweep()` is in use. */
   add(leftover: Leftover): void {
     const [name] = leftover.names;
@@ -59,6 +65,7 @@ export class Orphans {
     this.#take(name);
     this.#waiting.set(name, { leftover, sinceMs, isDated });
     this.#bytes += leftover.bytes;
+    this.#occupiedBytes += leftover.occupiedBytes;
     if (this.#sweeps) this.#schedule();
   }
 
@@ -116,7 +123,10 @@ export class Orphans {
   }
 
   #take(name: string): void {
-    this.#bytes -= this.#waiting.get(name)?.leftover.bytes ?? 0;
+    const waiting = this.#waiting.get(name);
+    if (waiting === undefined) return;
+    this.#bytes -= waiting.leftover.bytes;
+    this.#occupiedBytes -= waiting.leftover.occupiedBytes;
     this.#waiting.delete(name);
   }
 

@@ -1,5 +1,6 @@
 import type { DiskStore } from "../disk/pair_store.ts";
 import { type Entry, isYoung } from "../catalog/entry.ts";
+import { inBlocks } from "../disk/blocks.ts";
 import { isLocked } from "../disk/file_lock.ts";
 import type { FileFacts, FileSystem } from "../disk/file_system.ts";
 import { mismatchOf, type StampedSidecar } from "../disk/sidecar.ts";
@@ -32,6 +33,8 @@ export interface Leftover {
   readonly names: readonly string[];
   /** Their bytes. */
   readonly bytes: number;
+  /** What they take on disk, in bytes. */
+  readonly occupiedBytes: number;
   /** When the youngest was last written, in milliseconds since the epoch. */
   readonly mtimeMs: number;
   /** Why they are no entry. */
@@ -189,6 +192,7 @@ export async function leftoverOf(
   reason: string,
 ): Promise<Leftover | undefined> {
   let bytes = 0;
+  let occupiedBytes = 0;
   let mtimeMs: number | undefined;
   for (const name of names) {
     const path = store.path(name);
@@ -199,7 +203,10 @@ export async function leftoverOf(
       facts = await fs.facts(path).catch(() => undefined);
     }
     bytes += facts?.size ?? 0;
+    occupiedBytes += inBlocks(facts?.size ?? 0);
     mtimeMs = Math.max(mtimeMs ?? 0, facts?.mtimeMs ?? 0);
   }
-  return mtimeMs === undefined ? undefined : { names, bytes, mtimeMs, reason };
+  return mtimeMs === undefined
+    ? undefined
+    : { names, bytes, occupiedBytes, mtimeMs, reason };
 }

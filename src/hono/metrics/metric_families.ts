@@ -106,6 +106,12 @@ export function metricFamilies(
       stats.orphanBytes,
       "bytes",
     ),
+    gauge(
+      "occupied_bytes",
+      "About what all files take on disk, each rounded up to blocks.",
+      stats.occupiedBytes,
+      "bytes",
+    ),
     histogram(
       "download_duration_seconds",
       "Time from the start of a download until its body was stored.",

@@ -26,7 +26,9 @@ export function overviewSection(view: DashboardView): Markup {
       formatBytes(stats.totalBytes),
       html`${gauge("Disk used", stats.totalBytes, limits.maxBytes)} of ${
         formatBytes(limits.maxBytes)
-      }, ${entries(stats.entries)}`,
+      }, ${entries(stats.entries)}; all files take about ${
+        formatBytes(stats.occupiedBytes)
+      }`,
     )
   }
   ${
