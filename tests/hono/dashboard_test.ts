@@ -58,6 +58,19 @@ Deno.test("the dashboard with access shows entries, and escapes what they are ca
   assertStringIncludes(text, `?to=preview/${keyOf(url)}`);
 });
 
+Deno.test("the dashboard cuts long URLs, which the page of an entry shows whole", async () => {
+  await using router = await mounted(TRUSTED);
+  const url = `data:image/png,${"A".repeat(900_000)}`;
+  assert(await router.cache.put(url, pattern(10), "image/png", "a.png"));
+
+  const text = await (await router.ask("")).text();
+
+  assertStringIncludes(text, `${url.slice(0, 1_000)}…<`);
+  assert(text.length < 100_000, `${text.length}`);
+  const page = await (await router.ask(`/view/${keyOf(url)}`)).text();
+  assertStringIncludes(page, url);
+});
+
 Deno.test("the dashboard loads nothing but its own, and nothing in it is inline", async () => {
   await using router = await mounted(TRUSTED);
   await router.cache.put("a:", pattern(10), "image/png", "a.png");

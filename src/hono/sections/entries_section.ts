@@ -10,6 +10,9 @@ import type { UsedEntry } from "../media/top_entries.ts";
 /** A picture above this is too much to load for a thumbnail, in bytes. */
 const MAX_PICTURE_BYTES = 2_097_152;
 
+/** A URL may be as long as a sidecar; the page of its entry shows all of it. */
+const MAX_URL_LENGTH = 1_000;
+
 /** The entries that stand out, or why they are not shown. */
 export function entriesSection({ top, stats }: DashboardView): Markup {
   return html`<section id="entries" data-live aria-labelledby="entries-heading">
@@ -51,13 +54,16 @@ function tableMarkup(caption: string, entries: readonly UsedEntry[]): Markup {
 
 function rowMarkup({ entry, uses }: UsedEntry): Markup {
   const { key, url, filename, mimetype, size, lastAccess } = entry;
+  const shortUrl = url.length > MAX_URL_LENGTH
+    ? `${url.slice(0, MAX_URL_LENGTH).toWellFormed()}…`
+    : url;
   return html`
     <tr>
       <th scope="row">
         <div
           class="entry">${thumbnail(entry)}<div><a href="${linkTo(
             `view/${key}`,
-          )}">${filename}</a><span class="note">${mimetype}</span><span class="note url" title="${url}">${url}</span></div></div>
+          )}">${filename}</a><span class="note">${mimetype}</span><span class="note url" title="${shortUrl}">${shortUrl}</span></div></div>
       </th>
       <td class="number">${formatBytes(size)}</td>
       <td class="number">${formatCount(uses)}</td>
