@@ -93,6 +93,7 @@ Deno.test("readUrls() reads files, what comes in, and URLs themselves, each URL 
   );
   await assertRejects(() => readUrls([""], empty), UsageError, "needs a name");
   await assertRejects(() => readUrls(["-", "-"], empty), UsageError, "once");
+  await assertRejects(() => readUrls(["C://urls.txt"], empty), Failure, "file");
   await assertRejects(
     () => readUrls(["example.org/a.png"], empty),
     Failure,

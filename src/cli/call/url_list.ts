@@ -34,7 +34,8 @@ const LINE_END_REGEXP = /\r\n|[\n\r\u0085\u2028\u2029]/;
 
 const COMMENT_REGEXP = /(?<!\S)#/;
 
-const URL_REGEXP = /^[a-z][a-z0-9+.-]*:\/\//i;
+/** Of two letters at least, since `C:` is a drive of Windows. */
+const URL_REGEXP = /^[a-z][a-z0-9+.-]+:\/\//i;
 
 /**
  * The URLs that operands name, each once: an operand is a URL itself, a file that
