@@ -135,6 +135,22 @@ Deno.test("What is transparent becomes white, and an odd edge repeats its neighb
   assert(corner!.every((part) => part < 8), `${corner}`);
 });
 
+Deno.test("A GIF has square pixels as in browsers, whatever it says of their shape", async () => {
+  await using folder = await temporaryFolder();
+
+  for (const aspect of [0, 1, 17, 49, 255]) {
+    for (const [width, height] of [[64, 48], [15, 9]] as const) {
+      const gif = makeGif({ width, height, aspect, frames: [{}, {}] });
+      const { video, result } = await convert(folder, gif);
+      assertEquals(result, { ok: true });
+      const facts = await probe(video);
+      assertEquals(facts.pixelShape, "1:1", `${aspect}`);
+      const size = [facts.width, facts.height];
+      assertEquals(size, [width + width % 2, height + height % 2]);
+    }
+  }
+});
+
 Deno.test("A GIF with something behind its trailer becomes the same video", async () => {
   await using folder = await temporaryFolder();
   const delaysCs = [5, 15, 10];

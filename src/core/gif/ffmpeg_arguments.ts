@@ -78,6 +78,8 @@ function filters(plan: GifPlan): string {
   return [
     ...(right + bottom > 0 ? padding : []),
     "format=yuv420p",
+    // Browsers show square pixels, whatever a GIF says of their shape.
+    "setsar=1",
     // A constant rate and not the frames' own times: with those the last frame loses its delay.
     `fps=fps=${fpsNumerator}/${fpsDenominator}`,
   ].join(",");
