@@ -12,6 +12,7 @@ import type { StagedFile } from "../disk/staged_file.ts";
 import type { Reservation, Staging } from "../disk/staging_budget.ts";
 import type { Counters } from "../api/stats.ts";
 import type { Tiers } from "../wiring.ts";
+import { copyWithWhiteBackground } from "./white_background.ts";
 
 /**
  * Room that each conversion may take, or twice the size of its GIF: of 22 real
@@ -47,6 +48,12 @@ export interface StagedVideo {
   filename: string;
   /** Its share of the staging budget. */
   reservation: Reservation;
+}
+
+/** The file that ffmpeg reads, under a name of its own. */
+interface Input extends AsyncDisposable {
+  /** Its path. */
+  readonly path: string;
 }
 
 /** Turns staged GIFs into staged MP4s, and tells what became of each. */
@@ -128,7 +135,71 @@ export class GifConversion {
     job: GifJob,
     signal: AbortSignal,
   ): Promise<StagedVideo | string> {
-    const { key, gif, size, plan } = job;
+    try {
+      await using input = await this.#input(job);
+      return input === undefined
+        ? NO_ROOM
+        : await this.#convertFile(input.path, job, signal);
+    } catch (error) {
+      this.#tiers.errors.report("stage a video", error);
+      return DISK_FAILED;
+    }
+  }
+
+  /** Finds what ffmpeg is to read; undefined when there is no room for a copy. */
+  async #input(job: GifJob): Promise<Input | undefined> {
+    const { gif, plan } = job;
+    if (plan.showsBackground) return await this.#whitened(job);
+    const { store } = this.#tiers;
+    // Its own name may become another's, if it is deleted and downloaded again.
+    const link = await store.linkStaged(gif).catch((error) => {
+      // A disk that knows no links must do without.
+      if (!isDenied(error)) this.#tiers.errors.report("link a GIF", error);
+      return undefined;
+    });
+    return {
+      path: link ?? gif.path,
+      async [Symbol.asyncDispose]() {
+        if (link !== undefined) await store.discard(link);
+      },
+    };
+  }
+
+  /** Stages a copy of a GIF whose background colour ffmpeg would show. */
+  async #whitened({ key, gif, size }: GifJob): Promise<Input | undefined> {
+    const reservation = this.#staging.reserve(size);
+    if (reservation === undefined) return undefined;
+    let staged: StagedFile | undefined;
+    const dispose = async () => {
+      await staged?.close();
+      reservation.release();
+    };
+    try {
+      const { path, file } = staged = await this.#tiers.store.stage(key);
+      let position = 0;
+      const append = async (bytes: Uint8Array) => {
+        if (!reservation.write(bytes.length)) return false;
+        await file.writeAt(bytes, position);
+        position += bytes.length;
+        return true;
+      };
+      const { limits } = this.#options;
+      if (await copyWithWhiteBackground(gif.file, size, limits, append)) {
+        return { path, [Symbol.asyncDispose]: dispose };
+      }
+    } catch (error) {
+      await dispose();
+      throw error;
+    }
+    await dispose();
+    return undefined;
+  }
+
+  async #convertFile(
+    input: string,
+    { url, key, size, plan, filename }: GifJob,
+    signal: AbortSignal,
+  ): Promise<StagedVideo | string> {
     const { store } = this.#tiers;
     const start = performance.now();
     const maxOutputBytes = Math.min(
@@ -141,7 +212,6 @@ export class GifConversion {
     const reservation = this.#staging.reserve(maxOutputBytes);
     if (reservation === undefined) return NO_ROOM;
     let staged: StagedFile | undefined;
-    let path: string | undefined;
     const give = async (reason: string) => {
       await staged?.close();
       reservation.release();
@@ -149,16 +219,10 @@ export class GifConversion {
     };
     try {
       staged = await store.stage(key);
-      // Its own name may become another's, if it is deleted and downloaded again.
-      path = await store.linkStaged(gif).catch((error) => {
-        // A disk that knows no links must do without.
-        if (!isDenied(error)) this.#tiers.errors.report("link a GIF", error);
-        return undefined;
-      });
       const limits = { maxOutputBytes, signal };
       const result = await this.#ffmpeg.convert(
         plan,
-        path ?? gif.path,
+        input,
         staged.path,
         limits,
       );
@@ -186,10 +250,10 @@ export class GifConversion {
       this.#hub.emit({
         type: "converted",
         time: Date.now(),
-        url: job.url,
+        url,
         key,
         mimetype: "video/mp4",
-        filename: job.filename,
+        filename,
         size: video.size,
         sourceSize: size,
         durationMs: performance.now() - start,
@@ -198,17 +262,17 @@ export class GifConversion {
         staged,
         size: video.size,
         ...(sha256 !== undefined && { sha256 }),
-        filename: job.filename,
+        filename,
         reservation,
       };
     } catch (error) {
-      this.#tiers.errors.report("stage a video", error);
-      return await give("the disk failed");
-    } finally {
-      if (path !== undefined) await store.discard(path);
+      await give(DISK_FAILED);
+      throw error;
     }
   }
 }
+
+const DISK_FAILED = "the disk failed";
 
 const NO_ROOM = "there is no room for the video";
 const NOT_SMALLER = "the video is not smaller";

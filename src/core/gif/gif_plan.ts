@@ -49,6 +49,8 @@ export interface GifPlan {
   outputFrames: number;
   /** The loop count that the GIF states, where 0 means for ever; a video has no place for it. */
   loopCount: number | undefined;
+  /** Set where ffmpeg would show the background colour, which browsers never show. */
+  showsBackground?: true;
 }
 
 /** What {@linkcode GifScanner} says about a GIF. */

@@ -5,6 +5,16 @@ import {
   GifTimeline,
 } from "./gif_plan.ts";
 
+/** A byte of flags that says how a frame is drawn. */
+export interface GifFlags {
+  /** The block that the byte is in: the control block before a frame, or the frame's own head. */
+  block: "control" | "image";
+  /** Its position in the file. */
+  at: number;
+  /** Its value. */
+  flags: number;
+}
+
 /** Options of {@linkcode GifScanner}. */
 export interface GifScannerOptions {
   /**
@@ -13,6 +23,8 @@ export interface GifScannerOptions {
    * @default {"convert"}
    */
   stills?: "convert" | "keep";
+  /** Is told each byte of flags, while the chunk that holds the byte is pushed. */
+  onFlags?: (flags: GifFlags) => void;
 }
 
 /**
@@ -37,6 +49,7 @@ type State =
   | "block"
   | "extension"
   | "control"
+  | "delay"
   | "application"
   | "loop-size"
   | "loop"
@@ -54,6 +67,7 @@ type State =
 export class GifScanner {
   readonly #limits: GifLimits;
   readonly #stills: "convert" | "keep";
+  readonly #onFlags: ((flags: GifFlags) => void) | undefined;
 
   readonly #timeline = new GifTimeline();
   #state: State = "magic";
@@ -62,12 +76,17 @@ export class GifScanner {
   #gathered = 0;
   #wanted = 6;
   #skip = 0;
+  #position = 0;
 
   #width = 0;
   #height = 0;
   #hasGlobalPalette = false;
   #inImage = false;
+  #isTransparent = false;
+  #disposal = 0;
   #delayCs = 0;
+  #leavesFill = false;
+  #showsBackground = false;
   #loopCount: number | undefined;
 
   /**
@@ -78,10 +97,11 @@ export class GifScanner {
    */
   constructor(
     limits: GifLimits,
-    { stills = "convert" }: GifScannerOptions = {},
+    { stills = "convert", onFlags }: GifScannerOptions = {},
   ) {
     this.#limits = limits;
     this.#stills = stills;
+    this.#onFlags = onFlags;
   }
 
   /**
@@ -97,11 +117,13 @@ export class GifScanner {
       if (this.#skip > 0) {
         const skipped = Math.min(this.#skip, chunk.length - at);
         this.#skip -= skipped;
+        this.#position += skipped;
         at += skipped;
         continue;
       }
       while (this.#gathered < this.#wanted && at < chunk.length) {
         this.#field[this.#gathered++] = chunk[at++]!; // at < length
+        this.#position++;
       }
       if (this.#gathered === this.#wanted) {
         this.#gathered = 0;
@@ -129,7 +151,11 @@ export class GifScanner {
       height: this.#height,
       loopCount: this.#loopCount,
     });
-    return { action: "convert", plan };
+    const showsBackground = this.#showsBackground;
+    return {
+      action: "convert",
+      plan: { ...plan, ...(showsBackground && { showsBackground }) },
+    };
   }
 
   #keep(reason: GifKeepReason): GifDecision {
@@ -166,14 +192,19 @@ export class GifScanner {
       case "extension":
         if (first === 0xf9) {
           if (second !== 4) this.#keep("broken");
-          return this.#expect("control", 4);
+          return this.#expect("control", 1);
         }
         if (first === 0xff && second === 11) {
           return this.#expect("application", 11);
         }
         return this.#skipSubBlock(second);
       case "control":
-        this.#delayCs = this.#uint16(1);
+        this.#tell("control", first);
+        this.#isTransparent = (first & 1) !== 0;
+        this.#disposal = first >> 2 & 7;
+        return this.#expect("delay", 3);
+      case "delay":
+        this.#delayCs = this.#uint16(0);
         return this.#expect("sub-block", 1);
       case "application": {
         const name = String.fromCharCode(...this.#field.subarray(0, 11));
@@ -216,6 +247,7 @@ export class GifScanner {
     const width = this.#uint16(4);
     const height = this.#uint16(6);
     const flags = this.#field[8]!; // 9 bytes were gathered
+    this.#tell("image", flags);
     // ffmpeg crops a frame that reaches over the edge, as viewers do, but draws a larger one askew
     // and drops one that lies outside. Viewers enlarge the canvas to fit the first frame.
     const fits = width > 0 && width <= this.#width && left < this.#width &&
@@ -226,14 +258,34 @@ export class GifScanner {
     if (!fits || !hasPalette || (reachesOver && this.#timeline.frames === 0)) {
       this.#keep("broken");
     }
+    const covers = width === this.#width && height === this.#height;
+    this.#noteBackground(covers);
     this.#inImage = true;
     this.#expect("code-size", 1, paletteBytes(flags));
+  }
+
+  /** Finds the places that ffmpeg paints, where browsers leave the canvas transparent. */
+  #noteBackground(covers: boolean): void {
+    const isFirst = this.#timeline.frames === 0;
+    // ffmpeg knows no disposal 4, which browsers take for 3: what was before comes back.
+    const restores = this.#disposal === 3 || this.#disposal === 4;
+    const showsFill = isFirst && !this.#isTransparent && (!covers || restores);
+    if (showsFill || this.#leavesFill || this.#disposal === 4) {
+      this.#showsBackground = true;
+    }
+    this.#leavesFill = !this.#isTransparent && this.#disposal === 2;
+  }
+
+  #tell(block: GifFlags["block"], flags: number): void {
+    this.#onFlags?.({ block, at: this.#position - 1, flags });
   }
 
   #endFrame(): void {
     this.#inImage = false;
     this.#timeline.add(this.#delayCs);
     this.#delayCs = 0;
+    this.#isTransparent = false;
+    this.#disposal = 0;
     const pixels = this.#width * this.#height;
     const reason = this.#timeline.exceeds(this.#limits, pixels);
     if (reason) this.#keep(reason);
