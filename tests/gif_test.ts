@@ -151,11 +151,19 @@ Deno.test("GifScanner keeps a GIF without a frame", () => {
   assertKeeps(makeGif({ width: 8, height: 8, frames: [] }), "empty");
 });
 
-Deno.test("GifScanner keeps a GIF that is cut anywhere", () => {
-  const gif = gifOfDelays([5, 7, 9]);
+Deno.test("GifScanner keeps a GIF that is cut within a frame, and converts one that is cut behind a frame", () => {
+  const delaysCs = [5, 7, 9];
+  const gif = gifOfDelays(delaysCs);
+  const ends = new Map(delaysCs.map((_, last) => {
+    const whole = gifOfDelays(delaysCs.slice(0, last + 1));
+    return [whole.length - 1, whole];
+  }));
 
   for (let length = 6; length < gif.length; length++) {
-    assertKeeps(gif.subarray(0, length), "truncated");
+    const cut = gif.subarray(0, length);
+    const whole = ends.get(length);
+    if (whole) assertEquals(plan(cut), plan(whole), `${length}`);
+    else assertKeeps(cut, "truncated");
   }
 });
 
@@ -190,13 +198,33 @@ Deno.test("GifScanner converts a GIF with a frame that reaches over the edge", (
   assertEquals(plan(makeGif({ width: 16, height: 16, frames })).frames, 2);
 });
 
-Deno.test("GifScanner keeps a GIF with a block of an unknown kind", () => {
-  const gif = gifOfDelays([5]);
+Deno.test("GifScanner ends a GIF at bytes that are no block, as browsers do", () => {
+  const gif = gifOfDelays([5, 6]);
+  const frames = gif.subarray(0, -1);
+  const more = gifOfDelays([7]).subarray(44);
 
-  assertKeeps(
-    concat([gif.subarray(0, -1), new Uint8Array([0x2b, 0x3b])]),
-    "broken",
-  );
+  for (
+    const tail of [
+      new Uint8Array([0, 0x3b]),
+      new Uint8Array(99),
+      new Uint8Array([0x2b, 0x2c, 0x21, 0x3b]),
+      new TextEncoder().encode("<html>, no; GIF!</html>"),
+      concat([new Uint8Array([0]), more]),
+      gif,
+    ]
+  ) {
+    assertEquals(plan(concat([frames, tail])), plan(gif), `${tail}`);
+  }
+});
+
+Deno.test("GifScanner keeps a GIF with bytes that are no block within a frame or before the first", () => {
+  const gif = gifOfDelays([5, 6]);
+  const frames = gif.subarray(0, -1);
+  const control = new Uint8Array([0x21, 0xf9, 4, 0, 5, 0, 0, 0]);
+  const junk = new Uint8Array([0x2b, 0x3b]);
+
+  assertKeeps(concat([frames, control, junk]), "broken");
+  assertKeeps(concat([gif.subarray(0, 25), junk]), "broken");
 });
 
 Deno.test("GifScanner passes over comments and foreign extensions", () => {

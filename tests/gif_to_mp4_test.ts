@@ -165,6 +165,29 @@ Deno.test("A GIF with something behind its trailer becomes the same video", asyn
   }
 });
 
+Deno.test("A GIF without its trailer becomes the same video, whatever stands in its place", async () => {
+  await using folder = await temporaryFolder();
+  const delaysCs = [5, 15, 10];
+  const gif = gifOfDelays(delaysCs);
+  const frames = gif.subarray(0, -1);
+  const more = gif.subarray(44); // frames and a trailer
+  const tails = [
+    new Uint8Array(0),
+    new Uint8Array([0, 0x3b]),
+    new Uint8Array(999),
+    new TextEncoder().encode("<html>, no; GIF!</html>"),
+    concat([new Uint8Array([0]), more]),
+    new Uint8Array(999).fill(0xff),
+    gif,
+  ];
+
+  for (const tail of tails) {
+    const { video, result } = await convert(folder, concat([frames, tail]));
+    assertEquals(result, { ok: true }, `${tail}`);
+    await checkTimes(video, delaysCs, `${tail}`);
+  }
+});
+
 Deno.test("A frame that reaches over the edge is cropped", async () => {
   await using folder = await temporaryFolder();
   const frames = [{ delayCs: 5 }, { delayCs: 5, left: 8, top: 8 }];

@@ -82,6 +82,7 @@ export class GifScanner {
   #height = 0;
   #hasGlobalPalette = false;
   #inImage = false;
+  #hasControl = false;
   #isTransparent = false;
   #disposal = 0;
   #delayCs = 0;
@@ -141,7 +142,7 @@ export class GifScanner {
   end(): GifDecision {
     if (this.#kept) return this.#kept;
     if (this.#state === "magic") return this.#keep("not-a-gif");
-    if (this.#state !== "end") return this.#keep("truncated");
+    if (!this.#isAtEnd) return this.#keep("truncated");
     if (this.#timeline.frames === 0) return this.#keep("empty");
     if (this.#timeline.frames === 1 && this.#stills === "keep") {
       return this.#keep("still");
@@ -156,6 +157,13 @@ export class GifScanner {
       action: "convert",
       plan: { ...plan, ...(showsBackground && { showsBackground }) },
     };
+  }
+
+  /** Whether all frames are whole: browsers show a GIF that only lacks its trailer. */
+  get #isAtEnd(): boolean {
+    if (this.#state === "end") return true;
+    return this.#state === "block" && this.#skip === 0 && !this.#hasControl &&
+      this.#timeline.frames > 0;
   }
 
   #keep(reason: GifKeepReason): GifDecision {
@@ -187,6 +195,10 @@ export class GifScanner {
         if (first === 0x2c) return this.#expect("image", 9);
         if (first === 0x21) return this.#expect("extension", 2);
         if (first === 0x3b) return this.#expect("end", 1);
+        // Browsers end a GIF at bytes that are no block, and show the frames before them.
+        if (this.#timeline.frames > 0 && !this.#hasControl) {
+          return this.#expect("end", 1);
+        }
         this.#keep("broken");
         return;
       case "extension":
@@ -200,6 +212,7 @@ export class GifScanner {
         return this.#skipSubBlock(second);
       case "control":
         this.#tell("control", first);
+        this.#hasControl = true;
         this.#isTransparent = (first & 1) !== 0;
         this.#disposal = first >> 2 & 7;
         return this.#expect("delay", 3);
@@ -284,6 +297,7 @@ export class GifScanner {
     this.#inImage = false;
     this.#timeline.add(this.#delayCs);
     this.#delayCs = 0;
+    this.#hasControl = false;
     this.#isTransparent = false;
     this.#disposal = 0;
     const pixels = this.#width * this.#height;
