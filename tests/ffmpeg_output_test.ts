@@ -1,8 +1,8 @@
 import { assertEquals } from "@std/assert";
 import {
   lastNumber,
+  lastWords,
   readTail,
-  withoutPaths,
 } from "../src/core/gif/ffmpeg_output.ts";
 import { Random } from "./fixtures/random.ts";
 
@@ -53,16 +53,28 @@ Deno.test("lastNumber() reads the last value of a key", () => {
   assertEquals(lastNumber(progress, "speed"), NaN);
 });
 
-Deno.test("withoutPaths() leaves no path and no address", () => {
+Deno.test("lastWords() leaves no path and no address", () => {
   const cases = [
     ["file:/a b/in.gif: Bad", "file:…: Bad"],
     ["open '/etc/passwd' (./x/y) ..\\z", "open '… (… …"],
     ["get https://host/bot1:TOKEN/x.gif", "get …"],
     ["C:\\Users\\me\\in.gif is bad", "… is bad"],
+    ["[libx264 @ 0x55d0c1f0] Bad\u202e\u2028\u{e000}", "[libx264] Bad"],
     ["rate 20/1,\n\tcode 3\u001b[0m", "rate 20/1, code 3 [0m"],
   ] as const;
 
   for (const [message, expected] of cases) {
-    assertEquals(withoutPaths(message, ["/a b/in.gif"]), expected);
+    assertEquals(lastWords(message, ["/a b/in.gif"]), expected);
   }
+});
+
+Deno.test("lastWords() are the end of what is long, in at most 300 letters", () => {
+  const words = "é🙂 ".repeat(200) + "the end";
+
+  const last = lastWords(words, []);
+
+  assertEquals(Array.from(last).length <= 300, true);
+  assertEquals(last.startsWith("…é🙂 "), true);
+  assertEquals(last.endsWith("the end"), true);
+  assertEquals(Array.from(lastWords("x".repeat(999), [])).length, 300);
 });

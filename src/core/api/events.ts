@@ -123,15 +123,15 @@ export interface ConvertedEvent extends BodyEventBase {
 export interface KeptEvent extends EntryEventBase {
   /** Names the kind of event. */
   readonly type: "kept";
-  /** Why it was not converted. */
+  /** Why it was not converted, with the last words of an ffmpeg that failed. */
   readonly reason: string;
 }
 
-/** GIFs can't be converted for now; told once. */
+/** GIFs can't be converted for now; told once until a conversion succeeds. */
 export interface ConversionUnavailableEvent extends EventBase {
   /** Names the kind of event. */
   readonly type: "conversionUnavailable";
-  /** What is missing. */
+  /** What is missing, or the last words of an ffmpeg that does not work. */
   readonly reason: string;
 }
 

@@ -1,15 +1,14 @@
 import { ffmpegArguments } from "./ffmpeg_arguments.ts";
-import { lastNumber, readTail, withoutPaths } from "./ffmpeg_output.ts";
+import { lastNumber, lastWords, readTail } from "./ffmpeg_output.ts";
 import type { GifPlan } from "./gif_plan.ts";
 import { Semaphore } from "../async/semaphore.ts";
 
-/** Whether GIFs can be converted: the program is `not-found`, or running it is `not-permitted`. */
-export type FfmpegAvailability = "available" | "not-permitted" | "not-found";
-
 /** Why there is no video. */
 export type ConversionFailure =
-  /** ffmpeg cannot be run. */
-  | "unavailable"
+  /** There is no permission to run ffmpeg. */
+  | "not-permitted"
+  /** ffmpeg cannot be started. */
+  | "not-started"
   /** It took too long and was killed. */
   | "timeout"
   /** The signal was aborted. */
@@ -28,7 +27,7 @@ export type ConversionResult =
     ok: false;
     /** Why there is no video. */
     reason: ConversionFailure;
-    /** What ffmpeg said, for a log: without paths and addresses, 4 KiB at most. */
+    /** How ffmpeg ended and its last words, for a log: a short line without paths and addresses. */
     detail: string;
   };
 
@@ -46,6 +45,8 @@ export interface FfmpegOptions {
 export interface ConvertOptions {
   /** The largest video to accept. */
   maxOutputBytes: number;
+  /** The longest time to run in milliseconds, where it is to be shorter than for other GIFs. */
+  timeoutMs?: number;
   /** Ends the conversion, or the wait for it. */
   signal?: AbortSignal;
 }
@@ -55,7 +56,7 @@ export class Ffmpeg {
   readonly #command: string;
   readonly #timeoutMs: number;
   readonly #turns: Semaphore;
-  #availability: Promise<FfmpegAvailability> | undefined;
+  #isPermitted: Promise<boolean> | undefined;
 
   /**
    * Remembers how to run ffmpeg; nothing is run or asked yet.
@@ -68,16 +69,9 @@ export class Ffmpeg {
     this.#turns = new Semaphore(maxConcurrent);
   }
 
-  /**
-   * Tells whether a conversion is worth a try.
-   *
-   * The permission is queried once and never prompted for. That the program is missing shows when
-   * it is first run, and is remembered from then on.
-   *
-   * @returns `available`, or why not.
-   */
-  availability(): Promise<FfmpegAvailability> {
-    return this.#availability ??= queryPermission(this.#command);
+  /** Whether ffmpeg may be run. The permission is queried once and never prompted for. */
+  isPermitted(): Promise<boolean> {
+    return this.#isPermitted ??= queryPermission(this.#command);
   }
 
   /**
@@ -90,19 +84,16 @@ export class Ffmpeg {
    * @param plan What the scanner made of the GIF.
    * @param inputPath The GIF, complete on disk.
    * @param outputPath Where the video goes.
-   * @param options The largest size and the signal.
+   * @param options The largest size, the time limit and the signal.
    * @returns The result; a conversion that fails does not reject.
    */
   async convert(
     plan: GifPlan,
     inputPath: string,
     outputPath: string,
-    { maxOutputBytes, signal }: ConvertOptions,
+    { maxOutputBytes, timeoutMs = Infinity, signal }: ConvertOptions,
   ): Promise<ConversionResult> {
-    const availability = await this.availability();
-    if (availability !== "available") {
-      return failure("unavailable", availability);
-    }
+    if (!await this.isPermitted()) return failure("not-permitted", "");
     let release: () => void;
     try {
       release = await this.#turns.acquire(signal);
@@ -110,9 +101,14 @@ export class Ffmpeg {
       return failure("aborted", "");
     }
     try {
-      const timeoutMs = this.#timeoutMs;
-      const job = { inputPath, outputPath, maxOutputBytes, timeoutMs };
-      const ended = await this.#run(ffmpegArguments(plan, job), signal);
+      const job = {
+        inputPath,
+        outputPath,
+        maxOutputBytes,
+        timeoutMs: Math.min(timeoutMs, this.#timeoutMs),
+      };
+      const args = ffmpegArguments(plan, job);
+      const ended = await this.#run(args, job.timeoutMs, signal);
       if ("ok" in ended) return ended;
       return judge(ended, plan, job);
     } finally {
@@ -123,6 +119,7 @@ export class Ffmpeg {
   /** Runs the program to its end, which a timeout or the signal brings about if need be. */
   async #run(
     args: string[],
+    timeoutMs: number,
     signal: AbortSignal | undefined,
   ): Promise<Ended | ConversionResult> {
     // A wait for the turn or the permission may have outlived the signal.
@@ -154,7 +151,7 @@ export class Ffmpeg {
       stdout.cancel().catch(() => {});
       stderr.cancel().catch(() => {});
     };
-    const timer = setTimeout(() => stop("timeout"), this.#timeoutMs);
+    const timer = setTimeout(() => stop("timeout"), timeoutMs);
     const onAbort = () => stop("aborted");
     signal?.addEventListener("abort", onAbort, { once: true });
     try {
@@ -171,16 +168,17 @@ export class Ffmpeg {
   }
 
   #cannotSpawn(error: unknown): ConversionResult {
-    const availability = error instanceof Deno.errors.NotCapable
-      ? "not-permitted"
-      : error instanceof Deno.errors.NotFound ||
-          error instanceof Deno.errors.PermissionDenied
-      ? "not-found"
-      : undefined;
-    // Anything else, such as too many open files, may pass.
-    if (!availability) return failure("failed", "ffmpeg could not be started");
-    this.#availability = Promise.resolve(availability);
-    return failure("unavailable", availability);
+    if (error instanceof Deno.errors.NotCapable) {
+      this.#isPermitted = Promise.resolve(false);
+      return failure("not-permitted", "");
+    }
+    const command = this.#command;
+    if (error instanceof Deno.errors.NotFound) {
+      return failure("not-started", `cannot find ${command}`);
+    }
+    const { message } = error as Error;
+    const reason = message.replace(/^Failed to spawn '.*': /s, "");
+    return failure("not-started", `cannot run ${command}: ${reason}`);
   }
 }
 
@@ -192,9 +190,9 @@ interface Ended {
   errors: string;
 }
 
-async function queryPermission(command: string): Promise<FfmpegAvailability> {
+async function queryPermission(command: string): Promise<boolean> {
   const { state } = await Deno.permissions.query({ name: "run", command });
-  return state === "granted" ? "available" : "not-permitted";
+  return state === "granted";
 }
 
 /** What ffmpeg says when the disk fails, after which it may go on as if all were well. */
@@ -207,20 +205,24 @@ function judge(
   plan: GifPlan,
   job: { inputPath: string; outputPath: string; maxOutputBytes: number },
 ): ConversionResult {
-  const detail = withoutPaths(errors, [job.inputPath, job.outputPath]);
-  if (stopped) return failure(stopped, detail);
+  const said = lastWords(errors, [job.inputPath, job.outputPath]);
+  if (stopped) return failure(stopped, said);
   if (!status.success) {
     const how = status.signal ?? `exit code ${status.code}`;
-    return failure("failed", `${how}: ${detail}`);
+    return failure("failed", withWords(how, said));
   }
-  if (WRITE_FAULT_REGEXP.test(errors)) return failure("failed", detail);
+  if (WRITE_FAULT_REGEXP.test(errors)) return failure("failed", said);
   const frames = lastNumber(progress, "frame");
   const sizeBytes = lastNumber(progress, "total_size");
-  if (sizeBytes > job.maxOutputBytes) return failure("too-large", detail);
-  return frames === plan.outputFrames ? { ok: true } : failure(
-    "incomplete",
-    `${frames} of ${plan.outputFrames} frames: ${detail}`,
-  );
+  if (sizeBytes > job.maxOutputBytes) return failure("too-large", said);
+  if (frames === plan.outputFrames) return { ok: true };
+  const found = Number.isNaN(frames) ? "no" : frames;
+  const how = `${found} of ${plan.outputFrames} frames`;
+  return failure("incomplete", withWords(how, said));
+}
+
+function withWords(how: string, said: string): string {
+  return said === "" ? how : `${how}: ${said}`;
 }
 
 function failure(reason: ConversionFailure, detail: string): ConversionResult {

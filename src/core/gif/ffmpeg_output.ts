@@ -1,6 +1,9 @@
 // What ffmpeg prints can be endless; its last words are what counts.
 const MAX_TAIL_BYTES = 4096;
 
+// What a log has room for, and ffmpeg needs for two lines.
+const MAX_PRINTED_LETTERS = 300;
+
 /**
  * Reads a stream to its end and keeps its end only.
  *
@@ -48,13 +51,19 @@ export function lastNumber(progress: string, key: string): number {
  *
  * @param message What ffmpeg printed.
  * @param paths The paths that it was given, which may hold spaces.
- * @returns The message without paths and addresses, in one line.
+ * @returns The last words of the message: without paths and addresses, in one line of at most 300
+ * letters, all of which can be printed.
  */
-export function withoutPaths(message: string, paths: string[]): string {
-  return paths
+export function lastWords(message: string, paths: string[]): string {
+  const text = paths
     .reduce((text, path) => text.replaceAll(path, "…"), message)
     .replace(/[a-z][a-z\d+.-]*:\/\/\S*/gi, "…")
     .replace(/(?<=^|[\s:'"(])(?:\.{0,2}|[a-z]:)[/\\]\S+/gi, "…")
-    .replace(/\p{Cc}+/gu, " ")
+    .replace(/ @ 0x[\da-f]+/gi, "") // where a part of ffmpeg lies in memory
+    .replace(/[\s\p{C}\p{Zl}\p{Zp}]+/gu, " ")
     .trim();
+  const letters = Array.from(text);
+  if (letters.length <= MAX_PRINTED_LETTERS) return text;
+  const end = letters.slice(1 - MAX_PRINTED_LETTERS).join("");
+  return `…${end.replace(/^\S*\s+/, "")}`; // half a word is no word
 }

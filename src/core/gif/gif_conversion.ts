@@ -1,6 +1,17 @@
 import { digestOfFile, maxHashedBytes } from "../bodies/digest.ts";
 import type { EventHub } from "../reporting/event_hub.ts";
-import { Ffmpeg } from "./ffmpeg.ts";
+import {
+  type ConversionFailure,
+  type ConversionResult,
+  type ConvertOptions,
+  Ffmpeg,
+} from "./ffmpeg.ts";
+import {
+  FfmpegCheck,
+  TEST_BYTES,
+  TEST_GIF,
+  TEST_TIMEOUT_MS,
+} from "./ffmpeg_check.ts";
 import { isDenied } from "../disk/file_system.ts";
 import { GifScanner } from "./gif_scanner.ts";
 import type { ResolvedGifToMp4 } from "../api/gif_options.ts";
@@ -14,10 +25,7 @@ import type { Counters } from "../api/stats.ts";
 import type { Tiers } from "../wiring.ts";
 import { copyWithWhiteBackground } from "./white_background.ts";
 
-/**
- * Room that each conversion may take, or twice the size of its GIF: of 22 real
- * GIFs none became larger than itself.
- */
+/** Room that each conversion may take, unless twice the size of its GIF is more. */
 const MIN_OUTPUT_BYTES = 4_194_304;
 
 /** What is to be converted. */
@@ -60,6 +68,7 @@ interface Input extends AsyncDisposable {
 export class GifConversion {
   readonly #options: ResolvedGifToMp4;
   readonly #ffmpeg: Ffmpeg;
+  readonly #check = new FfmpegCheck();
   readonly #turns: Semaphore;
   readonly #maxHashedBytes: number;
   readonly #tiers: Tiers;
@@ -95,19 +104,13 @@ export class GifConversion {
     return new GifScanner(limits, { stills });
   }
 
-  /** Whether ffmpeg can be run. Says so once when it can't. */
+  /** Whether ffmpeg may be run and is not known to fail. Says so once when it may not be run. */
   async available(): Promise<boolean> {
-    const availability = await this.#ffmpeg.availability();
-    if (availability === "available") return true;
-    if (!this.#warned) {
-      this.#warned = true;
-      const command = this.#options.ffmpeg;
-      const reason = availability === "not-found"
-        ? `cannot find ${command}`
-        : `missing --allow-run=${command}, which Deno also drops where it finds no ${command} at the start`;
-      const time = Date.now();
-      this.#hub.emit({ type: "conversionUnavailable", time, reason });
-    }
+    if (await this.#ffmpeg.isPermitted()) return !this.#check.isResting;
+    const command = this.#options.ffmpeg;
+    this.#warn(
+      `missing --allow-run=${command}, which Deno also drops where it finds no ${command} at the start`,
+    );
     return false;
   }
 
@@ -116,10 +119,13 @@ export class GifConversion {
     job: GifJob,
     signal: AbortSignal,
   ): Promise<StagedVideo | string> {
+    const { verdicts } = this.#check;
     // Those that wait for their turn must not take the room of those that run.
     const release = await this.#turns.acquire(signal);
     try {
-      return await this.#convert(job, signal);
+      // ffmpeg may have failed while this GIF came or waited.
+      if (!await this.available()) return UNAVAILABLE;
+      return await this.#convert(job, verdicts, signal);
     } finally {
       release();
     }
@@ -133,13 +139,14 @@ export class GifConversion {
 
   async #convert(
     job: GifJob,
+    verdicts: number,
     signal: AbortSignal,
   ): Promise<StagedVideo | string> {
     try {
       await using input = await this.#input(job);
       return input === undefined
         ? NO_ROOM
-        : await this.#convertFile(input.path, job, signal);
+        : await this.#convertFile(input.path, job, verdicts, signal);
     } catch (error) {
       this.#tiers.errors.report("stage a video", error);
       return DISK_FAILED;
@@ -198,6 +205,7 @@ export class GifConversion {
   async #convertFile(
     input: string,
     { url, key, size, plan, filename }: GifJob,
+    verdicts: number,
     signal: AbortSignal,
   ): Promise<StagedVideo | string> {
     const { store } = this.#tiers;
@@ -220,31 +228,20 @@ export class GifConversion {
     try {
       staged = await store.stage(key);
       const limits = { maxOutputBytes, signal };
-      const result = await this.#ffmpeg.convert(
-        plan,
-        input,
-        staged.path,
-        limits,
-      );
+      const result = await this.#run(plan, input, staged, limits);
       if (!result.ok) {
-        if (result.reason === "unavailable") await this.available();
-        if (result.reason === "too-large" && this.#options.onlyIfSmaller) {
-          return await give(NOT_SMALLER);
-        }
-        return await give(`conversion ${result.reason}`);
+        const output = staged;
+        const test = () => this.#test(key, output, reservation, signal);
+        await this.#findFault(result, verdicts, test, signal);
+        return await give(this.#whyKept(result));
       }
-      const video = await staged.file.facts();
-      if (video.size > maxOutputBytes) {
-        return await give("conversion too-large");
-      }
-      // ffmpeg 4 calls it a success when the disk was full for the last bytes.
-      if (!await isWholeMp4(staged.file, video.size)) {
-        return await give("conversion incomplete");
-      }
-      const sha256 = video.size <= this.#maxHashedBytes
-        ? await digestOfFile(staged.file, video.size)
+      this.#check.works();
+      this.#warned = false;
+      const { size: videoSize } = result;
+      const sha256 = videoSize <= this.#maxHashedBytes
+        ? await digestOfFile(staged.file, videoSize)
         : undefined;
-      reservation.write(video.size);
+      reservation.write(videoSize);
       reservation.settle();
       this.#counters.conversions++;
       this.#hub.emit({
@@ -254,13 +251,13 @@ export class GifConversion {
         key,
         mimetype: "video/mp4",
         filename,
-        size: video.size,
+        size: videoSize,
         sourceSize: size,
         durationMs: performance.now() - start,
       });
       return {
         staged,
-        size: video.size,
+        size: videoSize,
         ...(sha256 !== undefined && { sha256 }),
         filename,
         reservation,
@@ -270,10 +267,104 @@ export class GifConversion {
       throw error;
     }
   }
+
+  /** Runs ffmpeg, and looks at the video. */
+  async #run(
+    plan: GifPlan,
+    input: string,
+    { path, file }: StagedFile,
+    limits: ConvertOptions,
+  ): Promise<VideoResult> {
+    const result = await this.#ffmpeg.convert(plan, input, path, limits);
+    if (!result.ok) return result;
+    const { size } = await file.facts();
+    if (size > limits.maxOutputBytes) {
+      return { ok: false, reason: "too-large", detail: "" };
+    }
+    // ffmpeg 4 calls it a success when the disk was full for the last bytes.
+    return await isWholeMp4(file, size)
+      ? { ok: true, size }
+      : { ok: false, reason: "incomplete", detail: "no whole video" };
+  }
+
+  /** Tells when it is ffmpeg that fails, and not the GIF that makes it fail. */
+  async #findFault(
+    { reason, detail }: Failure,
+    verdicts: number,
+    test: () => Promise<ConversionResult | undefined>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (reason === "not-permitted") await this.available();
+    if (reason === "not-started") {
+      this.#check.fails();
+      this.#warn(detail);
+    }
+    if (!BLAMES_FFMPEG.has(reason)) return;
+    const failed = await this.#check.afterFailure(verdicts, test, signal);
+    if (failed === undefined) return;
+    const minutes = failed.restMs / 60_000;
+    this.#warn(`ffmpeg fails: ${failed.detail}; tried again in ${minutes} min`);
+  }
+
+  /**
+   * Converts a GIF of our own, in place of a video that failed.
+   *
+   * @returns The result; undefined when there was no room to find out.
+   */
+  async #test(
+    key: string,
+    output: StagedFile,
+    reservation: Reservation,
+    signal: AbortSignal,
+  ): Promise<ConversionResult | undefined> {
+    if (!reservation.write(TEST_BYTES)) return undefined;
+    const { bytes, plan } = TEST_GIF;
+    const gif = await this.#tiers.store.stage(key);
+    try {
+      await gif.file.writeAt(bytes, 0);
+      const maxOutputBytes = TEST_BYTES;
+      const limits = { maxOutputBytes, timeoutMs: TEST_TIMEOUT_MS, signal };
+      return await this.#run(plan, gif.path, output, limits);
+    } finally {
+      await gif.close();
+    }
+  }
+
+  #whyKept({ reason, detail }: Failure): string {
+    if (reason === "not-permitted" || reason === "not-started") {
+      return UNAVAILABLE;
+    }
+    if (reason === "too-large" && this.#options.onlyIfSmaller) {
+      return NOT_SMALLER;
+    }
+    const how = `conversion ${reason}`;
+    return reason === "aborted" || detail === "" ? how : `${how}: ${detail}`;
+  }
+
+  /** Says that GIFs stay GIFs, once until a conversion succeeds. */
+  #warn(reason: string): void {
+    if (this.#warned) return;
+    this.#warned = true;
+    const time = Date.now();
+    this.#hub.emit({ type: "conversionUnavailable", time, reason });
+  }
 }
 
-const DISK_FAILED = "the disk failed";
+/** A conversion that made no video. */
+type Failure = Extract<ConversionResult, { ok: false }>;
 
+/** What became of a conversion, and the bytes of its video. */
+type VideoResult = { ok: true; size: number } | Failure;
+
+/** Failures for which either the GIF or ffmpeg is to blame. */
+const BLAMES_FFMPEG: ReadonlySet<ConversionFailure> = new Set([
+  "failed",
+  "incomplete",
+  "timeout",
+]);
+
+const UNAVAILABLE = "conversion unavailable";
+const DISK_FAILED = "the disk failed";
 const NO_ROOM = "there is no room for the video";
 const NOT_SMALLER = "the video is not smaller";
 
@@ -281,6 +372,6 @@ const NOT_SMALLER = "the video is not smaller";
 const NO_FAILURE: ReadonlySet<string> = new Set([
   NOT_SMALLER,
   "still",
-  "conversion unavailable",
+  UNAVAILABLE,
   "conversion aborted",
 ]);

@@ -1,0 +1,98 @@
+import { Semaphore } from "../async/semaphore.ts";
+import type { ConversionResult } from "./ffmpeg.ts";
+import type { GifPlan } from "./gif_plan.ts";
+import { Rest } from "./rest.ts";
+
+/** A GIF that any working ffmpeg converts: 2×2 pixels of one colour. */
+export const TEST_GIF: Readonly<{ bytes: Uint8Array; plan: GifPlan }> = {
+  // deno-fmt-ignore
+  bytes: new Uint8Array([
+    0x47, 0x49, 0x46, 0x38, 0x39, 0x61, 2, 0, 2, 0, 0x80, 0, 0, // GIF89a, 2×2, two colours
+    0, 0, 0, 0xff, 0xff, 0xff, // black and white
+    0x2c, 0, 0, 0, 0, 2, 0, 2, 0, 0, // a frame of the whole canvas
+    2, 3, 0x04, 0x00, 0x05, 0, // its pixels
+    0x3b,
+  ]),
+  plan: {
+    width: 2,
+    height: 2,
+    frames: 1,
+    durationMs: 100,
+    fpsNumerator: 10,
+    fpsDenominator: 1,
+    outputFrames: 1,
+    loopCount: undefined,
+  },
+};
+
+/** Bytes that the files of a test take on disk, more than ever measured. */
+export const TEST_BYTES = 16_384;
+
+/** The longest that a test may take; it takes 70 ms (measured), and a GIF waits for its end. */
+export const TEST_TIMEOUT_MS = 5_000;
+
+/**
+ * Tells whether ffmpeg works, from how conversions end.
+ *
+ * A GIF of a stranger may be what makes ffmpeg fail. So only ffmpeg's failure on a GIF of our own
+ * begins a rest, in which ffmpeg is not started.
+ */
+export class FfmpegCheck {
+  readonly #rest = new Rest();
+  readonly #turns = new Semaphore(1);
+  #verdicts = 0;
+
+  /** Whether ffmpeg did not work and is not to be started for now. */
+  get isResting(): boolean {
+    return this.#rest.isOn;
+  }
+
+  /** How often it has become known whether ffmpeg works. */
+  get verdicts(): number {
+    return this.#verdicts;
+  }
+
+  /** A conversion has succeeded. */
+  works(): void {
+    this.#verdicts++;
+    this.#rest.end();
+  }
+
+  /** ffmpeg cannot work: begins a rest, and returns its length in milliseconds. */
+  fails(): number {
+    this.#verdicts++;
+    return this.#rest.begin();
+  }
+
+  /**
+   * Finds out after a failed conversion whether ffmpeg is to blame.
+   *
+   * @param verdicts The number of verdicts when the GIF came. When there are more by now, another
+   * conversion has shown whether ffmpeg works, and nothing is tested.
+   * @param test Converts the GIF of our own.
+   * @param signal Ends the wait for the tests of others.
+   * @returns The failed test, if it began a rest, and the length of the rest in milliseconds.
+   */
+  async afterFailure(
+    verdicts: number,
+    test: () => Promise<ConversionResult | undefined>,
+    signal: AbortSignal,
+  ): Promise<{ detail: string; restMs: number } | undefined> {
+    const release = await this.#turns.acquire(signal).catch(() => undefined);
+    if (release === undefined) return undefined; // aborted
+    try {
+      if (this.#verdicts !== verdicts) return undefined;
+      const result = await test();
+      if (result === undefined) return undefined;
+      if (result.ok) {
+        this.works();
+        return undefined;
+      }
+      if (result.reason === "aborted") return undefined;
+      const { reason, detail } = result;
+      return { detail: detail || reason, restMs: this.fails() };
+    } finally {
+      release();
+    }
+  }
+}
