@@ -4,7 +4,8 @@ import { join } from "@std/path";
 import { MediaCache } from "../mod.ts";
 import { resolveGifToMp4 } from "../src/core/api/gif_options.ts";
 import { copyWithWhiteBackground } from "../src/core/gif/white_background.ts";
-import { drawGif } from "./fixtures/gif_canvas.ts";
+import { anyGif, drawGif, LOCAL } from "./fixtures/gif_canvas.ts";
+import { assertLooksLike } from "./fixtures/picture.ts";
 import {
   concat,
   type GifFrame,
@@ -12,16 +13,10 @@ import {
   makeGif,
 } from "./fixtures/gif_writer.ts";
 import { namesIn } from "./fixtures/files.ts";
-import { type Picture, pictures } from "./fixtures/probe.ts";
+import { type Picture, pictures } from "./fixtures/picture.ts";
 import { Random } from "./fixtures/random.ts";
 import { Recorder } from "./fixtures/recorder.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";
-
-/** Yellow, cyan, magenta and grey. */
-const LOCAL = [255, 255, 0, 0, 255, 255, 255, 0, 255, 128, 128, 128];
-
-/** Side of the squares that are compared; frames begin and end at their edges. */
-const SQUARE = 8;
 
 /** The frames of the video that the cache makes of a GIF. */
 async function convert(gif: Uint8Array<ArrayBuffer>): Promise<Picture[]> {
@@ -39,38 +34,13 @@ async function convert(gif: Uint8Array<ArrayBuffer>): Promise<Picture[]> {
   return await pictures(video);
 }
 
-/** Mean red, green and blue of a square. */
-function mean(
-  color: (x: number, y: number) => ArrayLike<number>,
-  left: number,
-  top: number,
-): number[] {
-  const sum = [0, 0, 0];
-  for (let y = top; y < top + SQUARE; y++) {
-    for (let x = left; x < left + SQUARE; x++) {
-      const rgb = color(x, y);
-      for (let part = 0; part < 3; part++) sum[part]! += rgb[part]!;
-    }
-  }
-  return sum.map((part) => Math.round(part / SQUARE ** 2));
-}
-
 /** Compares a video, which has one frame for each of the GIF, with what browsers show. */
 async function check(spec: GifSpec, hint: string): Promise<void> {
   const found = await convert(makeGif(spec));
   const wanted = drawGif(spec);
   assertEquals(found.length, wanted.length, hint);
   for (const [frame, picture] of wanted.entries()) {
-    const { width, rgb } = found[frame]!;
-    for (let top = 0; top < spec.height; top += SQUARE) {
-      for (let left = 0; left < spec.width; left += SQUARE) {
-        const is = mean((x, y) => rgb.subarray(3 * (y * width + x)), left, top);
-        const right = mean((x, y) => picture[y * spec.width + x]!, left, top);
-        const far = is.some((part, at) => Math.abs(part - right[at]!) > 90);
-        const place = `frame ${frame}, ${left},${top} of ${hint}`;
-        assert(!far, `${place}: is ${is}, not ${right}`);
-      }
-    }
+    assertLooksLike(found[frame]!, picture, `frame ${frame} of ${hint}`);
   }
 }
 
@@ -156,38 +126,9 @@ for (const [what, frames] of Object.entries(cases)) {
 Deno.test("a GIF of any frames is drawn as browsers draw it", async () => {
   const random = new Random();
   for (let round = 0; round < 6; round++) {
-    const width = SQUARE * random.integer(2, 5);
-    const height = SQUARE * random.integer(2, 5);
-    const palette = !random.chance(4);
-    const frames = Array.from(
-      { length: random.integer(1, 5) },
-      () => anyFrame(random, width, height, palette),
-    );
-    const background = random.pick([0, 1, 2, 3, 4, 255]);
-    await check({ width, height, frames, palette, background }, random.hint);
+    await check(anyGif(random), random.hint);
   }
 });
-
-function anyFrame(
-  random: Random,
-  canvasWidth: number,
-  canvasHeight: number,
-  mayBeGlobal: boolean,
-): GifFrame {
-  const left = SQUARE * random.integer(0, canvasWidth / SQUARE - 1);
-  const top = SQUARE * random.integer(0, canvasHeight / SQUARE - 1);
-  const width = SQUARE * random.integer(1, (canvasWidth - left) / SQUARE);
-  const height = SQUARE * random.integer(1, (canvasHeight - top) / SQUARE);
-  const colors = [random.integer(0, 3), random.integer(0, 3)];
-  const odd = (x: number, y: number) => (x / SQUARE ^ y / SQUARE) & 1;
-  return {
-    ...(random.chance(4) ? {} : { left, top, width, height }),
-    color: (x, y) => colors[odd(x, y)]!,
-    ...(!random.chance(4) && { delayCs: 10, disposal: random.integer(0, 7) }),
-    ...(random.chance(3) && { transparent: random.integer(0, 3) }),
-    ...((!mayBeGlobal || random.chance(3)) && { palette: LOCAL }),
-  };
-}
 
 Deno.test("a copy of a GIF is the same however the GIF is read", async () => {
   const frames = [
