@@ -37,6 +37,7 @@ Deno.test("stats() has the original's numbers first, then ours, all plain", asyn
     "stagedBytes",
     "orphanBytes",
     "occupiedBytes",
+    "failures",
     "inFlight",
     "coalesced",
     "evictions",

@@ -36,7 +36,7 @@ export function getMetrics(
     default: "text/plain",
   });
   const format = type === OPENMETRICS ? "openmetrics" : "prometheus";
-  const text = expose(metricFamilies(cache, monitor.observations), format);
+  const text = expose(metricFamilies(cache, monitor), format);
   return c.body(text, 200, {
     "Cache-Control": "no-store",
     "Content-Type": CONTENT_TYPES[format],

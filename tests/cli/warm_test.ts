@@ -155,6 +155,8 @@ Deno.test("warm tells why a URL is not stored, and shows URLs only if asked", as
     "HTTP/1.1 200 OK\nContent-Length: 200\nConnection: close\n\n",
     bytesOf(100),
   );
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  listener.close();
   const urls = [
     empty,
     large,
@@ -162,11 +164,12 @@ Deno.test("warm tells why a URL is not stored, and shows URLs only if asked", as
     "ftp://a/secret",
     "https://[secret",
     "secret",
+    `http://127.0.0.1:${listener.addr.port}/secret`,
   ];
   const args = ["--max-size-mb", "0.001", "--concurrency", "1"];
   const { code, stdout, stderr } = await warm(temp.path, urls, args);
   assertEquals([code, stderr.includes("secret")], [1, false]);
-  assertMatch(stdout, /^0 stored \(0 B\), 0 already there, 6 failed, in /);
+  assertMatch(stdout, /^0 stored \(0 B\), 0 already there, 7 failed, in /);
   const reasons = linesOf(stderr).map((line) => line.replace(/^.*?\): /, ""));
   assertEquals(reasons.toSpliced(2, 1), [
     "not stored: it is empty",
@@ -174,6 +177,7 @@ Deno.test("warm tells why a URL is not stored, and shows URLs only if asked", as
     "not an http or https URL",
     "not an http or https URL",
     "not an http or https URL",
+    "fetch failed: ECONNREFUSED",
   ]);
   assertEquals(/http:/.test(reasons[2]!), false);
   assertEquals(await namesIn(temp.path), []);

@@ -1,6 +1,7 @@
 import { assertEquals, assertFalse, assertStringIncludes } from "@std/assert";
 import type { MediaCacheEvent } from "../../mod.ts";
 import { HttpStatusError } from "../../mod.ts";
+import { errorFacts } from "../../src/core/text/failure_reason.ts";
 import { eventMarkup } from "../../src/hono/sections/event_markup.ts";
 
 const BASE = {
@@ -33,16 +34,6 @@ const EVENTS: [MediaCacheEvent, string, string][] = [
   ],
   [
     {
-      ...BASE,
-      type: "failed",
-      error: new HttpStatusError(404),
-      received: 0,
-    },
-    "Failed",
-    "HTTP status 404 after 0 B",
-  ],
-  [
-    {
       type: "diskError",
       time: 1,
       operation: "store an entry",
@@ -50,6 +41,16 @@ const EVENTS: [MediaCacheEvent, string, string][] = [
     },
     "Disk error",
     "could not store an entry: TypeError",
+  ],
+  [
+    {
+      type: "diskError",
+      time: 1,
+      operation: "store an entry",
+      error: Object.assign(new Error("/secret/path"), { code: "ENOSPC" }),
+    },
+    "Disk error",
+    "could not store an entry: ENOSPC",
   ],
 ];
 
@@ -67,8 +68,8 @@ const REASONS: [MediaCacheEvent, string][] = [
   ],
 ];
 
-for (const [event, label, detail] of EVENTS) {
-  Deno.test(`an event of type ${event.type} is told without secrets`, async () => {
+for (const [index, [event, label, detail]] of EVENTS.entries()) {
+  Deno.test(`event ${index} of type ${event.type} is told without secrets`, async () => {
     const named = String(await eventMarkup({ event, count: 1 }, true));
     const nameless = String(await eventMarkup({ event, count: 3 }, false));
 
@@ -93,5 +94,34 @@ for (const [event, label] of REASONS) {
     assertStringIncludes(nameless, label);
     assertFalse(nameless.includes("secret"));
     assertEquals(nameless.includes("a.json"), false);
+  });
+}
+
+/** Why downloads fail, and how that is told. */
+const FAILURES: [error: unknown, reason: string][] = [
+  [new HttpStatusError(404), "HTTP 404"],
+  [
+    new TypeError("secret", {
+      cause: Object.assign(new Error("secret"), { code: "ECONNREFUSED" }),
+    }),
+    "ECONNREFUSED",
+  ],
+  [new RangeError("secret"), "RangeError"],
+];
+
+for (const [error, reason] of FAILURES) {
+  Deno.test(`a failure is told as ${reason}, with its URL only where names are`, async () => {
+    const facts = { ...errorFacts(error), error, received: 2048 };
+    const event = { ...BASE, type: "failed", ...facts } as const;
+
+    const named = String(await eventMarkup({ event, count: 1 }, true));
+    const nameless = String(await eventMarkup({ event, count: 1 }, false));
+
+    for (const text of [named, nameless]) {
+      assertStringIncludes(text, `${reason} after 2.0 KiB`);
+    }
+    assertStringIncludes(named, "secret.example <");
+    assertStringIncludes(named, ">https://secret.example/token<");
+    assertFalse(/secret|token|abcdef/.test(nameless));
   });
 }

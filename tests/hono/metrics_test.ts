@@ -88,7 +88,10 @@ Deno.test("/metrics observes times and sizes, and holds no URL, host or name", a
 
   assertEquals(value("media_cache_hits_total"), 1);
   assertEquals(value("media_cache_misses_total"), 2);
-  assertEquals(value("media_cache_download_failures_total"), 1);
+  assertEquals(
+    value('media_cache_download_failures_total{reason="Error"}'),
+    1,
+  );
   assertEquals(value("media_cache_downloaded_bytes_total"), 5000);
   assertEquals(value("media_cache_served_bytes_total"), 10_000);
   assertEquals(value("media_cache_entries"), 2);

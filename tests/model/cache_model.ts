@@ -172,6 +172,7 @@ function zeros() {
   return {
     hits: 0,
     misses: 0,
+    failures: 0,
     coalesced: 0,
     evictions: 0,
     conversions: 0,

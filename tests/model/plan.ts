@@ -15,6 +15,11 @@ export interface Conversion {
 export interface PlannedDownload extends DownloadPlan {
   /** Whether a video must have been made of it. */
   video: "made" | "failed" | undefined;
+  /**
+   * Whether it counts as failed; undefined where all callers leave a body that may
+   * be too large to store, which ends it, if it has not failed before.
+   */
+  isFailure: boolean | undefined;
 }
 
 /** The type of a body is certain after so many bytes, or at its end. */
@@ -58,13 +63,16 @@ function planOther(
   const callers = choose(random, behaviours);
   const isHonest = declared === undefined || declared === size;
   const isBroken = failsAt !== undefined || !isHonest;
-  const isAbandoned = callers.every((caller) => LEAVING.includes(caller)) &&
-    whenAbandoned === "abort";
+  const isLeft = callers.every((caller) => LEAVING.includes(caller));
+  const isAbandoned = isLeft && whenAbandoned === "abort";
+  const mayBeLarge = Math.max(size, declared ?? 0) > maxEntryBytes;
+  const isUnsure = isLeft && !isAbandoned && isBroken && mayBeLarge;
   const isStored = !isBroken && !isAbandoned && size > 0 &&
     size <= maxEntryBytes;
   return {
     ...{ bytes, result: bytes, declared, failsAt, form, callers },
     ...{ isHeld, isBroken, isStored, video: undefined },
+    isFailure: isUnsure ? undefined : isBroken && !isAbandoned,
   };
 }
 
@@ -94,6 +102,7 @@ function planGif(
     ...{ bytes: gif, result, isStored, video },
     declared: random.pick([undefined, size]),
     ...{ failsAt: undefined, isHeld: false, isBroken: false },
+    isFailure: false,
     form: random.pick(["stream", "response", "bytes"] as const),
     callers: choose(random, STAYING),
   };

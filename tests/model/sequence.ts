@@ -169,6 +169,10 @@ export class Sequence {
     await play(this.#subject.cache, url, plan, random, onPull);
     model.counts.misses += callers.length;
     model.counts.coalesced += callers.length - 1;
+    if (plan.isFailure) model.counts.failures++;
+    if (plan.isFailure === undefined) {
+      model.counts.failures = this.#subject.cache.stats().failures;
+    }
     if (plan.video === "made") model.counts.conversions++;
     if (plan.video === "failed") model.counts.conversionFailures++;
     if (plan.isStored) this.#model.store(url, result);

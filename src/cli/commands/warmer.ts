@@ -1,6 +1,7 @@
 import type { DownloadContext } from "../../core/api/downloader.ts";
 import { HttpStatusError } from "../../core/api/errors.ts";
 import type { MediaCacheEvent } from "../../core/api/events.ts";
+import { errorFacts } from "../../core/text/failure_reason.ts";
 import { keyOf } from "../../core/text/key.ts";
 import type { Media } from "../../core/api/media.ts";
 import type { MediaCache } from "../../core/media_cache.ts";
@@ -124,7 +125,9 @@ class Reasons {
 }
 
 function explain(error: unknown): string {
-  return error instanceof HttpStatusError
-    ? `HTTP ${error.status}`
-    : reasonOf(error);
+  if (error instanceof HttpStatusError) return `HTTP ${error.status}`;
+  const message = reasonOf(error);
+  // That a fetch has failed is all that its message says.
+  const { code } = errorFacts(error);
+  return code === undefined ? message : `${message}: ${code}`;
 }

@@ -153,12 +153,21 @@ export interface UncachedEvent extends EntryEventBase {
   readonly reason: string;
 }
 
-/** A download failed. */
+/** A download failed, or was ended by `close()` or because its callers had left. */
 export interface FailedEvent extends EntryEventBase {
   /** Names the kind of event. */
   readonly type: "failed";
-  /** The error that its callers see. */
+  /** The error that its callers see. Its message may hold the URL. */
   readonly error: unknown;
+  /** The error's name, which is safe to log. */
+  readonly name: string;
+  /**
+   * What failed below, such as `ECONNREFUSED`, where the error or one of its causes
+   * has a code; errors of Deno's `fetch` have none, so it is told by their texts.
+   */
+  readonly code: string | undefined;
+  /** The status of the response, where that was the reason. */
+  readonly status: number | undefined;
   /** Bytes received by then. */
   readonly received: number;
 }

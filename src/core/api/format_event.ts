@@ -1,6 +1,6 @@
-import { errorName } from "../reporting/error_name.ts";
+import { failureReason } from "../text/failure_reason.ts";
 import { MediaCacheError } from "./errors.ts";
-import type { EntryEventBase, MediaCacheEvent } from "./events.ts";
+import type { EntryEventBase, FailedEvent, MediaCacheEvent } from "./events.ts";
 
 /**
  * An event as one line of a log, in the form of the Python original.
@@ -68,7 +68,7 @@ export function formatEvent(event: MediaCacheEvent): string {
     case "failed":
       return `Media cache: download of ${
         entry(event)
-      } failed after ${event.received} bytes: ${failure(event.error)}`;
+      } failed after ${event.received} bytes: ${failure(event)}`;
     case "diskError":
       return `Media cache: could not ${event.operation}: ${
         messageOf(event.error)
@@ -92,10 +92,12 @@ function body(
   } bytes)`;
 }
 
-/** Our own messages hold no URL; of others only the name is safe. */
-function failure(error: unknown): string {
-  const name = errorName(error);
-  return error instanceof MediaCacheError ? `${name}: ${error.message}` : name;
+/** Our own messages hold no URL; those of others may. */
+function failure(event: FailedEvent): string {
+  const { name, error } = event;
+  const reason = failureReason(event);
+  if (error instanceof MediaCacheError) return `${name}: ${error.message}`;
+  return reason === name ? name : `${name}: ${reason}`;
 }
 
 function messageOf(error: unknown): string {

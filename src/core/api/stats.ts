@@ -29,6 +29,11 @@ export interface CacheStats {
    * names is not in it, and of a just opened index each sidecar counts as a block.
    */
   occupiedBytes: number;
+  /**
+   * Downloads that failed, each once, however many waited for it. Not counted are
+   * those that `close()` ended, or that were aborted since all callers had left.
+   */
+  failures: number;
   /** Downloads that run now. */
   inFlight: number;
   /** Misses that joined a running download. */
@@ -53,6 +58,8 @@ export class Counters {
   hits = 0;
   /** See {@linkcode CacheStats.misses}. */
   misses = 0;
+  /** See {@linkcode CacheStats.failures}. */
+  failures = 0;
   /** See {@linkcode CacheStats.coalesced}. */
   coalesced = 0;
   /** See {@linkcode CacheStats.evictions}. */
@@ -110,6 +117,7 @@ export function snapshot(counters: Counters, gauges: Gauges): CacheStats {
     stagedBytes,
     orphanBytes,
     occupiedBytes,
+    failures: counters.failures,
     inFlight,
     coalesced: counters.coalesced,
     evictions: counters.evictions,

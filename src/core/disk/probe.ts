@@ -1,6 +1,7 @@
 import { denoProblem } from "./deno_release.ts";
 import type { DiskStore } from "./pair_store.ts";
 import { MediaCacheError } from "../api/errors.ts";
+import { errorFacts, failureReason } from "../text/failure_reason.ts";
 
 /** Why a directory can't be used now; undefined when it can. No path is told. */
 export async function probe(store: DiskStore): Promise<string | undefined> {
@@ -16,13 +17,10 @@ export async function probe(store: DiskStore): Promise<string | undefined> {
 
 // A probe's answer may be shown to anybody, and messages hold paths.
 function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return "unknown error";
   if (error instanceof MediaCacheError) {
     return error.cause instanceof Error
       ? reasonOf(error.cause)
       : "a permission is missing";
   }
-  return "code" in error && typeof error.code === "string"
-    ? error.code
-    : error.name;
+  return failureReason(errorFacts(error));
 }

@@ -14,6 +14,7 @@ import type {
   StoredEvent,
   UncachedEvent,
 } from "../api/events.ts";
+import { errorFacts } from "../text/failure_reason.ts";
 import { replaceExtension, withFittingExtension } from "../text/filename.ts";
 import type { GifConversion } from "../gif/gif_conversion.ts";
 import type { GifPlan } from "../gif/gif_plan.ts";
@@ -156,10 +157,17 @@ export class DownloadRun {
     }
   }
 
-  /** Ends the body with an error. */
-  fail(error: unknown): void {
+  /**
+   * Ends the body with an error.
+   *
+   * @param isFailure Whether it counts: nobody has wanted it to end.
+   */
+  fail(error: unknown, isFailure: boolean): void {
     this.tee?.fail(error);
-    this.#emit({ type: "failed", error, received: this.received });
+    // With the event, by which listeners tell what was counted.
+    if (isFailure) this.#env.counters.failures++;
+    const { received } = this;
+    this.#emit({ type: "failed", error, ...errorFacts(error), received });
   }
 
   /** Lets others download the URL, while this download goes on. */

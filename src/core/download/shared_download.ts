@@ -53,6 +53,8 @@ export class DownloadJob {
   #heard = performance.now();
   #isDetached = false;
   #isOver = false;
+  /** Whether it was ended from here: by `close()`, or since nobody wants it. */
+  #isAborted = false;
   /** Whether only other processes want what this one downloads. */
   #isKept = false;
   #hasJoined = false;
@@ -136,6 +138,7 @@ export class DownloadJob {
 
   /** Ends it with an error. */
   abort(reason: unknown): void {
+    this.#isAborted = true;
     this.#controller.abort(reason);
   }
 
@@ -148,10 +151,11 @@ export class DownloadJob {
         if (stored !== undefined) return stored;
       }
     } catch (error) {
+      const isFailure = !this.#isAborted;
       // Over first, so that a caller who tries again at once starts a download.
       this.#end();
       await this.#run.discardNames();
-      this.#run.fail(error);
+      this.#run.fail(error, isFailure);
       this.#follow?.body?.fail(error);
       this.#lost?.body.fail(error);
       this.#waiters.reject(error);

@@ -42,7 +42,7 @@ button {
 .empty { padding: 18px; color: var(--muted); }
 .alert, .notice { padding: 12px 16px; border-radius: 12px; margin-bottom: 12px; border: 1px solid var(--line); }
 .alert { background: var(--bad-page); border-color: var(--bad); }
-.tiles { display: grid; grid-template-columns: repeat(4, 1fr); gap: 12px; }
+.tiles { display: grid; grid-template-columns: repeat(3, 1fr); gap: 12px; }
 .tile { padding: 12px 16px; }
 .tile dt { font-size: 13px; color: var(--muted); }
 .value { font-size: 24px; font-weight: 600; letter-spacing: -.02em; line-height: 1.3; }
@@ -96,6 +96,7 @@ thead th { color: var(--muted); font-size: 12px; }
 .events { padding: 4px 0; }
 .events li { display: grid; grid-template-columns: 88px 110px minmax(0, 1fr); gap: 4px 12px; padding: 6px 16px; font-size: 14px; overflow-wrap: anywhere; }
 .events time { color: var(--muted); white-space: nowrap; }
+.events .url { display: block; }
 .events .bad .label { color: var(--bad); font-weight: 600; }
 .viewer { margin-top: 16px; padding: 16px; text-align: center; }
 .viewer img, .viewer video { max-width: 100%; max-height: 70vh; border-radius: 6px; }

@@ -1,5 +1,5 @@
-import { errorName } from "../../core/reporting/error_name.ts";
 import { MediaCacheError } from "../../core/api/errors.ts";
+import { errorFacts, failureReason } from "../../core/text/failure_reason.ts";
 import type { Media } from "../../core/api/media.ts";
 
 /**
@@ -23,8 +23,9 @@ export function ownedBody(
         if (value !== undefined) return controller.enqueue(value);
       } catch (error) {
         await dispose();
+        const reason = failureReason(errorFacts(error));
         throw new MediaCacheError(
-          `Cannot serve media: reading failed: ${errorName(error)}`,
+          `Cannot serve media: reading failed: ${reason}`,
         );
       }
       await dispose();

@@ -1,6 +1,6 @@
 import type { MediaCache } from "../../core/media_cache.ts";
 import type { Histogram } from "./histogram.ts";
-import type { Observations } from "./observations.ts";
+import type { Monitor } from "./monitor.ts";
 
 /** A base unit; the names of its families end in it. */
 export type Unit = "bytes" | "seconds";
@@ -15,7 +15,7 @@ export interface MetricFamily {
   readonly type: "counter" | "gauge" | "histogram";
   /** What they are measured in. */
   readonly unit?: Unit;
-  /** Its series. Labels come from fixed sets: never a URL or a host. */
+  /** Its series. Labels come from bounded sets: never a URL or a host. */
   readonly series: readonly MetricSeries[];
 }
 
@@ -30,11 +30,11 @@ export interface MetricSeries {
 /** All that is told of a cache. */
 export function metricFamilies(
   cache: MediaCache,
-  observations: Observations,
+  { observations, failures }: Monitor,
 ): MetricFamily[] {
   const stats = cache.stats();
   const limits = cache.limits;
-  const { downloads, failures, firstBytes, hits, bodies } = observations;
+  const { downloads, firstBytes, hits, bodies } = observations;
   return [
     counter("hits", "Lookups that a stored entry answered.", stats.hits),
     counter("misses", "Lookups that none answered.", stats.misses),
@@ -43,7 +43,14 @@ export function metricFamilies(
       "Misses that joined a running download.",
       stats.coalesced,
     ),
-    counter("download_failures", "Downloads that failed.", failures),
+    {
+      name: "download_failures",
+      help: "Downloads that failed, by reason.",
+      type: "counter",
+      series: failures.list(stats.failures).map(({ reason, count }) => (
+        { label: ["reason", reason], value: count }
+      )),
+    },
     counter(
       "evictions",
       "Entries that left to make room for others.",

@@ -19,8 +19,6 @@ export class Observations {
   };
   /** Stored bodies, in bytes. */
   readonly bodies: Histogram = new Histogram(BODY_BYTES);
-  /** Downloads that failed. */
-  failures = 0;
 
   /** Takes in an event. */
   observe(event: MediaCacheEvent): void {
@@ -35,8 +33,6 @@ export class Observations {
         this.bodies.observe(event.size);
         if (event.source === "put") return;
         return this.downloads.observe(event.durationMs / 1000);
-      case "failed":
-        this.failures++;
     }
   }
 }

@@ -2,6 +2,7 @@ import type { DownloadInfo } from "../../core/api/download_info.ts";
 import type { CacheLimits } from "../../core/api/limits.ts";
 import type { MediaCache } from "../../core/media_cache.ts";
 import type { CacheStats } from "../../core/api/stats.ts";
+import type { FailureCount } from "../metrics/failure_counts.ts";
 import type { Monitor } from "../metrics/monitor.ts";
 import type { RecentEvent } from "../metrics/recent_events.ts";
 import { Timeline } from "../metrics/timeline.ts";
@@ -17,6 +18,8 @@ export interface DashboardView {
   readonly fault: string | undefined;
   /** The numbers over time. */
   readonly timeline: Timeline;
+  /** Downloads that failed, by reason. */
+  readonly failures: readonly FailureCount[];
   /** Running downloads, oldest first. */
   readonly downloads: readonly DownloadInfo[];
   /** The last events, newest first. */
@@ -37,11 +40,14 @@ export async function viewOf(
 ): Promise<DashboardView> {
   const [fault, found] = await Promise.all([cache.probe(), findTop(top)]);
   const now = Date.now();
+  const stats = cache.stats();
   return {
-    stats: cache.stats(),
+    stats,
     limits: cache.limits,
     fault,
     timeline: new Timeline(monitor.history.samples(now), now),
+    failures: monitor.failures.list(stats.failures)
+      .filter(({ count }) => count > 0),
     downloads: cache.inFlight(),
     events: monitor.events.list(),
     top: found,

@@ -1,8 +1,7 @@
 import { basename } from "@std/path/basename";
 import { html } from "hono/html";
 import { formatBytes, formatDuration } from "../../core/text/quantities.ts";
-import { errorName } from "../../core/reporting/error_name.ts";
-import { HttpStatusError } from "../../core/api/errors.ts";
+import { errorFacts, failureReason } from "../../core/text/failure_reason.ts";
 import type { MediaCacheEvent } from "../../core/api/events.ts";
 import type { Markup } from "./markup.ts";
 import type { RecentEvent } from "../metrics/recent_events.ts";
@@ -39,6 +38,8 @@ export function eventMarkup(
   named: boolean,
 ): Markup {
   const name = named ? nameOf(event) : "";
+  // Of what has failed there is no entry that would tell its URL.
+  const url = named && event.type === "failed" ? event.url : undefined;
   const label = LABELS[event.type];
   return html`
     <li
@@ -50,7 +51,9 @@ export function eventMarkup(
         : `${label} × ${count}`}</span> <span>${name} <span class="note">${detailOf(
           event,
           named,
-        )}</span></span></li>
+        )}</span>${url === undefined ? "" : html`
+        <span class="note url" title="${url}">${url}</span>
+      `}</span></li>
   `;
 }
 
@@ -64,8 +67,11 @@ export function timeMarkup(timeMs: number, form: "date" | "time"): Markup {
   return html`<time datetime="${iso}" data-form="${form}">${text}</time>`;
 }
 
-/** A name to recognise it by: never the URL, which may hold a secret. */
+/** A name to recognise it by: the host of what failed, but no URL of other events. */
 function nameOf(event: MediaCacheEvent): string {
+  if (event.type === "failed") {
+    return URL.parse(event.url)?.host || event.key.slice(0, 12);
+  }
   if ("filename" in event && event.filename !== undefined) {
     return event.filename;
   }
@@ -96,9 +102,11 @@ function detailOf(event: MediaCacheEvent, named: boolean): string {
         formatBytes(event.size)
       } in ${took(event.durationMs)}`;
     case "failed":
-      return `${nameOfError(event.error)} after ${formatBytes(event.received)}`;
+      return `${failureReason(event)} after ${formatBytes(event.received)}`;
     case "diskError":
-      return `could not ${event.operation}: ${nameOfError(event.error)}`;
+      return `could not ${event.operation}: ${
+        failureReason(errorFacts(event.error))
+      }`;
     case "dropped":
     case "kept":
     case "conversionUnavailable":
@@ -106,12 +114,6 @@ function detailOf(event: MediaCacheEvent, named: boolean): string {
     case "uncached":
       return named ? event.reason : "";
   }
-}
-
-/** Its message may hold a URL or a path. */
-function nameOfError(error: unknown): string {
-  if (error instanceof HttpStatusError) return `HTTP status ${error.status}`;
-  return errorName(error);
 }
 
 function took(durationMs: number): string {

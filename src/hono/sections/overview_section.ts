@@ -1,11 +1,15 @@
 import { html } from "hono/html";
 import { formatBytes, formatCount } from "../../core/text/quantities.ts";
 import type { DashboardView } from "./dashboard_view.ts";
+import type { FailureCount } from "../metrics/failure_counts.ts";
 import type { Markup } from "./markup.ts";
+
+/** How many reasons of failures are named. */
+const MAX_REASONS = 3;
 
 /** What one wants to know first. */
 export function overviewSection(view: DashboardView): Markup {
-  const { stats, limits, fault } = view;
+  const { stats, limits, fault, failures } = view;
   const lookups = stats.hits + stats.misses;
   return html`<section id="overview" data-live aria-labelledby="overview-heading">
   <h2 id="overview-heading">Now</h2>
@@ -70,6 +74,13 @@ export function overviewSection(view: DashboardView): Markup {
   ${tile("Evicted", formatCount(stats.evictions), "to make room")}
   ${
     tile(
+      "Downloads failed",
+      formatCount(stats.failures),
+      reasonsOf(failures) || "none",
+    )
+  }
+  ${
+    tile(
       "Disk errors",
       formatCount(stats.diskErrors),
       stats.diskErrors === 0 ? "none" : "see the events below",
@@ -115,6 +126,18 @@ function gauge(label: string, value: number, max: number): Markup {
     <meter aria-label="${label}" min="0" max="${Math.max(max, 1)}"
       value="${value}"></meter>
   `;
+}
+
+/** The most frequent reasons, such as "ECONNREFUSED × 3, HTTP 404 × 1, and 2 others". */
+function reasonsOf(failures: readonly FailureCount[]): string {
+  const sorted = failures.toSorted((a, b) => b.count - a.count);
+  const shown = sorted.slice(0, MAX_REASONS);
+  const others = sorted.slice(MAX_REASONS);
+  const more = others.reduce((sum, { count }) => sum + count, 0);
+  return [
+    ...shown.map(({ reason, count }) => `${reason} × ${formatCount(count)}`),
+    ...(more > 0 ? [`and ${formatCount(more)} others`] : []),
+  ].join(", ");
 }
 
 function entries(count: number): string {

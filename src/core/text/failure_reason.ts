@@ -1,0 +1,112 @@
+/**
+ * What may be told of any error to anybody. Its message may not: it may hold a URL
+ * with a token, a path, or the end of a line.
+ */
+export interface ErrorFacts {
+  /** The name of its class, or the type of a thrown value that is no error. */
+  readonly name: string;
+  /** A code such as `ECONNREFUSED`, its own or that of one of its causes. */
+  readonly code: string | undefined;
+  /** A status of HTTP, its own or that of one of its causes. */
+  readonly status: number | undefined;
+}
+
+/** Causes have causes; a chain that is longer, or a circle, is not followed. */
+const MAX_CAUSES = 8;
+
+const NAME_REGEXP = /^\w{1,64}$/;
+const CODE_REGEXP = /^[A-Z][A-Z0-9_]{1,63}$/;
+
+/**
+ * What the errors of Deno's `fetch` say (2.9.6), which have no codes. Codes are
+ * those that Node has for the same, but for certificates, for which it has many.
+ * Windows has numbers of its own, and texts in the language of the user.
+ */
+const FETCH_CODES: readonly (readonly [RegExp, code: string])[] = [
+  [/dns error/, "ENOTFOUND"],
+  [/connection refused|os error 10061/i, "ECONNREFUSED"],
+  [/connection reset|os error 10054/i, "ECONNRESET"],
+  [/connection closed before message completed/, "ECONNRESET"],
+  [/^error reading a body from connection/, "ECONNRESET"],
+  [/broken pipe/i, "EPIPE"],
+  [/timed out|os error 10060/i, "ETIMEDOUT"],
+  [/no route to host|os error 10065/i, "EHOSTUNREACH"],
+  [/network is unreachable|os error 10051/i, "ENETUNREACH"],
+  [/invalid peer certificate/, "ERR_TLS_CERT_INVALID"],
+  [/received (?:corrupt message|fatal alert)/, "EPROTO"],
+];
+
+/** What may be told of an error; never throws, whatever was thrown. */
+export function errorFacts(error: unknown): ErrorFacts {
+  const chain = causesOf(error);
+  const find = <T>(pick: (error: unknown) => T | undefined) =>
+    chain.map(pick).find((found) => found !== undefined);
+  const name = nameOf(error);
+  return {
+    name,
+    code: find(codeOf) ??
+      (name === "TypeError" ? find(fetchCodeOf) : undefined),
+    status: find(statusOf),
+  };
+}
+
+/** Why something failed, in a word: its status, else its code, else its name. */
+export function failureReason({ name, code, status }: ErrorFacts): string {
+  return status === undefined ? code ?? name : `HTTP ${status}`;
+}
+
+function causesOf(error: unknown): unknown[] {
+  const chain: unknown[] = [];
+  for (
+    let next = error;
+    next !== undefined && chain.length < MAX_CAUSES;
+    next = read(next, "cause")
+  ) chain.push(next);
+  return chain;
+}
+
+function nameOf(error: unknown): string {
+  if (!isError(error)) return typeof error;
+  const name = read(error, "name");
+  return typeof name === "string" && NAME_REGEXP.test(name) ? name : "Error";
+}
+
+function codeOf(error: unknown): string | undefined {
+  const code = read(error, "code");
+  return typeof code === "string" && CODE_REGEXP.test(code) ? code : undefined;
+}
+
+function statusOf(error: unknown): number | undefined {
+  const status = read(error, "status");
+  const isStatus = typeof status === "number" && Number.isInteger(status) &&
+    status >= 100 && status <= 999;
+  return isStatus ? status : undefined;
+}
+
+function fetchCodeOf(error: unknown): string | undefined {
+  const message = read(error, "message");
+  if (typeof message !== "string") return undefined;
+  // The URL stands before that, and may hold any words.
+  const text = message.slice(
+    Math.max(0, message.lastIndexOf("client error (")),
+  );
+  return FETCH_CODES.find(([pattern]) => pattern.test(text))?.[1];
+}
+
+function isError(value: unknown): boolean {
+  try {
+    return value instanceof Error;
+  } catch {
+    return false;
+  }
+}
+
+/** A member of a value that may be anything, a getter that throws included. */
+function read(value: unknown, name: string): unknown {
+  if (typeof value !== "object" || value === null) return undefined;
+  try {
+    return Reflect.get(value, name);
+  } catch {
+    return undefined;
+  }
+}
