@@ -12,9 +12,9 @@ export interface DownloadInfo {
   readonly key: string;
   /** The URL under which it will be stored. */
   readonly url: string;
-  /** Media type; undefined until the downloader has answered. */
+  /** Media type; undefined until it is certain: a GIF may become a video. */
   readonly mimetype: string | undefined;
-  /** File name; undefined until the downloader has answered. */
+  /** File name, as the origin gives it at first; undefined until the downloader has answered. */
   readonly filename: string | undefined;
   /** Bytes received so far. */
   readonly received: number;

@@ -107,7 +107,7 @@ export class DownloadRun {
     return {
       key: this.#key,
       url: this.#url,
-      mimetype: this.#source?.mimetype,
+      mimetype: this.#isHandedOut ? this.#source?.mimetype : undefined,
       filename: this.#source?.filename,
       received: this.received,
       total: this.#source?.size,

@@ -98,7 +98,7 @@ function refusalOf(
   return new Response(null, { status, headers: bodilessHeaders(validators) });
 }
 
-/** Type and name are told only once they are certain: a GIF is about to become a video. */
+/** Type, name and length are told once the type is certain: a GIF is about to become a video. */
 function headOfDownload(
   cache: MediaCache,
   key: string,
@@ -108,15 +108,9 @@ function headOfDownload(
   if (info === undefined) return undefined;
   const refusal = refusalOf(c.req.raw.headers, undefined);
   if (refusal !== undefined) return refusal;
-  const isCertain = info.phase !== "converting" &&
-    info.mimetype !== "image/gif";
   const { mimetype, filename, total } = info;
-  const headers = mediaHeaders({
-    mimetype: isCertain ? mimetype : undefined,
-    filename,
-    validators: undefined,
-  });
-  if (isCertain && total !== undefined) {
+  const headers = mediaHeaders({ mimetype, filename, validators: undefined });
+  if (mimetype !== undefined && total !== undefined) {
     headers.set("Content-Length", String(total));
   }
   return new Response(null, { headers });
