@@ -119,6 +119,47 @@ Deno.test("thumbnails are shown, and looking counts nothing", async () => {
   assertEquals(complaints, []);
 });
 
+Deno.test("a browser that looks at a folder that is broken changes nothing", async () => {
+  await using browser = await startBrowser();
+  await using router = await mounted(TRUSTED, { onEvent: () => {} });
+  for (const each of ["bars.png", "clip.mp4"]) {
+    const { name, mimetype, bytes } = await sample(each);
+    await router.cache.put(name, bytes, mimetype, name);
+  }
+  await Deno.remove(router.dir, { recursive: true });
+  await Deno.writeTextFile(router.dir, "a file in its place");
+  const before = router.cache.stats();
+
+  const { page } = await watch(browser, router.url);
+  await page.getByRole("alert").getByText("ENOTDIR").waitFor();
+  await page.waitForLoadState("networkidle");
+
+  assertEquals(router.cache.stats(), before);
+  assertEquals(await page.getByText("Disk error", { exact: true }).count(), 0);
+});
+
+Deno.test("failed downloads are told with their reasons, and a long URL sticks out nowhere", async () => {
+  await using browser = await startBrowser();
+  await using router = await mounted(TRUSTED);
+  const url = `https://host.example/${"long-".repeat(100)}`;
+  const refused = Object.assign(new Error(), { code: "ECONNREFUSED" });
+  const downloader = () =>
+    Promise.reject(new TypeError("", { cause: refused }));
+  await router.cache.getOrDownload(url, downloader).catch(() => {});
+  for (const options of [{}, PHONE]) {
+    const { page, complaints } = await watch(browser, router.url, options);
+
+    await page.getByText("ECONNREFUSED × 1").waitFor();
+    await page.getByText("ECONNREFUSED after 0 B").waitFor();
+    await page.getByTitle(url).waitFor();
+    const overflow = await page.evaluate(
+      "document.documentElement.scrollWidth - document.documentElement.clientWidth",
+    );
+    assertEquals([overflow, complaints], [0, []]);
+    await page.close();
+  }
+});
+
 Deno.test("a password lets a person in", async () => {
   await using browser = await startBrowser();
   await using router = await mounted({ token: "open-sesame" });
