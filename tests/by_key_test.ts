@@ -63,6 +63,19 @@ Deno.test("infoByKey() tells what entries() tells, and the digest of the sidecar
   assertEquals(media?.entry?.storedAt, info?.storedAt);
 });
 
+Deno.test("infoByKey() tells a use that is not on disk yet", async () => {
+  await using temp = await tempDir();
+  await using cache = await MediaCache.open({ cacheDir: temp.path });
+  await cache.put("a", pattern(10), "image/png", "a.png");
+  await cache.put("b", pattern(10), "image/png", "b.png");
+  await cache.get("a");
+
+  const [latest] = await Array.fromAsync(cache.entries());
+
+  assertEquals(latest?.filename, "a.png");
+  assertEquals(await cache.infoByKey(keyOf("a")), latest);
+});
+
 Deno.test("joinByKey() joins the running download and counts as getOrDownload() does", async () => {
   await using temp = await tempDir();
   await using cache = await MediaCache.open({

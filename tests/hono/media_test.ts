@@ -352,7 +352,7 @@ Deno.test("GET /media spares the body of what the client has, without counting i
   await using router = await mounted(TRUSTED);
   await router.cache.put("a:", pattern(5 * MB), "video/mp4", "a.mp4");
   const first = await router.ask(MEDIA);
-  await first.body?.cancel();
+  await first.bytes();
   const etag = first.headers.get("ETag")!;
   assertMatch(etag, /^"[\w-]+"$/);
   const since = first.headers.get("Last-Modified")!;

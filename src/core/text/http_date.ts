@@ -46,8 +46,9 @@ function timeOf(
     rest["minute"],
     rest["second"],
   ].map(Number);
-  // 60 is a leap second, which counts as the first second of the next minute.
-  if (hour > 23 || minute > 59 || second > 60) return undefined;
+  // 60 is a leap second, which counts as the first second of the next minute. An
+  // hour above 23 makes another day, which is seen below.
+  if (minute > 59 || second > 60) return undefined;
   const date = new Date(0);
   const setYear = (year: number) => {
     date.setUTCFullYear(year, MONTHS.indexOf(month), day);
