@@ -4,7 +4,7 @@
  *     deno run -A --no-config .denow/registry.ts probe
  *     deno run -A --no-config .denow/registry.ts std NODE_MODULES/deno-std REGISTRY
  *
- * `probe` exits with 0 when jsr.io answers. `std` publishes the five `@std`
+ * `probe` exits with 0 when jsr.io answers. `std` publishes the six `@std`
  * packages that we use: their JavaScript from npm's `deno-std`, their types
  * from our own short declarations in `.denow/std`. `publish` (below) lays out
  * a package of TypeScript, ours, as JSR would.
@@ -26,7 +26,14 @@ import { pathToFileURL } from "node:url";
 
 /** Answers any range `^1…` that deno.json may ask for. */
 const STD_VERSION = "1.99.0";
-const STD_PACKAGES = ["assert", "crypto", "fs", "internal", "path"];
+const STD_PACKAGES = [
+  "assert",
+  "crypto",
+  "fs",
+  "internal",
+  "media-types",
+  "path",
+];
 const OURS = join(import.meta.dirname!, "std");
 
 /** One version of a package: its files by path (`/mod.js`), and its exports. */
@@ -86,11 +93,14 @@ async function publishStd(denoStd: string, registry: string): Promise<void> {
   for (const name of STD_PACKAGES) {
     const files = new Map<string, string>();
     const exports: Record<string, string> = {};
-    for (const path of await scripts(join(denoStd, name))) {
-      files.set(path, await stdScript(join(denoStd, name), path));
+    const folder = join(denoStd, name.replaceAll("-", "_"));
+    for (const path of await scripts(folder)) {
+      files.set(path, await stdScript(folder, path));
       const subpath = path.slice(0, -3).replaceAll("_", "-");
       if (subpath === "/mod") exports["."] = "./mod.js";
-      else if (!path.includes("/_")) exports[`.${subpath}`] = `.${path}`;
+      else if (!/\/_|^\/vendor\//.test(path)) {
+        exports[`.${subpath}`] = `.${path}`;
+      }
     }
     if (name === "crypto") {
       const wasm = await readFile(join(OURS, "wasm_crypto.js"), "utf8");
@@ -112,11 +122,14 @@ async function publishStd(denoStd: string, registry: string): Promise<void> {
   }
 }
 
-/** The package's modules: `/join.js`, `/posix/join.js`, …; no tests. */
+/** The package's modules: `/join.js`, `/posix/join.js`, …; no tests, no tools. */
 async function scripts(folder: string): Promise<string[]> {
   const paths = await readdir(folder, { recursive: true });
   return paths.map((path) => "/" + path.replaceAll("\\", "/"))
-    .filter((path) => /\.m?js$/.test(path) && !/test\.js$|_benches/.test(path))
+    .filter((path) =>
+      /\.m?js$/.test(path) &&
+      !/test\.js$|_benches|\/vendor\/update\.js$/.test(path)
+    )
     .sort();
 }
 

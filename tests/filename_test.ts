@@ -279,6 +279,17 @@ Deno.test("withFittingExtension() fits the name to the type", async (t) => {
     ["notes", "text/plain", "notes.txt"],
     ["v1.2", "text/plain", "v1.2.txt"],
     ["cat.", "image/png", "cat..png"],
+    ["clip.m2v", "video/mpeg", "clip.m2v"],
+    ["clip.MP4V", "video/mp4", "clip.MP4V"],
+    ["song.mp4a", "audio/mp4", "song.mp4a"],
+    ["clip.m2v", "video/mp4", "clip.mp4"],
+    ["scan", "image/vnd.djvu", "scan.djvu"],
+    ["scan.png", "image/vnd.djvu", "scan.djvu"],
+    ["scan.php", "image/vnd.djvu", "scan.php.djvu"],
+    ["letter", "application/msword", "letter.doc"],
+    ["letter.docx", "application/msword", "letter.docx"],
+    ["v1.2", "application/msword", "v1.2.doc"],
+    ["setup.bin", "application/octet-stream", "setup.bin"],
     ["x".repeat(200), "image/png", "x".repeat(196) + ".png"],
   ];
   for (const [filename, mimetype, expected] of cases) {

@@ -1,5 +1,10 @@
 import { extname } from "@std/path/extname";
-import { extensionsOf, isCarrier, isMediaExtension } from "./mimetype.ts";
+import {
+  extensionsOf,
+  isCarrier,
+  isMediaExtension,
+  toleratesExtension,
+} from "./mimetype.ts";
 
 const FALLBACK = "attachment";
 
@@ -93,7 +98,8 @@ export function filenameFromUrl(url: string): string {
  *
  * A media extension of another type is replaced (a `.jpg` that is WebP); any other ending is part of the name,
  * so `download.php` becomes `download.php.png`. With a type that is not known, or that names only the
- * wrapping (plain text, zip), a name with an extension stays as it is.
+ * wrapping (plain text, zip), a name with an extension stays as it is; so does a name with a known extension where
+ * the type is a rarer one of documents.
  *
  * @param filename A safe name.
  * @param mimetype The type; case and parameters do not matter.
@@ -110,6 +116,7 @@ export function withFittingExtension(
   const extension = extname(filename).toLowerCase();
   if (extensions.includes(extension)) return filename;
   if (isCarrier(mimetype) && EXTENSION_REGEXP.test(extension)) return filename;
+  if (toleratesExtension(mimetype, extension)) return filename;
 
   const stem = isMediaExtension(extension)
     ? filename.slice(0, -extension.length)

@@ -1,11 +1,16 @@
+import { allExtensions } from "@std/media-types/all-extensions";
+import { typeByExtension } from "@std/media-types/type-by-extension";
+
 /** The type of bytes that nobody has named (RFC 2046 §4.5.1). */
 export const OCTET_STREAM = "application/octet-stream";
 
 // The first extension of a row is the one that a name without any gets. Extensions are written as
-// `extname()` returns them. Types of one folder are kept together, the common ones first.
+// `extname()` returns them. Types of one folder are kept together, the common ones first. `@std/media-types` has
+// further extensions, and those of all other types; it would give `.jpeg`, `.mpga` and `.oga` for the common ones.
 const EXTENSIONS: ReadonlyMap<string, readonly string[]> = new Map([
   ["image/jpeg", [".jpg", ".jpeg", ".jpe", ".jfif", ".pjpeg"]],
   ["image/jpg", [".jpg", ".jpeg", ".jpe", ".jfif", ".pjpeg"]],
+  ["image/pjpeg", [".jpg", ".jpeg", ".jpe", ".jfif", ".pjpeg"]],
   ["image/png", [".png", ".apng"]],
   ["image/apng", [".apng", ".png"]],
   ["image/gif", [".gif"]],
@@ -21,6 +26,7 @@ const EXTENSIONS: ReadonlyMap<string, readonly string[]> = new Map([
   ["image/x-icon", [".ico"]],
   ["image/vnd.microsoft.icon", [".ico"]],
   ["image/vnd.adobe.photoshop", [".psd"]],
+  ["image/x-adobe-dng", [".dng"]],
   ["video/mp4", [".mp4", ".m4v"]],
   ["video/x-m4v", [".m4v", ".mp4"]],
   ["video/webm", [".webm"]],
@@ -193,20 +199,47 @@ export function cleanMimetype(value: string): string {
  * Lists the extensions that files of a type have, the usual one first.
  *
  * @param mimetype The type; case and parameters do not matter.
- * @returns Lower-case extensions with their dot; none for a type that is not known.
+ * @returns Lower-case extensions with their dot; none for a type that is not known, and for octet-stream, which
+ * says nothing of the bytes.
  */
 export function extensionsOf(mimetype: string): readonly string[] {
-  return EXTENSIONS.get(normalizeMimetype(mimetype)) ?? [];
+  const essence = normalizeMimetype(mimetype);
+  if (essence === OCTET_STREAM) return [];
+  const known = EXTENSIONS.get(essence) ?? [];
+  const further = (allExtensions(essence) ?? []).map((name) => `.${name}`);
+
+  return [...new Set([...known, ...further])];
 }
 
 /**
  * Tells whether an extension belongs to images, videos, audio or stickers.
  *
  * @param extension The extension with its dot, in any case.
- * @returns True when some known media type has it.
+ * @returns True when the type that mostly has it is a media type.
  */
 export function isMediaExtension(extension: string): boolean {
-  return MEDIA_EXTENSIONS.has(extension.toLowerCase());
+  return MEDIA_EXTENSIONS.has(extension.toLowerCase()) ||
+    MEDIA_TYPE_REGEXP.test(typeOfExtension(extension) ?? "");
+}
+
+/**
+ * Tells whether a name may keep an extension that its type does not have.
+ *
+ * A rarer document type often names a format of the same family, as `application/msword` does for a `.docx`. So
+ * the extension of a known type stays. Media types and the common types are exact.
+ *
+ * @param mimetype The type; case and parameters do not matter.
+ * @param extension The extension with its dot, in any case.
+ * @returns True for the extension of a known type beside a type that is neither a media type nor a common one.
+ */
+export function toleratesExtension(
+  mimetype: string,
+  extension: string,
+): boolean {
+  const essence = normalizeMimetype(mimetype);
+
+  return !EXTENSIONS.has(essence) && !MEDIA_TYPE_REGEXP.test(essence) &&
+    typeOfExtension(extension) !== undefined;
 }
 
 /**
@@ -227,6 +260,11 @@ export function isCarrier(mimetype: string): boolean {
  */
 export function isInlineSafe(mimetype: string): boolean {
   return INLINE_SAFE.has(normalizeMimetype(mimetype));
+}
+
+// `typeByExtension()` takes a name without a dot, too.
+function typeOfExtension(extension: string): string | undefined {
+  return extension.startsWith(".") ? typeByExtension(extension) : undefined;
 }
 
 function essenceOf(value: string): string {

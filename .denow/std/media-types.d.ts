@@ -1,0 +1,2 @@
+export function allExtensions(type: string): string[] | undefined;
+export function typeByExtension(extension: string): string | undefined;
