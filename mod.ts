@@ -73,7 +73,10 @@ export {
   MediaCacheError,
   TooLargeError,
 } from "./src/core/api/errors.ts";
-export type { TooLargeErrorOptions } from "./src/core/api/errors.ts";
+export type {
+  HttpStatusErrorOptions,
+  TooLargeErrorOptions,
+} from "./src/core/api/errors.ts";
 export { formatEvent } from "./src/core/api/format_event.ts";
 export type {
   BodyEventBase,

@@ -29,6 +29,12 @@ export class MediaCacheError extends Error {
   }
 }
 
+/** What an answer says beside its status. */
+export interface HttpStatusErrorOptions extends ErrorOptions {
+  /** How long the server asks to wait before the next request, in milliseconds. */
+  retryAfterMs?: number | undefined;
+}
+
 /**
  * Says that a downloader resolved to a `Response` whose status is neither 200 nor 203.
  *
@@ -50,24 +56,43 @@ export class MediaCacheError extends Error {
  *
  * assertEquals(media, undefined);
  * ```
+ *
+ * @example Read how long a server asks to wait
+ * ```ts
+ * import { HttpStatusError, MediaCache } from "@media-cache/media-cache";
+ * import { assertEquals, assertRejects } from "@std/assert";
+ *
+ * await using cache = await MediaCache.open({ cacheDir: await Deno.makeTempDir() });
+ * const busy = () => Promise.resolve(new Response("", { status: 429, headers: { "Retry-After": "5" } }));
+ *
+ * const error = await assertRejects(() => cache.getOrDownload("https://example.com/cat.png", busy), HttpStatusError);
+ *
+ * assertEquals(error.retryAfterMs, 5_000);
+ * ```
  */
 export class HttpStatusError extends MediaCacheError {
   /** The status that was received. */
   readonly status: number;
+  /**
+   * How long the server asks to wait before the next request, in milliseconds, counted from when the answer came:
+   * its `Retry-After` (RFC 9110 §10.2.3), 0 where it names a time that has passed, `undefined` without a valid one.
+   */
+  readonly retryAfterMs: number | undefined;
 
   /**
    * Creates the error.
    *
    * @param status The status that was received.
-   * @param options The cause, if there is one.
+   * @param options What else the answer says, and the cause.
    */
-  constructor(status: number, options?: ErrorOptions) {
+  constructor(status: number, options: HttpStatusErrorOptions = {}) {
     super(
       `Cannot download: status must be 200 or 203: received ${status}`,
       options,
     );
     this.name = "HttpStatusError";
     this.status = status;
+    this.retryAfterMs = options.retryAfterMs;
   }
 }
 

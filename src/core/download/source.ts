@@ -7,6 +7,7 @@ import {
   withFittingExtension,
 } from "../text/filename.ts";
 import { cleanMimetype, extractMimetype } from "../text/mimetype.ts";
+import { parseRetryAfter } from "../text/retry_after.ts";
 
 /** A download that is ready to be pumped: what a downloader resolved to, checked and completed. */
 export interface Source {
@@ -52,7 +53,10 @@ export function toSource(result: Response | Download, url: string): Source {
 function fromResponse(response: Response, url: string): Source {
   const { status, headers, body } = response;
   // 206 is a part, 204 and 205 have no content, and 304 answers a question that was not asked.
-  if (status !== 200 && status !== 203) throw new HttpStatusError(status);
+  if (status !== 200 && status !== 203) {
+    const retryAfterMs = parseRetryAfter(headers.get("retry-after"));
+    throw new HttpStatusError(status, { retryAfterMs });
+  }
   if (body !== null && body !== undefined) {
     assertUnused(body, response.bodyUsed);
   }
