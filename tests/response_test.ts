@@ -352,7 +352,7 @@ Deno.test("toSource() throws TypeError naming the kind of data that it cannot ta
     [[1, 2, 3], "Array"],
     [new Uint16Array(2), "Uint16Array"],
     [Promise.resolve(BYTES), "Promise"],
-    [Object.create(null), "an object"],
+    [Object.create(null), "Object"],
   ];
   for (const [data, kind] of cases) {
     await t.step(kind, () => {

@@ -28,7 +28,11 @@ export interface DownloadContext {
  * ```
  */
 export interface Download {
-  /** The bytes, or a stream of them. The cache reads it, so nobody else may. */
+  /**
+   * The bytes, or a stream of them. The cache reads it, so nobody else may. An array must not be changed before
+   * `stored` of the media has settled. For other kinds of data: `new Uint8Array(buffer)` of an `ArrayBuffer`,
+   * `Readable.toWeb(readable)` of Node's `Readable`, `ReadableStream.from(iterable)` of an iterable.
+   */
   data: Uint8Array | Blob | ReadableStream<Uint8Array>;
   /** The media type. Default: the type of a Blob, else `application/octet-stream`. */
   mimetype?: string | undefined;

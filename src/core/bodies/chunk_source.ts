@@ -1,3 +1,4 @@
+import { type BodyData, describe } from "./body_data.ts";
 import { PIECE_BYTES } from "./byte_reader.ts";
 import { Turns } from "../async/turns.ts";
 
@@ -10,14 +11,13 @@ export interface ChunkSource {
 }
 
 /**
- * Makes a source of bytes, of a Blob or of a stream.
+ * Makes a source of bytes, of a Blob or of a stream. An array is read piece by
+ * piece as the source is asked, so it must not be changed until the end. Shared
+ * memory is copied: another thread may change it, and readers expect their own.
  *
- * @param copies Whether pieces of an array are copied, for those who hand them on.
+ * @param copies Whether pieces of an array are copied: readers keep them.
  */
-export function chunkSource(
-  data: Uint8Array | Blob | ReadableStream<Uint8Array>,
-  copies: boolean,
-): ChunkSource {
+export function chunkSource(data: BodyData, copies: boolean): ChunkSource {
   if (data instanceof Uint8Array) return bytesSource(data, copies);
   return streamSource("getReader" in data ? data : data.stream());
 }
@@ -28,10 +28,9 @@ function bytesSource(data: Uint8Array, copies: boolean): ChunkSource {
     next() {
       if (position >= data.length) return Promise.resolve(undefined);
       const end = Math.min(position + PIECE_BYTES, data.length);
-      const piece = data.subarray(position, end) as Uint8Array<ArrayBuffer>;
+      const piece = data.subarray(position, end);
       position = end;
-      // `slice()` of a Node Buffer would be no copy.
-      return Promise.resolve(copies ? new Uint8Array(piece) : piece);
+      return Promise.resolve(copies ? new Uint8Array(piece) : unshared(piece));
     },
     cancel: () => Promise.resolve(),
   };
@@ -47,10 +46,12 @@ function streamSource(stream: ReadableStream<Uint8Array>): ChunkSource {
         if (done) return undefined;
         if (!(value instanceof Uint8Array)) {
           throw new TypeError(
-            `Cannot read body: chunks must be Uint8Array: received ${typeof value}`,
+            `Cannot read body: chunks must be Uint8Array: received ${
+              describe(value)
+            }`,
           );
         }
-        if (value.length > 0) return value as Uint8Array<ArrayBuffer>;
+        if (value.length > 0) return unshared(value);
         // A source of nothing but empty chunks must not hold the event loop.
         if (turns.due) await turns.next();
       }
@@ -63,4 +64,12 @@ function streamSource(stream: ReadableStream<Uint8Array>): ChunkSource {
       }
     },
   };
+}
+
+/** The bytes, copied where they are in shared memory. */
+function unshared(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  // A copy by the constructor: `slice()` of a Node Buffer would be no copy.
+  return bytes.buffer instanceof ArrayBuffer
+    ? bytes as Uint8Array<ArrayBuffer>
+    : new Uint8Array(bytes);
 }

@@ -1,3 +1,12 @@
+import {
+  assertBodyData,
+  type BodyData,
+  describe,
+  isBlob,
+  isObject,
+  isStream,
+  lengthOf,
+} from "../bodies/body_data.ts";
 import { parseFilename } from "../text/content_disposition.ts";
 import type { Download } from "../api/downloader.ts";
 import { HttpStatusError } from "../api/errors.ts";
@@ -12,7 +21,7 @@ import { parseRetryAfter } from "../text/retry_after.ts";
 /** A download that is ready to be pumped: what a downloader resolved to, checked and completed. */
 export interface Source {
   /** The bytes; a stream is unlocked and unread. */
-  body: ReadableStream<Uint8Array> | Uint8Array | Blob;
+  body: BodyData;
   /** A media type that a header can carry. */
   mimetype: string;
   /** A safe name, never empty. */
@@ -57,8 +66,11 @@ function fromResponse(response: Response, url: string): Source {
     const retryAfterMs = parseRetryAfter(headers.get("retry-after"));
     throw new HttpStatusError(status, { retryAfterMs });
   }
-  if (body !== null && body !== undefined) {
-    assertUnused(body, response.bodyUsed);
+  if (body !== null && body !== undefined) assertBodyData("download", body);
+  if (response.bodyUsed) {
+    throw new TypeError(
+      "Cannot download: body must be unread and unlocked: received one in use",
+    );
   }
 
   const mimetype = extractMimetype(headers.get("content-type"));
@@ -82,7 +94,7 @@ function fromResponse(response: Response, url: string): Source {
 function fromDownload(download: Download, url: string): Source {
   const { data, mimetype: statedType, filename: statedName, size: declared } =
     download;
-  if (!(data instanceof Uint8Array) && !isBlob(data)) assertUnused(data, false);
+  assertBodyData("download", data);
   assertString("mimetype", statedType);
   assertString("filename", statedName);
 
@@ -137,12 +149,6 @@ function checkedSize(size: unknown): number | undefined {
   );
 }
 
-function lengthOf(data: Download["data"]): number | undefined {
-  if (data instanceof Uint8Array) return data.byteLength;
-
-  return isBlob(data) ? data.size : undefined;
-}
-
 function fileName(data: Download["data"]): string | undefined {
   return "name" in data && typeof data.name === "string"
     ? data.name
@@ -159,22 +165,7 @@ function assertString(field: string, value: unknown): void {
   );
 }
 
-function assertUnused(body: unknown, used: boolean): void {
-  if (!isStream(body)) {
-    throw new TypeError(
-      `Cannot download: data must be a Uint8Array, Blob or ReadableStream: received ${
-        describe(body)
-      }`,
-    );
-  }
-  if (used || body.locked) {
-    throw new TypeError(
-      "Cannot download: body must be unread and unlocked: received one in use",
-    );
-  }
-}
-
-// The checks below look at shape and not at class: npm's undici, node-fetch and polyfills bring their own.
+// By shape, as data is.
 function isResponse(value: unknown): value is Response {
   return isObject<Response>(value) && typeof value.status === "number" &&
     "body" in value &&
@@ -183,24 +174,6 @@ function isResponse(value: unknown): value is Response {
 
 function isDownload(value: unknown): value is Download {
   return isObject<Download>(value) && "data" in value;
-}
-
-function isStream(value: unknown): value is ReadableStream<Uint8Array> {
-  return isObject<ReadableStream>(value) &&
-    typeof value.getReader === "function";
-}
-
-function isBlob(value: unknown): value is Blob {
-  return isObject<Blob>(value) && typeof value.stream === "function" &&
-    typeof value.size === "number" &&
-    typeof value.type === "string";
-}
-
-/** Narrows to an object that may have the members of `T`, of any type. */
-function isObject<T>(
-  value: unknown,
-): value is { readonly [Member in keyof T]?: unknown } {
-  return typeof value === "object" && value !== null;
 }
 
 function bodyOf(result: unknown): unknown {
@@ -216,12 +189,4 @@ async function discard(body: unknown): Promise<void> {
   } catch {
     // The connection failed on its own.
   }
-}
-
-// The kind of a value and never the value, which could be a URL.
-function describe(value: unknown): string {
-  if (value === null) return "null";
-  if (typeof value !== "object") return typeof value;
-
-  return value.constructor?.name || "an object";
 }

@@ -1,3 +1,9 @@
+import {
+  assertBodyData,
+  describe,
+  isStream,
+  lengthOf,
+} from "../bodies/body_data.ts";
 import { chunkSource } from "../bodies/chunk_source.ts";
 import { BodyDigest, maxHashedBytes } from "../bodies/digest.ts";
 import { CROWDED, TOO_LARGE, URL_TOO_LONG } from "../download/download_body.ts";
@@ -78,6 +84,7 @@ export class Putter {
   ): Promise<boolean> {
     assertString("mimetype", mimetype);
     assertString("filename", filename);
+    assertBodyData("put", data);
     const body = {
       url,
       data: owned(data, this.#env.options.maxMemoryItemBytes),
@@ -115,7 +122,7 @@ export class Putter {
 
   async #store(body: Body, isWanted: () => boolean): Promise<boolean> {
     const { staging, tiers, hub } = this.#env;
-    const size = sizeOf(body.data);
+    const size = lengthOf(body.data);
     const refusal = this.#refusal(body, size);
     const mayStore = this.#mayStore(size);
     const reservation = refusal === undefined && mayStore
@@ -158,7 +165,10 @@ export class Putter {
   ): Promise<boolean> {
     const { tiers, hub, options } = this.#env;
     const start = performance.now();
-    const digest = new BodyDigest(maxHashedBytes("put", options), sizeOf(data));
+    const digest = new BodyDigest(
+      maxHashedBytes("put", options),
+      lengthOf(data),
+    );
     const size = await this.#write(data, staged, reservation, digest);
     if (size === undefined || size === 0) return false;
     const file = await tiers.commit({
@@ -241,28 +251,18 @@ export class Putter {
  * memory tier, which wants a copy anyway. More are written as they are.
  */
 function owned(data: PutData, maxBytes: number): PutData {
-  if (data instanceof Uint8Array) {
-    return data.length <= maxBytes ? new Uint8Array(data) : data;
-  }
-  if (data instanceof Blob || data instanceof ReadableStream) return data;
-  throw new TypeError(
-    `Cannot put: data must be a Uint8Array, Blob or ReadableStream: received ${typeof data}`,
-  );
+  const isCopied = data instanceof Uint8Array && data.length <= maxBytes;
+  return isCopied ? new Uint8Array(data) : data;
 }
 
 function assertString(name: string, value: unknown): void {
   if (typeof value === "string") return;
   throw new TypeError(
-    `Cannot put: ${name} must be a string: received ${typeof value}`,
+    `Cannot put: ${name} must be a string: received ${describe(value)}`,
   );
-}
-
-function sizeOf(data: PutData): number | undefined {
-  if (data instanceof Uint8Array) return data.length;
-  return data instanceof Blob ? data.size : undefined;
 }
 
 /** Not awaited by anybody: a stream may take its time to end, or for ever. */
 function cancel(data: PutData): void {
-  if (data instanceof ReadableStream) data.cancel().catch(() => {});
+  if (isStream(data)) data.cancel().catch(() => {});
 }

@@ -1,0 +1,73 @@
+/** What a downloader or a caller of `put()` gives. */
+export type BodyData = Uint8Array | Blob | ReadableStream<Uint8Array>;
+
+/**
+ * Checks data before it is read. Shapes are looked at and not classes: npm's undici, node-fetch and polyfills bring
+ * their own.
+ *
+ * @param action What can't be done otherwise: "put" or "download".
+ * @param data What was given.
+ * @throws {TypeError} If it is nothing that can be read; the message names its kind and never its value.
+ */
+export function assertBodyData(
+  action: string,
+  data: unknown,
+): asserts data is BodyData {
+  if (data instanceof Uint8Array) {
+    if (!(data.buffer instanceof ArrayBuffer) || !data.buffer.detached) return;
+    throw new TypeError(
+      `Cannot ${action}: data must be bytes: received a detached ${
+        describe(data)
+      }`,
+    );
+  }
+  if (isBlob(data)) return;
+  if (!isStream(data)) {
+    throw new TypeError(
+      `Cannot ${action}: data must be a Uint8Array, Blob or ReadableStream: received ${
+        describe(data)
+      }`,
+    );
+  }
+  if (data.locked) {
+    throw new TypeError(
+      `Cannot ${action}: data must be unread and unlocked: received a stream in use`,
+    );
+  }
+}
+
+/** The number of bytes, where it is known before they are read. */
+export function lengthOf(data: BodyData): number | undefined {
+  if (data instanceof Uint8Array) return data.byteLength;
+
+  return isBlob(data) ? data.size : undefined;
+}
+
+/** Whether a value is a stream of the Streams standard, of any implementation. */
+export function isStream(value: unknown): value is ReadableStream<Uint8Array> {
+  return isObject<ReadableStream>(value) &&
+    typeof value.getReader === "function";
+}
+
+/** Whether a value is a Blob of any implementation. */
+export function isBlob(value: unknown): value is Blob {
+  return isObject<Blob>(value) && typeof value.stream === "function" &&
+    typeof value.size === "number" &&
+    typeof value.type === "string";
+}
+
+/** Narrows to an object that may have the members of `T`, of any type. */
+export function isObject<T>(
+  value: unknown,
+): value is { readonly [Member in keyof T]?: unknown } {
+  return typeof value === "object" && value !== null;
+}
+
+/** The kind of a value and never the value, which could be a URL. */
+export function describe(value: unknown): string {
+  if (value === null) return "null";
+  if (typeof value !== "object") return typeof value;
+
+  return value.constructor?.name ||
+    Object.prototype.toString.call(value).slice("[object ".length, -1);
+}
