@@ -22,6 +22,20 @@ export function chunkSource(data: BodyData, copies: boolean): ChunkSource {
   return streamSource("getReader" in data ? data : data.stream());
 }
 
+/** A source whose first chunks were taken from it, and are given back. */
+export function replayed(
+  taken: Uint8Array<ArrayBuffer>[],
+  rest: ChunkSource,
+): ChunkSource {
+  return {
+    next() {
+      const chunk = taken.shift();
+      return chunk === undefined ? rest.next() : Promise.resolve(chunk);
+    },
+    cancel: (reason) => rest.cancel(reason),
+  };
+}
+
 function bytesSource(data: Uint8Array, copies: boolean): ChunkSource {
   let position = 0;
   return {

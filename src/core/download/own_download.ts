@@ -1,6 +1,7 @@
 import { answerOf } from "./answer.ts";
 import type { MediaFacts } from "../bodies/cached_media.ts";
 import { type ChunkSource, chunkSource } from "../bodies/chunk_source.ts";
+import { uncodedBody } from "./coded_body.ts";
 import { Deadline } from "../async/deadline.ts";
 import { type BodyEnvironment, DownloadBody } from "./download_body.ts";
 import type { DownloadInfo } from "../api/download_info.ts";
@@ -206,11 +207,11 @@ export class DownloadRun {
 
   /** Pumps the body into the tee; returns the plan of a GIF to be converted. */
   async #receive(
-    source: Source,
+    answer: Source,
     deadline: Deadline,
   ): Promise<GifPlan | undefined> {
     const { signal } = this.#controller;
-    const chunks = chunkSource(source.body, true);
+    let chunks = chunkSource(answer.body, true);
     const onAbort = () => {
       chunks.cancel(signal.reason);
       // A push may wait for readers, who have left or will be slow to.
@@ -219,6 +220,16 @@ export class DownloadRun {
     signal.addEventListener("abort", onAbort, { once: true });
     try {
       signal.throwIfAborted();
+      const uncoded = await uncodedBody(chunks, answer, () => deadline.alive());
+      signal.throwIfAborted();
+      chunks = uncoded.chunks;
+      const { size, refusal } = uncoded;
+      const source = {
+        ...answer,
+        size,
+        ...(refusal !== undefined && { refusal }),
+      };
+      this.#source = source;
       const { maxDownloadBytes } = this.#env.options;
       if (source.size !== undefined && source.size > maxDownloadBytes) {
         throw new TooLargeError(maxDownloadBytes, { declared: source.size });

@@ -7,6 +7,10 @@ import {
   isStream,
   lengthOf,
 } from "../bodies/body_data.ts";
+import {
+  type ContentCoding,
+  parseContentCodings,
+} from "../text/content_codings.ts";
 import { parseFilename } from "../text/content_disposition.ts";
 import type { Download } from "../api/downloader.ts";
 import { HttpStatusError } from "../api/errors.ts";
@@ -28,6 +32,10 @@ export interface Source {
   filename: string;
   /** The declared number of bytes, or the real one where it is known; a body that differs is incomplete. */
   size: number | undefined;
+  /** The codings that Content-Encoding names, in the order in which they were applied; the body may be plain. */
+  codings?: readonly ContentCoding[];
+  /** The number of bytes that the body has if it is still coded. */
+  codedSize?: number | undefined;
   /** Why the body must not be stored, although its readers get it. */
   refusal?: string;
 }
@@ -80,13 +88,17 @@ function fromResponse(response: Response, url: string): Source {
     mimetype,
   );
 
+  const contentEncoding = headers.get("content-encoding");
   const { size, refusal } = contentLength(headers);
 
   return {
     body: body ?? new Uint8Array(0),
     mimetype,
     filename,
-    size,
+    // Content-Length counts the bytes before decoding, and `fetch` hands out the decoded ones.
+    size: contentEncoding ? undefined : size,
+    codings: parseContentCodings(contentEncoding),
+    codedSize: size,
     ...(refusal !== undefined && { refusal }),
   };
 }
@@ -130,9 +142,6 @@ function contentLength(
   if (!/^\d+$/.test(length) || others.length > 0) {
     return { size: undefined, refusal: "its Content-Length is invalid" };
   }
-
-  // Content-Length counts the bytes before decoding, and `fetch` hands out the decoded ones.
-  if (headers.get("content-encoding")) return { size: undefined };
 
   return { size: Number(length) };
 }
