@@ -82,6 +82,7 @@ export type {
   BodyEventBase,
   ConversionUnavailableEvent,
   ConvertedEvent,
+  DegradedEvent,
   DeletedEvent,
   DiskErrorEvent,
   DroppedEvent,

@@ -89,9 +89,12 @@ Deno.test("later callers run their own downloader once the disk has failed", asy
   assertEquals(calls, 2);
 });
 
+const DENIED = new Deno.errors.PermissionDenied(
+  "Permission denied (os error 13)",
+);
 const errors = [
   new Error("Too many open files (os error 24)"),
-  new Deno.errors.PermissionDenied("Permission denied (os error 13)"),
+  DENIED,
   new Error("Read-only file system (os error 30)"),
 ];
 for (const name of ["openSync", "renameSync", "utimeSync"] as const) {
@@ -106,8 +109,11 @@ for (const name of ["openSync", "renameSync", "utimeSync"] as const) {
           const media = await cache.getOrDownload("a:", download);
           assertEquals(await media.bytes(), BODY);
           const isStored = await media.stored;
-          assertEquals(isStored, fault.calls <= skip);
-          assertEquals(cache.stats().diskErrors > 0, fault.calls > skip);
+          // A file system that refuses to set times is one to go on with.
+          const isRefused = name === "utimeSync" && error === DENIED;
+          const isBroken = fault.calls > skip && !isRefused;
+          assertEquals(isStored, !isBroken);
+          assertEquals(cache.stats().diskErrors > 0, isBroken);
         }
 
         const again = await cache.getOrDownload("a:", download);

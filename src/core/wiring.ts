@@ -58,7 +58,9 @@ export class Tiers {
   /** Reads nothing yet. */
   constructor(options: ResolvedOptions, hub: EventHub, counters: Counters) {
     const errors = this.errors = new DiskErrors(hub, counters);
-    const fs = new FileSystem();
+    const fs = new FileSystem((operation, error) =>
+      errors.refused(operation, error)
+    );
     const store = new DiskStore(fs, options);
     const mayStage = !options.readOnly && options.maxEntryBytes > 0;
     this.claims = new DownloadClaims(fs, store, mayStage);

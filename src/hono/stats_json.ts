@@ -3,9 +3,9 @@ import type { CacheStats } from "../core/api/stats.ts";
 /** The snapshot under the keys of the Python original, ours named alike. */
 export function statsJson(
   stats: CacheStats,
-): { media_cache: Record<string, number> } {
+): { media_cache: Record<string, CacheStats[keyof CacheStats]> } {
   const entries = Object.entries(stats).map((
-    [name, value]: [string, number],
+    [name, value]: [string, CacheStats[keyof CacheStats]],
   ) => [snakeCase(name), value]);
   return { media_cache: Object.fromEntries(entries) };
 }

@@ -52,6 +52,11 @@ const EVENTS: [MediaCacheEvent, string, string][] = [
     "Disk error",
     "could not store an entry: ENOSPC",
   ],
+  [
+    { type: "degraded", time: 1, operation: "utime", reason: "EPERM" },
+    "Degraded",
+    "utime is refused (EPERM): a restart forgets which entries were used last",
+  ],
 ];
 
 const REASONS: [MediaCacheEvent, string][] = [

@@ -19,6 +19,7 @@ function historyOf(hits: readonly number[], until: number): Timeline {
       orphanBytes: 0,
       occupiedBytes: 0,
       inFlight: 0,
+      degraded: [],
     }), START);
   for (const second of hits) {
     counters.hits++;

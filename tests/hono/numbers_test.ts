@@ -38,6 +38,7 @@ Deno.test("/stats has the original's keys with their meaning, and ours beside", 
       "conversions": 0,
       "conversion_failures": 0,
       "disk_errors": 0,
+      "degraded": [],
     },
   });
 });

@@ -25,14 +25,19 @@ export type OperationName =
 
 /** The errors that a disk may give, with their numbers on Linux. */
 export const ERRNO = {
+  EPERM: 1,
   EIO: 5,
   EAGAIN: 11,
   ENOMEM: 12,
   EACCES: 13,
+  EINVAL: 22,
   ENFILE: 23,
   EMFILE: 24,
   ENOSPC: 28,
   EROFS: 30,
+  ENOLCK: 37,
+  ENOSYS: 38,
+  EOPNOTSUPP: 95,
   EDQUOT: 122,
 } as const;
 

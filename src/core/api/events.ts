@@ -182,6 +182,19 @@ export interface DiskErrorEvent extends EventBase {
   readonly error: unknown;
 }
 
+/**
+ * The file system of the directory refuses an operation, and the cache goes on
+ * without it; told once for each.
+ */
+export interface DegradedEvent extends EventBase {
+  /** Names the kind of event. */
+  readonly type: "degraded";
+  /** What is refused: "chmod", "flock", "fsync", "link" or "utime". */
+  readonly operation: string;
+  /** The code of the file system's error, such as "EPERM". */
+  readonly reason: string;
+}
+
 /** Everything that a cache tells of itself. */
 export type MediaCacheEvent =
   | LoadedEvent
@@ -198,7 +211,8 @@ export type MediaCacheEvent =
   | SkippedEvent
   | UncachedEvent
   | FailedEvent
-  | DiskErrorEvent;
+  | DiskErrorEvent
+  | DegradedEvent;
 
 /** Is told every event of a cache. What it throws is ignored. */
 export type MediaCacheListener = (event: MediaCacheEvent) => void;

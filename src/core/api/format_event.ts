@@ -1,3 +1,4 @@
+import { costOf } from "../text/refusable.ts";
 import { failureReason } from "../text/failure_reason.ts";
 import { MediaCacheError } from "./errors.ts";
 import type { EntryEventBase, FailedEvent, MediaCacheEvent } from "./events.ts";
@@ -72,6 +73,10 @@ export function formatEvent(event: MediaCacheEvent): string {
     case "diskError":
       return `Media cache: could not ${event.operation}: ${
         messageOf(event.error)
+      }`;
+    case "degraded":
+      return `Media cache: the file system refuses ${event.operation} (${event.reason}): ${
+        costOf(event.operation)
       }`;
   }
 }

@@ -50,6 +50,15 @@ export interface CacheStats {
   conversionFailures: number;
   /** Failures of the file system. */
   diskErrors: number;
+  /**
+   * Operations that the file system of the directory has refused, sorted, and that
+   * the cache does without: "chmod" (the directory or a file has other rights than
+   * 0700 and 0600), "flock" (only one process may use the directory), "fsync" (a
+   * power cut may lose entries in spite of `durable`), "link" (a GIF that is
+   * deleted during its conversion may stay one), "utime" (a restart forgets which
+   * entries were used last). Empty when nothing was refused.
+   */
+  degraded: readonly string[];
 }
 
 /** The numbers that only ever grow. */
@@ -76,7 +85,7 @@ export class Counters {
   diskErrors = 0;
 }
 
-/** The sizes that go up and down. */
+/** The sizes that go up and down, and what the directory is like. */
 export interface Gauges {
   /** See {@linkcode CacheStats.entries}. */
   entries: number;
@@ -96,6 +105,8 @@ export interface Gauges {
   occupiedBytes: number;
   /** See {@linkcode CacheStats.inFlight}. */
   inFlight: number;
+  /** See {@linkcode CacheStats.degraded}. */
+  degraded: readonly string[];
 }
 
 /** Puts counters and gauges into the shape that users see. */
@@ -104,6 +115,7 @@ export function snapshot(counters: Counters, gauges: Gauges): CacheStats {
   const { entries, entriesInMemory, totalBytes, maxBytes, ...rest } = gauges;
   const { memoryBytes, stagedBytes, orphanBytes, occupiedBytes, inFlight } =
     rest;
+  const { degraded } = rest;
   return {
     entries,
     entriesInMemory,
@@ -126,6 +138,7 @@ export function snapshot(counters: Counters, gauges: Gauges): CacheStats {
     conversions: counters.conversions,
     conversionFailures: counters.conversionFailures,
     diskErrors: counters.diskErrors,
+    degraded,
   };
 }
 

@@ -10,7 +10,9 @@
 import { ensureDir } from "@std/fs/ensure-dir";
 import { dirname } from "@std/path/dirname";
 import { isAbsolute } from "@std/path/is-absolute";
+import { isRefusal } from "./disk_fault.ts";
 import { type FileState, identityOf, stampOf } from "./file_identity.ts";
+import type { Refusable } from "../text/refusable.ts";
 
 /** A result that is there already, or will be. */
 export type MaybePromise<T> = T | Promise<T>;
@@ -64,6 +66,9 @@ const JUST_MADE: FileState = { inode: 0, size: 0, mtimeMs: 0 };
 
 const OWNER_ONLY = 0o600;
 
+/** Told of an operation that the file system refuses and the cache does without. */
+export type OnRefused = (operation: Refusable, error: Error) => void;
+
 /** Of `node:fs`, which takes 3 MiB: it is loaded only when it is needed. */
 let existsSync: ((path: string) => boolean) | undefined;
 
@@ -75,6 +80,13 @@ export class FileSystem {
   #slowUntil = -Infinity;
   #lastSlow = -Infinity;
   #slowForMs = 0;
+  readonly #onRefused: OnRefused;
+  readonly #refused = new Set<Refusable>();
+
+  /** Tells `onRefused` each time that the cache has to do without an operation. */
+  constructor(onRefused: OnRefused = () => {}) {
+    this.#onRefused = onRefused;
+  }
 
   /** Runs the synchronous form of an operation, or the other on a slow disk. */
   run<T>(sync: () => T, async: () => Promise<T>): MaybePromise<T> {
@@ -86,6 +98,35 @@ export class FileSystem {
       const end = performance.now();
       if (end - start > SLOW_MS) this.#tookLong(end);
       else this.#slowForMs = 0;
+    }
+  }
+
+  /** Whether the file system has refused an operation. */
+  refuses(operation: Refusable): boolean {
+    return this.#refused.has(operation);
+  }
+
+  /**
+   * Runs an operation that the cache can do without.
+   *
+   * @returns False where the file system refuses it.
+   * @throws The file system's error, if that is another one than a refusal.
+   */
+  try(
+    operation: Refusable,
+    run: () => MaybePromise<void>,
+  ): MaybePromise<boolean> {
+    const failed = (error: unknown) => {
+      if (!isRefusal(error)) throw error;
+      this.#refused.add(operation);
+      this.#onRefused(operation, error);
+      return false;
+    };
+    try {
+      const result = run();
+      return result === undefined || result.then(() => true, failed);
+    } catch (error) {
+      return failed(error);
     }
   }
 
@@ -284,9 +325,12 @@ export class FileSystem {
     );
   }
 
-  /** Gives a file one more name. */
-  link(from: string, to: string): MaybePromise<void> {
-    return this.run(() => Deno.linkSync(from, to), () => Deno.link(from, to));
+  /** Gives a file one more name; false where the file system refuses that. */
+  link(from: string, to: string): MaybePromise<boolean> {
+    return this.try(
+      "link",
+      () => this.run(() => Deno.linkSync(from, to), () => Deno.link(from, to)),
+    );
   }
 
   /** Removes a file; false when there was none. */
@@ -302,20 +346,21 @@ export class FileSystem {
     }
   }
 
-  /** Sets the times of a file. */
-  touch(path: string, timeMs: number): MaybePromise<void> {
+  /** Sets the times of a file; false where the file system refuses that. */
+  touch(path: string, timeMs: number): MaybePromise<boolean> {
     // A Date, since a float of seconds loses the millisecond.
     const time = new Date(timeMs);
-    return this.run(
-      () => Deno.utimeSync(path, time, time),
-      () => Deno.utime(path, time, time),
-    );
+    return this.try("utime", () =>
+      this.run(
+        () => Deno.utimeSync(path, time, time),
+        () => Deno.utime(path, time, time),
+      ));
   }
 
-  /** Makes the names in a directory survive a power cut. */
+  /** Makes the names in a directory survive a power cut, if the file system can. */
   async syncDirectory(dir: string): Promise<void> {
     using directory = await Deno.open(dir);
-    await directory.sync();
+    await this.try("fsync", () => directory.sync());
   }
 
   #tookLong(now: number): void {
@@ -422,20 +467,28 @@ export class DiskFile {
   /**
    * Takes the advisory lock of the file, if nobody holds it; one that is `shared`
    * may be held by many. The kernel gives it back with the last handle, also when
-   * the process is killed.
+   * the process is killed. True as well where the file system refuses locks:
+   * nobody else can hold it there.
    */
   tryLock(shared = false): boolean {
-    return this.#file.tryLockSync(!shared);
+    let isLocked = true;
+    this.#fs.try("flock", () => {
+      isLocked = this.#file.tryLockSync(!shared);
+    });
+    return isLocked;
   }
 
   /** Gives the advisory lock back. */
   unlock(): void {
-    this.#file.unlockSync();
+    this.#fs.try("flock", () => this.#file.unlockSync());
   }
 
-  /** Makes the bytes survive a power cut. Off the event loop: it takes long. */
+  /**
+   * Makes the bytes survive a power cut, if the file system can. Off the event
+   * loop: it takes long.
+   */
   async sync(): Promise<void> {
-    await this.#file.syncData();
+    await this.#fs.try("fsync", () => this.#file.syncData());
   }
 
   /** Closes the file, after operations that still run. Idempotent. */

@@ -173,12 +173,14 @@ export class DiskStore {
     return new StagedFile(path, file, (path) => this.discard(path));
   }
 
-  /** Gives a staged file a name that nobody else knows, to be discarded. */
-  linkStaged(staged: StagedFile): Promise<string> {
+  /**
+   * Gives a staged file a name that nobody else knows, to be discarded; undefined
+   * where the file system refuses links.
+   */
+  linkStaged(staged: StagedFile): Promise<string | undefined> {
     return staged.link(async (from) => {
       const to = this.sparePath();
-      await this.#fs.link(from, to);
-      return to;
+      return await this.#fs.link(from, to) ? to : undefined;
     });
   }
 
@@ -341,11 +343,13 @@ export class DiskStore {
     return hadSidecar && hadBody;
   }
 
-  /** Sets when `key` was last used; false when it is gone. */
+  /**
+   * Sets when `key` was last used; false when it is gone, or where the file system
+   * refuses to set times.
+   */
   async touch(key: string, timeMs: number): Promise<boolean> {
     try {
-      await this.#fs.touch(this.datPath(key), timeMs);
-      return true;
+      return await this.#fs.touch(this.datPath(key), timeMs);
     } catch (error) {
       if (isNotFound(error)) return false;
       throw error;

@@ -91,7 +91,7 @@ export class StagedFile {
    *
    * @throws What `link` fails with.
    */
-  async link(link: (from: string) => Promise<string>): Promise<string> {
+  async link<T>(link: (from: string) => Promise<T>): Promise<T> {
     await this.#renaming;
     return await link(this.#path);
   }

@@ -61,7 +61,7 @@ export class Committer {
         throw error;
       });
     const entry = {
-      ...entryOf({ ...sidecar, stamp }, key, { ...facts, size, mtimeMs }),
+      ...entryOf({ ...sidecar, stamp }, key, { ...facts, size }),
       lastAccess: storedAt,
     };
     catalog.stored(entry);

@@ -12,7 +12,6 @@ import {
   TEST_GIF,
   TEST_TIMEOUT_MS,
 } from "./ffmpeg_check.ts";
-import { isDenied } from "../disk/file_system.ts";
 import { GifScanner } from "./gif_scanner.ts";
 import type { ResolvedGifToMp4 } from "../api/gif_options.ts";
 import type { ResolvedOptions } from "../api/resolved_options.ts";
@@ -160,8 +159,7 @@ export class GifConversion {
     const { store } = this.#tiers;
     // Its own name may become another's, if it is deleted and downloaded again.
     const link = await store.linkStaged(gif).catch((error) => {
-      // A disk that knows no links must do without.
-      if (!isDenied(error)) this.#tiers.errors.report("link a GIF", error);
+      this.#tiers.errors.report("link a GIF", error);
       return undefined;
     });
     return {

@@ -1,4 +1,5 @@
 import type { EventHub } from "./event_hub.ts";
+import { errorFacts, failureReason } from "../text/failure_reason.ts";
 import type { Counters } from "../api/stats.ts";
 
 /** Is told that an operation has failed. */
@@ -9,6 +10,7 @@ export class DiskErrors {
   readonly #hub: EventHub;
   readonly #counters: Counters;
   readonly #reported = new WeakSet<Error>();
+  readonly #refused = new Set<string>();
 
   /** Counts in `counters` and tells `hub`. */
   constructor(hub: EventHub, counters: Counters) {
@@ -24,5 +26,18 @@ export class DiskErrors {
     }
     this.#counters.diskErrors++;
     this.#hub.emit({ type: "diskError", time: Date.now(), operation, error });
+  }
+
+  /** The operations that the file system has refused, sorted. */
+  get degraded(): readonly string[] {
+    return [...this.#refused].sort();
+  }
+
+  /** The cache goes on without an operation: told once, and no failure. */
+  refused(operation: string, error: unknown): void {
+    if (this.#refused.has(operation)) return;
+    this.#refused.add(operation);
+    const reason = failureReason(errorFacts(error));
+    this.#hub.emit({ type: "degraded", time: Date.now(), operation, reason });
   }
 }

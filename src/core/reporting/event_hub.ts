@@ -5,6 +5,7 @@ import { formatEvent } from "../api/format_event.ts";
 /** Kinds of event that an operator must hear of although nobody listens. */
 const WARNINGS: ReadonlySet<MediaCacheEvent["type"]> = new Set([
   "conversionUnavailable",
+  "degraded",
   "diskError",
   "skipped",
 ]);
@@ -12,7 +13,7 @@ const WARNINGS: ReadonlySet<MediaCacheEvent["type"]> = new Set([
 /** Hands events to their listeners. */
 export class EventHub {
   readonly #listeners = new Set<MediaCacheListener>();
-  readonly #warned = new Set<MediaCacheEvent["type"]>();
+  readonly #warned = new Set<string>();
   readonly #warns: boolean;
 
   /** A hub that warns on the console unless it is given a listener. */
@@ -41,10 +42,11 @@ export class EventHub {
     for (const listener of [...this.#listeners]) {
       callSafely(() => listener(event));
     }
-    if (
-      this.#warns && WARNINGS.has(event.type) && !this.#warned.has(event.type)
-    ) {
-      this.#warned.add(event.type);
+    if (!this.#warns || !WARNINGS.has(event.type)) return;
+    // Each operation that is refused costs something else.
+    const kind = event.type === "degraded" ? event.operation : event.type;
+    if (!this.#warned.has(kind)) {
+      this.#warned.add(kind);
       // deno-lint-ignore no-console -- the one place where the library speaks: a fault that nobody listens for
       console.warn(formatEvent(event));
     }

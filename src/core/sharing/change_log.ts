@@ -130,7 +130,7 @@ export class ChangeLog {
 
   /**
    * Takes the lock. False where there is none to take: the file can't be made, so
-   * that nobody else has it either, or the disk knows no locks.
+   * that nobody else has it either, or the disk fails.
    *
    * @param make Whether to make the file where there is none.
    * @throws {LockTimeoutError} If somebody holds it for longer than `timeoutMs`.

@@ -43,7 +43,7 @@ export class DownloadClaims {
 
   /**
    * Claims the download of `key`, or finds who has it; undefined when neither can
-   * be.
+   * be: without locks a running download looks like a leftover.
    *
    * @throws The file system's error.
    */
@@ -52,6 +52,7 @@ export class DownloadClaims {
     const path = this.#bodyPath(key);
     await this.#leaving.get(path);
     for (let tries = 0; tries < MAX_TRIES; tries++) {
+      if (this.#fs.refuses("flock")) return undefined;
       const staged = this.#mayStage ? await this.#stage(path) : undefined;
       if (staged !== undefined) return { staged };
       const followed = await this.#look(key, path);
@@ -127,8 +128,10 @@ export class DownloadClaims {
       throw error;
     }
     try {
+      const isLocked = file.tryLock();
+      if (this.#fs.refuses("flock")) await this.#fs.remove(path);
       // Somebody may have taken it for a dead one's before it was locked.
-      if (file.tryLock() && (await file.facts()).names > 0) {
+      else if (isLocked && (await file.facts()).names > 0) {
         return this.#store.staged(path, file);
       }
     } catch (error) {
@@ -152,8 +155,9 @@ export class DownloadClaims {
     }
     try {
       if (!file.tryLock()) return file;
+      const mayRemove = this.#mayStage && !this.#fs.refuses("flock");
       // Its name may be that of a living download by now.
-      if (this.#mayStage && await this.isCurrent(key, file)) {
+      if (mayRemove && await this.isCurrent(key, file)) {
         await this.#fs.remove(this.#descriptionPath(key));
         await this.#fs.remove(path);
       }

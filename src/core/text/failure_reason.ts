@@ -14,6 +14,12 @@ export interface ErrorFacts {
 /** Causes have causes; a chain that is longer, or a circle, is not followed. */
 const MAX_CAUSES = 8;
 
+/** Errors of the system that Deno gives no code, by their numbers (errno.h). */
+const UNNAMED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  linux: { 23: "ENFILE", 37: "ENOLCK", 38: "ENOSYS", 122: "EDQUOT" },
+  darwin: { 23: "ENFILE", 69: "EDQUOT", 77: "ENOLCK", 78: "ENOSYS" },
+};
+
 const NAME_REGEXP = /^\w{1,64}$/;
 const CODE_REGEXP = /^[A-Z][A-Z0-9_]{1,63}$/;
 
@@ -73,7 +79,11 @@ function nameOf(error: unknown): string {
 
 function codeOf(error: unknown): string | undefined {
   const code = read(error, "code");
-  return typeof code === "string" && CODE_REGEXP.test(code) ? code : undefined;
+  if (typeof code === "string" && CODE_REGEXP.test(code)) return code;
+  const message = read(error, "message");
+  const [, number = ""] =
+    /\(os error (\d+)\)/.exec(typeof message === "string" ? message : "") ?? [];
+  return UNNAMED[Deno.build.os]?.[number];
 }
 
 function statusOf(error: unknown): number | undefined {

@@ -1,4 +1,5 @@
 import type { MediaCache } from "../../core/media_cache.ts";
+import { REFUSABLES } from "../../core/text/refusable.ts";
 import type { Histogram } from "./histogram.ts";
 import type { Monitor } from "./monitor.ts";
 
@@ -119,6 +120,15 @@ export function metricFamilies(
       stats.occupiedBytes,
       "bytes",
     ),
+    {
+      name: "degraded",
+      help: "1 for an operation that the file system has refused.",
+      type: "gauge",
+      series: REFUSABLES.map((operation) => ({
+        label: ["operation", operation],
+        value: stats.degraded.includes(operation) ? 1 : 0,
+      })),
+    },
     histogram(
       "download_duration_seconds",
       "Time from the start of a download until its body was stored.",

@@ -8,7 +8,7 @@ export const COLUMNS = 60;
 const SPANS_MS = [120_000, 600_000, 3_600_000];
 
 /** A number among the stats. */
-export type StatName = keyof CacheStats;
+export type StatName = Exclude<keyof CacheStats, "degraded">;
 
 /** The samples of the last while, cut into columns of equal time. */
 export class Timeline {

@@ -2,6 +2,7 @@ import { basename } from "@std/path/basename";
 import { html } from "hono/html";
 import { formatBytes, formatDuration } from "../../core/text/quantities.ts";
 import { errorFacts, failureReason } from "../../core/text/failure_reason.ts";
+import { costOf } from "../../core/text/refusable.ts";
 import type { MediaCacheEvent } from "../../core/api/events.ts";
 import type { Markup } from "./markup.ts";
 import type { RecentEvent } from "../metrics/recent_events.ts";
@@ -24,11 +25,13 @@ const LABELS: Readonly<Record<EventType, string>> = {
   uncached: "Not stored",
   failed: "Failed",
   diskError: "Disk error",
+  degraded: "Degraded",
 };
 
 const BAD: ReadonlySet<EventType> = new Set([
   "failed",
   "diskError",
+  "degraded",
   "conversionUnavailable",
 ]);
 
@@ -106,6 +109,10 @@ function detailOf(event: MediaCacheEvent, named: boolean): string {
     case "diskError":
       return `could not ${event.operation}: ${
         failureReason(errorFacts(event.error))
+      }`;
+    case "degraded":
+      return `${event.operation} is refused (${event.reason}): ${
+        costOf(event.operation)
       }`;
     case "dropped":
     case "kept":

@@ -1,5 +1,6 @@
 import { html } from "hono/html";
 import { formatBytes, formatCount } from "../../core/text/quantities.ts";
+import { costOf } from "../../core/text/refusable.ts";
 import type { DashboardView } from "./dashboard_view.ts";
 import type { FailureCount } from "../metrics/failure_counts.ts";
 import type { Markup } from "./markup.ts";
@@ -14,6 +15,7 @@ export function overviewSection(view: DashboardView): Markup {
   return html`<section id="overview" data-live aria-labelledby="overview-heading">
   <h2 id="overview-heading">Now</h2>
   ${faultMarkup(fault, limits.readOnly)}
+  ${stats.degraded.map(degradedMarkup)}
   <dl class="tiles">
   ${
     tile(
@@ -104,6 +106,15 @@ function faultMarkup(
   return readOnly
     ? html`<p class="notice">This cache is read-only: nothing is stored or evicted.</p>`
     : "";
+}
+
+function degradedMarkup(operation: string): Markup {
+  return html`
+    <p
+      class="notice"><strong>The file system refuses ${operation}:</strong> ${costOf(
+        operation,
+      )}.</p>
+  `;
 }
 
 function tile(

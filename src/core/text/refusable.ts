@@ -1,0 +1,24 @@
+/**
+ * What a file system may refuse while the cache goes on without it, and what that
+ * costs. FUSE and network mounts refuse single operations: FAT has no links,
+ * many have no locks, some let only the owner of a file set its times.
+ */
+const COSTS = {
+  chmod: "who may read the directory is up to the file system",
+  flock: "only one process at a time may use the directory",
+  fsync: "a power cut may lose what was stored, durable or not",
+  link: "a GIF that is deleted during its conversion may stay one",
+  utime: "a restart forgets which entries were used last",
+} as const;
+
+/** An operation that the cache can do without. */
+export type Refusable = keyof typeof COSTS;
+
+/** The names of all operations that the cache can do without, sorted. */
+export const REFUSABLES: readonly string[] = Object.keys(COSTS).sort();
+
+/** What the cache can't promise without an operation. */
+export function costOf(operation: string): string {
+  const costs: Readonly<Record<string, string>> = COSTS;
+  return costs[operation] ?? "";
+}

@@ -1,0 +1,95 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { formatEvent, MediaCache } from "../mod.ts";
+import { REFUSABLES } from "../src/core/text/refusable.ts";
+import { recordConsole } from "./fixtures/console.ts";
+import { CallFault } from "./fixtures/disk_faults.ts";
+import { bytesOf } from "./fixtures/files.ts";
+import { Recorder } from "./fixtures/recorder.ts";
+import { tempDir } from "./fixtures/temp_dir.ts";
+
+const REFUSED = new Deno.errors.PermissionDenied(
+  "Operation not permitted (os error 1): utime '/a/path'",
+);
+
+async function urlsOf(cache: MediaCache): Promise<string[]> {
+  return await Array.fromAsync(cache.entries(), ({ url }) => url);
+}
+
+Deno.test("where utime is refused entries are stored and used in true order, which is told once and is no disk error", async () => {
+  await using dir = await tempDir();
+  const recorder = new Recorder();
+  const options = { cacheDir: dir.path, onEvent: recorder.onEvent };
+  {
+    using _fault = new CallFault("utimeSync", REFUSED);
+    await using cache = await MediaCache.open({
+      ...options,
+      maxMemoryItems: 0,
+      maxSizeMb: 0.001,
+    });
+    assertEquals(cache.stats().degraded, []);
+    for (const url of ["a", "b", "c"]) {
+      const isStored = await cache.put(url, bytesOf(300), "image/png", "a.png");
+      assertEquals(isStored, true);
+    }
+    for (const url of ["b", "a"]) await (await cache.get(url))?.bytes();
+    const media = await cache.getOrDownload(
+      "d",
+      () => Promise.resolve({ data: bytesOf(300) }),
+    );
+    assertEquals(await media.bytes(), bytesOf(300));
+    assertEquals(await media.stored, true);
+
+    assertEquals(await urlsOf(cache), ["d", "a", "b"]);
+    assertEquals(await cache.probe(), undefined);
+    const { degraded, diskErrors, evictions } = cache.stats();
+    assertEquals([degraded, diskErrors, evictions], [["utime"], 0, 1]);
+  }
+  // Closing has tried to note the uses.
+  const [event, ...others] = recorder.of("degraded");
+  assertEquals([event?.operation, event?.reason, others], [
+    "utime",
+    "PermissionDenied",
+    [],
+  ]);
+  assertEquals(recorder.of("diskError"), []);
+
+  await using again = await MediaCache.open(options);
+  assertEquals(await urlsOf(again), ["d", "b", "a"]);
+  assertEquals(again.stats().degraded, []);
+});
+
+Deno.test("where nobody listens, one line on the console tells of an operation that is refused", async () => {
+  await using dir = await tempDir();
+  using recorded = recordConsole();
+  using _fault = new CallFault("utimeSync", REFUSED);
+  await using cache = await MediaCache.open({ cacheDir: dir.path });
+  for (const url of ["a", "b"]) {
+    await cache.put(url, bytesOf(3), "image/png", "a.png");
+  }
+
+  assertEquals(recorded.lines, [[
+    "Media cache: the file system refuses utime (PermissionDenied): a restart forgets which entries were used last",
+  ]]);
+});
+
+Deno.test("a fault of the disk when the time is set is a disk error, and nothing is degraded", async () => {
+  await using dir = await tempDir();
+  const recorder = new Recorder();
+  const { onEvent } = recorder;
+  await using cache = await MediaCache.open({ cacheDir: dir.path, onEvent });
+  const error = Object.assign(new Error("Input/output error"), { code: "EIO" });
+  using _fault = new CallFault("utimeSync", error);
+
+  assertEquals(await cache.put("a", bytesOf(3), "image/png", "a.png"), false);
+
+  const { degraded, diskErrors } = cache.stats();
+  assertEquals([degraded, diskErrors], [[], 1]);
+});
+
+Deno.test("formatEvent() tells what each operation that is refused costs", () => {
+  for (const operation of REFUSABLES) {
+    const reason = "EPERM";
+    const line = formatEvent({ type: "degraded", time: 0, operation, reason });
+    assertMatch(line, RegExp(`refuses ${operation} \\(EPERM\\): \\w.{20}`));
+  }
+});

@@ -1,0 +1,88 @@
+/** Mounts that refuse one kind of operation and do all others. */
+import { assertEquals } from "@std/assert";
+import { join } from "@std/path";
+import { CHANGES_NAME } from "../../src/core/sharing/change_log.ts";
+import { SMALL_MEMORY } from "../fixtures/endured_fault.ts";
+import { namesIn } from "../fixtures/files.ts";
+import { FaultedCache } from "../fixtures/faulted_cache.ts";
+import { tempDir } from "../fixtures/temp_dir.ts";
+import {
+  type ErrorCode,
+  faultEnv,
+  type OperationName,
+} from "./fault_injection.ts";
+
+/** What is refused: its name in the stats, in the fault injector, and the errors of real mounts. */
+const REFUSALS: [string, OperationName, ErrorCode[]][] = [
+  ["flock", "lock", ["ENOLCK", "ENOSYS", "EOPNOTSUPP", "EINVAL"]],
+  ["fsync", "sync", ["EINVAL", "ENOSYS"]],
+  ["link", "link", ["EPERM", "EOPNOTSUPP"]],
+  ["utime", "utime", ["EPERM", "EACCES", "ENOSYS", "EOPNOTSUPP"]],
+];
+
+const PUT = "p:300000";
+const DOWNLOADED = "d:1000000";
+const GIF = "f:0";
+
+for (const [name, operation, codes] of REFUSALS) {
+  for (const code of codes) {
+    Deno.test(`a mount that refuses ${name} with ${code} stores all, and tells once what it lacks`, async () => {
+      await using temp = await tempDir();
+      const cacheDir = join(temp.path, "cache");
+      const options = { cacheDir, durable: true, ...SMALL_MEMORY };
+      const fault = { action: "fail", code } as const;
+      const env = await faultEnv(cacheDir, { fault, operations: [operation] });
+      {
+        await using cache = new FaultedCache({ env });
+        assertEquals(await cache.ask("open", options), "");
+        assertEquals(await cache.ask("probe"), "");
+        for (const replaced of ["put", "again"]) {
+          assertEquals(await cache.ask("put", PUT), true, replaced);
+        }
+        const { read, stored } = await cache.ask("download", DOWNLOADED);
+        assertEquals([read, stored], ["whole", true]);
+        const gif = await cache.ask("gif", GIF);
+        assertEquals([gif.mimetype, gif.stored], ["video/mp4", true]);
+        assertEquals(await cache.ask("get", PUT), "disk");
+        assertEquals(await cache.ask("delete", GIF), true);
+        assertEquals(await cache.ask("probe"), "");
+
+        const { stats, events, faults } = await cache.ask("tell");
+        assertEquals([stats.degraded, events.degraded], [[name], 1]);
+        assertEquals([stats.diskErrors, faults], [0, []]);
+        assertEquals(events.uncached, undefined);
+        await cache.ask("close");
+        assertEquals(await cache.end(), { code: 0, complaints: "" });
+      }
+      const names = await namesIn(cacheDir);
+      assertEquals(names.filter((name) => name.endsWith(".part")), []);
+
+      await using cache = await FaultedCache.open(options);
+      assertEquals(await cache.ask("get", PUT), "disk");
+      assertEquals(await cache.ask("get", DOWNLOADED), "disk");
+      const { stats } = await cache.ask("tell");
+      assertEquals([stats.entries, stats.degraded], [2, []]);
+    });
+  }
+}
+
+Deno.test("on a mount that refuses locks a download that runs is not taken for a leftover", async () => {
+  await using temp = await tempDir();
+  const cacheDir = join(temp.path, "cache");
+  const fault = { action: "fail", code: "ENOLCK" } as const;
+  const env = await faultEnv(cacheDir, { fault, operations: ["lock"] });
+  await using cache = await FaultedCache.open({ cacheDir }, { env });
+  const url = `r:${3 * 2 ** 20}`;
+
+  await cache.ask("begin", url);
+  const names = await namesIn(cacheDir);
+  const { stored, late: _, ...reads } = await cache.ask("finish", url);
+
+  // Its name is one of this process alone, which never removes such a file as a leftover.
+  assertEquals(names.filter((name) => name.endsWith(".download.part")), []);
+  assertEquals(names.filter((name) => name.endsWith(".part")).length, 1);
+  assertEquals(new Set(Object.values(reads)), new Set(["whole"]));
+  assertEquals(stored, true);
+  assertEquals((await Array.fromAsync(Deno.readDir(cacheDir))).length, 3);
+  assertEquals((await namesIn(cacheDir)).includes(CHANGES_NAME), false);
+});
