@@ -14,6 +14,7 @@ import {
 
 /** What is refused: its name in the stats, in the fault injector, and the errors of real mounts. */
 const REFUSALS: [string, OperationName, ErrorCode[]][] = [
+  ["chmod", "chmod", ["EPERM", "EOPNOTSUPP"]],
   ["flock", "lock", ["ENOLCK", "ENOSYS", "EOPNOTSUPP", "EINVAL"]],
   ["fsync", "sync", ["EINVAL", "ENOSYS"]],
   ["link", "link", ["EPERM", "EOPNOTSUPP"]],
@@ -34,6 +35,8 @@ for (const [name, operation, codes] of REFUSALS) {
       const env = await faultEnv(cacheDir, { fault, operations: [operation] });
       {
         await using cache = new FaultedCache({ env });
+        // Without it there is nothing to set by chmod.
+        await cache.ask("umask", name === "chmod" ? 0o177 : 0o077);
         assertEquals(await cache.ask("open", options), "");
         assertEquals(await cache.ask("probe"), "");
         for (const replaced of ["put", "again"]) {

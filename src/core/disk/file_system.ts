@@ -64,7 +64,12 @@ const LONG_BYTES = 8_388_608;
 
 const JUST_MADE: FileState = { inode: 0, size: 0, mtimeMs: 0 };
 
+/** The modes of our files, and of our directory. */
 const OWNER_ONLY = 0o600;
+const OWNER_ONLY_DIRECTORY = 0o700;
+
+/** The bits of a mode that say who may do what. */
+const MODE_BITS = 0o777;
 
 /** Told of an operation that the file system refuses and the cache does without. */
 export type OnRefused = (operation: Refusable, error: Error) => void;
@@ -82,6 +87,8 @@ export class FileSystem {
   #slowForMs = 0;
   readonly #onRefused: OnRefused;
   readonly #refused = new Set<Refusable>();
+  /** Whether the umask takes rights from the owner of a new file; unknown at first. */
+  #isMasked: boolean | undefined;
 
   /** Tells `onRefused` each time that the cache has to do without an operation. */
   constructor(onRefused: OnRefused = () => {}) {
@@ -153,20 +160,26 @@ export class FileSystem {
   }
 
   /**
-   * Makes the directory, for its owner alone, and its parents where missing.
+   * Makes the directory, for its owner alone whatever the umask, and its parents
+   * where missing.
    *
    * @returns False if it was there.
    */
   async makeDirectory(dir: string): Promise<boolean> {
-    const make = () => Deno.mkdir(dir, { mode: 0o700 });
+    const make = async () => {
+      await Deno.mkdir(dir, { mode: OWNER_ONLY_DIRECTORY });
+      await this.#setMode(dir, OWNER_ONLY_DIRECTORY);
+    };
     try {
       await make();
     } catch (error) {
-      if (error instanceof Deno.errors.AlreadyExists) {
-        await this.checkDirectory(dir);
+      if (!isNotFound(error)) {
+        // Some file systems refuse to make what is there with another error.
+        await this.checkDirectory(dir).catch((failure) => {
+          throw isTaken(error) ? failure : error;
+        });
         return false;
       }
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
       const parent = dirname(dir);
       const missing = this.missingPermission(parent, true);
       if (missing !== undefined) {
@@ -174,12 +187,40 @@ export class FileSystem {
           `there is no ${parent}, and to make it is not allowed: missing ${missing}`,
         );
       }
-      await ensureDir(parent);
+      await this.#makeParent(parent);
       await make().catch((error) => {
-        if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+        if (!isTaken(error)) throw error;
       });
     }
     return true;
+  }
+
+  /**
+   * Makes a parent of the directory, and those above it. Its mode is what the umask
+   * says, but its owner may always use it: under a umask of 0177 nothing could be
+   * made in it.
+   */
+  async #makeParent(parent: string): Promise<void> {
+    const above = dirname(parent);
+    const mayLook = above !== parent &&
+      this.missingPermission(above, true) === undefined;
+    // Where nobody may look, `ensureDir()` makes the rest.
+    if (mayLook && !await isThere(above)) await this.#makeParent(above);
+    await ensureDir(parent);
+    const { mode } = await Deno.stat(parent);
+    if (mode === null) return;
+    await this.#setMode(parent, mode | OWNER_ONLY_DIRECTORY);
+  }
+
+  /** Sets the mode of what was just made, if it is another one. */
+  async #setMode(path: string, mode: number): Promise<void> {
+    const { mode: found } = await Deno.stat(path);
+    // Windows has no modes. Other bits, such as that for the group, stay.
+    const wanted = found === null
+      ? null
+      : found & ~MODE_BITS | mode & MODE_BITS;
+    if (wanted === null || wanted === found) return;
+    await this.try("chmod", () => Deno.chmod(path, wanted));
   }
 
   /** Throws unless the path is a directory, or a link to one. */
@@ -280,8 +321,23 @@ export class FileSystem {
     );
   }
 
-  /** Makes a new file to write and read, for its owner alone. */
-  create(path: string): MaybePromise<DiskFile> {
+  /** Makes a new file to write and read, for its owner alone whatever the umask. */
+  async create(path: string): Promise<DiskFile> {
+    const file = await this.#create(path);
+    if (this.#isMasked === false) return file;
+    try {
+      // The first file tells the umask for all, which saves a call for each.
+      this.#isMasked ??= isMasked(await file.mode());
+      if (this.#isMasked) await this.#setMode(path, OWNER_ONLY);
+    } catch (error) {
+      file.close();
+      await this.remove(path);
+      throw error;
+    }
+    return file;
+  }
+
+  #create(path: string): MaybePromise<DiskFile> {
     const options = {
       read: true,
       write: true,
@@ -456,6 +512,14 @@ export class DiskFile {
     );
   }
 
+  /** The mode of the open file; null where there are no modes. */
+  mode(): MaybePromise<number | null> {
+    return this.#fs.run(
+      () => this.#file.statSync().mode,
+      async () => (await this.#file.stat()).mode,
+    );
+  }
+
   /** Cuts the file, or lengthens it with zeros. */
   truncate(size: number): MaybePromise<void> {
     return this.#exclusive(
@@ -534,6 +598,21 @@ export class DiskFile {
 /** Whether an error says that a name is taken. */
 export function isTaken(error: unknown): boolean {
   return error instanceof Deno.errors.AlreadyExists;
+}
+
+/** Whether a new file lacks rights that its owner should have. */
+function isMasked(mode: number | null): boolean {
+  return mode !== null && (mode & OWNER_ONLY) !== OWNER_ONLY;
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await Deno.stat(path);
+    return true;
+  } catch (error) {
+    if (isNotFound(error)) return false;
+    throw error;
+  }
 }
 
 /** Whether an error says that the user may not do that. */
