@@ -181,3 +181,29 @@ Deno.test("entries that a scan finds after their use keep their place", async ()
   assertEquals(urls.slice(0, 4), ["40", "3", "7", "49"]);
   assertEquals(urls.length, 50);
 });
+
+Deno.test("a directory that can't be read for the moment is told, and loaded by the next call", async () => {
+  await using dir = await tempDir();
+  await writePair(dir.path, "a", bytesOf(3));
+  const recorder = new Recorder();
+  const { readDir } = Deno;
+  Deno.readDir = () => {
+    throw Object.assign(new Error("Too many open files"), { code: "EMFILE" });
+  };
+  let cache: MediaCache;
+  try {
+    const { onEvent } = recorder;
+    cache = await MediaCache.open({ cacheDir: dir.path, onEvent });
+  } finally {
+    Deno.readDir = readDir;
+  }
+  await using _closed = cache;
+  assertEquals([cache.stats().entries, cache.stats().diskErrors], [0, 1]);
+  const [fault] = recorder.of("diskError");
+  assertEquals(fault?.operation, "list the directory");
+
+  await cache.ensureLoaded();
+
+  assertEquals([cache.stats().entries, cache.stats().diskErrors], [1, 1]);
+  assertEquals(recorder.of("loaded").length, 1);
+});

@@ -161,8 +161,9 @@ export class MediaCache implements AsyncDisposable {
    * @returns The cache.
    * @throws {TypeError} If an option is of the wrong type.
    * @throws {RangeError} If an option is out of range.
-   * @throws {MediaCacheError} If the directory can't be used, or a permission
-   * is missing; the message names the path and the flag.
+   * @throws {MediaCacheError} If the directory can't be used or written, or a
+   * permission is missing; the message names the path and the flag. Or if this Deno
+   * is older than 2.7. See {@linkcode MediaCache.ensureLoaded}.
    *
    * @example Open a cache for a script
    * ```ts
@@ -190,18 +191,26 @@ export class MediaCache implements AsyncDisposable {
   }
 
   /**
-   * Makes the directory, if need be, and builds the index from it, without
-   * reading a body and without holding the event loop. Idempotent; concurrent
-   * calls share one scan. Nothing is evicted. Where a large directory has its
-   * index on disk, the entries are counted at once and read in the background.
+   * Makes the directory, if need be, sees whether files can be made in it, and
+   * builds the index from it, without reading a body and without holding the event
+   * loop. Idempotent; concurrent calls share one scan. Nothing is evicted. Where a
+   * large directory has its index on disk, the entries are counted at once and read
+   * in the background.
    *
-   * @throws {MediaCacheError} If the directory can't be used, or a permission
-   * is missing; the message names the path and the flag. Nothing prompts.
+   * A fault that may pass (no room, no more open files, an I/O error) is reported
+   * as a disk error and rejects nothing: downloads go on uncached until it is over.
+   * A bot that must also run in a directory that it can't write catches what this
+   * rejects with, and uses the cache all the same.
+   *
+   * @throws {MediaCacheError} If the directory can't be used: it can't be made or
+   * written (which a `readOnly` cache need not), or a permission is missing; the
+   * message names the path and the flag. Nothing prompts. Or if this Deno is older
+   * than 2.7, which the message names.
    * @throws {CacheClosedError} If the cache is closed.
    */
   async ensureLoaded(): Promise<void> {
     this.#assertOpen();
-    await this.#tiers.load();
+    await this.#tiers.ensureLoaded();
   }
 
   /**

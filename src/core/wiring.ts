@@ -22,6 +22,8 @@ import { OpenFiles, type SharedFile } from "./disk/open_files.ts";
 import { type Opened, Opener } from "./entries/opener.ts";
 import type { ResolvedOptions } from "./api/resolved_options.ts";
 import { Orphans } from "./startup/orphan_sweeper.ts";
+import { isTransient } from "./disk/disk_fault.ts";
+import { MediaCacheError } from "./api/errors.ts";
 import { probe } from "./disk/probe.ts";
 import { DirectoryReconciler } from "./startup/reconciler.ts";
 import { pairOf } from "./startup/scan.ts";
@@ -54,6 +56,8 @@ export class Tiers {
   readonly #keeper: IndexKeeper;
   readonly #index: IndexFile;
   readonly #log: ChangeLog;
+  #opening: Promise<void> | undefined;
+  #isOpen = false;
 
   /** Reads nothing yet. */
   constructor(options: ResolvedOptions, hub: EventHub, counters: Counters) {
@@ -140,9 +144,17 @@ export class Tiers {
     return this.#loader.isWhole;
   }
 
-  /** See {@linkcode Loader.load}. */
-  load(): Promise<void> {
-    return this.#loader.load();
+  /**
+   * Sees whether the directory can be used, and counts its entries; concurrent
+   * calls share one look. A fault that may pass is only reported, and looked at
+   * again by the next call.
+   *
+   * @throws {MediaCacheError} If the directory can't be used.
+   */
+  ensureLoaded(): Promise<void> {
+    return this.#opening ??= this.#open().finally(() => {
+      if (!this.#isOpen) this.#opening = undefined;
+    });
   }
 
   /** See {@linkcode Loader.whole}. */
@@ -354,6 +366,42 @@ export class Tiers {
     if (this.#loader.isWhole) await this.#keeper.save();
     await writes.close();
     files.closeUnread();
+  }
+
+  async #open(): Promise<void> {
+    const { calls, store } = this.#tier;
+    const isWritable = await this.#succeeds(
+      "write to the directory",
+      () => calls.run(() => store.probe()),
+    );
+    // Where the directory could not be made there is nothing to load.
+    this.#isOpen = store.ready &&
+      await this.#succeeds(
+        "list the directory",
+        () => this.#loader.load(),
+      ) && isWritable;
+  }
+
+  /**
+   * Runs a step of opening; false where a fault that may pass has ended it.
+   *
+   * @throws {MediaCacheError} If the directory can't be used.
+   */
+  async #succeeds(
+    operation: string,
+    step: () => Promise<void>,
+  ): Promise<boolean> {
+    try {
+      await step();
+      return true;
+    } catch (error) {
+      const isOurs = error instanceof MediaCacheError;
+      if (!isTransient(isOurs ? error.cause : error)) {
+        throw isOurs ? error : this.store.unusable(error);
+      }
+      this.errors.report(operation, error);
+      return false;
+    }
   }
 
   readonly #onServed = (bytes: number) => {

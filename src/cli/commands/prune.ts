@@ -46,6 +46,8 @@ async function run(call: Call): Promise<number> {
   await using opened = await openCache(call, { readOnly: dryRun });
   const { cache } = opened;
   await cache.ensureLoaded();
+  // A disk that is full for what opening tries to write is one to prune.
+  const errorsBefore = opened.diskErrors;
 
   // Most recent first, so victims come off the end.
   const left = await Array.fromAsync(cache.entries());
@@ -56,7 +58,7 @@ async function run(call: Call): Promise<number> {
     if (victim === undefined) break;
     // One that another process has removed takes no room either.
     if (!dryRun) await cache.delete(victim.url);
-    if (opened.diskErrors > 0) return EXIT.failure;
+    if (opened.diskErrors > errorsBefore) return EXIT.failure;
     totalBytes -= victim.size;
     evicted.push(victim);
     if (!withJson) await output.print(lineOf(victim));

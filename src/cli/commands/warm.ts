@@ -75,12 +75,12 @@ async function run(call: Call): Promise<number> {
     gifToMp4: !call.flag("keep-gifs"),
   });
   const { cache } = opened;
-  await cache.ensureLoaded();
   // Better to be told now than once for each URL.
   const obstacle = await cache.probe();
   if (obstacle !== undefined) {
     throw new Failure(`can't store in ${call.dir}: ${obstacle}`);
   }
+  await cache.ensureLoaded();
   // From here on there is something to clean up.
   using interruption = new Interruption(call.signal);
   const { signal } = interruption;

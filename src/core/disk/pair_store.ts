@@ -123,6 +123,8 @@ export class DiskStore {
     const staged = await this.stage(NO_KEY);
     try {
       await staged.file.writeAt(new Uint8Array(PROBE_BYTES), 0);
+      // In a directory that only grows nothing can be replaced or evicted.
+      await this.#fs.remove(staged.path);
     } finally {
       await staged.close();
     }
@@ -358,12 +360,15 @@ export class DiskStore {
 
   /** The error that says why the directory can't be used, and how it could be. */
   unusable(cause: unknown): MediaCacheError {
-    const flags = this.#readOnly
-      ? `--allow-read=${this.dir}`
-      : `--allow-read=${this.dir} --allow-write=${this.dir}`;
+    const [uses, flags] = this.#readOnly
+      ? ["read", `--allow-read=${this.dir}`]
+      : [
+        "read and write",
+        `--allow-read=${this.dir} --allow-write=${this.dir}`,
+      ];
     const found = cause instanceof Error ? cause.message : String(cause);
     return new MediaCacheError(
-      `Cannot open cache: cacheDir must be a directory that may be used with ${flags}: ${found}`,
+      `Cannot open cache: cacheDir must be a directory that the process may ${uses}, with ${flags}: ${found}`,
       { cause },
     );
   }
