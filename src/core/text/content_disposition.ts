@@ -28,7 +28,7 @@ const ENCODED_WORD_REGEXP = /=\?([^?\s]+)\?([bq])\?([^?]*)\?=/gi;
 export function parseFilename(header: string): string | undefined {
   let plain: string | undefined;
   let extended: string | undefined;
-  for (const [name, value] of parameters(header)) {
+  for (const [name, value] of parameters(once(header))) {
     if (name === "filename") {
       plain ??= decodeWords(decodeUtf8Bytes(value)).trim() || undefined;
     }
@@ -61,6 +61,14 @@ export function formatContentDisposition(
   return plain === name
     ? quoted
     : `${quoted}; filename*=UTF-8''${encodeExtended(name)}`;
+}
+
+// `Headers` joins a header that was sent twice by a comma, which would become part of an unquoted name.
+function once(header: string): string {
+  const half = (header.length - ", ".length) / 2;
+  const first = header.slice(0, half);
+
+  return header === `${first}, ${first}` ? first : header;
 }
 
 // By hand and in one pass: a regular expression for this either trips over `;` inside quotes or backtracks.
