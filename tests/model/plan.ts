@@ -16,8 +16,8 @@ export interface PlannedDownload extends DownloadPlan {
   /** Whether a video must have been made of it. */
   video: "made" | "failed" | undefined;
   /**
-   * Whether it counts as failed; undefined where all callers leave a body that may
-   * be too large to store, which ends it, if it has not failed before.
+   * Whether it counts as failed; undefined where all callers leave a body and that
+   * ends it, if it has not failed before.
    */
   isFailure: boolean | undefined;
 }
@@ -66,13 +66,13 @@ function planOther(
   const isLeft = callers.every((caller) => LEAVING.includes(caller));
   const isAbandoned = isLeft && whenAbandoned === "abort";
   const mayBeLarge = Math.max(size, declared ?? 0) > maxEntryBytes;
-  const isUnsure = isLeft && !isAbandoned && isBroken && mayBeLarge;
+  const isUnsure = isLeft && isBroken && (isAbandoned || mayBeLarge);
   const isStored = !isBroken && !isAbandoned && size > 0 &&
     size <= maxEntryBytes;
   return {
     ...{ bytes, result: bytes, declared, failsAt, form, callers },
     ...{ isHeld, isBroken, isStored, video: undefined },
-    isFailure: isUnsure ? undefined : isBroken && !isAbandoned,
+    isFailure: isUnsure ? undefined : isBroken,
   };
 }
 
