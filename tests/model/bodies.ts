@@ -85,6 +85,8 @@ export async function videoMaker(folder: string): Promise<string> {
     done
     size=$(tail -c ${DIGITS} "$input" | sed 's/^0*//')
     frames=${FRAMES}
+    # The GIF by which the cache finds out after a failure whether ffmpeg works.
+    if [ "$(wc -c <"$input")" -lt ${MIN_GIF_BYTES} ]; then size=99 frames=1; fi
     if [ "$size" -gt "$max" ]; then size=$max frames=1; fi
     mdat=$((size - ${VIDEO_FRONT.length}))
     octal() { printf '\\\\%03o' $(($1 & 255)); }
