@@ -208,6 +208,26 @@ Deno.test("an ffmpeg that is not there is looked for again", async () => {
   assertMatch(ffmpeg.warnings().join(), /^cannot find [^,]*stub$/);
 });
 
+Deno.test("a disk that fails ffmpeg is no fault of ffmpeg: the next GIF is tried", async () => {
+  const full =
+    `echo "av_interleaved_write_frame(): No space left on device" >&2`;
+  await using ffmpeg = await withFfmpeg(`${full}; exit 1`);
+  assertEquals(await ffmpeg.download(), "image/gif");
+  assertEquals(await ffmpeg.runs(), 1);
+  await ffmpeg.becomes(byInput(`${full}; exit 1`, "exit 1"));
+  assertEquals(await ffmpeg.download(), "image/gif");
+  assertEquals(await ffmpeg.runs(), 3);
+  await ffmpeg.becomes(WORKS);
+
+  assertEquals(await ffmpeg.download(), "video/mp4");
+
+  assertEquals(ffmpeg.warnings(), []);
+  assertEquals(ffmpeg.reasons(), [
+    "conversion disk-failed: av_interleaved_write_frame(): No space left on device",
+    "conversion failed: exit code 1",
+  ]);
+});
+
 Deno.test("GIFs that make ffmpeg fail don't keep others from being converted", async () => {
   await using ffmpeg = await withFfmpeg(WORKS);
   const bad = gifOfDelays([10]);

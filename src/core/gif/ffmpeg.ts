@@ -9,6 +9,10 @@ export type ConversionFailure =
   | "not-permitted"
   /** ffmpeg cannot be started. */
   | "not-started"
+  /** The system had no room for one more process or open file, which passes. */
+  | "exhausted"
+  /** The disk failed ffmpeg, which may pass. */
+  | "disk-failed"
   /** It took too long and was killed. */
   | "timeout"
   /** The signal was aborted. */
@@ -176,11 +180,21 @@ export class Ffmpeg {
     if (error instanceof Deno.errors.NotFound) {
       return failure("not-started", `cannot find ${command}`);
     }
-    const { message } = error as Error;
-    const reason = message.replace(/^Failed to spawn '.*': /s, "");
-    return failure("not-started", `cannot run ${command}: ${reason}`);
+    const { message, code = "" } = error as Error & { code?: string };
+    const said = message.replace(/^Failed to spawn '.*': /s, "");
+    const reason = PASSING_CODES.has(code) ? "exhausted" : "not-started";
+    return failure(reason, `cannot run ${command}: ${said}`);
   }
 }
+
+/** Errors of a start that are no fault of the program. */
+const PASSING_CODES: ReadonlySet<string> = new Set([
+  "EAGAIN",
+  "EMFILE",
+  "ENFILE",
+  "ENOMEM",
+  "ETXTBSY",
+]);
 
 /** How a process ended. */
 interface Ended {
@@ -196,8 +210,10 @@ async function queryPermission(command: string): Promise<boolean> {
 }
 
 /** What ffmpeg says when the disk fails, after which it may go on as if all were well. */
-const WRITE_FAULT_REGEXP =
-  /error writing|no space left|input\/output error|disk quota/i;
+const DISK_FAULT_REGEXP =
+  /no space left|input\/output error|disk quota|read-only file system/i;
+
+const WRITE_FAULT_REGEXP = /error writing/i;
 
 /** Success is what the video shows, not what the exit code says: ffmpeg calls a cut one a success. */
 function judge(
@@ -207,6 +223,7 @@ function judge(
 ): ConversionResult {
   const said = lastWords(errors, [job.inputPath, job.outputPath]);
   if (stopped) return failure(stopped, said);
+  if (DISK_FAULT_REGEXP.test(errors)) return failure("disk-failed", said);
   if (!status.success) {
     const how = status.signal ?? `exit code ${status.code}`;
     return failure("failed", withWords(how, said));

@@ -1,5 +1,5 @@
 import { Semaphore } from "../async/semaphore.ts";
-import type { ConversionResult } from "./ffmpeg.ts";
+import type { ConversionFailure, ConversionResult } from "./ffmpeg.ts";
 import type { GifPlan } from "./gif_plan.ts";
 import { Rest } from "./rest.ts";
 
@@ -30,6 +30,13 @@ export const TEST_BYTES = 16_384;
 
 /** The longest that a test may take; it takes 70 ms (measured), and a GIF waits for its end. */
 export const TEST_TIMEOUT_MS = 5_000;
+
+/** Ends of a test that are no fault of ffmpeg. */
+const SAYS_NOTHING: ReadonlySet<ConversionFailure> = new Set([
+  "aborted",
+  "disk-failed",
+  "exhausted",
+]);
 
 /**
  * Tells whether ffmpeg works, from how conversions end.
@@ -88,7 +95,7 @@ export class FfmpegCheck {
         this.works();
         return undefined;
       }
-      if (result.reason === "aborted") return undefined;
+      if (SAYS_NOTHING.has(result.reason)) return undefined;
       const { reason, detail } = result;
       return { detail: detail || reason, restMs: this.fails() };
     } finally {
