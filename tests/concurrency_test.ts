@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { MediaCache } from "../mod.ts";
-import { FileSystem } from "../src/core/disk/file_system.ts";
+import { IoMode } from "../src/core/disk/io_mode.ts";
 import { bodyBytesIn, bytesOf, namesIn } from "./fixtures/files.ts";
 import { Random } from "./fixtures/random.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";
@@ -9,11 +9,11 @@ const MAX_BYTES = 5_000;
 
 /** Makes every disk a slow one until the end of the test, so that calls overlap at each step. */
 function slowDisks(): Disposable {
-  const { run } = FileSystem.prototype;
-  FileSystem.prototype.run = (_sync, async) => async();
+  const { run } = IoMode.prototype;
+  IoMode.prototype.run = (_sync, async) => async();
   return {
     [Symbol.dispose]() {
-      FileSystem.prototype.run = run;
+      IoMode.prototype.run = run;
     },
   };
 }

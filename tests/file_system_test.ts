@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { FileSystem, isNotFound } from "../src/core/disk/file_system.ts";
 import { identityOf } from "../src/core/disk/file_identity.ts";
@@ -12,94 +12,14 @@ async function slowFileSystem(): Promise<FileSystem> {
   let time = now.call(performance);
   performance.now = () => time += 11;
   try {
-    for (let i = 0; i < 2; i++) await fs.run(() => 0, () => Promise.resolve(1));
+    for (let i = 0; i < 2; i++) {
+      await fs.io.run(() => 0, () => Promise.resolve(1));
+    }
   } finally {
     performance.now = now;
   }
   return fs;
 }
-
-Deno.test("run() is synchronous on a fast disk", () => {
-  const fs = new FileSystem();
-
-  assertEquals(fs.run(() => "sync", () => Promise.resolve("async")), "sync");
-  assertEquals(fs.run(() => "sync", () => Promise.resolve("async")), "sync");
-});
-
-Deno.test("run() is asynchronous for a while after two slow operations, be it some that failed", async () => {
-  const { now } = performance;
-  let time = 1_000;
-  performance.now = () => time;
-  try {
-    const fs = new FileSystem();
-    const fail = () =>
-      assertThrows(() =>
-        fs.run(() => {
-          time += 11;
-          throw new Error("slow");
-        }, () => Promise.resolve())
-      );
-    const run = () => fs.run(() => "sync", () => Promise.resolve("async"));
-
-    fail();
-    assertEquals(run(), "sync");
-    fail();
-    assertEquals(await run(), "async");
-    time += 999;
-    assertEquals(await run(), "async");
-    time += 1;
-    assertEquals(run(), "sync");
-  } finally {
-    performance.now = now;
-  }
-});
-
-Deno.test("run() takes no disk for slow that was so once in a second", () => {
-  const { now } = performance;
-  let time = 1_000;
-  performance.now = () => time;
-  try {
-    const fs = new FileSystem();
-    for (let i = 0; i < 5; i++) {
-      const result = fs.run(() => {
-        time += 11;
-        return "sync";
-      }, () => Promise.resolve("async"));
-      assertEquals(result, "sync");
-      time += 1_001;
-    }
-  } finally {
-    performance.now = now;
-  }
-});
-
-Deno.test("run() stays asynchronous twice as long each time that the disk is still slow", async () => {
-  const { now } = performance;
-  let time = 1_000;
-  performance.now = () => time;
-  try {
-    const fs = new FileSystem();
-    const run = (tookMs: number) =>
-      fs.run(() => {
-        time += tookMs;
-        return "sync";
-      }, () => Promise.resolve("async"));
-
-    run(11);
-    for (const forMs of [1_000, 2_000, 4_000]) {
-      assertEquals(run(11), "sync");
-      time += forMs - 1;
-      assertEquals(await run(0), "async");
-      time += 1;
-    }
-    assertEquals(run(1), "sync");
-    time += 1_001;
-    assertEquals(run(11), "sync");
-    assertEquals(run(1), "sync");
-  } finally {
-    performance.now = now;
-  }
-});
 
 Deno.test("remove() of a long file neither waits for the disk nor finds it slow", async () => {
   await using dir = await tempDir();
@@ -118,7 +38,7 @@ Deno.test("remove() of a long file neither waits for the disk nor finds it slow"
   }
 
   assertEquals(await isThere(path), false);
-  assertEquals(fs.run(() => "sync", () => Promise.resolve("async")), "sync");
+  assertEquals(fs.io.run(() => "sync", () => Promise.resolve("async")), "sync");
 });
 
 for (const kind of ["fast", "slow"] as const) {

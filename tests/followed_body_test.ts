@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { gather } from "../src/core/bodies/byte_reader.ts";
-import { DiskFile, FileSystem } from "../src/core/disk/file_system.ts";
+import { DiskFile } from "../src/core/disk/disk_file.ts";
+import { FileSystem } from "../src/core/disk/file_system.ts";
 import { FollowedBody } from "../src/core/sharing/followed_body.ts";
 import { pattern } from "./fixtures/bytes.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";
@@ -27,7 +28,7 @@ Deno.test("bytes that are being read when the download is lost are not mixed wit
   for (const seed of [1, 2]) {
     const path = `${dir.path}/${seed}`;
     await Deno.writeFile(path, pattern(1000, seed));
-    const file = new SlowFile(fs, await Deno.open(path));
+    const file = new SlowFile(fs.io, fs.refusals, await Deno.open(path));
     const body = new FollowedBody(file, 1000, EVENTS);
     bodies.push({ file, body, media: body.body() });
     body.letGo();

@@ -4,7 +4,7 @@ import {
   assertRejects,
   assertStrictEquals,
 } from "@std/assert";
-import type { DiskFile } from "../src/core/disk/file_system.ts";
+import type { DiskFile } from "../src/core/disk/disk_file.ts";
 import { pattern } from "./fixtures/bytes.ts";
 import { turn } from "./fixtures/recorder.ts";
 

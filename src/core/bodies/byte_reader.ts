@@ -1,4 +1,4 @@
-import type { MaybePromise } from "../disk/file_system.ts";
+import type { MaybePromise } from "../disk/io_mode.ts";
 import { Turns } from "../async/turns.ts";
 
 /** Bytes per piece where a body is read from a file or from memory. */

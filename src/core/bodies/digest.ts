@@ -1,6 +1,6 @@
 import { createHash, hash } from "node:crypto";
 import { PIECE_BYTES } from "./byte_reader.ts";
-import type { DiskFile } from "../disk/file_system.ts";
+import type { DiskFile } from "../disk/disk_file.ts";
 import { Turns } from "../async/turns.ts";
 
 /**

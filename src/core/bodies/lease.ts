@@ -1,6 +1,6 @@
 import type { ByteReader } from "./byte_reader.ts";
 import { CacheClosedError } from "../api/errors.ts";
-import type { MaybePromise } from "../disk/file_system.ts";
+import type { MaybePromise } from "../disk/io_mode.ts";
 import type { MediaBody } from "./media_body.ts";
 
 /** What a Media needs to know of the cache that made it. */

@@ -1,6 +1,6 @@
 import { type ByteReader, gather, PIECE_BYTES } from "./byte_reader.ts";
 import { IncompleteBodyError, MediaCacheError } from "../api/errors.ts";
-import type { MaybePromise } from "../disk/file_system.ts";
+import type { MaybePromise } from "../disk/io_mode.ts";
 import type { MediaBody } from "./media_body.ts";
 import type { OnFault, OpenFiles, SharedFile } from "../disk/open_files.ts";
 

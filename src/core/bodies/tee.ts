@@ -2,7 +2,8 @@ import { Bell } from "../async/condition.ts";
 import { type ByteReader, PIECE_BYTES } from "./byte_reader.ts";
 import { ChunkWindow } from "./chunk_window.ts";
 import { IncompleteBodyError, MediaCacheError } from "../api/errors.ts";
-import type { DiskFile, MaybePromise } from "../disk/file_system.ts";
+import type { DiskFile } from "../disk/disk_file.ts";
+import type { MaybePromise } from "../disk/io_mode.ts";
 import type { MediaBody } from "./media_body.ts";
 import type { SharedFile } from "../disk/open_files.ts";
 

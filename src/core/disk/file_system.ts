@@ -1,27 +1,14 @@
 /*
- * The only file that calls the file system.
- *
- * An asynchronous file operation in Deno is a hop to another thread: opening,
- * reading and closing 10 KiB takes 133 µs that way and 10 µs synchronously. So
- * every operation here is synchronous as long as the disk answers at once, and
- * asynchronous for a while after one took longer than a blink; callers `await`
- * either way.
+ * The only file that calls the file system, but for files that are open
+ * (disk_file.ts).
  */
 import { ensureDir } from "@std/fs/ensure-dir";
 import { dirname } from "@std/path/dirname";
 import { isAbsolute } from "@std/path/is-absolute";
-import { isRefusal } from "./disk_fault.ts";
-import { type FileState, identityOf, stampOf } from "./file_identity.ts";
-import type { Refusable } from "../text/refusable.ts";
-
-/** A result that is there already, or will be. */
-export type MaybePromise<T> = T | Promise<T>;
-
-/** What the cache wants to know of a file. */
-export interface FileFacts extends FileState {
-  /** How many names it has; none when it was removed or replaced. */
-  readonly names: number;
-}
+import { DiskFile, factsOf, type FileFacts } from "./disk_file.ts";
+import { stampOf } from "./file_identity.ts";
+import { IoMode, type MaybePromise } from "./io_mode.ts";
+import { type OnRefused, Refusals } from "./refusals.ts";
 
 /** A text in a file. */
 export interface FileText {
@@ -39,30 +26,11 @@ export interface ListedFile {
   readonly isFile: boolean;
 }
 
-/** An operation above this many milliseconds makes the disk a slow one, … */
-const SLOW_MS = 10;
-
-/**
- * … if it is not the only one within this time, in milliseconds. One alone says
- * more of the processor, which was given to somebody else in its midst: that
- * made downloads on a busy machine three times as slow.
- */
-const SLOW_AGAIN_MS = 1_000;
-
-/**
- * How long a disk counts as slow after a slow operation, in milliseconds: at first
- * briefly, since any process is held up once in a while; then twice as long each
- * time, for as long as no operation is fast.
- */
-const SLOW_FOR_MS = { min: 1_000, max: 32_000 };
-
 /**
  * Removing a file above this takes as long as it is, 30 ms for 512 MiB: too long
  * to wait for, and no sign of a slow disk.
  */
 const LONG_BYTES = 8_388_608;
-
-const JUST_MADE: FileState = { inode: 0, size: 0, mtimeMs: 0 };
 
 /** The modes of our files, and of our directory. */
 const OWNER_ONLY = 0o600;
@@ -70,9 +38,6 @@ const OWNER_ONLY_DIRECTORY = 0o700;
 
 /** The bits of a mode that say who may do what. */
 const MODE_BITS = 0o777;
-
-/** Told of an operation that the file system refuses and the cache does without. */
-export type OnRefused = (operation: Refusable, error: Error) => void;
 
 /** Of `node:fs`, which takes 3 MiB: it is loaded only when it is needed. */
 let existsSync: ((path: string) => boolean) | undefined;
@@ -82,59 +47,16 @@ const UTF_8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** File operations on one disk, synchronous while it is fast. */
 export class FileSystem {
-  #slowUntil = -Infinity;
-  #lastSlow = -Infinity;
-  #slowForMs = 0;
-  readonly #onRefused: OnRefused;
-  readonly #refused = new Set<Refusable>();
+  /** What the file system refuses, and the cache does without. */
+  readonly refusals: Refusals;
+  /** Whether the disk is asked synchronously. */
+  readonly io: IoMode = new IoMode();
   /** Whether the umask takes rights from the owner of a new file; unknown at first. */
   #isMasked: boolean | undefined;
 
   /** Tells `onRefused` each time that the cache has to do without an operation. */
-  constructor(onRefused: OnRefused = () => {}) {
-    this.#onRefused = onRefused;
-  }
-
-  /** Runs the synchronous form of an operation, or the other on a slow disk. */
-  run<T>(sync: () => T, async: () => Promise<T>): MaybePromise<T> {
-    const start = performance.now();
-    if (start < this.#slowUntil) return async();
-    try {
-      return sync();
-    } finally {
-      const end = performance.now();
-      if (end - start > SLOW_MS) this.#tookLong(end);
-      else this.#slowForMs = 0;
-    }
-  }
-
-  /** Whether the file system has refused an operation. */
-  refuses(operation: Refusable): boolean {
-    return this.#refused.has(operation);
-  }
-
-  /**
-   * Runs an operation that the cache can do without.
-   *
-   * @returns False where the file system refuses it.
-   * @throws The file system's error, if that is another one than a refusal.
-   */
-  try(
-    operation: Refusable,
-    run: () => MaybePromise<void>,
-  ): MaybePromise<boolean> {
-    const failed = (error: unknown) => {
-      if (!isRefusal(error)) throw error;
-      this.#refused.add(operation);
-      this.#onRefused(operation, error);
-      return false;
-    };
-    try {
-      const result = run();
-      return result === undefined || result.then(() => true, failed);
-    } catch (error) {
-      return failed(error);
-    }
+  constructor(onRefused?: OnRefused) {
+    this.refusals = new Refusals(onRefused);
   }
 
   /**
@@ -220,7 +142,7 @@ export class FileSystem {
       ? null
       : found & ~MODE_BITS | mode & MODE_BITS;
     if (wanted === null || wanted === found) return;
-    await this.try("chmod", () => Deno.chmod(path, wanted));
+    await this.refusals.try("chmod", () => Deno.chmod(path, wanted));
   }
 
   /** Throws unless the path is a directory, or a link to one. */
@@ -264,7 +186,7 @@ export class FileSystem {
   /** Whether anything has that name, be it a link that leads nowhere. */
   async hasName(path: string): Promise<boolean> {
     try {
-      await this.run(() => Deno.lstatSync(path), () => Deno.lstat(path));
+      await this.io.run(() => Deno.lstatSync(path), () => Deno.lstat(path));
       return true;
     } catch (error) {
       // Where it can't be told there may be something.
@@ -275,7 +197,7 @@ export class FileSystem {
   /** Facts of a regular file; undefined when there is none of that name. */
   async facts(path: string): Promise<FileFacts | undefined> {
     try {
-      return await this.run(
+      return await this.io.run(
         () => regular(Deno.lstatSync(path)),
         async () => regular(await Deno.lstat(path)),
       );
@@ -294,14 +216,14 @@ export class FileSystem {
    * @throws {Deno.errors.NotFound} If there is no regular file of that name.
    */
   open(path: string, isListed = false): MaybePromise<DiskFile> {
-    return this.run(
+    return this.io.run(
       () => {
         const before = isListed ? undefined : regular(Deno.lstatSync(path));
-        return checked(this, path, before, Deno.openSync(path));
+        return this.#checked(path, before, Deno.openSync(path));
       },
       async () => {
         const before = isListed ? undefined : regular(await Deno.lstat(path));
-        return checked(this, path, before, await Deno.open(path));
+        return this.#checked(path, before, await Deno.open(path));
       },
     );
   }
@@ -309,14 +231,14 @@ export class FileSystem {
   /** The same, to write as well. */
   openToWrite(path: string): MaybePromise<DiskFile> {
     const options = { read: true, write: true };
-    return this.run(
+    return this.io.run(
       () => {
         const before = regular(Deno.lstatSync(path));
-        return checked(this, path, before, Deno.openSync(path, options));
+        return this.#checked(path, before, Deno.openSync(path, options));
       },
       async () => {
         const before = regular(await Deno.lstat(path));
-        return checked(this, path, before, await Deno.open(path, options));
+        return this.#checked(path, before, await Deno.open(path, options));
       },
     );
   }
@@ -344,9 +266,9 @@ export class FileSystem {
       createNew: true,
       mode: OWNER_ONLY,
     };
-    return this.run(
-      () => new DiskFile(this, Deno.openSync(path, options)),
-      async () => new DiskFile(this, await Deno.open(path, options)),
+    return this.io.run(
+      () => this.#file(Deno.openSync(path, options)),
+      async () => this.#file(await Deno.open(path, options)),
     );
   }
 
@@ -375,7 +297,7 @@ export class FileSystem {
 
   /** Gives a file a new name, in place of any that has it. */
   rename(from: string, to: string): MaybePromise<void> {
-    return this.run(
+    return this.io.run(
       () => Deno.renameSync(from, to),
       () => Deno.rename(from, to),
     );
@@ -383,9 +305,10 @@ export class FileSystem {
 
   /** Gives a file one more name; false where the file system refuses that. */
   link(from: string, to: string): MaybePromise<boolean> {
-    return this.try(
+    return this.refusals.try(
       "link",
-      () => this.run(() => Deno.linkSync(from, to), () => Deno.link(from, to)),
+      () =>
+        this.io.run(() => Deno.linkSync(from, to), () => Deno.link(from, to)),
     );
   }
 
@@ -394,7 +317,9 @@ export class FileSystem {
     try {
       const { size } = Deno.lstatSync(path);
       if (size > LONG_BYTES) await Deno.remove(path);
-      else await this.run(() => Deno.removeSync(path), () => Deno.remove(path));
+      else {await this.io.run(() =>
+          Deno.removeSync(path), () =>
+          Deno.remove(path));}
       return true;
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return false;
@@ -406,8 +331,8 @@ export class FileSystem {
   touch(path: string, timeMs: number): MaybePromise<boolean> {
     // A Date, since a float of seconds loses the millisecond.
     const time = new Date(timeMs);
-    return this.try("utime", () =>
-      this.run(
+    return this.refusals.try("utime", () =>
+      this.io.run(
         () => Deno.utimeSync(path, time, time),
         () => Deno.utime(path, time, time),
       ));
@@ -416,182 +341,32 @@ export class FileSystem {
   /** Makes the names in a directory survive a power cut, if the file system can. */
   async syncDirectory(dir: string): Promise<void> {
     using directory = await Deno.open(dir);
-    await this.try("fsync", () => directory.sync());
+    await this.refusals.try("fsync", () => directory.sync());
   }
 
-  #tookLong(now: number): void {
-    const isAlone = this.#slowForMs === 0 &&
-      now - this.#lastSlow > SLOW_AGAIN_MS;
-    this.#lastSlow = now;
-    if (isAlone) return;
-    const { min, max } = SLOW_FOR_MS;
-    this.#slowForMs = Math.min(Math.max(2 * this.#slowForMs, min), max);
-    this.#slowUntil = now + this.#slowForMs;
+  #file(file: Deno.FsFile, opened?: FileFacts): DiskFile {
+    return new DiskFile(this.io, this.refusals, file, opened);
   }
-}
 
-/** An open file that is read and written at positions. */
-export class DiskFile {
-  /** Its state when it was opened; all zero of one just made. */
-  readonly opened: FileState;
-  readonly #fs: FileSystem;
-  readonly #file: Deno.FsFile;
-  // NaN while an operation runs and after one that failed half-way.
-  #position = 0;
-  #queue: Promise<unknown> = Promise.resolve();
-  #pending = 0;
-  #closed = false;
-
-  /** Takes over an open file. */
-  constructor(
-    fs: FileSystem,
+  // Between lstat and open the name may have come to be another file's, a link
+  // even; what was opened must be what was looked at.
+  #checked(
+    path: string,
+    before: FileFacts | undefined,
     file: Deno.FsFile,
-    opened: FileState = JUST_MADE,
-  ) {
-    this.opened = opened;
-    this.#fs = fs;
-    this.#file = file;
-  }
-
-  /** Tells which file was opened; 0 of one just made. */
-  get inode(): number {
-    return this.opened.inode;
-  }
-
-  /** Reads once into `view` from a position; returns the bytes read, 0 at the end. */
-  readAt(view: Uint8Array, position: number): MaybePromise<number> {
-    return this.#exclusive(
-      () => {
-        this.#seekSync(position);
-        this.#position = NaN;
-        const count = this.#file.readSync(view) ?? 0;
-        this.#position = position + count;
-        return count;
-      },
-      async () => {
-        await this.#seek(position);
-        this.#position = NaN;
-        const count = await this.#file.read(view) ?? 0;
-        this.#position = position + count;
-        return count;
-      },
-    );
-  }
-
-  /** Writes all of `bytes` at a position. */
-  writeAt(bytes: Uint8Array, position: number): MaybePromise<void> {
-    return this.#exclusive(
-      () => {
-        this.#seekSync(position);
-        this.#position = NaN;
-        for (let done = 0; done < bytes.length;) {
-          done += this.#file.writeSync(
-            done === 0 ? bytes : bytes.subarray(done),
-          );
-        }
-        this.#position = position + bytes.length;
-      },
-      async () => {
-        await this.#seek(position);
-        this.#position = NaN;
-        for (let done = 0; done < bytes.length;) {
-          done += await this.#file.write(
-            done === 0 ? bytes : bytes.subarray(done),
-          );
-        }
-        this.#position = position + bytes.length;
-      },
-    );
-  }
-
-  /** Facts of the open file, whatever its name is by now. */
-  facts(): MaybePromise<FileFacts> {
-    return this.#fs.run(
-      () => factsOf(this.#file.statSync()),
-      async () => factsOf(await this.#file.stat()),
-    );
-  }
-
-  /** The mode of the open file; null where there are no modes. */
-  mode(): MaybePromise<number | null> {
-    return this.#fs.run(
-      () => this.#file.statSync().mode,
-      async () => (await this.#file.stat()).mode,
-    );
-  }
-
-  /** Cuts the file, or lengthens it with zeros. */
-  truncate(size: number): MaybePromise<void> {
-    return this.#exclusive(
-      () => this.#file.truncateSync(size),
-      () => this.#file.truncate(size),
-    );
-  }
-
-  /**
-   * Takes the advisory lock of the file, if nobody holds it; one that is `shared`
-   * may be held by many. The kernel gives it back with the last handle, also when
-   * the process is killed. True as well where the file system refuses locks:
-   * nobody else can hold it there.
-   */
-  tryLock(shared = false): boolean {
-    let isLocked = true;
-    this.#fs.try("flock", () => {
-      isLocked = this.#file.tryLockSync(!shared);
-    });
-    return isLocked;
-  }
-
-  /** Gives the advisory lock back. */
-  unlock(): void {
-    this.#fs.try("flock", () => this.#file.unlockSync());
-  }
-
-  /**
-   * Makes the bytes survive a power cut, if the file system can. Off the event
-   * loop: it takes long.
-   */
-  async sync(): Promise<void> {
-    await this.#fs.try("fsync", () => this.#file.syncData());
-  }
-
-  /** Closes the file, after operations that still run. Idempotent. */
-  close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    if (this.#pending === 0) this.#file.close();
-    else this.#queue.finally(() => this.#file.close());
-  }
-
-  /** The same. */
-  [Symbol.dispose](): void {
-    this.close();
-  }
-
-  // Seek and read are two steps, so on a slow disk, where others get a turn
-  // between them, operations wait for each other.
-  #exclusive<T>(sync: () => T, async: () => Promise<T>): MaybePromise<T> {
-    if (this.#pending === 0) {
-      return this.#fs.run(sync, () => this.#enqueue(async));
+  ): DiskFile {
+    try {
+      const facts = regular(file.statSync());
+      if (before === undefined || facts.inode === before.inode) {
+        return this.#file(file, facts);
+      }
+      throw new Deno.errors.NotFound(
+        `Cannot open ${path}: it changed meanwhile`,
+      );
+    } catch (error) {
+      file.close();
+      throw error;
     }
-    return this.#enqueue(async);
-  }
-
-  #enqueue<T>(operation: () => Promise<T>): Promise<T> {
-    this.#pending++;
-    const result = this.#queue.then(operation).finally(() => this.#pending--);
-    this.#queue = result.catch(() => {});
-    return result;
-  }
-
-  #seekSync(position: number): void {
-    if (position === this.#position) return;
-    this.#position = this.#file.seekSync(position, Deno.SeekMode.Start);
-  }
-
-  async #seek(position: number): Promise<void> {
-    if (position === this.#position) return;
-    this.#position = await this.#file.seek(position, Deno.SeekMode.Start);
   }
 }
 
@@ -630,33 +405,4 @@ function regular(info: Deno.FileInfo): FileFacts {
     throw new Deno.errors.NotFound("Cannot open: not a regular file");
   }
   return factsOf(info);
-}
-
-function factsOf(info: Deno.FileInfo): FileFacts {
-  return {
-    size: info.size,
-    mtimeMs: info.mtime?.getTime() ?? 0,
-    inode: identityOf(info.ino ?? 0, info.birthtime?.getTime()),
-    names: info.nlink ?? 1,
-  };
-}
-
-// Between lstat and open the name may have come to be another file's, a link
-// even; what was opened must be what was looked at.
-function checked(
-  fs: FileSystem,
-  path: string,
-  before: FileFacts | undefined,
-  file: Deno.FsFile,
-): DiskFile {
-  try {
-    const facts = regular(file.statSync());
-    if (before === undefined || facts.inode === before.inode) {
-      return new DiskFile(fs, file, facts);
-    }
-    throw new Deno.errors.NotFound(`Cannot open ${path}: it changed meanwhile`);
-  } catch (error) {
-    file.close();
-    throw error;
-  }
 }

@@ -1,11 +1,8 @@
 import { isYoung } from "../catalog/entry.ts";
 import { MediaCacheError } from "../api/errors.ts";
-import {
-  type DiskFile,
-  type FileSystem,
-  isNotFound,
-  type MaybePromise,
-} from "./file_system.ts";
+import type { DiskFile } from "./disk_file.ts";
+import type { MaybePromise } from "./io_mode.ts";
+import { type FileSystem, isNotFound } from "./file_system.ts";
 import { hasBirth } from "./file_identity.ts";
 
 /** Unread handles that may be open at once; the oldest gives way to the next. */

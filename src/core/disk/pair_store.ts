@@ -1,12 +1,8 @@
 import { dirname } from "@std/path/dirname";
 import { join } from "@std/path/join";
 import { MediaCacheError } from "../api/errors.ts";
-import {
-  type DiskFile,
-  type FileFacts,
-  type FileSystem,
-  isNotFound,
-} from "./file_system.ts";
+import type { DiskFile, FileFacts } from "./disk_file.ts";
+import { type FileSystem, isNotFound } from "./file_system.ts";
 import { denoProblem } from "./deno_release.ts";
 import { isLocked } from "./file_lock.ts";
 import { StagedFile } from "./staged_file.ts";

@@ -1,4 +1,4 @@
-import type { DiskFile } from "./file_system.ts";
+import type { DiskFile } from "./disk_file.ts";
 import type { StagedDescription } from "../sharing/staged_description.ts";
 
 /** A body that is being written under a name of its own. */

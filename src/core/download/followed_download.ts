@@ -3,7 +3,7 @@ import { Deadline } from "../async/deadline.ts";
 import type { BodyEnvironment } from "./download_body.ts";
 import type { DownloadInfo } from "../api/download_info.ts";
 import { MediaCacheError, TooLargeError } from "../api/errors.ts";
-import type { DiskFile } from "../disk/file_system.ts";
+import type { DiskFile } from "../disk/disk_file.ts";
 import {
   FollowedBody,
   type FollowedBodyEvents,

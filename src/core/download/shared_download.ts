@@ -12,7 +12,7 @@ import {
 import type { Claim } from "../sharing/download_claims.ts";
 import type { Downloader } from "../api/downloader.ts";
 import { MediaCacheError } from "../api/errors.ts";
-import type { DiskFile } from "../disk/file_system.ts";
+import type { DiskFile } from "../disk/disk_file.ts";
 import { fitsSidecar } from "../disk/sidecar.ts";
 import { FollowRun } from "./followed_download.ts";
 import type { FollowedBody } from "../sharing/followed_body.ts";

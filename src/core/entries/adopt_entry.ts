@@ -1,6 +1,6 @@
 import type { DiskTier } from "../disk_tier.ts";
 import { areSame, type Entry } from "../catalog/entry.ts";
-import type { DiskFile } from "../disk/file_system.ts";
+import type { DiskFile } from "../disk/disk_file.ts";
 import type { SharedFile } from "../disk/open_files.ts";
 import { entryOf } from "../startup/scan.ts";
 

@@ -14,7 +14,7 @@ import { entryOf } from "../startup/scan.ts";
 import { ReadCheck } from "../bodies/read_check.ts";
 import { mismatchOf } from "../disk/sidecar.ts";
 import { areSameState } from "../disk/file_identity.ts";
-import type { FileFacts } from "../disk/file_system.ts";
+import type { FileFacts } from "../disk/disk_file.ts";
 import {
   fileBody,
   MemoryBody,

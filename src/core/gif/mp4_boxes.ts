@@ -1,4 +1,4 @@
-import type { DiskFile } from "../disk/file_system.ts";
+import type { DiskFile } from "../disk/disk_file.ts";
 
 /** ffmpeg writes four or five; a file with more than this is none of its. */
 const MAX_BOXES = 64;

@@ -1,5 +1,5 @@
 import { PIECE_BYTES } from "../bodies/byte_reader.ts";
-import type { DiskFile } from "../disk/file_system.ts";
+import type { DiskFile } from "../disk/disk_file.ts";
 import { Turns } from "../async/turns.ts";
 import type { GifLimits } from "./gif_plan.ts";
 import { type GifFlags, GifScanner } from "./gif_scanner.ts";

@@ -1,12 +1,8 @@
 import { createHash } from "node:crypto";
 import type { LogPlace } from "../sharing/change_log.ts";
 import type { Entry } from "../catalog/entry.ts";
-import {
-  type DiskFile,
-  type FileSystem,
-  isNotFound,
-  isTaken,
-} from "../disk/file_system.ts";
+import type { DiskFile } from "../disk/disk_file.ts";
+import { type FileSystem, isNotFound, isTaken } from "../disk/file_system.ts";
 import {
   areEqual,
   BLOCK_ENTRIES,

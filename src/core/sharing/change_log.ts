@@ -16,9 +16,8 @@ import {
   readText,
   RECORD_BYTES,
 } from "./change_log_format.ts";
+import type { DiskFile, FileFacts } from "../disk/disk_file.ts";
 import {
-  type DiskFile,
-  type FileFacts,
   type FileSystem,
   isDenied,
   isNotFound,

@@ -6,7 +6,7 @@
  *   d4735e3a265e16eee03f59718b9b5d03…
  */
 import { hash } from "node:crypto";
-import type { DiskFile } from "../disk/file_system.ts";
+import type { DiskFile } from "../disk/disk_file.ts";
 import { KEY_REGEXP } from "../text/key.ts";
 
 /** Bytes of the head and of each record. */

@@ -1,10 +1,6 @@
 import type { DiskStore } from "../disk/pair_store.ts";
-import {
-  type DiskFile,
-  type FileSystem,
-  isNotFound,
-  isTaken,
-} from "../disk/file_system.ts";
+import type { DiskFile } from "../disk/disk_file.ts";
+import { type FileSystem, isNotFound, isTaken } from "../disk/file_system.ts";
 import {
   FollowedDescription,
   StagedDescription,
@@ -52,7 +48,7 @@ export class DownloadClaims {
     const path = this.#bodyPath(key);
     await this.#leaving.get(path);
     for (let tries = 0; tries < MAX_TRIES; tries++) {
-      if (this.#fs.refuses("flock")) return undefined;
+      if (this.#fs.refusals.has("flock")) return undefined;
       const staged = this.#mayStage ? await this.#stage(path) : undefined;
       if (staged !== undefined) return { staged };
       const followed = await this.#look(key, path);
@@ -129,7 +125,7 @@ export class DownloadClaims {
     }
     try {
       const isLocked = file.tryLock();
-      if (this.#fs.refuses("flock")) await this.#fs.remove(path);
+      if (this.#fs.refusals.has("flock")) await this.#fs.remove(path);
       // Somebody may have taken it for a dead one's before it was locked.
       else if (isLocked && (await file.facts()).names > 0) {
         return this.#store.staged(path, file);
@@ -155,7 +151,7 @@ export class DownloadClaims {
     }
     try {
       if (!file.tryLock()) return file;
-      const mayRemove = this.#mayStage && !this.#fs.refuses("flock");
+      const mayRemove = this.#mayStage && !this.#fs.refusals.has("flock");
       // Its name may be that of a living download by now.
       if (mayRemove && await this.isCurrent(key, file)) {
         await this.#fs.remove(this.#descriptionPath(key));

@@ -1,7 +1,7 @@
 import { Bell } from "../async/condition.ts";
 import { type ByteReader, PIECE_BYTES } from "../bodies/byte_reader.ts";
 import { IncompleteBodyError } from "../api/errors.ts";
-import type { DiskFile } from "../disk/file_system.ts";
+import type { DiskFile } from "../disk/disk_file.ts";
 import type { MediaBody } from "../bodies/media_body.ts";
 import type { SharedFile } from "../disk/open_files.ts";
 

@@ -1,10 +1,5 @@
-import {
-  type DiskFile,
-  type FileFacts,
-  type FileSystem,
-  isNotFound,
-  isTaken,
-} from "../disk/file_system.ts";
+import type { DiskFile, FileFacts } from "../disk/disk_file.ts";
+import { type FileSystem, isNotFound, isTaken } from "../disk/file_system.ts";
 import { safeFilename } from "../text/filename.ts";
 import { cleanMimetype } from "../text/mimetype.ts";
 import { isLocked } from "../disk/file_lock.ts";

@@ -2,7 +2,8 @@ import type { DiskStore } from "../disk/pair_store.ts";
 import { type Entry, isYoung } from "../catalog/entry.ts";
 import { inBlocks } from "../disk/blocks.ts";
 import { isLocked } from "../disk/file_lock.ts";
-import type { FileFacts, FileSystem } from "../disk/file_system.ts";
+import type { FileFacts } from "../disk/disk_file.ts";
+import type { FileSystem } from "../disk/file_system.ts";
 import { mismatchOf, type StampedSidecar } from "../disk/sidecar.ts";
 import { Turns } from "../async/turns.ts";
 

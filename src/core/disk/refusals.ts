@@ -1,0 +1,46 @@
+import { isRefusal } from "./disk_fault.ts";
+import type { MaybePromise } from "./io_mode.ts";
+import type { Refusable } from "../text/refusable.ts";
+
+/** Told of an operation that the file system refuses and the cache does without. */
+export type OnRefused = (operation: Refusable, error: Error) => void;
+
+/** What a file system has refused to do. */
+export class Refusals {
+  readonly #onRefused: OnRefused;
+  readonly #refused = new Set<Refusable>();
+
+  /** Tells `onRefused` each time that the cache has to do without an operation. */
+  constructor(onRefused: OnRefused = () => {}) {
+    this.#onRefused = onRefused;
+  }
+
+  /** Whether the file system has refused an operation. */
+  has(operation: Refusable): boolean {
+    return this.#refused.has(operation);
+  }
+
+  /**
+   * Runs an operation that the cache can do without.
+   *
+   * @returns False where the file system refuses it.
+   * @throws The file system's error, if that is another one than a refusal.
+   */
+  try(
+    operation: Refusable,
+    run: () => MaybePromise<void>,
+  ): MaybePromise<boolean> {
+    const failed = (error: unknown) => {
+      if (!isRefusal(error)) throw error;
+      this.#refused.add(operation);
+      this.#onRefused(operation, error);
+      return false;
+    };
+    try {
+      const result = run();
+      return result === undefined || result.then(() => true, failed);
+    } catch (error) {
+      return failed(error);
+    }
+  }
+}
