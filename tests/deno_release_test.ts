@@ -81,5 +81,8 @@ Deno.test("the README names the release of Deno that is needed", async () => {
   const text = await Deno.readTextFile(url);
 
   const [, install = ""] = text.split(/^## /m);
-  assertMatch(install, new RegExp(`^Install\n[^]*Deno ${LEAST_DENO} or later`));
+  assertMatch(
+    install,
+    new RegExp(`^Install\n[^]*\\bDeno\\b[^.]* ${LEAST_DENO} or later`),
+  );
 });
