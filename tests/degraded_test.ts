@@ -1,10 +1,11 @@
 import { assertEquals, assertMatch } from "@std/assert";
+import { join } from "@std/path";
 import { formatEvent, MediaCache } from "../mod.ts";
 import { REFUSABLES } from "../src/core/text/refusable.ts";
 import { recordConsole } from "./fixtures/console.ts";
 import { CallFault } from "./fixtures/disk_faults.ts";
-import { bytesOf } from "./fixtures/files.ts";
-import { Recorder } from "./fixtures/recorder.ts";
+import { bytesOf, namesIn } from "./fixtures/files.ts";
+import { Recorder, turn } from "./fixtures/recorder.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";
 
 const REFUSED = new Deno.errors.PermissionDenied(
@@ -57,6 +58,52 @@ Deno.test("where utime is refused entries are stored and used in true order, whi
   assertEquals(await urlsOf(again), ["d", "b", "a"]);
   assertEquals(again.stats().degraded, []);
 });
+
+Deno.test("what could not be noted of an entry that was stored is noted as soon as times can be set", async () => {
+  await using dir = await tempDir();
+  const cacheDir = join(dir.path, "cache");
+  const options = { cacheDir };
+  {
+    await using cache = await MediaCache.open({ ...options, onEvent() {} });
+    {
+      using _fault = new CallFault("utimeSync", REFUSED);
+      const { readable, writable } = new TransformStream<Uint8Array>();
+      const writer = writable.getWriter();
+      const slow = cache.put("slow", readable, "image/png", "a.png");
+      await writer.write(bytesOf(3));
+      while (await stagedBytesIn(cacheDir) < 3) await turn();
+      await nextFileTime(join(dir.path, "file"));
+      await cache.put("b", bytesOf(3), "image/png", "b.png");
+      await writer.close();
+      assertEquals(await slow, true);
+    }
+    assertEquals(await urlsOf(cache), ["slow", "b"]);
+  }
+
+  await using again = await MediaCache.open(options);
+  assertEquals(await urlsOf(again), ["slow", "b"]);
+});
+
+/** The bytes of what is being written in a directory. */
+async function stagedBytesIn(dir: string): Promise<number> {
+  let bytes = 0;
+  for (const name of await namesIn(dir)) {
+    if (name.endsWith(".part")) {
+      bytes += (await Deno.stat(join(dir, name))).size;
+    }
+  }
+  return bytes;
+}
+
+/** Waits until what is written has another time: the kernel's clock ticks every few milliseconds. */
+async function nextFileTime(path: string): Promise<void> {
+  const timeOf = async () => {
+    await Deno.writeTextFile(path, "");
+    return (await Deno.stat(path)).mtime?.getTime();
+  };
+  const before = await timeOf();
+  while (await timeOf() === before);
+}
 
 Deno.test("where nobody listens, one line on the console tells of an operation that is refused", async () => {
   await using dir = await tempDir();
