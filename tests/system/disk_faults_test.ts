@@ -3,15 +3,9 @@ import { join } from "@std/path";
 import { CHANGES_NAME } from "../../src/core/sharing/change_log.ts";
 import { endure, SMALL_MEMORY } from "../fixtures/endured_fault.ts";
 import { isThere, pathsOf } from "../fixtures/files.ts";
-import { FaultedCache } from "../fixtures/faulted_cache.ts";
+import { FaultedCache, MODES_COUNT } from "../fixtures/faulted_cache.ts";
 import { tempDir } from "../fixtures/temp_dir.ts";
 import { readOnlyMount, Tmpfs } from "../fixtures/tmpfs.ts";
-
-/** Whoever runs so is root whom file modes bind. */
-const MODES_COUNT = [
-  "setpriv",
-  "--bounding-set=-dac_override,-dac_read_search",
-];
 
 Deno.test("a full disk breaks nothing, and all is well when there is room again", async () => {
   await using disk = await Tmpfs.mount("size=8m");

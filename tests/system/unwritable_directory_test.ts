@@ -7,17 +7,12 @@ import { SMALL_MEMORY } from "../fixtures/endured_fault.ts";
 import {
   FaultedCache,
   type FaultedCacheOptions,
+  MODES_COUNT,
 } from "../fixtures/faulted_cache.ts";
 import { namesIn } from "../fixtures/files.ts";
 import { tempDir } from "../fixtures/temp_dir.ts";
 import { readOnlyMount, Tmpfs } from "../fixtures/tmpfs.ts";
 import { type ErrorCode, faultEnv } from "./fault_injection.ts";
-
-/** Whoever runs so is root whom file modes bind. */
-const MODES_COUNT = [
-  "setpriv",
-  "--bounding-set=-dac_override,-dac_read_search",
-];
 
 /** Makes a directory unwritable until disposed. */
 type Forbid = (dir: string) => Promise<AsyncDisposable>;
@@ -176,7 +171,7 @@ Deno.test("the command line makes room on a full disk", async () => {
   assertEquals(await namesIn(cacheDir), []);
 });
 
-Deno.test("under a umask that takes the owner's rights, whom modes bind stores and finds again", async () => {
+Deno.test("under a umask that takes rights from the owner, a process that modes bind stores and finds again", async () => {
   for (const umask of [0o177, 0o277, 0o777]) {
     await using temp = await tempDir();
     const cacheDir = join(temp.path, "above", "cache");

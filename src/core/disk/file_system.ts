@@ -126,7 +126,7 @@ export class FileSystem {
     const above = dirname(parent);
     const mayLook = above !== parent &&
       this.missingPermission(above, true) === undefined;
-    // Where nobody may look, `ensureDir()` makes the rest.
+    // Without a permission to look above, `ensureDir()` makes what is missing there.
     if (mayLook && !await isThere(above)) await this.#makeParent(above);
     await ensureDir(parent);
     const { mode } = await Deno.stat(parent);
@@ -252,7 +252,7 @@ export class FileSystem {
       this.#isMasked ??= isMasked(await file.mode());
       if (this.#isMasked) await this.#setMode(path, OWNER_ONLY);
     } catch {
-      // The disk fails: whoever uses the file is told, and the next file is asked.
+      // The disk fails: the next operation on the file reports that.
     }
     return file;
   }
