@@ -84,6 +84,20 @@ Deno.test("errorFacts() tells codes and statuses, also those of causes, and no o
   for (const [error, reason] of cases) assertEquals(reasonOf(error), reason);
 });
 
+Deno.test({
+  name:
+    "errorFacts() knows by their numbers the system's errors that have no code",
+  ignore: Deno.build.os !== "linux",
+  fn() {
+    const codes = { 23: "ENFILE", 37: "ENOLCK", 38: "ENOSYS", 122: "EDQUOT" };
+    for (const [number, code] of Object.entries(codes)) {
+      const error = new Error(`What it says (os error ${number}): lock '/a'`);
+      assertEquals(reasonOf(error), code);
+    }
+    assertEquals(reasonOf(new Error("What it says (os error 9999)")), "Error");
+  },
+});
+
 Deno.test("errorFacts() reads texts of fetch alone, and not the URL in them", () => {
   const failed = (message: string) =>
     new TypeError("fetch failed", { cause: new Error(message) });
