@@ -229,3 +229,16 @@ Deno.test("what goes while the directory is scanned is not discovered any more",
   assertEquals(order(catalog), "b");
   assertEquals(catalog.discover(entry("a")), true);
 });
+
+Deno.test("what is seen with another time is as young as the look that saw it", () => {
+  const catalog = new Catalog(CAPS, undefined);
+  const known = entry("a", { mtimeMs: 1_000 });
+  catalog.insert(known);
+
+  catalog.seen(known, { ...known, mtimeMs: 2_000, isYoung: true });
+  assertEquals(catalog.peek("a")?.isYoung, true);
+  catalog.seen(known, { ...known, isYoung: false });
+  assertEquals(catalog.peek("a")?.isYoung, false);
+  catalog.seen(known, { ...known, isYoung: true });
+  assertEquals(catalog.peek("a")?.isYoung, false);
+});

@@ -238,8 +238,10 @@ export class Catalog {
 
   /** The disk was asked for an entry, and still has it. */
   seen(entry: Entry, { isYoung, mtimeMs }: Entry): void {
-    entry.isYoung &&= isYoung;
-    if (mtimeMs !== entry.mtimeMs) this.usedElsewhere(entry, mtimeMs);
+    const isTouched = mtimeMs !== entry.mtimeMs;
+    // Of a file with another time nothing that was learned before holds.
+    entry.isYoung = isYoung && (isTouched || entry.isYoung);
+    if (isTouched) this.usedElsewhere(entry, mtimeMs);
   }
 
   /** Another process has used an entry: it goes to where that puts it. */
