@@ -245,7 +245,16 @@ export class FileSystem {
 
   /** Makes a new file to write and read, for its owner alone whatever the umask. */
   async create(path: string): Promise<DiskFile> {
-    const file = await this.#create(path);
+    const options = {
+      read: true,
+      write: true,
+      createNew: true,
+      mode: OWNER_ONLY,
+    };
+    const file = await this.io.run(
+      () => this.#file(Deno.openSync(path, options)),
+      async () => this.#file(await Deno.open(path, options)),
+    );
     if (this.#isMasked === false) return file;
     try {
       // The first file tells the umask for all, which saves a call for each.
@@ -255,19 +264,6 @@ export class FileSystem {
       // The disk fails: the next operation on the file reports that.
     }
     return file;
-  }
-
-  #create(path: string): MaybePromise<DiskFile> {
-    const options = {
-      read: true,
-      write: true,
-      createNew: true,
-      mode: OWNER_ONLY,
-    };
-    return this.io.run(
-      () => this.#file(Deno.openSync(path, options)),
-      async () => this.#file(await Deno.open(path, options)),
-    );
   }
 
   /**
@@ -314,10 +310,9 @@ export class FileSystem {
   async remove(path: string): Promise<boolean> {
     try {
       const { size } = Deno.lstatSync(path);
-      if (size > LONG_BYTES) await Deno.remove(path);
-      else {await this.io.run(() =>
-          Deno.removeSync(path), () =>
-          Deno.remove(path));}
+      const remove = () => Deno.remove(path);
+      if (size > LONG_BYTES) await remove();
+      else await this.io.run(() => Deno.removeSync(path), remove);
       return true;
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return false;
