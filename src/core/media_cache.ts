@@ -559,7 +559,7 @@ export class MediaCache implements AsyncDisposable {
       orphanBytes,
       occupiedBytes: occupiedBytes + this.#staging.occupiedBytes,
       inFlight: this.#running().length,
-      degraded: this.#tiers.errors.degraded,
+      degraded: this.#tiers.refused,
     });
   }
 

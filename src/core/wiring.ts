@@ -135,6 +135,11 @@ export class Tiers {
       inBlocks(this.#index.bytes) + inBlocks(this.#log.bytes);
   }
 
+  /** See {@linkcode Refusals.list}. */
+  get refused(): readonly string[] {
+    return this.#tier.fs.refusals.list;
+  }
+
   /** Bytes of leftovers. */
   get orphanBytes(): number {
     return this.#tier.orphans.bytes;

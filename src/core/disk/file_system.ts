@@ -54,7 +54,7 @@ export class FileSystem {
   /** Whether the umask takes rights from the owner of a new file; unknown at first. */
   #isMasked: boolean | undefined;
 
-  /** Tells `onRefused` each time that the cache has to do without an operation. */
+  /** Tells `onRefused` once of each operation that the cache has to do without. */
   constructor(onRefused?: OnRefused) {
     this.refusals = new Refusals(onRefused);
   }

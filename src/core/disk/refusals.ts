@@ -5,14 +5,19 @@ import type { Refusable } from "../text/refusable.ts";
 /** Told of an operation that the file system refuses and the cache does without. */
 export type OnRefused = (operation: Refusable, error: Error) => void;
 
-/** What a file system has refused to do. */
+/** The operations that a file system has refused, and that the cache does without. */
 export class Refusals {
   readonly #onRefused: OnRefused;
   readonly #refused = new Set<Refusable>();
 
-  /** Tells `onRefused` each time that the cache has to do without an operation. */
+  /** Tells `onRefused` once of each operation that the cache has to do without. */
   constructor(onRefused: OnRefused = () => {}) {
     this.#onRefused = onRefused;
+  }
+
+  /** All of them, sorted. */
+  get list(): readonly Refusable[] {
+    return [...this.#refused].sort();
   }
 
   /** Whether the file system has refused an operation. */
@@ -32,8 +37,10 @@ export class Refusals {
   ): MaybePromise<boolean> {
     const failed = (error: unknown) => {
       if (!isRefusal(error)) throw error;
-      this.#refused.add(operation);
-      this.#onRefused(operation, error);
+      if (!this.#refused.has(operation)) {
+        this.#refused.add(operation);
+        this.#onRefused(operation, error);
+      }
       return false;
     };
     try {

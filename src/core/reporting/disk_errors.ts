@@ -10,7 +10,6 @@ export class DiskErrors {
   readonly #hub: EventHub;
   readonly #counters: Counters;
   readonly #reported = new WeakSet<Error>();
-  readonly #refused = new Set<string>();
 
   /** Counts in `counters` and tells `hub`. */
   constructor(hub: EventHub, counters: Counters) {
@@ -28,15 +27,8 @@ export class DiskErrors {
     this.#hub.emit({ type: "diskError", time: Date.now(), operation, error });
   }
 
-  /** The operations that the file system has refused, sorted. */
-  get degraded(): readonly string[] {
-    return [...this.#refused].sort();
-  }
-
-  /** The cache goes on without an operation: told once, and no failure. */
+  /** Tells that the cache goes on without an operation, which is no failure. */
   refused(operation: string, error: unknown): void {
-    if (this.#refused.has(operation)) return;
-    this.#refused.add(operation);
     const reason = failureReason(errorFacts(error));
     this.#hub.emit({ type: "degraded", time: Date.now(), operation, reason });
   }
