@@ -37,6 +37,7 @@ export class Staging {
     this.#reserved += bytes;
     let reserved = bytes;
     let written = 0;
+    let occupied = 0;
     return {
       write: (bytes) => {
         const more = written + bytes - reserved;
@@ -45,9 +46,11 @@ export class Staging {
           reserved += more;
           this.#reserved += more;
         }
-        this.#occupied += inBlocks(written + bytes) - inBlocks(written);
         written += bytes;
         this.#written += bytes;
+        this.#occupied -= occupied;
+        occupied = inBlocks(written);
+        this.#occupied += occupied;
         return true;
       },
       settle: () => {
@@ -57,8 +60,8 @@ export class Staging {
       release: () => {
         this.#reserved -= reserved;
         this.#written -= written;
-        this.#occupied -= inBlocks(written);
-        reserved = written = 0;
+        this.#occupied -= occupied;
+        reserved = written = occupied = 0;
       },
     };
   }
