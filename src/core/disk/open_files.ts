@@ -168,19 +168,15 @@ export class SharedFile {
     position: number,
     onFault: OnFault = this.#onFault,
   ): MaybePromise<number> {
-    const fail = (error: unknown): never => {
-      // That its entry has gone, or is another's, is no fault of the disk.
-      const isFault = error instanceof Error && "code" in error;
-      if (isFault && !isNotFound(error)) onFault(error);
-      throw error;
-    };
     try {
       const result = this.#file !== undefined
         ? this.#file.readAt(view, position)
         : this.#reopen().then((file) => file.readAt(view, position));
-      return typeof result === "number" ? result : result.catch(fail);
+      return typeof result === "number"
+        ? result
+        : result.catch((error) => rethrow(error, onFault));
     } catch (error) {
-      return fail(error);
+      return rethrow(error, onFault);
     }
   }
 
@@ -251,6 +247,13 @@ export class SharedFile {
     this.#file?.close();
     this.#file = undefined;
   }
+}
+
+/** Tells a fault of the disk: an entry that has gone, or is another's, is none. */
+function rethrow(error: unknown, onFault: OnFault): never {
+  const isFault = error instanceof Error && "code" in error;
+  if (isFault && !isNotFound(error)) onFault(error);
+  throw error;
 }
 
 /** What keeps a file at hand for a Media that nobody has read yet. */
