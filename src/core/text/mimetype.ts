@@ -136,6 +136,9 @@ const MEDIA_EXTENSIONS: ReadonlySet<string> = new Set(
 const ESSENCE_REGEXP = /^[\w!#$%&'*+.^`|~-]{1,127}\/[\w!#$%&'*+.^`|~-]{1,127}$/;
 const PRINTABLE_REGEXP = /^[ -~]*$/;
 
+// HTTP whitespace of the Fetch standard.
+const HTTP_SPACES = " \t\r\n";
+
 // Longer than any real type with its codecs; a header line has to hold it.
 const MAX_STATED_LENGTH = 1000;
 
@@ -161,15 +164,7 @@ export function normalizeMimetype(value: string | null | undefined): string {
  * @returns The type without parameters, or `application/octet-stream` when no member is a media type.
  */
 export function extractMimetype(header: string | null | undefined): string {
-  let extracted = OCTET_STREAM;
-  for (const member of listMembers(header ?? "")) {
-    const essence = essenceOf(member);
-    if (essence !== "*/*" && ESSENCE_REGEXP.test(essence)) {
-      extracted = essence.toLowerCase();
-    }
-  }
-
-  return extracted;
+  return lastTypeOf(listMembers(header ?? ""));
 }
 
 /**
@@ -188,9 +183,10 @@ export function cleanMimetype(value: string): string {
   if (stated.length > MAX_STATED_LENGTH || !PRINTABLE_REGEXP.test(line)) {
     return OCTET_STREAM;
   }
-  const extracted = extractMimetype(stated);
+  const members = listMembers(stated);
+  const extracted = lastTypeOf(members);
   const isAsStated = extracted !== OCTET_STREAM && line === stated &&
-    listMembers(stated).length === 1;
+    members.length === 1;
 
   return isAsStated ? stated : extracted;
 }
@@ -273,19 +269,26 @@ function essenceOf(value: string): string {
   return trimSpace(end === -1 ? value : value.slice(0, end));
 }
 
-// HTTP whitespace of the Fetch standard. `trim()` also removes other spaces, which make a type invalid.
+// `trim()` also removes other spaces, which make a type invalid.
 function trimSpace(value: string): string {
   let start = 0;
   let end = value.length;
-  while (start < end && isSpace(value[start])) start++;
-  while (end > start && isSpace(value[end - 1])) end--;
+  while (start < end && HTTP_SPACES.includes(value.charAt(start))) start++;
+  while (end > start && HTTP_SPACES.includes(value.charAt(end - 1))) end--;
 
   return value.slice(start, end);
 }
 
-function isSpace(character: string | undefined): boolean {
-  return character === " " || character === "\t" || character === "\r" ||
-    character === "\n";
+function lastTypeOf(members: readonly string[]): string {
+  let last = OCTET_STREAM;
+  for (const member of members) {
+    const essence = essenceOf(member);
+    if (essence !== "*/*" && ESSENCE_REGEXP.test(essence)) {
+      last = essence.toLowerCase();
+    }
+  }
+
+  return last;
 }
 
 // "Get, decode, and split" of the Fetch standard: a comma within quotes does not separate.
