@@ -447,7 +447,7 @@ export class MediaCache implements AsyncDisposable {
     try {
       await this.#tiers.whole();
     } catch (error) {
-      // What can't be listed is not listed: probe() tells why.
+      // A disk that fails only shortens the list: probe() tells why.
       if (error instanceof CacheClosedError) throw error;
     }
     await this.#tiers.lookForChanges();

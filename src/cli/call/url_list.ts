@@ -22,7 +22,7 @@ export interface ListedUrl {
 /** The operand that means the standard input. */
 export const STDIN = "-";
 
-// What WHATWG's encodings call a byte order mark.
+// The byte order marks of the WHATWG Encoding standard.
 const BYTE_ORDER_MARKS = [
   { encoding: "utf-8", mark: [0xef, 0xbb, 0xbf] },
   { encoding: "utf-16le", mark: [0xff, 0xfe] },
@@ -34,7 +34,7 @@ const LINE_END_REGEXP = /\r\n|[\n\r\u0085\u2028\u2029]/;
 
 const COMMENT_REGEXP = /(?<!\S)#/;
 
-/** Of two letters at least, since `C:` is a drive of Windows. */
+/** A scheme of two letters or more and `://`: `C:` is a drive of Windows. */
 const URL_REGEXP = /^[a-z][a-z0-9+.-]+:\/\//i;
 
 /**

@@ -127,7 +127,7 @@ class Reasons {
 function explain(error: unknown): string {
   if (error instanceof HttpStatusError) return `HTTP ${error.status}`;
   const message = reasonOf(error);
-  // That a fetch has failed is all that its message says.
+  // The message of fetch() says no more than that it failed; the code says why.
   const { code } = errorFacts(error);
   return code === undefined ? message : `${message}: ${code}`;
 }

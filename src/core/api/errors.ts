@@ -29,7 +29,7 @@ export class MediaCacheError extends Error {
   }
 }
 
-/** What an answer says beside its status. */
+/** Options of {@linkcode HttpStatusError}. */
 export interface HttpStatusErrorOptions extends ErrorOptions {
   /** How long the server asks to wait before the next request, in milliseconds. */
   retryAfterMs?: number | undefined;

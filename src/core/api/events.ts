@@ -131,7 +131,7 @@ export interface KeptEvent extends EntryEventBase {
 export interface ConversionUnavailableEvent extends EventBase {
   /** Names the kind of event. */
   readonly type: "conversionUnavailable";
-  /** What is missing, or the last words of an ffmpeg that does not work. */
+  /** The missing program or permission, or the last words of an ffmpeg that does not work. */
   readonly reason: string;
 }
 
@@ -162,8 +162,8 @@ export interface FailedEvent extends EntryEventBase {
   /** The error's name, which is safe to log. */
   readonly name: string;
   /**
-   * What failed below, such as `ECONNREFUSED`, where the error or one of its causes
-   * has a code; errors of Deno's `fetch` have none, so it is told by their texts.
+   * The code of the error or of one of its causes, such as `ECONNREFUSED`. Errors of
+   * Deno's `fetch` have none: theirs is found by their texts.
    */
   readonly code: string | undefined;
   /** The status of the response, where that was the reason. */
@@ -189,9 +189,9 @@ export interface DiskErrorEvent extends EventBase {
 export interface DegradedEvent extends EventBase {
   /** Names the kind of event. */
   readonly type: "degraded";
-  /** What is refused: "chmod", "flock", "fsync", "link" or "utime". */
+  /** The operation that is refused: "chmod", "flock", "fsync", "link" or "utime". */
   readonly operation: string;
-  /** The code of the file system's error, such as "EPERM". */
+  /** The code of the file system's error, such as "EPERM"; its name where it has no code. */
   readonly reason: string;
 }
 

@@ -1,4 +1,4 @@
-/** What a downloader or a caller of `put()` gives. */
+/** The bytes that a downloader or a caller of `put()` gives. */
 export type BodyData = Uint8Array | Blob | ReadableStream<Uint8Array>;
 
 /**

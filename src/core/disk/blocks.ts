@@ -1,10 +1,10 @@
 /**
- * What a file system hands out at a time, in bytes. Deno does not tell it of a
- * disk; it is the default of ext4, XFS, Btrfs, tmpfs, APFS and NTFS.
+ * The block of a file system, in bytes. Deno does not tell the size of a disk's
+ * blocks; 4096 is the default of ext4, XFS, Btrfs, tmpfs, APFS and NTFS.
  */
 export const BLOCK_BYTES = 4096;
 
-/** What a file of so many bytes takes on disk. */
+/** The bytes that a file takes on disk: its own, rounded up to blocks. */
 export function inBlocks(bytes: number): number {
   return Math.ceil(bytes / BLOCK_BYTES) * BLOCK_BYTES;
 }

@@ -2,7 +2,7 @@ import { type FileState, identityOf } from "./file_identity.ts";
 import type { IoMode, MaybePromise } from "./io_mode.ts";
 import type { Refusals } from "./refusals.ts";
 
-/** What the cache wants to know of a file. */
+/** Facts of a file, as its directory or its handle tells them. */
 export interface FileFacts extends FileState {
   /** How many names it has; none when it was removed or replaced. */
   readonly names: number;
@@ -146,7 +146,7 @@ export class DiskFile {
     else this.#queue.finally(() => this.#file.close());
   }
 
-  /** The same. */
+  /** Closes the file. */
   [Symbol.dispose](): void {
     this.close();
   }

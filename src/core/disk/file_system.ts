@@ -47,7 +47,7 @@ const UTF_8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** File operations on one disk, synchronous while it is fast. */
 export class FileSystem {
-  /** What the file system refuses, and the cache does without. */
+  /** The operations that the file system refuses, and the cache does without. */
   readonly refusals: Refusals;
   /** Whether the disk is asked synchronously. */
   readonly io: IoMode = new IoMode();

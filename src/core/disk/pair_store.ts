@@ -73,7 +73,7 @@ export class DiskStore {
   readonly #left = new Set<string>();
   #count = 0;
   #prepared: Promise<void> | undefined;
-  /** Thrown again and again, so that it is reported once. */
+  /** Why this Deno won't do. The same error each time: DiskErrors reports it once. */
   #denoError: MediaCacheError | undefined;
   #ready = false;
 
@@ -119,7 +119,7 @@ export class DiskStore {
     const staged = await this.stage(NO_KEY);
     try {
       await staged.file.writeAt(new Uint8Array(PROBE_BYTES), 0);
-      // In a directory that only grows nothing can be replaced or evicted.
+      // A directory that refuses to remove files could neither replace nor evict.
       await this.#fs.remove(staged.path);
     } finally {
       await staged.close();

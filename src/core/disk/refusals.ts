@@ -15,7 +15,7 @@ export class Refusals {
     this.#onRefused = onRefused;
   }
 
-  /** All of them, sorted. */
+  /** The refused operations, sorted. */
   get list(): readonly Refusable[] {
     return [...this.#refused].sort();
   }

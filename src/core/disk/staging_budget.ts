@@ -21,7 +21,7 @@ export class Staging {
     return this.#written;
   }
 
-  /** What they take on disk, in bytes. */
+  /** Bytes that the staged bodies take on disk. */
   get occupiedBytes(): number {
     return this.#occupied;
   }

@@ -31,10 +31,10 @@ import { isMediaExtension } from "../text/mimetype.ts";
 import { looksPlain } from "../text/plain_bytes.ts";
 import type { Source } from "./source.ts";
 
-/** So many bytes tell what a body is, if anything does. */
+/** Bytes of a body that are looked at; more would tell nothing else. */
 const ENOUGH_BYTES = 4096;
 
-/** With fewer bytes nothing but a signature tells anything, unless they are all. */
+/** Bytes below which only a signature tells anything, unless the body has no more. */
 const MIN_BYTES = 16;
 
 const MAGIC: Partial<Record<ContentCoding, readonly number[]>> = {
@@ -64,7 +64,7 @@ export interface UncodedBody {
   readonly refusal: string | undefined;
 }
 
-/** What the first bytes of a body tell: how to decode it, or why it must not be stored. */
+/** How to decode a body, or why it must not be stored. */
 type Verdict = { formats: DecodedFormat[] } | Refusal;
 
 interface Refusal {

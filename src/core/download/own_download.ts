@@ -161,11 +161,11 @@ export class DownloadRun {
   /**
    * Ends the body with an error.
    *
-   * @param isFailure Whether it counts: nobody has wanted it to end.
+   * @param isFailure Whether the error counts as a failure: `abort()` makes none.
    */
   fail(error: unknown, isFailure: boolean): void {
     this.tee?.fail(error);
-    // With the event, by which listeners tell what was counted.
+    // Just before the event: the Monitor of the router tells by it what was counted.
     if (isFailure) this.#env.counters.failures++;
     const { received } = this;
     this.#emit({ type: "failed", error, ...errorFacts(error), received });

@@ -53,7 +53,7 @@ export class DownloadJob {
   #heard = performance.now();
   #isDetached = false;
   #isOver = false;
-  /** Whether it was ended from here: by `close()`, or since nobody wants it. */
+  /** Whether `abort()` was called: by `close()`, or because all callers have left. */
   #isAborted = false;
   /** Whether only other processes want what this one downloads. */
   #isKept = false;

@@ -174,7 +174,7 @@ function assertString(field: string, value: unknown): void {
   );
 }
 
-// By shape, as data is.
+// The shape decides and not the class, as in body_data.ts.
 function isResponse(value: unknown): value is Response {
   return isObject<Response>(value) && typeof value.status === "number" &&
     "body" in value &&

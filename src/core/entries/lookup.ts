@@ -152,7 +152,7 @@ export class Locator {
     key: string,
     look: (url: string) => Promise<T | undefined>,
   ): Promise<T | undefined> {
-    // In one call, so that closing waits for all of it.
+    // One call for all steps: close() waits for its end.
     return this.#tier.calls.run(async () => {
       try {
         const url = await this.#urlOf(key);

@@ -1,7 +1,7 @@
 // What ffmpeg prints can be endless; its last words are what counts.
 const MAX_TAIL_BYTES = 4096;
 
-// What a log has room for, and ffmpeg needs for two lines.
+// Room for two lines of ffmpeg in a log.
 const MAX_PRINTED_LETTERS = 300;
 
 /**

@@ -351,7 +351,7 @@ export class GifConversion {
 /** A conversion that made no video. */
 type Failure = Extract<ConversionResult, { ok: false }>;
 
-/** What became of a conversion, and the bytes of its video. */
+/** The result of a conversion, with the bytes of its video. */
 type VideoResult = { ok: true; size: number } | Failure;
 
 /** Failures for which either the GIF or ffmpeg is to blame. */

@@ -13,7 +13,7 @@ export const GRACE_MS = 600_000;
 /** A leftover, and when its grace began. */
 interface Waiting {
   readonly leftover: Leftover;
-  /** In milliseconds since the epoch. */
+  /** When its grace began, in milliseconds since the epoch. */
   readonly sinceMs: number;
   /** Whether the disk was told of that time, which it may have refused. */
   isDated: boolean;
@@ -49,7 +49,7 @@ export class Orphans {
     return this.#bytes;
   }
 
-  /** What they take on disk, in bytes. */
+  /** Bytes that the leftovers take on disk. */
   get occupiedBytes(): number {
     return this.#occupiedBytes;
   }
@@ -106,7 +106,7 @@ export class Orphans {
     try {
       for (const name of names) {
         const path = this.#store.path(name);
-        // What a link leads to is not ours.
+        // A link has no facts here: its target is not the cache's.
         if (!await this.#fs.facts(path)) continue;
         await this.#fs.touch(path, waiting.sinceMs);
       }

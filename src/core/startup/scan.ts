@@ -34,7 +34,7 @@ export interface Leftover {
   readonly names: readonly string[];
   /** Their bytes. */
   readonly bytes: number;
-  /** What they take on disk, in bytes. */
+  /** Bytes that the files take on disk. */
   readonly occupiedBytes: number;
   /** When the youngest was last written, in milliseconds since the epoch. */
   readonly mtimeMs: number;

@@ -1,6 +1,6 @@
 /**
- * What may be told of any error to anybody. Its message may not: it may hold a URL
- * with a token, a path, or the end of a line.
+ * Facts of an error that anybody may see. The message is none of them: it may hold
+ * a URL with a token, a path, or the end of a line.
  */
 export interface ErrorFacts {
   /** The name of its class, or the type of a thrown value that is no error. */
@@ -24,8 +24,8 @@ const NAME_REGEXP = /^\w{1,64}$/;
 const CODE_REGEXP = /^[A-Z][A-Z0-9_]{1,63}$/;
 
 /**
- * What the errors of Deno's `fetch` say (2.9.6), which have no codes. Codes are
- * those that Node has for the same, but for certificates, for which it has many.
+ * Texts of the errors of Deno's `fetch` (2.9.6), which have no codes, and the codes
+ * that Node has for the same. For certificates Node has many; here is one.
  * Windows has numbers of its own, and texts in the language of the user.
  */
 const FETCH_CODES: readonly (readonly [RegExp, code: string])[] = [
@@ -42,7 +42,7 @@ const FETCH_CODES: readonly (readonly [RegExp, code: string])[] = [
   [/received (?:corrupt message|fatal alert)/, "EPROTO"],
 ];
 
-/** What may be told of an error; never throws, whatever was thrown. */
+/** Picks the facts of an error; never throws, whatever was thrown. */
 export function errorFacts(error: unknown): ErrorFacts {
   const chain = causesOf(error);
   const find = <T>(pick: (error: unknown) => T | undefined) =>

@@ -20,7 +20,7 @@ const SURELY_SHORT = MAX_BYTES / 3;
 // stay: right-to-left names and emoji need them.
 const UNSAFE_REGEXP = /[\p{Cc}\u2028\u2029\u202A-\u202E\u2066-\u2069]/gu;
 
-// What Windows takes in no name, beside the separators. Chromium writes a `_` for each, too.
+// Characters that Windows forbids in names, beside the separators. Chromium writes a `_` for each, too.
 const FORBIDDEN_REGEXP = /[<>:"|?*]/g;
 
 // Names of devices, which Windows opens in place of a file, whatever extension and spaces follow.
@@ -71,7 +71,7 @@ export function safeFilename(
   const legal = withoutVariant(bare).replace(FORBIDDEN_REGEXP, "_");
   const short = shorten(trimEnds(legal));
 
-  // What is left of a name that was cut may be dots and spaces alone, or a device.
+  // A name that was cut may consist of dots and spaces alone, or name a device.
   return (DEVICE_REGEXP.test(short) ? shorten(`_${short}`) : short) || fallback;
 }
 

@@ -37,7 +37,7 @@ const SIGNATURES = [
 
 const SIGNATURE_BYTES = 12;
 
-// What no text holds: controls other than tab, line feed, form feed, carriage return and escape.
+// No text holds controls other than tab, line feed, form feed, carriage return and escape.
 // deno-lint-ignore no-control-regex -- controls are what it looks for
 const CONTROL_REGEXP = /[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f\x7f]/;
 

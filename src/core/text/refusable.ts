@@ -1,7 +1,7 @@
 /**
- * What a file system may refuse while the cache goes on without it, and what that
- * costs. FUSE and network mounts refuse single operations: FAT has no links,
- * many have no locks, some let only the owner of a file set its times.
+ * Operations that a file system may refuse while the cache goes on without them,
+ * and the cost of that. FUSE and network mounts refuse single operations: FAT has
+ * no links, many have no locks, some let only the owner of a file set its times.
  */
 const COSTS = {
   chmod: "who may read the directory is up to the file system",
@@ -17,7 +17,7 @@ export type Refusable = keyof typeof COSTS;
 /** The names of all operations that the cache can do without, sorted. */
 export const REFUSABLES: readonly string[] = Object.keys(COSTS).sort();
 
-/** What the cache can't promise without an operation. */
+/** Tells which promise of the cache ends without an operation; empty for an unknown one. */
 export function costOf(operation: string): string {
   const costs: Readonly<Record<string, string>> = COSTS;
   return costs[operation] ?? "";

@@ -168,7 +168,7 @@ async function join(
 async function answerWith(media: Media, c: Context): Promise<Response> {
   const { mimetype, filename, size, entry } = media;
   const validators = entry && validatorsOf(entry);
-  // Once more: the entry may have been replaced after the first look.
+  // The entry may have been replaced after the first look.
   const refusal = refusalOf(c.req.raw.headers, validators);
   if (refusal !== undefined) {
     await media[Symbol.asyncDispose]();

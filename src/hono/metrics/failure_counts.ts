@@ -38,7 +38,7 @@ const EXPECTED = [
 /** The reason of all that have none of their own. */
 const OTHER = "other";
 
-/** So many further reasons are told by their names: a server may make them up. */
+/** The most further reasons that are told by their names: a downloader may make up any. */
 const MAX_FURTHER = 20;
 
 /** Counts failures by reason, of which there is a bounded number. */
@@ -57,7 +57,7 @@ export class FailureCounts {
   }
 
   /**
-   * All reasons, those that have not happened included.
+   * Lists all reasons, with 0 for those that have not happened.
    *
    * @param total All failures. What the reasons lack of it is `other`: failures
    * before the counting began are in it, too.

@@ -41,7 +41,7 @@ export function eventMarkup(
   named: boolean,
 ): Markup {
   const name = named ? nameOf(event) : "";
-  // Of what has failed there is no entry that would tell its URL.
+  // The URL of a failed download stands nowhere else: there is no entry.
   const url = named && event.type === "failed" ? event.url : undefined;
   const label = LABELS[event.type];
   return html`
