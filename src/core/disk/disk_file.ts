@@ -118,16 +118,21 @@ export class DiskFile {
    * nobody else can hold it there.
    */
   tryLock(shared = false): boolean {
-    let isLocked = true;
-    this.#refusals.try("flock", () => {
-      isLocked = this.#file.tryLockSync(!shared);
-    });
-    return isLocked;
+    try {
+      return this.#file.tryLockSync(!shared);
+    } catch (error) {
+      this.#refusals.note("flock", error);
+      return true;
+    }
   }
 
   /** Gives the advisory lock back. */
   unlock(): void {
-    this.#refusals.try("flock", () => this.#file.unlockSync());
+    try {
+      this.#file.unlockSync();
+    } catch (error) {
+      this.#refusals.note("flock", error);
+    }
   }
 
   /**

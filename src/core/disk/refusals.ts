@@ -26,6 +26,18 @@ export class Refusals {
   }
 
   /**
+   * Takes note that an operation was refused.
+   *
+   * @throws The error, if that is another one than a refusal.
+   */
+  note(operation: Refusable, error: unknown): void {
+    if (!isRefusal(error)) throw error;
+    if (this.#refused.has(operation)) return;
+    this.#refused.add(operation);
+    this.#onRefused(operation, error);
+  }
+
+  /**
    * Runs an operation that the cache can do without.
    *
    * @returns False where the file system refuses it.
@@ -36,11 +48,7 @@ export class Refusals {
     run: () => MaybePromise<void>,
   ): MaybePromise<boolean> {
     const failed = (error: unknown) => {
-      if (!isRefusal(error)) throw error;
-      if (!this.#refused.has(operation)) {
-        this.#refused.add(operation);
-        this.#onRefused(operation, error);
-      }
+      this.note(operation, error);
       return false;
     };
     try {
