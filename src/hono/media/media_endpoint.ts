@@ -81,15 +81,15 @@ function withoutBody(
   isHead: boolean,
 ): Response | undefined {
   const validators = validatorsOf(info);
-  const refusal = refusalOf(requestHeaders, validators);
-  if (refusal !== undefined || !isHead) return refusal;
+  const unmet = unmetCondition(requestHeaders, validators);
+  if (unmet !== undefined || !isHead) return unmet;
   const headers = mediaHeaders({ ...info, validators });
   headers.set("Content-Length", String(info.size));
   return new Response(null, { headers });
 }
 
 /** The answer to a condition that does not hold. */
-function refusalOf(
+function unmetCondition(
   requestHeaders: Headers,
   validators: Validators | undefined,
 ): Response | undefined {
@@ -106,8 +106,8 @@ function headOfDownload(
 ): Response | undefined {
   const info = downloadOf(cache, key);
   if (info === undefined) return undefined;
-  const refusal = refusalOf(c.req.raw.headers, undefined);
-  if (refusal !== undefined) return refusal;
+  const unmet = unmetCondition(c.req.raw.headers, undefined);
+  if (unmet !== undefined) return unmet;
   const { mimetype, filename, total } = info;
   const headers = mediaHeaders({ mimetype, filename, validators: undefined });
   if (mimetype !== undefined && total !== undefined) {
@@ -169,10 +169,10 @@ async function answerWith(media: Media, c: Context): Promise<Response> {
   const { mimetype, filename, size, entry } = media;
   const validators = entry && validatorsOf(entry);
   // The entry may have been replaced after the first look.
-  const refusal = refusalOf(c.req.raw.headers, validators);
-  if (refusal !== undefined) {
+  const unmet = unmetCondition(c.req.raw.headers, validators);
+  if (unmet !== undefined) {
     await media[Symbol.asyncDispose]();
-    return refusal;
+    return unmet;
   }
   const headers = mediaHeaders({ mimetype, filename, validators });
   if (size === undefined) {
