@@ -89,7 +89,13 @@ Deno.test({
     "errorFacts() knows by their numbers the system's errors that have no code",
   ignore: Deno.build.os !== "linux",
   fn() {
-    const codes = { 23: "ENFILE", 37: "ENOLCK", 38: "ENOSYS", 122: "EDQUOT" };
+    const codes = {
+      23: "ENFILE",
+      26: "ETXTBSY",
+      37: "ENOLCK",
+      38: "ENOSYS",
+      122: "EDQUOT",
+    };
     for (const [number, code] of Object.entries(codes)) {
       const error = new Error(`What it says (os error ${number}): lock '/a'`);
       assertEquals(reasonOf(error), code);

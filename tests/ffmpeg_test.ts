@@ -173,6 +173,20 @@ Deno.test("Ffmpeg kills a program that takes too long", async () => {
   assert(!result.ok && result.reason === "timeout");
 });
 
+Deno.test("a program that is just being replaced is no program that fails", async () => {
+  await using folder = await temporaryFolder();
+  const program = await stub(folder.path, "echo frame=3");
+  const runner = ffmpeg({ ffmpeg: program });
+  {
+    using _writer = await Deno.open(program, { write: true });
+    const result = await convert(runner, folder.path);
+    assert(!result.ok);
+    assertEquals(result.reason, "exhausted");
+  }
+
+  assertEquals(await convert(runner, folder.path), { ok: true });
+});
+
 Deno.test("Ffmpeg gives the program no variable of our environment", async () => {
   await using folder = await temporaryFolder();
   const script = `cat /proc/$$/environ > "$here/environ"`;

@@ -1,5 +1,6 @@
 import { ffmpegArguments } from "./ffmpeg_arguments.ts";
 import { lastNumber, lastWords, readTail } from "./ffmpeg_output.ts";
+import { errorFacts } from "../text/failure_reason.ts";
 import type { GifPlan } from "./gif_plan.ts";
 import { Semaphore } from "../async/semaphore.ts";
 
@@ -9,7 +10,7 @@ export type ConversionFailure =
   | "not-permitted"
   /** ffmpeg cannot be started. */
   | "not-started"
-  /** The system had no room for one more process or open file, which passes. */
+  /** No room for one more process or open file, or the program is being replaced: that passes. */
   | "exhausted"
   /** The disk failed ffmpeg, which may pass. */
   | "disk-failed"
@@ -180,8 +181,9 @@ export class Ffmpeg {
     if (error instanceof Deno.errors.NotFound) {
       return failure("not-started", `cannot find ${command}`);
     }
-    const { message, code = "" } = error as Error & { code?: string };
+    const { message } = error as Error;
     const said = message.replace(/^Failed to spawn '.*': /s, "");
+    const { code = "" } = errorFacts(error);
     const reason = PASSING_CODES.has(code) ? "exhausted" : "not-started";
     return failure(reason, `cannot run ${command}: ${said}`);
   }

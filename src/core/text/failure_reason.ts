@@ -16,8 +16,20 @@ const MAX_CAUSES = 8;
 
 /** Errors of the system that Deno gives no code, by their numbers (errno.h). */
 const UNNAMED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  linux: { 23: "ENFILE", 37: "ENOLCK", 38: "ENOSYS", 122: "EDQUOT" },
-  darwin: { 23: "ENFILE", 69: "EDQUOT", 77: "ENOLCK", 78: "ENOSYS" },
+  linux: {
+    23: "ENFILE",
+    26: "ETXTBSY",
+    37: "ENOLCK",
+    38: "ENOSYS",
+    122: "EDQUOT",
+  },
+  darwin: {
+    23: "ENFILE",
+    26: "ETXTBSY",
+    69: "EDQUOT",
+    77: "ENOLCK",
+    78: "ENOSYS",
+  },
 };
 
 const NAME_REGEXP = /^\w{1,64}$/;
