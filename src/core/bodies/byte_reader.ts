@@ -112,21 +112,27 @@ async function concatenate(
 ): Promise<Uint8Array<ArrayBuffer>> {
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   const turns = new Turns();
-  let size = 0;
   for (
     let chunk = await reader.read();
     chunk !== undefined;
     chunk = await reader.read()
   ) {
     chunks.push(chunk);
-    size += chunk.length;
     if (turns.due) await turns.next();
   }
+  return joined(chunks);
+}
+
+/** Copies pieces, one behind the other, into a new array. */
+export function joined(
+  pieces: readonly Uint8Array[],
+): Uint8Array<ArrayBuffer> {
+  const size = pieces.reduce((sum, piece) => sum + piece.length, 0);
   const bytes = new Uint8Array(size);
-  let done = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, done);
-    done += chunk.length;
+  let position = 0;
+  for (const piece of pieces) {
+    bytes.set(piece, position);
+    position += piece.length;
   }
   return bytes;
 }

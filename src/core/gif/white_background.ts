@@ -1,4 +1,4 @@
-import { PIECE_BYTES } from "../bodies/byte_reader.ts";
+import { joined, PIECE_BYTES } from "../bodies/byte_reader.ts";
 import type { DiskFile } from "../disk/disk_file.ts";
 import { Turns } from "../async/turns.ts";
 import type { GifLimits } from "./gif_plan.ts";
@@ -103,15 +103,4 @@ function changed(
   if (flags & 0x80 || palette.length === 0) return [new Uint8Array([flags])];
   const sizeBits = Math.log2(palette.length / 3) - 1;
   return [new Uint8Array([flags & 0xf8 | 0x80 | sizeBits]), palette];
-}
-
-function joined(pieces: readonly Uint8Array[]): Uint8Array {
-  const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
-  const bytes = new Uint8Array(length);
-  let position = 0;
-  for (const piece of pieces) {
-    bytes.set(piece, position);
-    position += piece.length;
-  }
-  return bytes;
 }
