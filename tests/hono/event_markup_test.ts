@@ -55,7 +55,7 @@ const EVENTS: [MediaCacheEvent, string, string][] = [
   [
     { type: "degraded", time: 1, operation: "utime", reason: "EPERM" },
     "Degraded",
-    "utime is refused (EPERM): a restart forgets which entries were used last",
+    "the file system refuses utime (EPERM): a restart forgets which entries were used last",
   ],
 ];
 

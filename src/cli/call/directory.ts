@@ -1,7 +1,7 @@
 import { FileSystem } from "../../core/disk/file_system.ts";
 import { MediaCache } from "../../core/media_cache.ts";
 import type { MediaCacheOptions } from "../../core/api/options.ts";
-import { costOf } from "../../core/text/refusable.ts";
+import { describeRefusal } from "../../core/text/refusable.ts";
 import type { Call } from "./call.ts";
 import { Failure, reasonOf } from "./failures.ts";
 import { expectFolder } from "./user_files.ts";
@@ -47,12 +47,7 @@ export async function openCache(
       } else if (event.type === "conversionUnavailable") {
         output.complain(`GIFs stay GIFs: ${event.reason}`);
       } else if (event.type === "degraded") {
-        const { operation, reason } = event;
-        output.complain(
-          `the file system refuses ${operation} (${reason}): ${
-            costOf(operation)
-          }`,
-        );
+        output.complain(describeRefusal(event));
       }
     },
   });

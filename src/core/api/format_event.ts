@@ -1,4 +1,4 @@
-import { costOf } from "../text/refusable.ts";
+import { describeRefusal } from "../text/refusable.ts";
 import { failureReason } from "../text/failure_reason.ts";
 import { MediaCacheError } from "./errors.ts";
 import type { EntryEventBase, FailedEvent, MediaCacheEvent } from "./events.ts";
@@ -75,9 +75,7 @@ export function formatEvent(event: MediaCacheEvent): string {
         messageOf(event.error)
       }`;
     case "degraded":
-      return `Media cache: the file system refuses ${event.operation} (${event.reason}): ${
-        costOf(event.operation)
-      }`;
+      return `Media cache: ${describeRefusal(event)}`;
   }
 }
 

@@ -22,3 +22,12 @@ export function costOf(operation: string): string {
   const costs: Readonly<Record<string, string>> = COSTS;
   return costs[operation] ?? "";
 }
+
+/** Says in a line, without a full stop, that an operation was refused, why, and what that costs. */
+export function describeRefusal(
+  { operation, reason }: { operation: string; reason: string },
+): string {
+  return `the file system refuses ${operation} (${reason}): ${
+    costOf(operation)
+  }`;
+}

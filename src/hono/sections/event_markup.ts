@@ -2,7 +2,7 @@ import { basename } from "@std/path/basename";
 import { html } from "hono/html";
 import { formatBytes, formatDuration } from "../../core/text/quantities.ts";
 import { errorFacts, failureReason } from "../../core/text/failure_reason.ts";
-import { costOf } from "../../core/text/refusable.ts";
+import { describeRefusal } from "../../core/text/refusable.ts";
 import type { MediaCacheEvent } from "../../core/api/events.ts";
 import type { Markup } from "./markup.ts";
 import type { RecentEvent } from "../metrics/recent_events.ts";
@@ -111,9 +111,7 @@ function detailOf(event: MediaCacheEvent, named: boolean): string {
         failureReason(errorFacts(event.error))
       }`;
     case "degraded":
-      return `${event.operation} is refused (${event.reason}): ${
-        costOf(event.operation)
-      }`;
+      return describeRefusal(event);
     case "dropped":
     case "kept":
     case "conversionUnavailable":
