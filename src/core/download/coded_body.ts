@@ -58,10 +58,8 @@ const GZIP_EXTENSIONS: ReadonlySet<string> = new Set(
 export interface UncodedBody {
   /** Its bytes. */
   readonly chunks: ChunkSource;
-  /** The number of them, where it is known. */
-  readonly size: number | undefined;
-  /** Why it must not be stored, if so. */
-  readonly refusal: string | undefined;
+  /** The facts of them: size and refusal may differ from those of the body as it came. */
+  readonly source: Source;
 }
 
 /** How to decode a body, or why it must not be stored. */
@@ -90,8 +88,7 @@ export async function uncodedBody(
   onChunk: () => void,
 ): Promise<UncodedBody> {
   const { codings = [], codedSize } = source;
-  let { size, refusal } = source;
-  if (codings.length === 0) return { chunks, size, refusal };
+  if (codings.length === 0) return { chunks, source };
   const taken: Uint8Array<ArrayBuffer>[] = [];
   let length = 0;
   let verdict: Verdict | undefined;
@@ -108,19 +105,18 @@ export async function uncodedBody(
   }
   let body = replayed(taken, chunks);
   if ("refusal" in verdict) {
-    refusal ??= verdict.refusal;
-    size = verdict.isCoded ? codedSize : undefined;
-  } else {
-    const { formats } = verdict;
-    for (const [i, format] of formats.entries()) {
-      body = await DecodedSource.of(
-        body,
-        format,
-        i === 0 ? codedSize : undefined,
-      );
-    }
+    const { refusal = verdict.refusal } = source;
+    const size = verdict.isCoded ? codedSize : undefined;
+    return { chunks: body, source: { ...source, size, refusal } };
   }
-  return { chunks: body, size, refusal };
+  for (const [i, format] of verdict.formats.entries()) {
+    body = await DecodedSource.of(
+      body,
+      format,
+      i === 0 ? codedSize : undefined,
+    );
+  }
+  return { chunks: body, source };
 }
 
 /** Undoes one coding after the other on the first bytes; undefined when more of them are needed. */

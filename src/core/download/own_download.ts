@@ -223,13 +223,7 @@ export class DownloadRun {
       const uncoded = await uncodedBody(chunks, answer, () => deadline.alive());
       signal.throwIfAborted();
       chunks = uncoded.chunks;
-      const { size, refusal } = uncoded;
-      const source = {
-        ...answer,
-        size,
-        ...(refusal !== undefined && { refusal }),
-      };
-      this.#source = source;
+      const source = this.#source = uncoded.source;
       const { maxDownloadBytes } = this.#env.options;
       if (source.size !== undefined && source.size > maxDownloadBytes) {
         throw new TooLargeError(maxDownloadBytes, { declared: source.size });
