@@ -315,7 +315,7 @@ for (const [how, send] of Object.entries(SENDERS)) {
   });
 }
 
-Deno.test("what Deno leaves coded because the request says identity is decoded", async () => {
+Deno.test("a body that Deno leaves coded, since the request asked for identity, is decoded", async () => {
   await using origin = new Origin();
   for (
     const [coding, body] of [["gzip", gzip(PNG)], ["GZIP", gzip(PNG)]] as const
@@ -331,7 +331,7 @@ Deno.test("what Deno leaves coded because the request says identity is decoded",
   }
 });
 
-Deno.test("br that Deno leaves coded because the request says identity is not stored", async () => {
+Deno.test("a br body that Deno leaves coded, since the request asked for identity, is not stored", async () => {
   await using origin = new Origin();
   await using opened = await emptyCache();
   const headers = { "Content-Encoding": "br", "Content-Type": "image/png" };

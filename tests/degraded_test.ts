@@ -59,7 +59,7 @@ Deno.test("where utime is refused entries are stored and used in true order, whi
   assertEquals(again.stats().degraded, []);
 });
 
-Deno.test("what could not be noted of an entry that was stored is noted as soon as times can be set", async () => {
+Deno.test("uses that could not be noted on disk are noted as soon as times can be set", async () => {
   await using dir = await tempDir();
   const cacheDir = join(dir.path, "cache");
   const options = { cacheDir };

@@ -93,7 +93,7 @@ Deno.test("a download that breaks after all callers have left it counts", async 
   assertEquals(it.cache.stats().failures, 1);
 });
 
-Deno.test("what callers, delete() and close() end does not count", async () => {
+Deno.test("downloads that callers, delete() or close() end are no failures", async () => {
   await using it = await emptyCache({ whenAbandoned: "abort" });
   const { cache, recorder } = it;
   const abandoned = await begin(cache, "abandoned:");
@@ -128,7 +128,7 @@ Deno.test("what callers, delete() and close() end does not count", async () => {
   assertEquals(cache.stats().failures, 0);
 });
 
-Deno.test("what is no download that failed does not count", async () => {
+Deno.test("failures of anything but downloads don't count", async () => {
   await using it = await emptyCache({ maxEntryMb: 0.001 });
   const { cache } = it;
   const broken = new ReadableStream<Uint8Array>({

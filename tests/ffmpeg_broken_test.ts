@@ -265,7 +265,7 @@ for (const maxConcurrent of [1, 16]) {
   });
 }
 
-Deno.test("of 16 GIFs that come at once, one shows that ffmpeg fails and the others don't start it", async () => {
+Deno.test("a broken ffmpeg is started for the first of 16 GIFs at once, and not for the others", async () => {
   await using ffmpeg = await withFfmpeg(NO_ENCODER);
 
   await Promise.all(Array.from({ length: 16 }, () => ffmpeg.download()));

@@ -59,7 +59,7 @@ Deno.test("failures are told by number and reason, with host and URL to those wi
   }
 });
 
-Deno.test("what was ended since nobody wants it is in no number of failures", async () => {
+Deno.test("a download that was ended because nobody wanted it is in no number of failures", async () => {
   await using opened = await emptyCache({ whenAbandoned: "abort" });
   const { cache, recorder } = opened;
   const router = statsRouter(cache);

@@ -164,7 +164,7 @@ Deno.test("to look at a body that has rotted leaves it to those who use it", asy
   assertEquals(cache.stats().entries, URLS.length - 1);
 });
 
-Deno.test("who looks sees at once what another process has made of an entry", async () => {
+Deno.test("a look sees at once that another process has changed an entry", async () => {
   await using router = await stored({});
   const { cache, dir } = router;
   await (await cache.get("0:"))?.bytes();
