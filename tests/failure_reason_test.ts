@@ -94,6 +94,7 @@ Deno.test({
       26: "ETXTBSY",
       37: "ENOLCK",
       38: "ENOSYS",
+      116: "ESTALE",
       122: "EDQUOT",
     };
     for (const [number, code] of Object.entries(codes)) {

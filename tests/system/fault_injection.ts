@@ -30,6 +30,7 @@ export const ERRNO = {
   EAGAIN: 11,
   ENOMEM: 12,
   EACCES: 13,
+  EBUSY: 16,
   EINVAL: 22,
   ENFILE: 23,
   EMFILE: 24,
@@ -38,6 +39,8 @@ export const ERRNO = {
   ENOLCK: 37,
   ENOSYS: 38,
   EOPNOTSUPP: 95,
+  ETIMEDOUT: 110,
+  ESTALE: 116,
   EDQUOT: 122,
 } as const;
 

@@ -107,6 +107,10 @@ const CREATE_ERRORS: Partial<Record<ErrorCode, boolean>> = {
   EIO: false,
   EMFILE: false,
   ENFILE: false,
+  EAGAIN: false,
+  EBUSY: false,
+  ESTALE: false,
+  ETIMEDOUT: false,
 };
 
 for (const [code, rejects] of Object.entries(CREATE_ERRORS)) {

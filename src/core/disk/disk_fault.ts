@@ -11,14 +11,22 @@ const REFUSALS: ReadonlySet<string> = new Set([
   "EPERM",
 ]);
 
-/** Codes of a disk, or of a machine, that may have recovered by the next call. */
+/**
+ * Codes of a disk, of a mount or of a machine that may have recovered by the next
+ * call. The last four are what a network mount says whose server is away.
+ */
 const TRANSIENTS: ReadonlySet<string> = new Set([
   "EDQUOT",
+  "EINTR",
   "EIO",
   "EMFILE",
   "ENFILE",
   "ENOMEM",
   "ENOSPC",
+  "EAGAIN",
+  "EBUSY",
+  "ESTALE",
+  "ETIMEDOUT",
 ]);
 
 /** Whether the file system refuses an operation for good. */
