@@ -76,13 +76,14 @@ const response = await statsRouter(cache).request("/stats");
 console.log(response.status, await main(["stats", "--json", "--dir", cacheDir]));
 `;
 
-/** The strictest options for code that is run, not published, as declarations. */
+/** All options that make the type check stricter. */
 const STRICTEST = {
   lib: ["dom", "dom.iterable", "dom.asynciterable", "esnext", "deno.ns"],
   allowUnreachableCode: false,
   allowUnusedLabels: false,
   erasableSyntaxOnly: true,
   exactOptionalPropertyTypes: true,
+  isolatedDeclarations: true,
   noFallthroughCasesInSwitch: true,
   noImplicitOverride: true,
   noImplicitReturns: true,

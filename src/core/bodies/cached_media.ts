@@ -128,7 +128,7 @@ export class CachedMedia implements Media {
 
   slice(
     start: number,
-    end = Infinity,
+    end: number = Infinity,
   ): ReadableStream<Uint8Array<ArrayBuffer>> {
     if (!Number.isSafeInteger(start) || start < 0) {
       throw outOfRange("start", "an integer of at least 0", start);

@@ -105,7 +105,7 @@ export class Lru<T> {
   }
 
   /** The values that must go, least recent first, to come within both caps. */
-  victims(maxBytes: number, maxCount = Infinity): T[] {
+  victims(maxBytes: number, maxCount: number = Infinity): T[] {
     const victims: T[] = [];
     let bytes = this.#bytes;
     let count = this.count;

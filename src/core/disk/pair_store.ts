@@ -132,7 +132,7 @@ export class DiskStore {
   }
 
   /** A path that nobody has, for a file that is cleaned up when its writer is gone. */
-  sparePath(key = NO_KEY): string {
+  sparePath(key: string = NO_KEY): string {
     const unique = this.#unique + (this.#count++).toString(36);
     return this.path(`${key}.${unique}${STAGED}`);
   }

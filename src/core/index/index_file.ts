@@ -159,7 +159,7 @@ export class IndexReader {
    * When it was opened, in milliseconds since the epoch. One time for all, so that
    * those that were used in the future, by a wrong clock, are equally recent.
    */
-  readonly openedAt = Date.now();
+  readonly openedAt: number = Date.now();
   /** How many blocks of records there are. */
   readonly blocks: number;
   /** What it counts. */

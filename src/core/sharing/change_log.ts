@@ -134,7 +134,10 @@ export class ChangeLog {
    * @param make Whether to make the file where there is none.
    * @throws {LockTimeoutError} If somebody holds it for longer than `timeoutMs`.
    */
-  async lock(make: boolean, timeoutMs = LOCK_TIMEOUT_MS): Promise<boolean> {
+  async lock(
+    make: boolean,
+    timeoutMs: number = LOCK_TIMEOUT_MS,
+  ): Promise<boolean> {
     if (this.#isAwaited && performance.now() > this.#turnEnd) {
       await pause(YIELD_MS);
       this.#turnEnd = Infinity;

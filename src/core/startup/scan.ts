@@ -62,7 +62,7 @@ export function entryOf(
   sidecar: StampedSidecar,
   key: string,
   facts: FileFacts,
-  now = Date.now(),
+  now: number = Date.now(),
 ): Entry {
   const { url, mimetype, filename, ts, sha256 } = sidecar;
   const mtimeMs = facts.mtimeMs;
@@ -132,7 +132,7 @@ export async function scanNames(
   events: ScanEvents,
   turns: Turns,
   // One time for all, so that those from the future are equally recent.
-  now = Date.now(),
+  now: number = Date.now(),
 ): Promise<void> {
   for (const key of jsons) {
     if (turns.due) await turns.next();

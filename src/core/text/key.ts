@@ -4,7 +4,7 @@
 import { hash } from "node:crypto";
 
 /** What a key looks like: SHA-256 as 64 lower-case hexadecimal digits. */
-export const KEY_REGEXP = /^[0-9a-f]{64}$/;
+export const KEY_REGEXP: RegExp = /^[0-9a-f]{64}$/;
 
 let last = { url: "", key: hash("sha256", "", "hex") };
 

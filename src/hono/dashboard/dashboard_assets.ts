@@ -7,14 +7,16 @@ import { linkTo } from "../sections/links.ts";
 const ICON =
   `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="8" fill="#0a66c2"/><path d="M8 22V10h4l4 6 4-6h4v12h-4v-6l-4 6-4-6v6z" fill="#fff"/></svg>`;
 
-const ASSETS = {
+type AssetName = "style.css" | "script.js" | "icon.svg";
+
+const ASSETS: Record<AssetName, { type: string; text: string }> = {
   "style.css": { type: "text/css; charset=utf-8", text: STYLE },
   "script.js": { type: "text/javascript; charset=utf-8", text: SCRIPT },
   "icon.svg": { type: "image/svg+xml", text: ICON },
 };
 
 /** A link to a file of the page, another one after each change of the file. */
-export function assetLink(name: keyof typeof ASSETS): string {
+export function assetLink(name: AssetName): string {
   const version = keyOf(ASSETS[name].text).slice(0, 8);
   return `${linkTo(`dashboard/${name}`)}&v=${version}`;
 }

@@ -6,7 +6,7 @@ import { linkTo } from "../sections/links.ts";
  * focus waits, so that nobody is thrown out of a table; a page that nobody looks
  * at asks for nothing.
  */
-export const SCRIPT = `
+export const SCRIPT: string = `
 "use strict";
 (() => {
   const status = document.getElementById("live");

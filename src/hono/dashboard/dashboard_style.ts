@@ -1,5 +1,5 @@
 /** The dashboard's style sheet. Contrast of text is at least 4.5, of marks at least 3. */
-export const STYLE = `
+export const STYLE: string = `
 :root {
   color-scheme: light dark;
   --page: #f4f6f8; --card: #ffffff; --line: #d9dfe6; --text: #17202b; --muted: #556272;

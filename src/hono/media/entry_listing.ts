@@ -3,16 +3,16 @@ import type { MediaCache } from "../../core/media_cache.ts";
 import { Turns } from "../../core/async/turns.ts";
 import { FirstFew } from "./first_few.ts";
 
-/** What a listing can be sorted by: the latest, largest or alphabetically first come first. */
-const ORDERS = {
-  access: (entry: EntryInfo) => -entry.lastAccess,
-  size: (entry: EntryInfo) => -entry.size,
-  stored: (entry: EntryInfo) => -entry.storedAt,
-  name: (entry: EntryInfo) => entry.filename,
-} as const satisfies Record<string, (entry: EntryInfo) => number | string>;
-
 /** The name of an order. */
-export type EntryOrder = keyof typeof ORDERS;
+export type EntryOrder = "access" | "size" | "stored" | "name";
+
+/** What a listing can be sorted by: the latest, largest or alphabetically first come first. */
+const ORDERS: Record<EntryOrder, (entry: EntryInfo) => number | string> = {
+  access: (entry) => -entry.lastAccess,
+  size: (entry) => -entry.size,
+  stored: (entry) => -entry.storedAt,
+  name: (entry) => entry.filename,
+};
 
 /** A place in a listing: behind the entry that had this value and this key. */
 export type Cursor = readonly [value: number | string, key: string];
