@@ -80,9 +80,18 @@ Deno.test("readUrls() reads files, what comes in, and URLs themselves, each URL 
   assertEquals(await readUrls(["-"], stdin()), [
     { url: "https://stdin", line: 1 },
   ]);
-  assertEquals(await readUrls(["https://arg#x,y z"], empty), [
-    { url: "https://arg#x,y z", operand: 1 },
+  assertEquals(await readUrls(["https://arg#x,y"], empty), [
+    { url: "https://arg#x,y", operand: 1 },
   ]);
+  // A quoted variable of a shell can hold white space, or several URLs.
+  assertEquals(
+    await readUrls([" https://a\nhttps://b  # no", "https://c\t"], empty),
+    [
+      { url: "https://a", operand: 1 },
+      { url: "https://b", operand: 1 },
+      { url: "https://c", operand: 2 },
+    ],
+  );
   assertEquals(
     await readUrls(["HTTP://arg", file, "-", "https://file"], stdin()),
     [

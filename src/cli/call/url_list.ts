@@ -35,11 +35,12 @@ const LINE_END_REGEXP = /\r\n|[\n\r\u0085\u2028\u2029]/;
 const COMMENT_REGEXP = /(?<!\S)#/;
 
 /** A scheme of two letters or more and `://`: `C:` is a drive of Windows. */
-const URL_REGEXP = /^[a-z][a-z0-9+.-]+:\/\//i;
+const URL_REGEXP = /^\s*[a-z][a-z0-9+.-]+:\/\//i;
 
 /**
- * The URLs that operands name, each once: an operand is a URL itself, a file that
- * holds a list of them, or `-` for a list that comes in.
+ * The URLs that operands name, each once. An operand is a URL, or several with
+ * white space between them as a quoted variable of a shell gives them; a file
+ * that holds a list of URLs; or `-` for a list that comes in.
  *
  * @throws {UsageError} If an operand is empty, or `-` comes twice.
  * @throws {Failure} If a list can't be read, or is no text.
@@ -57,7 +58,7 @@ export async function readUrls(
   const urls = new Map<string, ListedUrl>();
   for (const [i, operand] of operands.entries()) {
     const listed = URL_REGEXP.test(operand)
-      ? [{ url: operand, operand: i + 1 }]
+      ? parseUrls(operand).map(({ url }) => ({ url, operand: i + 1 }))
       : await readList(operand, stdin, operands.length > 1);
     for (const each of listed) {
       if (!urls.has(each.url)) urls.set(each.url, each);

@@ -23,9 +23,10 @@ export const warm: Command = {
   details: [
     "FILE (- is the standard input) is a list of URLs with white space or line ends",
     "between them. # begins a comment at the start of a line and after white space.",
-    "It is text in UTF-8, or in UTF-16 with a byte order mark, as PowerShell writes",
-    "it. What is stored already counts as used, and is not fetched again. Nothing",
-    "is evicted unless you give a limit.",
+    "The same holds for URL, which begins with http:// or https://. A list is text",
+    "in UTF-8, or in UTF-16 with a byte order mark, as PowerShell writes it. What is",
+    "stored already counts as used, and is not fetched again. Nothing is evicted",
+    "unless you give a limit.",
     "",
     "On a terminal there is a progress bar for each download and one for all. A URL",
     "that fails makes the exit code 1; the others go on. After Ctrl-C only whole",
