@@ -33,6 +33,7 @@ const TROUBLE: ReadonlySet<string> = new Set([
   "skipped",
   "diskError",
   "conversionUnavailable",
+  "degraded",
 ]);
 
 const cache = await MediaCache.open({
