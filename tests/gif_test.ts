@@ -198,6 +198,26 @@ Deno.test("GifScanner converts a GIF with a frame that reaches over the edge", (
   assertEquals(plan(makeGif({ width: 16, height: 16, frames })).frames, 2);
 });
 
+Deno.test("GifScanner converts a GIF that is cut within a comment behind its frames", () => {
+  const gif = gifOfDelays([5, 6]);
+  const frames = gif.subarray(0, -1);
+  const text = new TextEncoder().encode("XMP DataXMP<x:xmpmeta>");
+  const blocks = [
+    [0x21, 0xfe, 3, 65, 66, 67, 1, 68, 0], // a comment
+    [0x21, 0xff, 11, ...text],
+    [...gif.subarray(25, 44)], // how often it plays
+  ];
+
+  for (const block of blocks) {
+    for (let length = 3; length <= block.length; length++) {
+      const cut = concat([frames, new Uint8Array(block.slice(0, length))]);
+      assertEquals(plan(cut), plan(gif), `${block.slice(0, length)}`);
+    }
+    const early = concat([gif.subarray(0, 25), new Uint8Array(block)]);
+    assertKeeps(early, "truncated");
+  }
+});
+
 Deno.test("GifScanner ends a GIF at bytes that are no block, as browsers do", () => {
   const gif = gifOfDelays([5, 6]);
   const frames = gif.subarray(0, -1);

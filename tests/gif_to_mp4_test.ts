@@ -178,6 +178,7 @@ Deno.test("A GIF without its trailer becomes the same video, whatever stands in 
     new TextEncoder().encode("<html>, no; GIF!</html>"),
     concat([new Uint8Array([0]), more]),
     new Uint8Array(999).fill(0xff),
+    new Uint8Array([0x21, 0xfe, 5, 65]), // a comment that is cut
     gif,
   ];
 

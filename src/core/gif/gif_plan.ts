@@ -14,7 +14,7 @@ export interface GifLimits {
 export type GifKeepReason =
   /** The bytes do not begin as a GIF does. */
   | "not-a-gif"
-  /** The file ends within a frame, or within a block before one. */
+  /** The file ends within a frame or its control block, or before the first frame. */
   | "truncated"
   /** The blocks do not follow the format, or a frame cannot be drawn on the canvas. */
   | "broken"

@@ -58,6 +58,15 @@ type State =
   | "sub-block"
   | "end";
 
+/** States between two frames: within a comment, or another block that draws nothing. */
+const NO_PART_OF_A_FRAME: ReadonlySet<State> = new Set([
+  "block",
+  "application",
+  "loop-size",
+  "loop",
+  "sub-block",
+]);
+
 /**
  * Walks the blocks of a GIF as its bytes arrive, and decides whether to convert it.
  *
@@ -159,11 +168,11 @@ export class GifScanner {
     };
   }
 
-  /** Whether all frames are whole: browsers show a GIF that only lacks its trailer. */
+  /** Whether the body ends between frames, behind one at least: browsers then need no trailer. */
   get #isAtEnd(): boolean {
     if (this.#state === "end") return true;
-    return this.#state === "block" && this.#skip === 0 && !this.#hasControl &&
-      this.#timeline.frames > 0;
+    return this.#timeline.frames > 0 && !this.#inImage && !this.#hasControl &&
+      NO_PART_OF_A_FRAME.has(this.#state);
   }
 
   #keep(reason: GifKeepReason): GifDecision {
