@@ -88,7 +88,7 @@ const broken: [string, string, string][] = [
     `echo "$0: error while loading /usr/lib/x.so from https://host/bot1:TOKEN" >&2; exit 127`,
     "exit code 127: … error while loading … from …",
   ],
-  ["does nothing", ":", "no of 6 frames"],
+  ["does nothing", ":", "none of 6 frames"],
   [
     "writes what is no video",
     'for out; do :; done; echo junk >"${out#file:}"; echo frame=6; echo frame=1',

@@ -56,7 +56,16 @@ Deno.test("lastNumber() reads the last value of a key", () => {
 Deno.test("lastWords() leaves no path and no address", () => {
   const cases = [
     ["file:/a b/in.gif: Bad", "file:…: Bad"],
-    ["open '/etc/passwd' (./x/y) ..\\z", "open '… (… …"],
+    ["open '/etc/passwd' (./x/y) ..\\z", "open '…' (…) …"],
+    ["open '/home/bob/my dir/in.so': bad", "open '…': bad"],
+    ['open "my dir/in.so", path=/opt/a;/opt/b', 'open "…", path=…;…'],
+    ["'C:\\Program Files\\ff.exe' is bad", "'…' is bad"],
+    ["[/var/x] </y> |/z| `/w` ,/v {/u}", "[…] <…> |…| `…` ,… {…}"],
+    ["~/a in.d/b host.example/bot1:TOKEN/x \\\\host\\a", "… … … …"],
+    ["http:/host/bot1:TOKEN file:/a file:///b", "… … …"],
+    ["av_write(): Input/output error", "av_write(): Input/output error"],
+    ["I/O error at 24000/1001: 3", "I/O error at 24000/1001: 3"],
+    ["Unknown encoder 'libx264'", "Unknown encoder 'libx264'"],
     ["get https://host/bot1:TOKEN/x.gif", "get …"],
     ["C:\\Users\\me\\in.gif is bad", "… is bad"],
     ["[libx264 @ 0x55d0c1f0] Bad\u202e\u2028\u{e000}", "[libx264] Bad"],

@@ -235,7 +235,7 @@ function judge(
   const sizeBytes = lastNumber(progress, "total_size");
   if (sizeBytes > job.maxOutputBytes) return failure("too-large", said);
   if (frames === plan.outputFrames) return { ok: true };
-  const found = Number.isNaN(frames) ? "no" : frames;
+  const found = Number.isNaN(frames) ? "none" : frames;
   const how = `${found} of ${plan.outputFrames} frames`;
   return failure("incomplete", withWords(how, said));
 }

@@ -44,6 +44,17 @@ export function lastNumber(progress: string, key: string): number {
   return line ? Number(line.slice(key.length + 1)) : NaN;
 }
 
+const URL_REGEXP = /[a-z][a-z\d+.-]*:\/\/\S*/gi;
+
+// A path in quotes may hold spaces.
+const QUOTED_PATH_REGEXP = /(?<=(['"`]))(?:(?!\1)[^/\\\n])*[/\\].*?(?=\1)/g;
+
+// A word with a slash, without the marks around it.
+const PATH_REGEXP = /[^\s'"`()[\]<>{}|,;=/\\]*[/\\][^\s'"`()[\]<>{}|,;=]*/g;
+
+/** Words with a slash that are no path: `Input/output`, `24/1`. */
+const RATIO_REGEXP = /^(?:[a-z]+\/[a-z]+|\d+\/\d+):?$/i;
+
 /**
  * Makes a message fit for a log.
  *
@@ -57,8 +68,9 @@ export function lastNumber(progress: string, key: string): number {
 export function lastWords(message: string, paths: string[]): string {
   const text = paths
     .reduce((text, path) => text.replaceAll(path, "…"), message)
-    .replace(/[a-z][a-z\d+.-]*:\/\/\S*/gi, "…")
-    .replace(/(?<=^|[\s:'"(])(?:\.{0,2}|[a-z]:)[/\\]\S+/gi, "…")
+    .replace(URL_REGEXP, "…")
+    .replace(QUOTED_PATH_REGEXP, "…")
+    .replace(PATH_REGEXP, (word) => RATIO_REGEXP.test(word) ? word : "…")
     .replace(/ @ 0x[\da-f]+/gi, "") // where a part of ffmpeg lies in memory
     .replace(/[\s\p{C}\p{Zl}\p{Zp}]+/gu, " ")
     .trim();
