@@ -270,16 +270,20 @@ export class GifScanner {
     const height = this.#uint16(6);
     const flags = this.#field[8]!; // 9 bytes were gathered
     this.#tell("image", flags);
-    // ffmpeg crops a frame that reaches over the edge, as viewers do, but draws a larger one askew
-    // and drops one that lies outside. Viewers enlarge the canvas to fit the first frame.
+    // ffmpeg draws a frame askew that is larger than the canvas, and drops a frame that lies outside.
     const fits = width > 0 && width <= this.#width && left < this.#width &&
       height > 0 && height <= this.#height && top < this.#height;
-    const reachesOver = left + width > this.#width ||
-      top + height > this.#height;
+    const reachesRight = left + width > this.#width;
+    const reachesBelow = top + height > this.#height;
+    // ffmpeg crops a frame that reaches over the edge, as browsers do. But browsers enlarge the
+    // canvas to fit the first frame, and ffmpeg mixes up the rows of an interlaced frame that
+    // reaches below the canvas.
+    const isInterlaced = (flags & 0x40) !== 0;
+    const isCropped = this.#timeline.frames === 0
+      ? !reachesRight && !reachesBelow
+      : !(isInterlaced && reachesBelow);
     const hasPalette = this.#hasGlobalPalette || (flags & 0x80) !== 0;
-    if (!fits || !hasPalette || (reachesOver && this.#timeline.frames === 0)) {
-      this.#keep("broken");
-    }
+    if (!fits || !hasPalette || !isCropped) this.#keep("broken");
     const covers = width === this.#width && height === this.#height;
     this.#noteBackground(covers);
     this.#inImage = true;
