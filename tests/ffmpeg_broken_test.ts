@@ -208,6 +208,19 @@ Deno.test("an ffmpeg that is not there is looked for again", async () => {
   assertMatch(ffmpeg.warnings().join(), /^cannot find [^,]*stub$/);
 });
 
+Deno.test("an ffmpeg that is not there for 16 GIFs at once is looked for again after a minute", async () => {
+  using time = new FakeTime();
+  await using ffmpeg = await withFfmpeg(WORKS, { maxConcurrent: 16 });
+  await Deno.remove(join(ffmpeg.folder, "stub"));
+  await Promise.all(Array.from({ length: 16 }, () => ffmpeg.download()));
+  await ffmpeg.becomes(WORKS);
+
+  time.tick(60_000);
+
+  assertEquals(await ffmpeg.download(), "video/mp4");
+  assertEquals(ffmpeg.warnings().length, 1);
+});
+
 Deno.test("a disk that fails ffmpeg is no fault of ffmpeg: the next GIF is tried", async () => {
   const full =
     `echo "av_interleaved_write_frame(): No space left on device" >&2`;

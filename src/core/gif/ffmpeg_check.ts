@@ -65,10 +65,14 @@ export class FfmpegCheck {
     this.#rest.end();
   }
 
-  /** ffmpeg cannot work: begins a rest, and returns its length in milliseconds. */
-  fails(): number {
-    this.#verdicts++;
-    return this.#rest.begin();
+  /**
+   * ffmpeg could not be started: begins a rest.
+   *
+   * @param verdicts The number of verdicts when the GIF came. Of GIFs that come at once only the
+   * first begins a rest, since each one doubles the next.
+   */
+  cannotStart(verdicts: number): void {
+    if (this.#verdicts === verdicts) this.#fails();
   }
 
   /**
@@ -97,9 +101,15 @@ export class FfmpegCheck {
       }
       if (SAYS_NOTHING.has(result.reason)) return undefined;
       const { reason, detail } = result;
-      return { detail: detail || reason, restMs: this.fails() };
+      return { detail: detail || reason, restMs: this.#fails() };
     } finally {
       release();
     }
+  }
+
+  /** Begins a rest, and returns its length in milliseconds. */
+  #fails(): number {
+    this.#verdicts++;
+    return this.#rest.begin();
   }
 }

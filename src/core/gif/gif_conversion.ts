@@ -294,7 +294,7 @@ export class GifConversion {
   ): Promise<void> {
     if (reason === "not-permitted") await this.available();
     if (reason === "not-started") {
-      this.#check.fails();
+      this.#check.cannotStart(verdicts);
       this.#warn(detail);
     }
     if (!BLAMES_FFMPEG.has(reason)) return;
