@@ -127,7 +127,7 @@ export class Ffmpeg {
     timeoutMs: number,
     signal: AbortSignal | undefined,
   ): Promise<Ended | ConversionResult> {
-    // A wait for the turn or the permission may have outlived the signal.
+    // The signal may have come during the wait for the permission or the turn.
     if (signal?.aborted) return failure("aborted", "");
     let child: Deno.ChildProcess;
     try {
@@ -146,13 +146,13 @@ export class Ffmpeg {
     let stopped: "timeout" | "aborted" | undefined;
     const stop = (reason: "timeout" | "aborted") => {
       stopped ??= reason;
-      // SIGTERM would leave a shortened video that looks whole, and ffmpeg may sit on it.
+      // On SIGTERM ffmpeg may run on, or leave a shortened video that looks whole.
       try {
         child.kill("SIGKILL");
       } catch {
-        // It has ended already.
+        // The process has ended already.
       }
-      // A child of the program, which still runs, would keep these open.
+      // A child of ffmpeg that still runs would keep these pipes open.
       stdout.cancel().catch(() => {});
       stderr.cancel().catch(() => {});
     };
@@ -211,13 +211,13 @@ async function queryPermission(command: string): Promise<boolean> {
   return state === "granted";
 }
 
-/** What ffmpeg says when the disk fails, after which it may go on as if all were well. */
+/** What ffmpeg prints when the disk fails; its exit code may report success all the same. */
 const DISK_FAULT_REGEXP =
   /no space left|input\/output error|disk quota|read-only file system/i;
 
 const WRITE_FAULT_REGEXP = /error writing/i;
 
-/** Success is what the video shows, not what the exit code says: ffmpeg calls a cut one a success. */
+/** Judges by the frames that were written: ffmpeg reports success for a video that is cut. */
 function judge(
   { status, stopped, progress, errors }: Ended,
   plan: GifPlan,

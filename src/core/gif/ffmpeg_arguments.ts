@@ -12,7 +12,7 @@ export interface FfmpegJob {
   timeoutMs: number;
 }
 
-// No picture within the default limits comes near it; a hostile one is stopped by it.
+// Pictures within the default limits take less memory; a hostile picture may ask for more.
 const MIN_MAX_ALLOC_BYTES = 2 ** 28;
 
 // The decoder counts the padding of its rows as pixels of the picture.
@@ -28,8 +28,8 @@ const ROW_PADDING_PIXELS = 128;
 export function ffmpegArguments(plan: GifPlan, job: FfmpegJob): string[] {
   const maxPixels = (plan.width + ROW_PADDING_PIXELS) *
     (plan.height + ROW_PADDING_PIXELS);
-  // A killed owner cannot kill: then ffmpeg's own limit of processor time ends it. Its threads
-  // together use more of it than passes on the clock.
+  // When this process is killed, only the limit of processor time ends ffmpeg. The threads of
+  // ffmpeg together use more processor time than passes on the clock.
   const limitSeconds = 4 * Math.ceil(job.timeoutMs / 1000);
   return [
     ...["-nostdin", "-hide_banner", "-nostats", "-loglevel", "error"],
@@ -38,8 +38,8 @@ export function ffmpegArguments(plan: GifPlan, job: FfmpegJob): string[] {
     ...["-threads", "1", "-max_pixels", `${maxPixels}`],
     ...["-max_alloc", `${Math.max(MIN_MAX_ALLOC_BYTES, maxPixels * 8)}`],
     ...["-trans_color", "0xffffffff"],
-    // A "GIF" that is a playlist in truth could otherwise name another file of the cache, or a
-    // server. A path could be taken for an option or a protocol without its prefix.
+    // Without the list, a playlist in place of a GIF could name another file of the cache, or a
+    // server. Without the prefix, a path could be taken for an option or a protocol.
     ...["-protocol_whitelist", "file", "-f", "gif"],
     ...["-i", `file:${job.inputPath}`],
     ...["-map", "0:v:0", "-an", "-sn", "-dn"],
@@ -80,7 +80,7 @@ function filters(plan: GifPlan): string {
     "format=yuv420p",
     // Browsers show square pixels, whatever a GIF says of their shape.
     "setsar=1",
-    // A constant rate and not the frames' own times: with those the last frame loses its delay.
+    // A constant rate, since with the frames' own times the last frame loses its delay.
     `fps=fps=${fpsNumerator}/${fpsDenominator}`,
   ].join(",");
 }

@@ -1,4 +1,4 @@
-// What ffmpeg prints can be endless; its last words are what counts.
+// ffmpeg can print without end, and its last words say why it failed.
 const MAX_TAIL_BYTES = 4096;
 
 // Room for two lines of ffmpeg in a log.
@@ -27,7 +27,7 @@ export async function readTail(
     length = kept + news.length;
   }
   const text = new TextDecoder().decode(tail.subarray(0, length));
-  return isCut ? text.replace(/^\S*\s*/, "") : text; // half a word is no word
+  return isCut ? text.replace(/^\S*\s*/, "") : text; // without the word that is cut
 }
 
 /**
@@ -77,5 +77,5 @@ export function lastWords(message: string, paths: string[]): string {
   const letters = Array.from(text);
   if (letters.length <= MAX_PRINTED_LETTERS) return text;
   const end = letters.slice(1 - MAX_PRINTED_LETTERS).join("");
-  return `…${end.replace(/^\S*\s+/, "")}`; // half a word is no word
+  return `…${end.replace(/^\S*\s+/, "")}`; // without the word that is cut
 }

@@ -119,7 +119,7 @@ export class GifConversion {
     signal: AbortSignal,
   ): Promise<StagedVideo | string> {
     const { verdicts } = this.#check;
-    // Those that wait for their turn must not take the room of those that run.
+    // GIFs that wait must not take the room of conversions that run.
     const release = await this.#turns.acquire(signal);
     try {
       // ffmpeg may have failed while this GIF came or waited.
@@ -157,7 +157,7 @@ export class GifConversion {
     const { gif, plan } = job;
     if (plan.showsBackground) return await this.#whitened(job);
     const { store } = this.#tiers;
-    // Its own name may become another's, if it is deleted and downloaded again.
+    // The GIF's own name goes to another file when the entry is deleted and downloaded again.
     const link = await store.linkStaged(gif).catch((error) => {
       this.#tiers.errors.report("link a GIF", error);
       return undefined;

@@ -108,7 +108,7 @@ export class GifTimeline {
   /**
    * Finds the limit that the frames so far exceed.
    *
-   * What is compared only ever grows with more frames, so an answer is final.
+   * Each number only grows with more frames, so an answer is final.
    *
    * @param limits The limits.
    * @param canvasPixels Width times height of the canvas.

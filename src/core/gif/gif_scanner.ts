@@ -242,7 +242,7 @@ export class GifScanner {
       case "image":
         return this.#readImage();
       case "code-size":
-        // Outside these no LZW table can be built.
+        // No LZW table can be built from another size.
         if (first < 1 || first > 11) this.#keep("broken");
         return this.#expect("sub-block", 1);
       case "sub-block":
@@ -323,6 +323,7 @@ export class GifScanner {
   }
 }
 
-function paletteBytes(flags: number): number {
+/** Bytes of the palette that a byte of flags tells of. */
+export function paletteBytes(flags: number): number {
   return flags & 0x80 ? 3 * (2 << (flags & 7)) : 0;
 }

@@ -1,6 +1,6 @@
 import type { DiskFile } from "../disk/disk_file.ts";
 
-/** ffmpeg writes four or five; a file with more than this is none of its. */
+/** ffmpeg writes four or five boxes; a file with more than this is not from ffmpeg. */
 const MAX_BOXES = 64;
 
 const HEAD_BYTES = 8;
@@ -8,7 +8,7 @@ const LONG_HEAD_BYTES = 16;
 
 /**
  * Whether a file is made of whole boxes (ISO/IEC 14496-12), those of a playable
- * video among them. One that a full disk cut has no index, or ends within a box.
+ * video among them. A video that a full disk cut has no index, or ends within a box.
  */
 export async function isWholeMp4(
   file: Pick<DiskFile, "readAt">,

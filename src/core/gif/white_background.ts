@@ -2,7 +2,7 @@ import { joined, PIECE_BYTES } from "../bodies/byte_reader.ts";
 import type { DiskFile } from "../disk/disk_file.ts";
 import { Turns } from "../async/turns.ts";
 import type { GifLimits } from "./gif_plan.ts";
-import { type GifFlags, GifScanner } from "./gif_scanner.ts";
+import { type GifFlags, GifScanner, paletteBytes } from "./gif_scanner.ts";
 
 const SCREEN_BYTES = 13;
 
@@ -69,8 +69,7 @@ export async function copyWithWhiteBackground(
 async function readHead(gif: Source): Promise<Uint8Array> {
   const screen = await readStart(gif, SCREEN_BYTES);
   const flags = screen[10]!; // within the screen descriptor
-  const paletteBytes = flags & 0x80 ? 3 * (2 << (flags & 7)) : 0;
-  return await readStart(gif, SCREEN_BYTES + paletteBytes);
+  return await readStart(gif, SCREEN_BYTES + paletteBytes(flags));
 }
 
 async function readStart(gif: Source, length: number): Promise<Uint8Array> {
