@@ -1,6 +1,6 @@
 import type { Buffer } from "node:buffer";
 import type { Transform } from "node:stream";
-import { IncompleteBodyError, MediaCacheError } from "../api/errors.ts";
+import { MediaCacheError } from "../api/errors.ts";
 import type { ChunkSource } from "./chunk_source.ts";
 
 /** A format of compressed bytes. `br` can be tried, and not decoded: where a body is cut, nothing tells. */
@@ -66,7 +66,6 @@ export async function tryDecode(
 export class DecodedSource implements ChunkSource {
   readonly #chunks: ChunkSource;
   readonly #format: DecodedFormat;
-  readonly #size: number | undefined;
   readonly #decoder: Decoder;
   readonly #output: AsyncIterator<Buffer>;
   #received = 0;
@@ -75,27 +74,20 @@ export class DecodedSource implements ChunkSource {
   private constructor(
     chunks: ChunkSource,
     format: DecodedFormat,
-    size: number | undefined,
     decoder: Decoder,
   ) {
     this.#chunks = chunks;
     this.#format = format;
-    this.#size = size;
     this.#decoder = decoder;
     this.#output = decoder[Symbol.asyncIterator]();
   }
 
-  /**
-   * Makes a source that has read nothing yet.
-   *
-   * @param size The declared number of compressed bytes, if there is one.
-   */
+  /** Makes a source that has read nothing yet. */
   static async of(
     chunks: ChunkSource,
     format: DecodedFormat,
-    size: number | undefined,
   ): Promise<DecodedSource> {
-    return new DecodedSource(chunks, format, size, await decoderOf(format));
+    return new DecodedSource(chunks, format, await decoderOf(format));
   }
 
   /** @inheritDoc */
@@ -129,11 +121,7 @@ export class DecodedSource implements ChunkSource {
         if (decoder.destroyed) return;
         if (chunk === undefined) break;
         this.#received += chunk.length;
-        if (this.#size !== undefined && this.#received > this.#size) break;
         if (!decoder.write(chunk)) await this.#drained();
-      }
-      if (this.#size !== undefined && this.#received !== this.#size) {
-        throw new IncompleteBodyError(this.#received, this.#size);
       }
       decoder.end();
     } catch (error) {

@@ -109,12 +109,10 @@ export async function uncodedBody(
     const size = verdict.isCoded ? codedSize : undefined;
     return { chunks: body, source: { ...source, size, refusal } };
   }
-  for (const [i, format] of verdict.formats.entries()) {
-    body = await DecodedSource.of(
-      body,
-      format,
-      i === 0 ? codedSize : undefined,
-    );
+  for (const format of verdict.formats) {
+    // Without the declared length: the client may have undone another coding, and the end of a format tells by itself
+    // whether the body is whole.
+    body = await DecodedSource.of(body, format);
   }
   return { chunks: body, source };
 }

@@ -88,7 +88,7 @@ function fromResponse(response: Response, url: string): Source {
     mimetype,
   );
 
-  const contentEncoding = headers.get("content-encoding");
+  const codings = parseContentCodings(headers.get("content-encoding"));
   const { size, refusal } = contentLength(headers);
 
   return {
@@ -96,8 +96,8 @@ function fromResponse(response: Response, url: string): Source {
     mimetype,
     filename,
     // Content-Length counts the bytes before decoding, and `fetch` hands out the decoded ones.
-    size: contentEncoding ? undefined : size,
-    codings: parseContentCodings(contentEncoding),
+    size: codings.length > 0 ? undefined : size,
+    codings,
     codedSize: size,
     ...(refusal !== undefined && { refusal }),
   };
