@@ -195,6 +195,57 @@ const CASES: Record<string, Case> = {
     body: new Uint8Array([0x1f, 0x9d, 0x90, ...PNG]),
     type: "image/png",
   },
+  "zstd that begins with a frame to be skipped": {
+    encoding: "zstd",
+    body: bytesOf(
+      Buffer.concat([Buffer.from("532a4d1801000000ff", "hex"), zstd(PNG)]),
+    ),
+    type: "image/png",
+  },
+  // Not as the name says, or a name that is not known.
+  "gzip of a PNG that is called deflate": {
+    encoding: "deflate",
+    body: gzip(PNG),
+    type: "image/png",
+  },
+  "gzip of a PNG that is called zstd": {
+    encoding: "zstd",
+    body: gzip(PNG),
+    type: "image/png",
+  },
+  "zlib of a PNG that is called x-gzip": {
+    encoding: "x-gzip",
+    body: zlib(PNG),
+    type: "image/png",
+  },
+  "gzip with a parameter": {
+    encoding: "gzip;q=1",
+    body: gzip(PNG),
+    type: "image/png",
+  },
+  "a coding with a dictionary": {
+    encoding: "dcb",
+    body: noise(5000),
+    type: "application/json",
+  },
+  "bzip2 of a video": {
+    encoding: "bzip2",
+    body: bytesOf(Buffer.concat([Buffer.from("BZh91AY&SY"), noise(5000)])),
+    type: "video/mp4",
+  },
+  "an encrypted body": { encoding: "aes128gcm", body: noise(5000), type: "" },
+  "a PNG under a name that is not known": {
+    encoding: "jpeg",
+    body: PNG,
+    type: "image/png",
+    stored: PNG,
+  },
+  "a .tgs that a server calls text/plain": {
+    encoding: "x-gzip",
+    body: TGS,
+    type: "text/plain",
+    path: "/a.tgs",
+  },
   // The name of a coding, but a plain body.
   "deflate of nothing": {
     encoding: "deflate",
@@ -250,6 +301,17 @@ const CASES: Record<string, Case> = {
     body: gzip(TGS),
     type: "application/x-tgsticker",
     stored: TGS,
+  },
+  "gzip of an .xz": {
+    encoding: "gzip",
+    body: gzip(
+      Buffer.concat([Buffer.from("fd377a585a00", "hex"), noise(5000)]),
+    ),
+    type: "",
+    path: "/a.xz",
+    stored: bytesOf(
+      Buffer.concat([Buffer.from("fd377a585a00", "hex"), noise(5000)]),
+    ),
   },
   "gzip of a gzipped SVG": {
     encoding: "gzip",

@@ -63,6 +63,8 @@ Deno.test("parseContentCodings() lists the codings, and leaves out what is none"
   ]);
   assertEquals(parseContentCodings("identity, utf-8, deflate"), ["deflate"]);
   assertEquals(parseContentCodings("zstd, x-compress"), ["zstd", "compress"]);
+  assertEquals(parseContentCodings("none, ISO-8859-1, image/png"), []);
+  assertEquals(parseContentCodings("dcb, gzip;q=1"), ["unknown", "unknown"]);
   assertEquals(parseContentCodings(""), []);
   assertEquals(parseContentCodings(null), []);
 });

@@ -12,9 +12,12 @@
  * | br        | is media or text, or does not decode    | (never certain: half of it decodes without error) |
  * | zstd      | does not begin as zstd does             | (can't be decoded)                               |
  * | compress  | does not begin as compress does         | (can't be decoded)                               |
+ * | any other | is media or text                        | (can't be decoded)                               |
  *
  * Files of some types are gzip themselves (`.tgs`, `.gz`). Such a body is plain when it decodes to something that is
  * not gzip again. Of a type that says nothing of the bytes, and a name that says nothing either, nobody can tell.
+ *
+ * Images, videos, audio and fonts that begin as another compressed format does are not plain, whatever the table says.
  *
  * A plain body is stored as it came, one that is coded for certain is decoded. Any other is handed out as it came,
  * and is not stored. In a list the last coding is undone first.
@@ -37,15 +40,25 @@ const ENOUGH_BYTES = 4096;
 /** Bytes below which only a signature tells anything, unless the body has no more. */
 const MIN_BYTES = 16;
 
-const MAGIC: Partial<Record<ContentCoding, readonly number[]>> = {
-  gzip: [0x1f, 0x8b, 0x08],
-  zstd: [0x28, 0xb5, 0x2f, 0xfd],
-  compress: [0x1f, 0x9d],
-};
+/** How compressed formats begin, as hexadecimal digits; zstd may begin with a frame to be skipped (RFC 8878 §3.1.2). */
+const SIGNATURES = [
+  ["gzip", /^1f8b08/],
+  ["compress", /^1f9d/],
+  ["zstd", /^(?:28b52ffd|5.2a4d18)/],
+  ["bzip2", /^425a68/],
+  ["xz", /^fd377a585a00/],
+  ["lz4", /^04224d18/],
+] as const;
+
+/** Bytes of the longest of them. */
+const SIGNATURE_BYTES = 6;
 
 // Types whose files begin with bytes of their own, which are none of a compressed format.
 const EXACT_TYPE_REGEXP =
   /^(?:image|video|audio|text|font)\/|^application\/(?:json|xml|javascript|pdf|zip|ogg)$|\+(?:json|xml|zip|dotlottie)$/;
+
+// The same without those that servers say of files whose type they don't know.
+const MEDIA_TYPE_REGEXP = /^(?:image|video|audio|font)\//;
 
 const GZIP_TYPE_REGEXP =
   /^application\/(?:x-)?(?:gzip|gunzip|tgsticker|tgz|gtar-compressed)$/;
@@ -155,21 +168,36 @@ async function lookAt(
   bytes: Uint8Array,
   isEnough: boolean,
 ): Promise<Found | undefined> {
-  const magic = MAGIC[coding];
-  if (magic !== undefined) {
-    if (!magic.every((byte, i) => (bytes[i] ?? byte) === byte)) return PLAIN;
-    if (bytes.length < magic.length) return isEnough ? PLAIN : undefined;
-    if (coding !== "gzip") {
-      return {
-        refusal: `it is still ${coding}, which can't be decoded here`,
-        isCoded: true,
-      };
-    }
-  } else {
-    if (bytes.length < MIN_BYTES && !isEnough) return undefined;
-    if (looksPlain(bytes)) return PLAIN;
+  if (bytes.length < SIGNATURE_BYTES && !isEnough) return undefined;
+  const seen = formatSeen(bytes);
+  if (seen === coding && seen !== "gzip") {
+    return {
+      refusal: `it is still ${coding}, which can't be decoded here`,
+      isCoded: true,
+    };
   }
-  const format = formatOf(coding, bytes);
+  if (seen !== coding) {
+    const hasSignature = SIGNATURES.some(([name]) => name === coding);
+    const mayBeZlib = coding !== "deflate" && isZlib(bytes);
+    const wantsMore = !hasSignature || mayBeZlib;
+    if (wantsMore && bytes.length < MIN_BYTES && !isEnough) return undefined;
+    const isCompressed = seen !== undefined ||
+      mayBeZlib && await tryDecode("zlib", bytes) !== undefined;
+    if (isCompressed && isUncompressedMedia(facts)) {
+      return uncertain(
+        "it is compressed, and not as its Content-Encoding says",
+      );
+    }
+    if (hasSignature || looksPlain(bytes)) return PLAIN;
+    if (coding === "unknown") {
+      return uncertain("it may still be coded in a way that is not known");
+    }
+  }
+  const format = coding === "deflate"
+    ? isZlib(bytes) ? "zlib" : "deflate-raw"
+    : coding === "br"
+    ? "br"
+    : "gzip";
   const decoded = await tryDecode(format, bytes);
   if (decoded !== undefined && decoded.length < MIN_BYTES && !isEnough) {
     return undefined;
@@ -191,16 +219,24 @@ async function lookAt(
   }
 }
 
-function formatOf(
-  coding: ContentCoding,
+/** The format that the first bytes are the signature of. */
+function formatSeen(
   bytes: Uint8Array,
-): DecodedFormat | "br" {
-  if (coding !== "deflate") return coding === "br" ? "br" : "gzip";
-  // RFC 1950 §2.2: the method is deflate, and the first two bytes are a multiple of 31.
-  const [method = 0, flags = 0] = bytes;
-  const isZlib = (method & 0x0f) === 8 && method >> 4 <= 7 &&
+): typeof SIGNATURES[number][0] | undefined {
+  const hex = bytes.subarray(0, SIGNATURE_BYTES).toHex();
+  return SIGNATURES.find(([, signature]) => signature.test(hex))?.[0];
+}
+
+/** RFC 1950 §2.2: the method is deflate, and the first two bytes are a multiple of 31. */
+function isZlib([method = 0, flags = 0]: Uint8Array): boolean {
+  return (method & 0x0f) === 8 && method >> 4 <= 7 &&
     (method * 256 + flags) % 31 === 0;
-  return isZlib ? "zlib" : "deflate-raw";
+}
+
+/** Whether type and name say that no file of that kind begins as a compressed format does. */
+function isUncompressedMedia({ mimetype, filename }: Facts): boolean {
+  return MEDIA_TYPE_REGEXP.test(mimetype.toLowerCase()) &&
+    !GZIP_EXTENSIONS.has(extname(filename).toLowerCase());
 }
 
 /** Whether gzip is the coding, or what files of that type are; damaged gzip decodes to undefined. */
@@ -211,15 +247,21 @@ function gzipOf(
   const extension = extname(filename).toLowerCase();
   const essence = mimetype.toLowerCase();
   const coded: Found = { format: "gzip", decoded: decoded ?? new Uint8Array() };
+  const isGzipName = GZIP_EXTENSIONS.has(extension);
+  // Servers say text/plain of files whose type they don't know.
+  const isContradictory = isGzipName && /^text\/plain\b/.test(essence);
+  if (isContradictory) return uncertain(MAYBE_GZIP);
   if (EXACT_TYPE_REGEXP.test(essence)) return coded;
-  if (GZIP_TYPE_REGEXP.test(essence) || GZIP_EXTENSIONS.has(extension)) {
-    return MAGIC.gzip?.every((byte, i) => decoded?.[i] === byte)
+  if (GZIP_TYPE_REGEXP.test(essence) || isGzipName) {
+    return decoded !== undefined && formatSeen(decoded) === "gzip"
       ? coded
       : PLAIN;
   }
   if (isMediaExtension(extension)) return coded;
-  return uncertain("it may still be gzip, or be gzip itself");
+  return uncertain(MAYBE_GZIP);
 }
+
+const MAYBE_GZIP = "it may still be gzip, or be gzip itself";
 
 function uncertain(refusal: string): Refusal {
   return { refusal, isCoded: false };

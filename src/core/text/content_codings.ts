@@ -1,5 +1,11 @@
-/** A content coding that bytes can be known by, or decoded from. */
-export type ContentCoding = "gzip" | "deflate" | "br" | "zstd" | "compress";
+/** A content coding; `unknown` is any that bytes can't be known by, such as `dcb`, and a name that is misspelt. */
+export type ContentCoding =
+  | "gzip"
+  | "deflate"
+  | "br"
+  | "zstd"
+  | "compress"
+  | "unknown";
 
 const CODINGS: ReadonlyMap<string, ContentCoding> = new Map([
   ["gzip", "gzip"],
@@ -11,10 +17,24 @@ const CODINGS: ReadonlyMap<string, ContentCoding> = new Map([
   ["x-compress", "compress"],
 ]);
 
+/** Names that say nothing of the bytes, or of their transfer alone. */
+const NO_CODINGS: ReadonlySet<string> = new Set([
+  "",
+  "identity",
+  "none",
+  "null",
+  "binary",
+  "7bit",
+  "8bit",
+  "aws-chunked",
+  "chunked",
+]);
+
 /**
  * Reads a Content-Encoding header (RFC 9110 §8.4).
  *
- * `identity` and names that are no coding (`utf-8`, `none`, `aws-chunked`) are left out: browsers pass such bodies on.
+ * `identity`, and what servers write there although it is no coding (`none`, `aws-chunked`, a charset or a media type),
+ * is left out: browsers pass such bodies on.
  *
  * @param header The header's value, if there is one.
  * @returns The codings in the order in which they were applied.
@@ -23,6 +43,16 @@ export function parseContentCodings(
   header: string | null | undefined,
 ): ContentCoding[] {
   return (header ?? "").split(",")
-    .map((name) => CODINGS.get(name.trim().toLowerCase()))
-    .filter((coding) => coding !== undefined);
+    .map((name) => name.trim().toLowerCase())
+    .filter((name) => !isNoCoding(name))
+    .map((name) => CODINGS.get(name) ?? "unknown");
+}
+
+function isNoCoding(name: string): boolean {
+  if (NO_CODINGS.has(name) || name.includes("/")) return true;
+  try {
+    return new TextDecoder(name).encoding !== "";
+  } catch {
+    return false; // no charset
+  }
 }
