@@ -441,6 +441,29 @@ Deno.test("DELETE /media removes an entry once", async () => {
   assertEquals(router.cache.stats().entries, 0);
 });
 
+Deno.test("DELETE /media heeds the conditions of a request, and never answers 304", async () => {
+  await using router = await mounted(TRUSTED);
+  await writePair(router.dir, "a:", pattern(9), { sidecar: { ts: EXAMPLE } });
+  const head = await router.ask(MEDIA, { method: "HEAD" });
+  const etag = head.headers.get("ETag") ?? "";
+  const remove = (headers: Record<string, string>) =>
+    statusOf(router.ask(MEDIA, { method: "DELETE", headers }));
+  const before = "Sun, 06 Nov 1994 08:49:36 GMT";
+
+  assertEquals(await remove({ "If-Match": '"x"' }), 412);
+  assertEquals(await remove({ "If-Match": `W/${etag}` }), 412);
+  assertEquals(await remove({ "If-Unmodified-Since": before }), 412);
+  assertEquals(await remove({ "If-None-Match": etag }), 412);
+  assertEquals(await remove({ "If-None-Match": "*" }), 412);
+  assert(await router.cache.has("a:"));
+  assertEquals(
+    await remove({ "If-Match": etag, "If-Modified-Since": before }),
+    204,
+  );
+  assert(!await router.cache.has("a:"));
+  assertEquals(await remove({ "If-Match": etag }), 404);
+});
+
 Deno.test("GET /preview shows what is safe, and looking changes nothing", async () => {
   await using router = await mounted(TRUSTED);
   await router.cache.put("a:", pattern(10), "image/png", "a.png");

@@ -50,15 +50,17 @@ export function validatorsOf(
 }
 
 /**
- * Evaluates the preconditions of a GET or HEAD in the order of RFC 9110 §13.2.2.
+ * Evaluates the preconditions of a request in the order of RFC 9110 §13.2.2.
  *
  * @param headers The headers of the request.
  * @param validators Undefined for a body that has none, as a running download.
- * @returns The status to answer with instead of the body, if any.
+ * @param isRead Whether it is a GET or HEAD: other methods never get a 304.
+ * @returns The status to answer with instead of doing what was asked, if any.
  */
 export function preconditionOf(
   headers: Headers,
   validators: Validators | undefined,
+  isRead: boolean,
 ): 304 | 412 | undefined {
   const { etag, lastModified } = validators ?? {};
   const ifMatch = headers.get("If-Match");
@@ -69,8 +71,10 @@ export function preconditionOf(
   }
   const ifNoneMatch = headers.get("If-None-Match");
   if (ifNoneMatch !== null) {
-    return lists(ifNoneMatch, etag, strengthen) ? 304 : undefined;
+    const isKnown = lists(ifNoneMatch, etag, strengthen);
+    return isKnown ? isRead ? 304 : 412 : undefined;
   }
+  if (!isRead) return undefined;
   const since = headers.get("If-Modified-Since");
   return isAfter(lastModified, since) === false ? 304 : undefined;
 }

@@ -70,6 +70,13 @@ export async function deleteMedia(
 ): Promise<Response> {
   const key = c.req.param("key") ?? "";
   const isRunning = downloadOf(cache, key) !== undefined;
+  const { headers } = c.req.raw;
+  if (isConditional(headers)) {
+    const info = await cache.infoByKey(key);
+    const unmet = (info !== undefined || isRunning) &&
+      unmetCondition(headers, info && validatorsOf(info), false);
+    if (unmet) return unmet;
+  }
   const isDeleted = await cache.deleteByKey(key);
   return isDeleted || isRunning ? c.body(null, 204) : await c.notFound();
 }
@@ -81,7 +88,7 @@ function withoutBody(
   isHead: boolean,
 ): Response | undefined {
   const validators = validatorsOf(info);
-  const unmet = unmetCondition(requestHeaders, validators);
+  const unmet = unmetCondition(requestHeaders, validators, true);
   if (unmet !== undefined || !isHead) return unmet;
   const headers = mediaHeaders({ ...info, validators });
   headers.set("Content-Length", String(info.size));
@@ -92,8 +99,9 @@ function withoutBody(
 function unmetCondition(
   requestHeaders: Headers,
   validators: Validators | undefined,
+  isRead: boolean,
 ): Response | undefined {
-  const status = preconditionOf(requestHeaders, validators);
+  const status = preconditionOf(requestHeaders, validators, isRead);
   if (status === undefined) return undefined;
   return new Response(null, { status, headers: bodilessHeaders(validators) });
 }
@@ -106,7 +114,7 @@ function headOfDownload(
 ): Response | undefined {
   const info = downloadOf(cache, key);
   if (info === undefined) return undefined;
-  const unmet = unmetCondition(c.req.raw.headers, undefined);
+  const unmet = unmetCondition(c.req.raw.headers, undefined, true);
   if (unmet !== undefined) return unmet;
   const { mimetype, filename, total } = info;
   const headers = mediaHeaders({ mimetype, filename, validators: undefined });
@@ -169,7 +177,7 @@ async function answerWith(media: Media, c: Context): Promise<Response> {
   const { mimetype, filename, size, entry } = media;
   const validators = entry && validatorsOf(entry);
   // The entry may have been replaced after the first look.
-  const unmet = unmetCondition(c.req.raw.headers, validators);
+  const unmet = unmetCondition(c.req.raw.headers, validators, true);
   if (unmet !== undefined) {
     await media[Symbol.asyncDispose]();
     return unmet;
