@@ -9,10 +9,10 @@ const NOT_PLAIN_REGEXP = /[^ -~]|["\\]|%(?=[0-9A-Fa-f]{2})/gu;
 // encodeURIComponent leaves these, but they are not attr-char (RFC 8187 §3.2.1).
 const NOT_ATTR_CHAR_REGEXP = /['()*]/g;
 
-// A run of encoded words (RFC 2047 §2), with nothing but space between them.
+// A run of encoded words (RFC 2047 §2), with nothing but space between them. The last may be cut at its end.
 const ENCODED_WORDS_REGEXP =
-  /=\?[^?\s]+\?[bq]\?[^?]*\?=(?:\s*=\?[^?\s]+\?[bq]\?[^?]*\?=)*/gi;
-const ENCODED_WORD_REGEXP = /=\?([^?\s]+)\?([bq])\?([^?]*)\?=/gi;
+  /=\?[^?\s]+\?[a-z]\?[^?]*(?:\?=(?:\s*=\?[^?\s]+\?[a-z]\?[^?]*\?=)*|\??$)/gi;
+const ENCODED_WORD_REGEXP = /=\?([^?\s]+)\?([a-z])\?([^?]*)(\?=|\??$)/gi;
 
 /**
  * Reads the file name out of a Content-Disposition header (RFC 6266).
@@ -158,14 +158,13 @@ function decodeWords(text: string): string {
   return text.replace(ENCODED_WORDS_REGEXP, (run) => {
     const parts: { charset: string; bytes: string }[] = [];
     for (
-      const [, label = "", encoding, encoded = ""] of run.matchAll(
-        ENCODED_WORD_REGEXP,
-      )
+      const [, label = "", encoding = "", encoded = "", end] of run
+        .matchAll(ENCODED_WORD_REGEXP)
     ) {
       const charset = label.replace(/\*.*/, "").toLowerCase(); // RFC 2231 §5: *language
-      const bytes = encoding?.toLowerCase() === "b"
-        ? decodeBase64(encoded)
-        : decodeQ(encoded);
+      const bytes = end === "?="
+        ? decodeWord(encoding.toLowerCase(), encoded)
+        : undefined;
       if (bytes === undefined) return run.replace(/[/\\]/g, "_");
       const last = parts.at(-1);
       if (last?.charset === charset) last.bytes += bytes;
@@ -181,6 +180,17 @@ function decodeWords(text: string): string {
       return run.replace(/[/\\]/g, "_"); // no such charset, or no text of it
     }
   });
+}
+
+function decodeWord(encoding: string, encoded: string): string | undefined {
+  switch (encoding) {
+    case "b":
+      return decodeBase64(encoded);
+    case "q":
+      return decodeQ(encoded);
+    default:
+      return undefined;
+  }
 }
 
 function decodeBase64(encoded: string): string | undefined {
