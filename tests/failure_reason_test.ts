@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { createServer, type Socket } from "node:net";
 import { formatEvent, HttpStatusError, IncompleteBodyError } from "../mod.ts";
 import { errorFacts, failureReason } from "../src/core/text/failure_reason.ts";
@@ -71,6 +71,12 @@ Deno.test("errorFacts() tells codes and statuses, also those of causes, and no o
     [new HttpStatusError(404), "HTTP 404"],
     [new Error("", { cause: new HttpStatusError(503) }), "HTTP 503"],
     [{ status: 429 }, "HTTP 429"],
+    [
+      new AggregateError([coded("ECONNREFUSED"), coded("EPIPE")]),
+      "ECONNREFUSED",
+    ],
+    [new AggregateError([new HttpStatusError(404)]), "HTTP 404"],
+    [new AggregateError([]), "AggregateError"],
     ...[0, 99, 1000, 404.5, NaN, "404", null].map((status) =>
       [Object.assign(new Error(), { status }), "Error"] as [Error, string]
     ),
@@ -103,6 +109,17 @@ Deno.test({
     }
     assertEquals(reasonOf(new Error("What it says (os error 9999)")), "Error");
   },
+});
+
+Deno.test("errorFacts() tells the code of a fetch that a downloader has wrapped", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const url = `http://127.0.0.1:${listener.addr.port}/`;
+  listener.close();
+  const error = await assertRejects(() => fetch(url));
+
+  assertEquals(reasonOf(error), "ECONNREFUSED");
+  assertEquals(reasonOf(new Error("", { cause: error })), "ECONNREFUSED");
+  assertEquals(reasonOf(new AggregateError([error])), "ECONNREFUSED");
 });
 
 Deno.test("errorFacts() reads texts of fetch alone, and not the URL in them", () => {

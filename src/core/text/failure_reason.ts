@@ -59,13 +59,14 @@ const FETCH_CODES: readonly (readonly [RegExp, code: string])[] = [
 /** Picks the facts of an error; never throws, whatever was thrown. */
 export function errorFacts(error: unknown): ErrorFacts {
   const chain = causesOf(error);
-  const find = <T>(pick: (error: unknown) => T | undefined) =>
-    chain.map(pick).find((found) => found !== undefined);
-  const name = nameOf(error);
+  // What `fetch` throws is a TypeError; what stands before it wraps it.
+  const thrown = chain.findIndex((each) => nameOf(each) === "TypeError");
+  const ofFetch = thrown === -1 ? [] : chain.slice(thrown);
+  const find = <T>(pick: (error: unknown) => T | undefined, among = chain) =>
+    among.map(pick).find((found) => found !== undefined);
   return {
-    name,
-    code: find(codeOf) ??
-      (name === "TypeError" ? find(fetchCodeOf) : undefined),
+    name: nameOf(error),
+    code: find(codeOf) ?? find(fetchCodeOf, ofFetch),
     status: find(statusOf),
   };
 }
@@ -75,12 +76,13 @@ export function failureReason({ name, code, status }: ErrorFacts): string {
   return status === undefined ? code ?? name : `HTTP ${status}`;
 }
 
+/** An AggregateError, as of `Promise.any()` over mirrors, is told by its first error. */
 function causesOf(error: unknown): unknown[] {
   const chain: unknown[] = [];
   for (
     let next = error;
     next !== undefined && chain.length < MAX_CAUSES;
-    next = read(next, "cause")
+    next = read(next, "cause") ?? read(read(next, "errors"), "0")
   ) chain.push(next);
   return chain;
 }
