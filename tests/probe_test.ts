@@ -1,6 +1,7 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
-import { MediaCache } from "../mod.ts";
+import { MediaCache, MediaCacheError } from "../mod.ts";
+import { CallFault } from "./fixtures/disk_faults.ts";
 import { namesIn } from "./fixtures/files.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";
 
@@ -23,6 +24,20 @@ Deno.test("probe() tells why nothing can be stored, without a path", async () =>
 
   await Deno.remove(cacheDir);
   assertEquals(await cache.probe(), undefined);
+});
+
+Deno.test("probe() tells of a directory in which files can't be renamed, and opening rejects", async () => {
+  await using temp = await tempDir();
+  const error = new Deno.errors.PermissionDenied("Operation not permitted");
+  using _fault = new CallFault("renameSync", error);
+  await using cache = new MediaCache({ cacheDir: temp.path });
+
+  assertEquals(
+    await cache.probe(),
+    "the directory can't be used: PermissionDenied",
+  );
+  await assertRejects(() => cache.ensureLoaded(), MediaCacheError);
+  assertEquals(await namesIn(temp.path), []);
 });
 
 Deno.test("probe() tells of a directory that can't be made", async () => {

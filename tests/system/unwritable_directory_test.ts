@@ -196,18 +196,20 @@ Deno.test("under a umask that takes rights from the owner, a process that modes 
   }
 });
 
-Deno.test("a directory from which nothing can be removed is one that can't be used", async () => {
-  await using temp = await tempDir();
-  const cacheDir = join(temp.path, "cache");
-  await Deno.mkdir(cacheDir);
-  const fault = { action: "fail", code: "EPERM" } as const;
-  const env = await faultEnv(cacheDir, { fault, operations: ["unlink"] });
-  const { cache: opening, problem } = await opened({ cacheDir }, { env });
-  await using cache = opening;
+for (const operation of ["rename", "unlink"] as const) {
+  Deno.test(`a directory in which no ${operation} succeeds is one that can't be used`, async () => {
+    await using temp = await tempDir();
+    const cacheDir = join(temp.path, "cache");
+    await Deno.mkdir(cacheDir);
+    const fault = { action: "fail", code: "EPERM" } as const;
+    const env = await faultEnv(cacheDir, { fault, operations: [operation] });
+    const { cache: opening, problem } = await opened({ cacheDir }, { env });
+    await using cache = opening;
 
-  assertMatch(problem, /^MediaCacheError: .*Operation not permitted/);
-  assertEquals(
-    await cache.ask("probe"),
-    "the directory can't be used: EPERM",
-  );
-});
+    assertMatch(problem, /^MediaCacheError: .*Operation not permitted/);
+    assertEquals(
+      await cache.ask("probe"),
+      "the directory can't be used: EPERM",
+    );
+  });
+}

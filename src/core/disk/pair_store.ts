@@ -108,7 +108,8 @@ export class DiskStore {
   }
 
   /**
-   * Writes a little and removes it again.
+   * Does what storing needs, with a little: makes a file, writes to it, gives it
+   * another name and removes it.
    *
    * @throws {MediaCacheError} If the directory can't be used.
    * @throws The file system's error.
@@ -116,13 +117,20 @@ export class DiskStore {
   async probe(): Promise<void> {
     await this.prepare();
     if (this.#readOnly) return await this.#fs.checkDirectory(this.dir);
-    const staged = await this.stage(NO_KEY);
+    const [from, to] = [this.sparePath(), this.sparePath()];
+    const file = await this.create(from);
     try {
-      await staged.file.writeAt(new Uint8Array(PROBE_BYTES), 0);
+      file.tryLock();
+      await file.writeAt(new Uint8Array(PROBE_BYTES), 0);
+      await this.#fs.rename(from, to);
+      // FUSE and NFS rename an open file in place of removing it.
+      file.close();
       // A directory that refuses to remove files could neither replace nor evict.
-      await this.#fs.remove(staged.path);
-    } finally {
-      await staged.close();
+      await this.#fs.remove(to);
+    } catch (error) {
+      file.close();
+      for (const path of [from, to]) await this.discard(path);
+      throw error;
     }
   }
 
