@@ -12,12 +12,16 @@ import {
   type OperationName,
 } from "./fault_injection.ts";
 
-/** What is refused: its name in the stats, in the fault injector, and the errors of real mounts. */
+/**
+ * What is refused: its name in the stats, if the cache lacks anything by it, its name
+ * in the fault injector, and the errors of real mounts.
+ */
 const REFUSALS: [string, OperationName, ErrorCode[]][] = [
   ["chmod", "chmod", ["EPERM", "EOPNOTSUPP"]],
   ["flock", "lock", ["ENOLCK", "ENOSYS", "EOPNOTSUPP", "EINVAL"]],
   ["fsync", "sync", ["EINVAL", "ENOSYS"]],
   ["link", "link", ["EPERM", "EOPNOTSUPP"]],
+  ["", "truncate", ["EPERM", "ENOSYS"]],
   ["utime", "utime", ["EPERM", "EACCES", "ENOSYS", "EOPNOTSUPP"]],
 ];
 
@@ -27,7 +31,7 @@ const GIF = "f:0";
 
 for (const [name, operation, codes] of REFUSALS) {
   for (const code of codes) {
-    Deno.test(`a mount that refuses ${name} with ${code} stores all, and tells once what it lacks`, async () => {
+    Deno.test(`a mount that refuses ${operation} with ${code} stores all, and tells once what it lacks`, async () => {
       await using temp = await tempDir();
       const cacheDir = join(temp.path, "cache");
       const options = { cacheDir, durable: true, ...SMALL_MEMORY };
@@ -51,7 +55,8 @@ for (const [name, operation, codes] of REFUSALS) {
         assertEquals(await cache.ask("probe"), "");
 
         const { stats, events, faults } = await cache.ask("tell");
-        assertEquals([stats.degraded, events.degraded], [[name], 1]);
+        const told = name === "" ? [[], undefined] : [[name], 1];
+        assertEquals([stats.degraded, events.degraded], told);
         assertEquals([stats.diskErrors, faults], [0, []]);
         assertEquals(events.uncached, undefined);
         await cache.ask("close");

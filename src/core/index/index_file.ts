@@ -138,7 +138,7 @@ export class IndexFile {
         ];
         // Nor may it be another file by a second name, which is not ours to cut.
         if (named?.inode === ours.inode && ours.names === 1) {
-          await file.truncate(0);
+          if (ours.size > 0) await file.truncate(0);
           return file;
         }
       }

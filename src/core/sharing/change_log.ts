@@ -334,7 +334,7 @@ export class ChangeLog {
   ): Promise<void> {
     if (this.#known !== file) {
       const head = parseHead(await readText(file, 0, RECORD_BYTES));
-      if (head === undefined) return await this.#begin(file);
+      if (head === undefined) return await this.#begin(file, size);
       if (head.id !== this.#id) this.#missAll();
       this.#id = head.id;
       this.#base = head.base;
@@ -360,14 +360,14 @@ export class ChangeLog {
   }
 
   /** Begins a list in a new file, or in place of what is none. */
-  async #begin(file: DiskFile): Promise<void> {
+  async #begin(file: DiskFile, size: number): Promise<void> {
     this.#missAll();
     this.#id = newListId();
     this.#base = this.#end = 0;
     this.#known = file;
     if (this.#readOnly) return;
     try {
-      await file.truncate(0);
+      if (size > 0) await file.truncate(0);
       await file.writeAt(encode(formatHead({ id: this.#id, base: 0 })), 0);
     } catch {
       // A full disk: it still is a lock, and entries can be removed.

@@ -78,10 +78,11 @@ export class StagedDescription {
   async complete(text: string, durable: boolean): Promise<FileFacts> {
     const encoder = new TextEncoder();
     let bytes = encoder.encode(text);
-    // Those who follow tell by the length that it is another.
-    if (bytes.length === this.#length) bytes = encoder.encode(`${text}\n`);
+    // Followers tell by the length that the text is another. A longer text needs no
+    // cut, which some file systems refuse.
+    const missing = this.#length + 1 - bytes.length;
+    if (missing > 0) bytes = encoder.encode(text + " ".repeat(missing));
     await this.#file.writeAt(bytes, 0);
-    await this.#file.truncate(bytes.length);
     if (durable) await this.#file.sync();
     return await this.#file.facts();
   }
