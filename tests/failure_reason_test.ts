@@ -96,12 +96,14 @@ Deno.test({
   ignore: Deno.build.os !== "linux",
   fn() {
     const codes = {
-      23: "ENFILE",
-      26: "ETXTBSY",
-      37: "ENOLCK",
-      38: "ENOSYS",
-      116: "ESTALE",
-      122: "EDQUOT",
+      ...{
+        23: "ENFILE",
+        26: "ETXTBSY",
+        31: "EMLINK",
+        37: "ENOLCK",
+        38: "ENOSYS",
+      },
+      ...{ 112: "EHOSTDOWN", 116: "ESTALE", 121: "EREMOTEIO", 122: "EDQUOT" },
     };
     for (const [number, code] of Object.entries(codes)) {
       const error = new Error(`What it says (os error ${number}): lock '/a'`);

@@ -20,7 +20,7 @@ const REFUSALS: [string, OperationName, ErrorCode[]][] = [
   ["chmod", "chmod", ["EPERM", "EOPNOTSUPP"]],
   ["flock", "lock", ["ENOLCK", "ENOSYS", "EOPNOTSUPP", "EINVAL"]],
   ["fsync", "sync", ["EINVAL", "ENOSYS"]],
-  ["link", "link", ["EPERM", "EOPNOTSUPP"]],
+  ["link", "link", ["EPERM", "EOPNOTSUPP", "EMLINK", "EXDEV"]],
   ["", "truncate", ["EPERM", "ENOSYS"]],
   ["utime", "utime", ["EPERM", "EACCES", "ENOSYS", "EOPNOTSUPP"]],
 ];

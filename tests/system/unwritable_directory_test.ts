@@ -107,8 +107,14 @@ const CREATE_ERRORS: Partial<Record<ErrorCode, boolean>> = {
   EIO: false,
   EMFILE: false,
   ENFILE: false,
+  // Of mounts over a network whose server is away for a while.
   EAGAIN: false,
   EBUSY: false,
+  EHOSTDOWN: false,
+  EHOSTUNREACH: false,
+  ENETUNREACH: false,
+  ENOTCONN: false,
+  EREMOTEIO: false,
   ESTALE: false,
   ETIMEDOUT: false,
 };

@@ -4,27 +4,34 @@ import { errorFacts } from "../text/failure_reason.ts";
 const REFUSALS: ReadonlySet<string> = new Set([
   "EACCES",
   "EINVAL",
+  "EMLINK",
   "ENOLCK",
   "ENOSYS",
   "ENOTSUP",
   "EOPNOTSUPP",
   "EPERM",
+  "EXDEV",
 ]);
 
 /**
- * Codes of a disk, of a mount or of a machine that may have recovered by the next
- * call. The last four are what a network mount says whose server is away.
+ * Codes of a disk, of a machine, or of the server of a mount, that may have
+ * recovered by the next call.
  */
 const TRANSIENTS: ReadonlySet<string> = new Set([
+  "EAGAIN",
+  "EBUSY",
   "EDQUOT",
+  "EHOSTDOWN",
+  "EHOSTUNREACH",
   "EINTR",
   "EIO",
   "EMFILE",
+  "ENETUNREACH",
   "ENFILE",
   "ENOMEM",
   "ENOSPC",
-  "EAGAIN",
-  "EBUSY",
+  "ENOTCONN",
+  "EREMOTEIO",
   "ESTALE",
   "ETIMEDOUT",
 ]);
