@@ -202,6 +202,26 @@ Deno.test("under a umask that takes rights from the owner, a process that modes 
   }
 });
 
+Deno.test("a directory whose names may not be read is one that can't be used", async () => {
+  await using temp = await tempDir();
+  const cacheDir = join(temp.path, "cache");
+  await Deno.mkdir(cacheDir, { mode: 0o300 });
+  for (const readOnly of [false, true]) {
+    const how = { wrapper: MODES_COUNT };
+    const { cache: opening, problem } = await opened(
+      { cacheDir, readOnly },
+      how,
+    );
+    await using cache = opening;
+
+    assertMatch(problem, /^MediaCacheError: .*Permission denied/);
+    assertEquals(
+      await cache.ask("probe"),
+      "the directory can't be used: EACCES",
+    );
+  }
+});
+
 for (const operation of ["rename", "unlink"] as const) {
   Deno.test(`a directory in which no ${operation} succeeds is one that can't be used`, async () => {
     await using temp = await tempDir();

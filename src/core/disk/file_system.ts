@@ -151,6 +151,13 @@ export class FileSystem {
     throw new Deno.errors.NotADirectory(`Cannot use ${dir}: not a directory`);
   }
 
+  /** Throws where the names in a directory may not be read. */
+  async checkListing(dir: string): Promise<void> {
+    await this.checkDirectory(dir);
+    // To read all names takes long, and Windows opens no directories.
+    if (Deno.build.os !== "windows") (await Deno.open(dir)).close();
+  }
+
   /** The names in a directory, read off the event loop. */
   list(dir: string): AsyncIterable<ListedFile> {
     return Deno.readDir(dir);

@@ -109,14 +109,14 @@ export class DiskStore {
 
   /**
    * Does what storing needs, with a little: makes a file, writes to it, gives it
-   * another name and removes it.
+   * another name and removes it, and sees whether the names may be read.
    *
    * @throws {MediaCacheError} If the directory can't be used.
    * @throws The file system's error.
    */
   async probe(): Promise<void> {
     await this.prepare();
-    if (this.#readOnly) return await this.#fs.checkDirectory(this.dir);
+    if (this.#readOnly) return await this.#fs.checkListing(this.dir);
     const [from, to] = [this.sparePath(), this.sparePath()];
     const file = await this.create(from);
     try {
@@ -127,6 +127,8 @@ export class DiskStore {
       file.close();
       // A directory that refuses to remove files could neither replace nor evict.
       await this.#fs.remove(to);
+      // Nothing is stored unless all entries are known, as the budget counts them.
+      await this.#fs.checkListing(this.dir);
     } catch (error) {
       file.close();
       for (const path of [from, to]) await this.discard(path);
