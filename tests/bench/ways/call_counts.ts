@@ -1,0 +1,79 @@
+/** How often each function of `src` was called, as V8 counts for coverage. */
+import { fromFileUrl, join } from "@std/path";
+import { walk } from "@std/fs/walk";
+
+/** Calls by file (`core/media_cache.ts`) and function. */
+export type CallCounts = Map<string, Map<string, number>>;
+
+const ROOT = new URL("../../../", import.meta.url);
+const WORKER = fromFileUrl(new URL("worker.ts", import.meta.url));
+
+/** A short run, whose calls are those of the start and the end alone. */
+const FEW = 20;
+/** How many operations more the long run does. */
+const MORE = 500;
+
+/** The calls of one operation in the steady state: those of a long run less those of a short one. */
+export async function callsOf(operation: string): Promise<CallCounts> {
+  const long = await count(operation, FEW + MORE);
+  const short = await count(operation, FEW);
+  const counts: CallCounts = new Map();
+  for (const [file, functions] of long) {
+    const each = new Map<string, number>();
+    for (const [name, calls] of functions) {
+      const more = (calls - (short.get(file)?.get(name) ?? 0)) / MORE;
+      // What a timer does now and then is no part of the way.
+      if (more >= 0.5) each.set(name, more);
+    }
+    if (each.size > 0) counts.set(file, each);
+  }
+  return counts;
+}
+
+async function count(operation: string, times: number): Promise<CallCounts> {
+  const temp = await Deno.makeTempDir({ prefix: "media-cache-ways-" });
+  try {
+    const coverage = join(temp, "coverage");
+    const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: [
+        ...["run", "--no-check", "--quiet", "--allow-all"],
+        ...["--config", fromFileUrl(new URL("deno.json", ROOT))],
+        `--coverage=${coverage}`,
+        ...[WORKER, operation, join(temp, "cache"), `${times}`],
+      ],
+      stdout: "null",
+      stderr: "piped",
+    }).output();
+    if (!success) throw new Error(new TextDecoder().decode(stderr));
+    return await readCounts(coverage);
+  } finally {
+    await Deno.remove(temp, { recursive: true });
+  }
+}
+
+/** One script, in the form of V8's own protocol (Profiler.ScriptCoverage). */
+interface ScriptCoverage {
+  readonly url: string;
+  readonly functions: {
+    readonly functionName: string;
+    readonly ranges: { readonly startOffset: number; readonly count: number }[];
+  }[];
+}
+
+async function readCounts(folder: string): Promise<CallCounts> {
+  const src = new URL("src/", ROOT).href;
+  const counts: CallCounts = new Map();
+  for await (const { path } of walk(folder, { exts: ["json"] })) {
+    const script: ScriptCoverage = JSON.parse(await Deno.readTextFile(path));
+    if (!script.url.startsWith(src)) continue;
+    const functions = new Map<string, number>();
+    for (const { functionName, ranges: [whole] } of script.functions) {
+      // The whole of a file runs once, when it is loaded.
+      if (whole === undefined || whole.startOffset === 0) continue;
+      const name = functionName || `(at ${whole.startOffset})`;
+      functions.set(name, (functions.get(name) ?? 0) + whole.count);
+    }
+    counts.set(script.url.slice(src.length), functions);
+  }
+  return counts;
+}

@@ -1,0 +1,5 @@
+/** Does one operation some times, in a process whose calls V8 counts. */
+import { OPERATIONS } from "./operations.ts";
+
+const [name = "", dir = "", count = ""] = Deno.args;
+await OPERATIONS[name]?.run(dir, Number(count));
