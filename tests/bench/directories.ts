@@ -1,6 +1,7 @@
 /** Directories of many entries, which are filled once and used by many cells. */
 import { join } from "@std/path";
 import type { Bench } from "./bench.ts";
+import { measuredPackage } from "./measured_package.ts";
 import { NotMeasuredError } from "./measurement.ts";
 import { fits } from "./place.ts";
 import { tryProgram } from "./program.ts";
@@ -9,14 +10,16 @@ import { deno } from "./work.ts";
 /** Bytes of each entry. */
 export const ENTRY_BYTES = 1024;
 
-const filled = new Map<number, Promise<string>>();
+const filled = new Map<string, Promise<string>>();
 
 /** The directory with so many entries, as a clean close has left it. */
 export function directoryOf(bench: Bench, entries: number): Promise<string> {
-  let directory = filled.get(entries);
+  // An earlier package may write another index.
+  const id = `${measuredPackage()} ${entries}`;
+  let directory = filled.get(id);
   if (directory === undefined) {
     directory = fill(bench, entries);
-    filled.set(entries, directory);
+    filled.set(id, directory);
   }
   return directory;
 }
@@ -38,7 +41,7 @@ async function fill(bench: Bench, entries: number): Promise<string> {
   if (!await fits(bench.dir, 2 * entries)) {
     throw new NotMeasuredError(`there is no room for ${entries} entries`);
   }
-  const dir = join(bench.dir, `entries-${entries}`);
+  const dir = join(bench.dir, `entries-${filled.size}-${entries}`);
   await deno({ job: "fill", dir, entries, size: ENTRY_BYTES });
   return dir;
 }

@@ -8,6 +8,7 @@
 import { fromFileUrl, join } from "@std/path";
 import type { Bench } from "./bench.ts";
 import { MIB } from "./bench.ts";
+import { checkOut, compared } from "./earlier.ts";
 import { machineFacts } from "./machine.ts";
 import type { RowResult } from "./measurement.ts";
 import { HELP, type Options, parseOptions } from "./options.ts";
@@ -22,7 +23,7 @@ import { isProven } from "./verdict.ts";
 import { denoCommand } from "./work.ts";
 
 const options = readOptions(Deno.args);
-const { quick, strict, only } = options;
+const { quick, strict, only, against } = options;
 await using cleanUp = new AsyncDisposableStack();
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   Deno.addSignalListener(signal, async () => {
@@ -39,15 +40,17 @@ const origin = cleanUp.use(
 );
 const python = await findPython({ install: !quick });
 const bench: Bench = { quick, dir: place.path, origin: origin.origin, python };
-const rows = allRows(bench).filter(({ id }) =>
+const chosen = allRows(bench).filter(({ id }) =>
   only.length === 0 || only.some((start) => id.startsWith(start))
 );
-if (rows.length === 0) {
+if (chosen.length === 0) {
   const ids = allRows(bench).map(({ id }) => id).join(" ");
   console.error(`bench: no row is called ${only}: there are ${ids}`);
   await cleanUp.disposeAsync();
   Deno.exit(2);
 }
+const earlier = against && cleanUp.use(await checkOut(against));
+const rows = earlier ? chosen.map((row) => compared(row, earlier)) : chosen;
 const facts = await machineFacts(place, python);
 console.log(
   Object.entries(facts).map(([what, is]) => `${what}: ${is}`).join("\n"),
@@ -69,13 +72,15 @@ for (const [i, row] of rows.entries()) {
   await Deno.writeTextFile(json, JSON.stringify(report, undefined, 2) + "\n");
 }
 const judgements = results.flatMap(({ judgements }) => judgements);
-console.log(targetTable(judgements));
-const count = (verdict: string) =>
-  judgements.filter((each) => each.verdict === verdict).length;
-console.log(
-  `\n${count("met")} met, ${count("missed")} missed, ` +
-    `${count("not measured")} not measured, in ${elapsed()} s`,
-);
+if (earlier === undefined) {
+  console.log(targetTable(judgements));
+  const count = (verdict: string) =>
+    judgements.filter((each) => each.verdict === verdict).length;
+  console.log(
+    `\n${count("met")} met, ${count("missed")} missed, ` +
+      `${count("not measured")} not measured, in ${elapsed()} s`,
+  );
+}
 
 if (quick) {
   console.log(

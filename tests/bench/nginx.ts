@@ -4,6 +4,9 @@ import { randomBytes } from "./jobs/job.ts";
 import { NotMeasuredError } from "./measurement.ts";
 import type { Server } from "./server.ts";
 
+/** What tables call it. */
+export const NGINX = "nginx, sendfile";
+
 /** Starts it on a folder with one file of so many bytes, named by its size. */
 export async function startNginx(dir: string, size: number): Promise<Server> {
   await Deno.mkdir(dir, { recursive: true });

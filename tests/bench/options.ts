@@ -15,6 +15,8 @@ export interface Options {
   readonly json: string | undefined;
   /** A folder for plots. */
   readonly plots: string | undefined;
+  /** A commit to compare with, in place of rivals. */
+  readonly against: string | undefined;
   /** Whether to say only what the options are. */
   readonly help: boolean;
 }
@@ -28,6 +30,7 @@ export const HELP = `Measures this package against its rivals.
   --strict      exit with 1 unless every target is met, measured more than once
                 and with a spread of 30 % at the most
   --only ROW    measure only rows whose id starts so; may be repeated
+  --against REF compare with an earlier commit in place of the rivals
   --dir DIR     where the files go; /dev/shm or the temporary folder otherwise
   --json FILE   where the figures go; a file in the temporary folder otherwise
   --plots DIR   draw the scaling curves as SVG into a folder
@@ -42,12 +45,13 @@ export function parseOptions(args: string[]): Options {
       quick: { type: "boolean", default: false },
       strict: { type: "boolean", default: false },
       only: { type: "string", multiple: true, default: [] },
+      against: { type: "string" },
       dir: { type: "string" },
       json: { type: "string" },
       plots: { type: "string" },
       help: { type: "boolean", default: false },
     },
   });
-  const { dir, json, plots, ...others } = values;
-  return { ...others, dir, json, plots };
+  const { against, dir, json, plots, ...others } = values;
+  return { ...others, against, dir, json, plots };
 }

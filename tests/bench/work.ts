@@ -1,8 +1,8 @@
 /** What a process is told to measure, and how it is started. */
 import { dirname, fromFileUrl, join } from "@std/path";
+import { measuredPackage } from "./measured_package.ts";
 import type { Sample } from "./measurement.ts";
 
-const ROOT = fromFileUrl(new URL("../../", import.meta.url));
 const WORKER = fromFileUrl(new URL("worker.ts", import.meta.url));
 
 /** A program for Deno, in a process of its own. */
@@ -32,10 +32,16 @@ export function denoCommand(
   argument: string,
   env: Record<string, string> = {},
 ): Deno.Command {
-  const config = join(ROOT, "deno.json");
   return new Deno.Command(Deno.execPath(), {
     args: [
-      ...["run", "--no-check", "--quiet", "--allow-all", "--config", config],
+      ...[
+        "run",
+        "--no-check",
+        "--quiet",
+        "--allow-all",
+        "--config",
+        measuredPackage(),
+      ],
       // Where memory is compared, garbage must not count.
       "--v8-flags=--expose-gc",
       ...["--location", "http://media-cache.test", program, argument],

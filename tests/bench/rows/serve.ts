@@ -4,14 +4,13 @@ import { type Bench, MIB, OURS } from "../bench.ts";
 import { assertServes, load } from "../load.ts";
 import type { MediaServerOptions } from "../media_server.ts";
 import type { Cell, Row } from "../measurement.ts";
-import { startNginx } from "../nginx.ts";
+import { NGINX, startNginx } from "../nginx.ts";
 import { cpuSecondsOf, peakRssOf } from "../resident.ts";
 import { type Server, startServer } from "../server.ts";
 import { denoCommand } from "../work.ts";
 import type { Target } from "../verdict.ts";
 
 const SERVER = fromFileUrl(new URL("../media_server.ts", import.meta.url));
-const NGINX = "nginx, sendfile";
 
 /** The rows. */
 export function serveRows(bench: Bench): Row[] {
