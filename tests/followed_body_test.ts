@@ -36,7 +36,7 @@ Deno.test("bytes that are being read when the download is lost are not mixed wit
   const [one, two] = bodies;
   if (one === undefined || two === undefined) throw new Error("unreachable");
   one.body.grow(500);
-  two.body.complete(1000);
+  two.body.completeAt(1000);
   two.file.let.resolve();
   const bytes = gather(one.media.reader(0, Infinity), 1000);
   await one.file.asked.promise;

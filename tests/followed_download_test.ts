@@ -200,6 +200,32 @@ for (
   });
 }
 
+Deno.test("a Media of which a slice was handed bytes never gives the body of another download", async () => {
+  await using caches = await pair();
+  const { tap, call } = await begin(caches.one, "a", PNG);
+  tap.write(BODY.slice(0, 1000));
+  await call;
+  const other = pattern(BODY.length, 7);
+  const download = () => Promise.resolve({ data: other, ...PNG });
+  await using begun = await caches.two.getOrDownload("a", download);
+  await using unread = await caches.two.getOrDownload("a", download);
+  const slice = begun.slice(0, 1000);
+  assertEquals(await readAll(slice), BODY.slice(0, 1000));
+  const late = begun.slice(500, 2000).getReader();
+  assertEquals((await late.read()).value, BODY.slice(500, 1000));
+
+  tap.fail(new Error("broken"));
+
+  await assertRejects(() => late.read(), MediaCacheError, "has ended");
+  assertEquals(await unread.bytes(), other);
+  await assertRejects(() => begun.bytes(), MediaCacheError, "has ended");
+  await assertRejects(
+    () => readAll(begun.slice(0, 10)),
+    MediaCacheError,
+    "has ended",
+  );
+});
+
 Deno.test("a download that is deleted reaches those who follow it whole, unstored", async () => {
   await using caches = await pair();
   const { one, two } = caches;

@@ -7,7 +7,8 @@ import { MediaCacheError } from "../api/errors.ts";
 import type { ResolvedOptions } from "../api/resolved_options.ts";
 import type { Reservation, Staging } from "../disk/staging_budget.ts";
 import type { Source } from "./source.ts";
-import { Tee, type TeeEvents } from "../bodies/tee.ts";
+import { Tee } from "../bodies/tee.ts";
+import type { GrowingBodyEvents } from "../bodies/growing_body.ts";
 import type { Tiers } from "../wiring.ts";
 import type { Commission } from "../entries/commit.ts";
 
@@ -23,7 +24,7 @@ export interface BodyEnvironment {
 
 /** What a body tells its download. */
 export interface BodyEvents
-  extends Pick<TeeEvents, "onServed" | "onAbandoned"> {
+  extends Pick<GrowingBodyEvents, "onServed" | "onAbandoned"> {
   /** It can't be stored; it goes on for its readers alone. */
   onUncached(reason: string): void;
 }

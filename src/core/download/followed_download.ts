@@ -4,10 +4,8 @@ import type { BodyEnvironment } from "./download_body.ts";
 import type { DownloadInfo } from "../api/download_info.ts";
 import { MediaCacheError, TooLargeError } from "../api/errors.ts";
 import type { DiskFile } from "../disk/disk_file.ts";
-import {
-  FollowedBody,
-  type FollowedBodyEvents,
-} from "../sharing/followed_body.ts";
+import { FollowedBody } from "../sharing/followed_body.ts";
+import type { GrowingBodyEvents } from "../bodies/growing_body.ts";
 import type {
   FollowedDescription,
   FollowedFacts,
@@ -21,7 +19,7 @@ const LOOK_MS = 20;
 const MAX_FAILURES = 3;
 
 /** What following asks and tells of its callers. */
-export interface FollowCallers extends Omit<FollowedBodyEvents, "onFault"> {
+export interface FollowCallers extends Omit<GrowingBodyEvents, "onFault"> {
   /** The type is certain. */
   onHandout(facts: MediaFacts, body: FollowedBody): void;
   /** Bytes have come. */
@@ -158,7 +156,7 @@ export class FollowRun {
     }
     if (facts !== undefined) {
       this.#body ??= this.#hand(facts);
-      if (facts.whole) this.#body.complete(facts.size ?? size);
+      if (facts.whole) this.#body.completeAt(facts.size ?? size);
       else this.#body.grow(size);
     }
     // Also bytes that nobody may have yet are a sign of life.
