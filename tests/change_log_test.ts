@@ -1,10 +1,7 @@
 import { assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
-import {
-  ChangeLog,
-  CHANGES_NAME,
-  LockTimeoutError,
-} from "../src/core/sharing/change_log.ts";
+import { ChangeLog, LockTimeoutError } from "../src/core/sharing/change_log.ts";
+import { CHANGES_NAME } from "../src/core/disk/file_names.ts";
 import { FileSystem } from "../src/core/disk/file_system.ts";
 import { keyOf } from "../src/core/text/key.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";

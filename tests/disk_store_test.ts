@@ -4,7 +4,7 @@ import { DiskStore } from "../src/core/disk/pair_store.ts";
 import type { StagedFile } from "../src/core/disk/staged_file.ts";
 import { FileSystem } from "../src/core/disk/file_system.ts";
 import { keyOf } from "../src/core/text/key.ts";
-import { classify } from "../src/core/startup/scan.ts";
+import { classify } from "../src/core/disk/file_names.ts";
 import { bytesOf, isThere, namesIn, writePair } from "./fixtures/files.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";
 

@@ -2,11 +2,8 @@ import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import type { Entry } from "../src/core/catalog/entry.ts";
 import { FileSystem } from "../src/core/disk/file_system.ts";
-import {
-  INDEX_NAME,
-  IndexFile,
-  NEW_INDEX_NAME,
-} from "../src/core/index/index_file.ts";
+import { INDEX_NAME, NEW_INDEX_NAME } from "../src/core/disk/file_names.ts";
+import { IndexFile } from "../src/core/index/index_file.ts";
 import { HEADER_BYTES, outlinesBytes } from "../src/core/index/index_format.ts";
 import { keyOf } from "../src/core/text/key.ts";
 import { Turns } from "../src/core/async/turns.ts";

@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { MediaCache, type MediaCacheOptions } from "../mod.ts";
-import { INDEX_NAME } from "../src/core/index/index_file.ts";
+import { INDEX_NAME } from "../src/core/disk/file_names.ts";
 import { keyOf } from "../src/core/text/key.ts";
 import {
   bodyBytesIn,

@@ -2,7 +2,7 @@
 import { assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { MediaCache } from "../mod.ts";
-import { CHANGES_NAME } from "../src/core/sharing/change_log.ts";
+import { CHANGES_NAME } from "../src/core/disk/file_names.ts";
 import { keyOf } from "../src/core/text/key.ts";
 import { SlowDisk } from "./fixtures/disk_faults.ts";
 import { bytesOf, isThere } from "./fixtures/files.ts";

@@ -3,7 +3,7 @@ import { assertEquals } from "@std/assert";
 import { MediaCache } from "../mod.ts";
 import { bytesOf, isThere, pathsOf, writePair } from "./fixtures/files.ts";
 import { indexEverything } from "./fixtures/indexing.ts";
-import { INDEX_NAME } from "../src/core/index/index_file.ts";
+import { INDEX_NAME } from "../src/core/disk/file_names.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";
 
 /** What an earlier version may have written, and what is shown of it. */

@@ -4,7 +4,8 @@ import { MediaCache } from "../mod.ts";
 import { DiskStore } from "../src/core/disk/pair_store.ts";
 import { FileSystem } from "../src/core/disk/file_system.ts";
 import { keyOf } from "../src/core/text/key.ts";
-import { classify, scan } from "../src/core/startup/scan.ts";
+import { classify } from "../src/core/disk/file_names.ts";
+import { scan } from "../src/core/startup/scan.ts";
 import {
   bytesOf,
   namesIn,

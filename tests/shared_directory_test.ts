@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { MediaCache } from "../mod.ts";
-import { CHANGES_NAME } from "../src/core/sharing/change_log.ts";
+import { CHANGES_NAME } from "../src/core/disk/file_names.ts";
 import { DiskStore } from "../src/core/disk/pair_store.ts";
 import { begin } from "./fixtures/begun.ts";
 import { readRest, readSome } from "./fixtures/bytes.ts";

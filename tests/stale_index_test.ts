@@ -6,7 +6,7 @@ import {
   MediaCache,
   type MediaCacheOptions,
 } from "../mod.ts";
-import { CHANGES_NAME } from "../src/core/sharing/change_log.ts";
+import { CHANGES_NAME } from "../src/core/disk/file_names.ts";
 import { keyOf } from "../src/core/text/key.ts";
 import { bytesOf, pathsOf } from "./fixtures/files.ts";
 import { indexEverything } from "./fixtures/indexing.ts";

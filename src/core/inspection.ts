@@ -1,7 +1,7 @@
 import { DiskStore } from "./disk/pair_store.ts";
 import { FileSystem } from "./disk/file_system.ts";
 import { isLocked } from "./disk/file_lock.ts";
-import { classify } from "./startup/scan.ts";
+import { classify } from "./disk/file_names.ts";
 import type { Sidecar } from "./disk/sidecar.ts";
 
 /** A file of an entry that is being stored, or that a kill has left. */

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { join } from "@std/path";
-import { CHANGES_NAME } from "../../src/core/sharing/change_log.ts";
+import { CHANGES_NAME } from "../../src/core/disk/file_names.ts";
 import { endure, SMALL_MEMORY } from "../fixtures/endured_fault.ts";
 import { isThere, pathsOf } from "../fixtures/files.ts";
 import { FaultedCache, MODES_COUNT } from "../fixtures/faulted_cache.ts";

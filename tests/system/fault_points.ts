@@ -1,6 +1,6 @@
 import { join } from "@std/path";
 import type { MediaCacheOptions } from "../../mod.ts";
-import { CHANGES_NAME } from "../../src/core/sharing/change_log.ts";
+import { CHANGES_NAME } from "../../src/core/disk/file_names.ts";
 import { FaultedCache } from "../fixtures/faulted_cache.ts";
 import { namesIn } from "../fixtures/files.ts";
 import { Tmpfs } from "../fixtures/tmpfs.ts";

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
-import { CHANGES_NAME } from "../../src/core/sharing/change_log.ts";
+import { CHANGES_NAME } from "../../src/core/disk/file_names.ts";
 import { keyOf } from "../../src/core/text/key.ts";
 import { pattern } from "../fixtures/bytes.ts";
 import { ExampleServer } from "../fixtures/example_server.ts";

@@ -1,7 +1,7 @@
 /** Mounts that refuse one kind of operation and do all others. */
 import { assertEquals } from "@std/assert";
 import { join } from "@std/path";
-import { CHANGES_NAME } from "../../src/core/sharing/change_log.ts";
+import { CHANGES_NAME } from "../../src/core/disk/file_names.ts";
 import { SMALL_MEMORY } from "../fixtures/endured_fault.ts";
 import { namesIn } from "../fixtures/files.ts";
 import { FaultedCache } from "../fixtures/faulted_cache.ts";

@@ -9,7 +9,7 @@ import {
 import { expectUsable } from "../call/directory.ts";
 import { EXIT } from "../call/failures.ts";
 import { type Inspection, Inspector } from "../../core/inspection.ts";
-import { storedAtOf } from "../../core/startup/scan.ts";
+import { storedAtOf } from "../../core/catalog/entry.ts";
 import {
   formatBytes,
   formatCount,

@@ -2,7 +2,7 @@ import { digestOf, digestOfFile } from "./digest.ts";
 import type { DiskTier } from "../disk_tier.ts";
 import type { Entry } from "../catalog/entry.ts";
 import type { OnFault, SharedFile } from "../disk/open_files.ts";
-import { pairOf } from "../startup/scan.ts";
+import { pairOf } from "../disk/file_names.ts";
 import { removeEntry } from "../entries/removal.ts";
 
 /** Why an entry goes whose bytes are not those that were stored. */

@@ -1,6 +1,10 @@
 import { inBlocks } from "../disk/blocks.ts";
-import { hasBirth } from "../disk/file_identity.ts";
-import { sidecarBytesOf } from "../disk/sidecar.ts";
+import type { FileFacts } from "../disk/disk_file.ts";
+import { isYoung } from "../disk/file_identity.ts";
+import { sidecarBytesOf, type StampedSidecar } from "../disk/sidecar.ts";
+
+/** The last millisecond that a Date can hold (ECMA-262, time values). */
+const MAX_TIME_MS = 8.64e15;
 
 /** What the index knows of one committed entry. */
 export interface Entry {
@@ -30,24 +34,35 @@ export interface Entry {
   isYoung: boolean;
 }
 
-/**
- * How long a file that is replaced may look like the one before, in milliseconds:
- * Linux advances the time of a file once in a tick, which is 10 ms at the longest;
- * a file system that keeps no time of birth may keep the others in whole seconds.
- */
-const ALIKE_MS = { born: 11, unborn: 2_000 };
+/** What a sidecar's `ts` says: any number may stand there, but no other is a point in time. */
+export function storedAtOf(ts: number): number {
+  return Math.min(Math.max(ts * 1000, 0), MAX_TIME_MS);
+}
 
-/**
- * Whether a file was looked at so soon after it was written that one that takes
- * its name later may have all that tells them apart: its inode, which is free
- * again at once, its length and its times. What was learned of it must be learned
- * anew before it is relied on.
- */
-export function isYoung(
-  { inode, mtimeMs }: Pick<Entry, "inode" | "mtimeMs">,
-  now: number,
-): boolean {
-  return now - mtimeMs < (hasBirth(inode) ? ALIKE_MS.born : ALIKE_MS.unborn);
+/** Makes the index record of a pair. */
+export function entryOf(
+  sidecar: StampedSidecar,
+  key: string,
+  facts: FileFacts,
+  now: number = Date.now(),
+): Entry {
+  const { url, mimetype, filename, ts, sha256 } = sidecar;
+  const mtimeMs = facts.mtimeMs;
+  return {
+    key,
+    url,
+    mimetype,
+    filename,
+    size: facts.size,
+    storedAt: storedAtOf(ts),
+    ...(sha256 !== undefined && { sha256 }),
+    inode: facts.inode,
+    sidecarStamp: sidecar.stamp,
+    // A clock that was set back must not make an entry immortal.
+    lastAccess: Math.min(mtimeMs, now),
+    mtimeMs,
+    isYoung: isYoung(facts, now),
+  };
 }
 
 /** About what the two files of an entry take on disk, in bytes. */

@@ -38,6 +38,26 @@ export function hasBirth(identity: number): boolean {
   return identity > 0;
 }
 
+/**
+ * How long a file that is replaced may look like the one before, in milliseconds:
+ * Linux advances the time of a file once in a tick, which is 10 ms at the longest;
+ * a file system that keeps no time of birth may keep the others in whole seconds.
+ */
+const ALIKE_MS = { born: 11, unborn: 2_000 };
+
+/**
+ * Whether a file was looked at so soon after it was written that one that takes
+ * its name later may have all that tells them apart: its inode, which is free
+ * again at once, its length and its times. What was learned of it must be learned
+ * anew before it is relied on.
+ */
+export function isYoung(
+  { inode, mtimeMs }: Pick<FileState, "inode" | "mtimeMs">,
+  now: number,
+): boolean {
+  return now - mtimeMs < (hasBirth(inode) ? ALIKE_MS.born : ALIKE_MS.unborn);
+}
+
 function mixed(...values: readonly [number, number, number]): number {
   numbers.set(values);
   let high = 1;

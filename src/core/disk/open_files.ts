@@ -1,4 +1,4 @@
-import { isYoung } from "../catalog/entry.ts";
+import { isYoung } from "./file_identity.ts";
 import { MediaCacheError } from "../api/errors.ts";
 import type { DiskFile } from "./disk_file.ts";
 import type { MaybePromise } from "./io_mode.ts";

@@ -1,3 +1,4 @@
+import { datName, jsonName, PART, spareName } from "./file_names.ts";
 import { dirname } from "@std/path/dirname";
 import { join } from "@std/path/join";
 import { MediaCacheError } from "../api/errors.ts";
@@ -21,9 +22,6 @@ import { SureNames } from "./directory_sync.ts";
 const NO_KEY = "0".repeat(64);
 /** What a probe writes: a full disk has not that much room. */
 const PROBE_BYTES = 4096;
-
-/** How names end of files that nothing is committed in. */
-const STAGED = ".part";
 
 /** A pair whose two files fit each other. */
 export interface Found {
@@ -144,17 +142,17 @@ export class DiskStore {
   /** A path that nobody has, for a file that is cleaned up when its writer is gone. */
   sparePath(key: string = NO_KEY): string {
     const unique = this.#unique + (this.#count++).toString(36);
-    return this.path(`${key}.${unique}${STAGED}`);
+    return this.path(spareName(key, unique));
   }
 
   /** The path of an entry's .dat. */
   datPath(key: string): string {
-    return this.path(`${key}.dat`);
+    return this.path(datName(key));
   }
 
   /** The path of an entry's sidecar. */
   jsonPath(key: string): string {
-    return this.path(`${key}.json`);
+    return this.path(jsonName(key));
   }
 
   /** Whether a staged file is one of this store's, which removes it itself. */
@@ -267,7 +265,7 @@ export class DiskStore {
       await this.#fs.remove(path);
     } catch {
       // Its name marks it as a leftover; that of an entry may be another's by then.
-      if (path.endsWith(STAGED)) this.#left.add(path);
+      if (path.endsWith(PART)) this.#left.add(path);
     }
   }
 

@@ -2,7 +2,7 @@ import type { DiskTier } from "../disk_tier.ts";
 import { areSame, type Entry } from "../catalog/entry.ts";
 import type { DiskFile } from "../disk/disk_file.ts";
 import type { SharedFile } from "../disk/open_files.ts";
-import { entryOf } from "../startup/scan.ts";
+import { entryOf } from "../catalog/entry.ts";
 
 /** Shares the open file of an entry. It must be held or claimed at once. */
 export function adoptEntry(

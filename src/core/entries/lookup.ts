@@ -10,7 +10,7 @@ import { keyOf } from "../text/key.ts";
 import type { MediaBody } from "../bodies/media_body.ts";
 import type { Opened, Opener } from "./opener.ts";
 import { Lru } from "../catalog/lru.ts";
-import { entryOf } from "../startup/scan.ts";
+import { entryOf } from "../catalog/entry.ts";
 import { ReadCheck } from "../bodies/read_check.ts";
 import { mismatchOf } from "../disk/sidecar.ts";
 import { areSameState } from "../disk/file_identity.ts";

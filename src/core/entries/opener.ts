@@ -1,12 +1,15 @@
 import { adoptEntry } from "./adopt_entry.ts";
 import type { Broken, Found } from "../disk/pair_store.ts";
 import type { DiskTier } from "../disk_tier.ts";
-import { areSame, type Entry, isYoung } from "../catalog/entry.ts";
+import { areSame, type Entry } from "../catalog/entry.ts";
+import { isYoung } from "../disk/file_identity.ts";
 import { isNotFound } from "../disk/file_system.ts";
 import { keyOf } from "../text/key.ts";
 import type { ReportFault } from "../reporting/disk_errors.ts";
 import type { SharedFile } from "../disk/open_files.ts";
-import { entryOf, leftoverOf, pairOf } from "../startup/scan.ts";
+import { entryOf } from "../catalog/entry.ts";
+import { leftoverOf } from "./leftovers.ts";
+import { pairOf } from "../disk/file_names.ts";
 import { areSameState } from "../disk/file_identity.ts";
 
 /** How long a lookup waits for an entry that another process is replacing. */

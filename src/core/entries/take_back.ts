@@ -1,7 +1,7 @@
 import { BLOCK_BYTES, inBlocks } from "../disk/blocks.ts";
 import type { DiskTier } from "../disk_tier.ts";
 import type { Entry } from "../catalog/entry.ts";
-import { pairOf } from "../startup/scan.ts";
+import { pairOf } from "../disk/file_names.ts";
 
 /**
  * The disk has failed while the pair of a key was being replaced or removed: the

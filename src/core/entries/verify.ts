@@ -2,7 +2,9 @@ import type { ByteReader } from "../bodies/byte_reader.ts";
 import type { DiskTier } from "../disk_tier.ts";
 import type { DiskFile } from "../disk/disk_file.ts";
 import { WRONG_DIGEST } from "../bodies/read_check.ts";
-import { classify, type Leftover, pairOf, scan } from "../startup/scan.ts";
+import { classify, pairOf } from "../disk/file_names.ts";
+import type { Leftover } from "./leftovers.ts";
+import { scan } from "../startup/scan.ts";
 import { StoredReader } from "../bodies/stored_body.ts";
 import { Turns } from "../async/turns.ts";
 

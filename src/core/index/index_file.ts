@@ -16,17 +16,9 @@ import {
   parseBlock,
   parseHeader,
 } from "./index_format.ts";
+import { INDEX_NAME, NEW_INDEX_NAME } from "../disk/file_names.ts";
 import { PendingIndex } from "./pending_index.ts";
 import { Turns } from "../async/turns.ts";
-
-/** The name of the file. */
-export const INDEX_NAME = ".media-cache.index";
-
-/**
- * Its name while it is written. It is always the same one, so that a process that
- * is killed leaves one such file at the most, which the next writer takes over.
- */
-export const NEW_INDEX_NAME = ".media-cache.index.new";
 
 /** How much is read and hashed before the event loop may get a turn. */
 const PIECE_BYTES = 1_048_576;

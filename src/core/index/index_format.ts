@@ -22,7 +22,8 @@
  */
 import { hash } from "node:crypto";
 import type { LogPlace } from "../sharing/change_log.ts";
-import { type Entry, isYoung } from "../catalog/entry.ts";
+import type { Entry } from "../catalog/entry.ts";
+import { isYoung } from "../disk/file_identity.ts";
 import { safeFilename } from "../text/filename.ts";
 import { keyOf } from "../text/key.ts";
 import { cleanMimetype } from "../text/mimetype.ts";

@@ -26,9 +26,6 @@ import {
 import { startTimer } from "../async/timer.ts";
 import { turn } from "../async/turns.ts";
 
-/** The name of the file. */
-export const CHANGES_NAME = ".media-cache.changes";
-
 /** The list is cut when it has this many records, … */
 const MAX_RECORDS = 32_768;
 

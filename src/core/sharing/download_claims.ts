@@ -1,3 +1,4 @@
+import { descriptionName, downloadName } from "../disk/file_names.ts";
 import type { DiskStore } from "../disk/pair_store.ts";
 import type { DiskFile } from "../disk/disk_file.ts";
 import { type FileSystem, isNotFound, isTaken } from "../disk/file_system.ts";
@@ -108,11 +109,11 @@ export class DownloadClaims {
   }
 
   #bodyPath(key: string): string {
-    return this.#store.path(`${key}.download.part`);
+    return this.#store.path(downloadName(key));
   }
 
   #descriptionPath(key: string): string {
-    return this.#store.path(`${key}.description.part`);
+    return this.#store.path(descriptionName(key));
   }
 
   async #stage(path: string): Promise<StagedFile | undefined> {

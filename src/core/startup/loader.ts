@@ -4,7 +4,8 @@ import { CacheClosedError } from "../api/errors.ts";
 import type { IndexReader } from "../index/index_file.ts";
 import type { IndexKeeper } from "../index/index_keeper.ts";
 import type { DirectoryReconciler } from "./reconciler.ts";
-import { type Leftover, scan } from "./scan.ts";
+import type { Leftover } from "../entries/leftovers.ts";
+import { scan } from "./scan.ts";
 import type { Touches } from "../catalog/touches.ts";
 import { Turns } from "../async/turns.ts";
 

@@ -3,12 +3,10 @@ import type { DiskErrors } from "../reporting/disk_errors.ts";
 import type { DiskStore } from "../disk/pair_store.ts";
 import type { FileSystem } from "../disk/file_system.ts";
 import { isLocked } from "../disk/file_lock.ts";
-import { classify, type Leftover } from "./scan.ts";
+import { classify } from "../disk/file_names.ts";
+import { GRACE_MS, type Leftover } from "../entries/leftovers.ts";
 import { startIdleTimer } from "../async/timer.ts";
 import type { Writes } from "../entries/write_turns.ts";
-
-/** How long a leftover may belong to a write that is still going on elsewhere. */
-export const GRACE_MS = 600_000;
 
 /** A leftover, and when its grace began. */
 interface Waiting {

@@ -1,14 +1,10 @@
 import type { News } from "../sharing/change_log.ts";
 import type { DiskTier } from "../disk_tier.ts";
 import { areSame, type Entry } from "../catalog/entry.ts";
-import {
-  entryOf,
-  type Leftover,
-  listNames,
-  pairOf,
-  scan,
-  scanNames,
-} from "./scan.ts";
+import { entryOf } from "../catalog/entry.ts";
+import type { Leftover } from "../entries/leftovers.ts";
+import { listNames, scan, scanNames } from "./scan.ts";
+import { pairOf } from "../disk/file_names.ts";
 import { mismatchOf } from "../disk/sidecar.ts";
 import type { ReportFault } from "../reporting/disk_errors.ts";
 import { Turns } from "../async/turns.ts";

@@ -1,48 +1,11 @@
 import type { DiskStore } from "../disk/pair_store.ts";
-import { type Entry, isYoung } from "../catalog/entry.ts";
-import { inBlocks } from "../disk/blocks.ts";
+import { type Entry, entryOf } from "../catalog/entry.ts";
+import { classify, datName, pairOf } from "../disk/file_names.ts";
 import { isLocked } from "../disk/file_lock.ts";
-import type { FileFacts } from "../disk/disk_file.ts";
 import type { FileSystem } from "../disk/file_system.ts";
-import { mismatchOf, type StampedSidecar } from "../disk/sidecar.ts";
+import { type Leftover, leftoverOf } from "../entries/leftovers.ts";
+import { mismatchOf } from "../disk/sidecar.ts";
 import { Turns } from "../async/turns.ts";
-
-/** What a file's name says about it. */
-export type NameKind = "dat" | "json" | "staged" | "foreign";
-
-/** The last millisecond that a Date can hold (ECMA-262, time values). */
-const MAX_TIME_MS = 8.64e15;
-
-const OURS_REGEXP = /^([0-9a-f]{64})\.(?:(dat)|(json)|[0-9a-z]+\.part)$/;
-
-/** Sorts a file by its name: ours, and then which, or foreign. */
-export function classify(name: string): { kind: NameKind; key: string } {
-  const match = OURS_REGEXP.exec(name);
-  if (match === null) return { kind: "foreign", key: "" };
-  const kind = match[2] ? "dat" : match[3] ? "json" : "staged";
-  return { kind, key: match[1] ?? "" };
-}
-
-/** The names of an entry's two files, the sidecar first. */
-export function pairOf(key: string): readonly string[] {
-  return [`${key}.json`, `${key}.dat`];
-}
-
-/** Files that are no entry and belong to none. */
-export interface Leftover {
-  /** Names that go together, the sidecar first. */
-  readonly names: readonly string[];
-  /** Their bytes. */
-  readonly bytes: number;
-  /** Bytes that the files take on disk. */
-  readonly occupiedBytes: number;
-  /** When the youngest was last written, in milliseconds since the epoch. */
-  readonly mtimeMs: number;
-  /** Why they are no entry. */
-  readonly reason: string;
-  /** What the disk failed with when it was asked for them. */
-  readonly error?: unknown;
-}
 
 /** What the scan tells as it goes. */
 export interface ScanEvents {
@@ -50,37 +13,6 @@ export interface ScanEvents {
   onEntry(entry: Entry): void;
   /** Files that must not stay were found. */
   onLeftover(leftover: Leftover): void;
-}
-
-/** What a sidecar's `ts` says: any number may stand there, but no other is a point in time. */
-export function storedAtOf(ts: number): number {
-  return Math.min(Math.max(ts * 1000, 0), MAX_TIME_MS);
-}
-
-/** Makes the index record of a pair. */
-export function entryOf(
-  sidecar: StampedSidecar,
-  key: string,
-  facts: FileFacts,
-  now: number = Date.now(),
-): Entry {
-  const { url, mimetype, filename, ts, sha256 } = sidecar;
-  const mtimeMs = facts.mtimeMs;
-  return {
-    key,
-    url,
-    mimetype,
-    filename,
-    size: facts.size,
-    storedAt: storedAtOf(ts),
-    ...(sha256 !== undefined && { sha256 }),
-    inode: facts.inode,
-    sidecarStamp: sidecar.stamp,
-    // A clock that was set back must not make an entry immortal.
-    lastAccess: Math.min(mtimeMs, now),
-    mtimeMs,
-    isYoung: isYoung(facts, now),
-  };
 }
 
 /** The names in a directory that are ours. */
@@ -141,7 +73,7 @@ export async function scanNames(
   }
   for (const key of dats) {
     if (turns.due) await turns.next();
-    const names = [`${key}.dat`];
+    const names = [datName(key)];
     const reason = "it has no sidecar";
     const leftover = await leftoverOf(fs, store, names, reason);
     if (leftover !== undefined) events.onLeftover(leftover);
@@ -183,31 +115,4 @@ async function scanPair(
   }
   const leftover = await leftoverOf(fs, store, pairOf(key), reason);
   if (leftover !== undefined) events.onLeftover({ ...leftover, ...fault });
-}
-
-/** Looks at files that are no entry; undefined when there are none any more. */
-export async function leftoverOf(
-  fs: FileSystem,
-  store: DiskStore,
-  names: readonly string[],
-  reason: string,
-): Promise<Leftover | undefined> {
-  let bytes = 0;
-  let occupiedBytes = 0;
-  let mtimeMs: number | undefined;
-  for (const name of names) {
-    const path = store.path(name);
-    let facts = await fs.facts(path).catch(() => undefined);
-    if (facts === undefined) {
-      if (!await fs.hasName(path)) continue;
-      // It came back, or is a link, which has no time here: as old as can be.
-      facts = await fs.facts(path).catch(() => undefined);
-    }
-    bytes += facts?.size ?? 0;
-    occupiedBytes += inBlocks(facts?.size ?? 0);
-    mtimeMs = Math.max(mtimeMs ?? 0, facts?.mtimeMs ?? 0);
-  }
-  return mtimeMs === undefined
-    ? undefined
-    : { names, bytes, occupiedBytes, mtimeMs, reason };
 }
