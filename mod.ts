@@ -42,7 +42,19 @@
  * @module
  */
 export { MediaCache } from "./src/core/media_cache.ts";
-export type { CloseOptions, GetByKeyOptions } from "./src/core/media_cache.ts";
+export type {
+  CloseOptions,
+  DownloadProgress,
+  GetByKeyOptions,
+  GetOrDownloadOptions,
+  PutData,
+  PutOptions,
+  VerifyOptions,
+} from "./src/core/api/call_options.ts";
+export type {
+  VerifyProblem,
+  VerifyReport,
+} from "./src/core/api/verify_report.ts";
 export type { MediaCacheOptions } from "./src/core/api/options.ts";
 export type { GifToMp4Options } from "./src/core/api/gif_options.ts";
 export type { Media } from "./src/core/api/media.ts";
@@ -51,20 +63,10 @@ export type {
   DownloadContext,
   Downloader,
 } from "./src/core/api/downloader.ts";
-export type {
-  DownloadInfo,
-  DownloadProgress,
-  GetOrDownloadOptions,
-} from "./src/core/api/download_info.ts";
-export type { PutData, PutOptions } from "./src/core/entries/put.ts";
-export type { EntryInfo } from "./src/core/catalog/entry.ts";
+export type { DownloadInfo } from "./src/core/api/download_info.ts";
+export type { EntryInfo } from "./src/core/api/entry_info.ts";
 export type { CacheStats } from "./src/core/api/stats.ts";
 export type { CacheLimits } from "./src/core/api/limits.ts";
-export type {
-  VerifyOptions,
-  VerifyProblem,
-  VerifyReport,
-} from "./src/core/entries/verify.ts";
 export {
   CacheClosedError,
   DownloadTimeoutError,

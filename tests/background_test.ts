@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { Background } from "../src/core/startup/background.ts";
+import { Background } from "../src/core/async/background.ts";
 import { CacheClosedError } from "../src/core/api/errors.ts";
 import { holdTimers } from "./fixtures/held_timers.ts";
 

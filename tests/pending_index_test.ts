@@ -3,7 +3,7 @@ import { keyOf } from "../src/core/text/key.ts";
 import {
   fingerprintOf,
   PendingIndex,
-} from "../src/core/index/pending_index.ts";
+} from "../src/core/catalog/pending_index.ts";
 
 async function pendingOf(sizes: Record<string, number>): Promise<PendingIndex> {
   const urls = Object.keys(sizes);

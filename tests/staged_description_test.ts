@@ -4,7 +4,7 @@ import { FileSystem } from "../src/core/disk/file_system.ts";
 import {
   FollowedDescription,
   StagedDescription,
-} from "../src/core/sharing/staged_description.ts";
+} from "../src/core/disk/staged_description.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";
 
 const FACTS = { mimetype: "image/png", filename: "a.png", size: 5 };

@@ -1,14 +1,20 @@
+import type {
+  CloseOptions,
+  GetByKeyOptions,
+  GetOrDownloadOptions,
+  PutData,
+  PutOptions,
+  VerifyOptions,
+} from "./api/call_options.ts";
 import { CachedMedia } from "./bodies/cached_media.ts";
 import type { Downloader } from "./api/downloader.ts";
-import type {
-  DownloadInfo,
-  GetOrDownloadOptions,
-} from "./api/download_info.ts";
+import type { DownloadInfo } from "./api/download_info.ts";
 import {
   type DownloadEnvironment,
   DownloadJob,
 } from "./download/shared_download.ts";
-import { type EntryInfo, infoOf } from "./catalog/entry.ts";
+import type { EntryInfo } from "./api/entry_info.ts";
+import { infoOf } from "./catalog/entry.ts";
 import { CacheClosedError } from "./api/errors.ts";
 import { EventHub } from "./reporting/event_hub.ts";
 import type { MediaCacheListener } from "./api/events.ts";
@@ -22,47 +28,19 @@ import {
   type ResolvedOptions,
   resolveOptions,
 } from "./api/resolved_options.ts";
-import { type PutData, type PutOptions, Putter } from "./entries/put.ts";
+import { Putter } from "./entries/put.ts";
 import { Semaphore } from "./async/semaphore.ts";
 import { Staging } from "./disk/staging_budget.ts";
 import { type CacheStats, Counters, snapshot } from "./api/stats.ts";
 import { Tiers } from "./wiring.ts";
 import { startTimer } from "./async/timer.ts";
-import type { VerifyOptions, VerifyReport } from "./entries/verify.ts";
+import type { VerifyReport } from "./api/verify_report.ts";
 
 /** How long `close()` waits for what runs, in milliseconds. */
 const CLOSE_TIMEOUT_MS = 10_000;
 
 /** A hit is stored. */
 const STORED: Promise<boolean> = Promise.resolve(true);
-
-/** Options of {@linkcode MediaCache.close}. */
-export interface CloseOptions {
-  /**
-   * Whether running downloads end at once.
-   *
-   * @default {false}
-   */
-  abort?: boolean;
-  /**
-   * How long they may go on otherwise, in milliseconds.
-   *
-   * @default {10000}
-   */
-  timeoutMs?: number;
-}
-
-/** Options of {@linkcode MediaCache.getByKey}. */
-export interface GetByKeyOptions {
-  /**
-   * Whether the lookup leaves no trace: it is not counted, tells no event, and
-   * the entry is no more recently used than before. Where the disk fails, or the
-   * files are broken, nothing is found, and no entry is dropped for it.
-   *
-   * @default {false}
-   */
-  peek?: boolean;
-}
 
 /**
  * A streaming, disk-backed LRU cache: the same URL is never fetched twice.

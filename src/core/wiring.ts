@@ -1,5 +1,5 @@
 import { inBlocks } from "./disk/blocks.ts";
-import { Background } from "./startup/background.ts";
+import { Background } from "./async/background.ts";
 import { Calls } from "./async/open_calls.ts";
 import { Catalog } from "./catalog/catalog.ts";
 import { ChangeLog } from "./sharing/change_log.ts";
@@ -10,7 +10,8 @@ import { DiskErrors } from "./reporting/disk_errors.ts";
 import { DiskStore } from "./disk/pair_store.ts";
 import type { DiskTier } from "./disk_tier.ts";
 import { DownloadClaims } from "./sharing/download_claims.ts";
-import type { Entry, EntryInfo } from "./catalog/entry.ts";
+import type { Entry } from "./catalog/entry.ts";
+import type { EntryInfo } from "./api/entry_info.ts";
 import type { EventHub } from "./reporting/event_hub.ts";
 import type { DiskFile } from "./disk/disk_file.ts";
 import { FileSystem } from "./disk/file_system.ts";
@@ -36,11 +37,9 @@ import type { StagedFile } from "./disk/staged_file.ts";
 import { fileBody } from "./bodies/stored_body.ts";
 import { Touches } from "./catalog/touches.ts";
 import { Turns } from "./async/turns.ts";
-import {
-  verify,
-  type VerifyOptions,
-  type VerifyReport,
-} from "./entries/verify.ts";
+import { verify } from "./entries/verify.ts";
+import type { VerifyOptions } from "./api/call_options.ts";
+import type { VerifyReport } from "./api/verify_report.ts";
 import { Writes } from "./entries/write_turns.ts";
 
 /** The memory tier and the disk tier, under one catalog and one budget. */

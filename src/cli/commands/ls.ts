@@ -1,4 +1,4 @@
-import type { EntryInfo } from "../../core/catalog/entry.ts";
+import type { EntryInfo } from "../../core/api/entry_info.ts";
 import type { Call } from "../call/call.ts";
 import type { Command } from "../call/command.ts";
 import {

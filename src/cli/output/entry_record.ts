@@ -1,4 +1,4 @@
-import type { EntryInfo } from "../../core/catalog/entry.ts";
+import type { EntryInfo } from "../../core/api/entry_info.ts";
 
 /** An entry as `--json` shows it. */
 export interface EntryRecord {

@@ -1,11 +1,3 @@
-/** How far a download has come. */
-export interface DownloadProgress {
-  /** Bytes received so far. */
-  readonly received: number;
-  /** Bytes in all, where known. */
-  readonly total: number | undefined;
-}
-
 /** What `inFlight()` tells of a running download. */
 export interface DownloadInfo {
   /** SHA-256 of the URL as 64 hexadecimal digits. */
@@ -24,12 +16,4 @@ export interface DownloadInfo {
   readonly startedAt: number;
   /** What is being done. */
   readonly phase: "waiting" | "downloading" | "converting" | "storing";
-}
-
-/** Options of `getOrDownload()`: what one caller wants. */
-export interface GetOrDownloadOptions {
-  /** Ends this caller's wait and its Media, and nobody else's. */
-  signal?: AbortSignal | undefined;
-  /** Told of each chunk while the download runs. What it throws is ignored. */
-  onProgress?: ((progress: DownloadProgress) => void) | undefined;
 }

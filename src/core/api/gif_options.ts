@@ -1,4 +1,14 @@
-import type { GifLimits } from "../gif/gif_plan.ts";
+/** The limits a GIF must keep to be converted: they bound what a conversion can cost. */
+export interface GifLimits {
+  /** The largest canvas, in pixels. */
+  maxPixels: number;
+  /** The largest number of frames in the GIF. */
+  maxFrames: number;
+  /** The longest play time, in milliseconds. */
+  maxDurationMs: number;
+  /** The largest product of canvas and frames, of the GIF or of the video, whichever has more. */
+  maxTotalPixels: number;
+}
 
 /** How GIFs become MP4 videos: the `gifToMp4` option of the cache. */
 export interface GifToMp4Options {

@@ -1,4 +1,4 @@
-import type { EntryInfo } from "../catalog/entry.ts";
+import type { EntryInfo } from "./entry_info.ts";
 
 /**
  * What a lookup or a download gives its caller: facts and bytes.

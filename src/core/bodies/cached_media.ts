@@ -1,6 +1,7 @@
 import { type ByteReader, gather, toStream } from "./byte_reader.ts";
 import { formatContentDisposition } from "../text/content_disposition.ts";
-import { type Entry, type EntryInfo, infoOf } from "../catalog/entry.ts";
+import { type Entry, infoOf } from "../catalog/entry.ts";
+import type { EntryInfo } from "../api/entry_info.ts";
 import { Lease, type Lifetime } from "./lease.ts";
 import type { Media } from "../api/media.ts";
 import type { MediaBody } from "./media_body.ts";

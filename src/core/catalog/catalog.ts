@@ -3,7 +3,7 @@ import { type Entry, occupiedBytesOf } from "./entry.ts";
 import { keyOf } from "../text/key.ts";
 import { Lru } from "./lru.ts";
 import { type MemoryCaps, MemoryTier } from "./memory_tier.ts";
-import type { PendingIndex } from "../index/pending_index.ts";
+import type { PendingIndex } from "./pending_index.ts";
 import { sortInTurns } from "../async/sort_in_turns.ts";
 import { TaskQueue } from "../async/task_queue.ts";
 import type { Touches } from "./touches.ts";

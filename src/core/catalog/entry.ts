@@ -1,3 +1,4 @@
+import type { EntryInfo } from "../api/entry_info.ts";
 import { inBlocks } from "../disk/blocks.ts";
 import type { FileFacts } from "../disk/disk_file.ts";
 import { isYoung } from "../disk/file_identity.ts";
@@ -6,22 +7,8 @@ import { sidecarBytesOf, type StampedSidecar } from "../disk/sidecar.ts";
 /** The last millisecond that a Date can hold (ECMA-262, time values). */
 const MAX_TIME_MS = 8.64e15;
 
-/** What the index knows of one committed entry. */
-export interface Entry {
-  /** SHA-256 of the URL. */
-  readonly key: string;
-  /** The URL. */
-  readonly url: string;
-  /** Media type. */
-  readonly mimetype: string;
-  /** File name. */
-  readonly filename: string;
-  /** Bytes of the body. */
-  readonly size: number;
-  /** When it was stored, in milliseconds since the epoch. */
-  readonly storedAt: number;
-  /** SHA-256 of the body, where the sidecar has it. */
-  readonly sha256?: string;
+/** What the catalog knows of one committed entry. */
+export interface Entry extends EntryInfo {
   /** Tells its .dat from another that takes the name. */
   readonly inode: number;
   /** Tells the sidecar that says all this from another text; see `stampOf()`. */
@@ -76,26 +63,6 @@ export function areSame(a: Entry, b: Entry): boolean {
     a.storedAt === b.storedAt && a.sidecarStamp === b.sidecarStamp &&
     a.mimetype === b.mimetype && a.filename === b.filename &&
     a.sha256 === b.sha256;
-}
-
-/** What `entries()` tells of an entry. */
-export interface EntryInfo {
-  /** SHA-256 of the URL as 64 hexadecimal digits; it names the files on disk. */
-  readonly key: string;
-  /** The URL under which it is stored. */
-  readonly url: string;
-  /** Media type. */
-  readonly mimetype: string;
-  /** File name. */
-  readonly filename: string;
-  /** Bytes of the body. */
-  readonly size: number;
-  /** When it was stored, in milliseconds since the epoch. */
-  readonly storedAt: number;
-  /** When it was last used, in milliseconds since the epoch. */
-  readonly lastAccess: number;
-  /** SHA-256 of the body as hexadecimal digits, where the sidecar has it. */
-  readonly sha256?: string;
 }
 
 /** An entry as users see it. */

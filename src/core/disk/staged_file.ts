@@ -1,5 +1,5 @@
 import type { DiskFile } from "./disk_file.ts";
-import type { StagedDescription } from "../sharing/staged_description.ts";
+import type { StagedDescription } from "./staged_description.ts";
 
 /** A body that is being written under a name of its own. */
 export class StagedFile {

@@ -1,5 +1,12 @@
 import { inBlocks } from "./blocks.ts";
 
+/** Why a body is not stored whose sidecar could not be read back. */
+export const URL_TOO_LONG = "its URL is too long for a sidecar";
+/** Why a body is not stored whose bytes are too many. */
+export const TOO_LARGE = "it is larger than maxEntryMb";
+/** Why a body is not stored for which there is no room at the moment. */
+export const CROWDED = "running downloads take all that maxEntryMb allows";
+
 /**
  * The bytes that running downloads and conversions may take on disk together.
  * They are reserved before they are written, so that two downloads of known

@@ -1,6 +1,7 @@
+import { CROWDED, TOO_LARGE, URL_TOO_LONG } from "../disk/staging_budget.ts";
 import type { Deadline } from "../async/deadline.ts";
 import { BodyDigest, maxHashedBytes } from "../bodies/digest.ts";
-import type { StagedFacts } from "../sharing/staged_description.ts";
+import type { StagedFacts } from "../disk/staged_description.ts";
 import type { StagedFile } from "../disk/staged_file.ts";
 import { fitsSidecar, formatSidecar, type Sidecar } from "../disk/sidecar.ts";
 import { MediaCacheError } from "../api/errors.ts";
@@ -244,11 +245,5 @@ export class DownloadBody {
   }
 }
 
-/** Why a body is not stored whose sidecar could not be read back. */
-export const URL_TOO_LONG = "its URL is too long for a sidecar";
-/** Why a body is not stored whose bytes are too many. */
-export const TOO_LARGE = "it is larger than maxEntryMb";
-/** Why a body is not stored for which there is no room at the moment. */
-export const CROWDED = "running downloads take all that maxEntryMb allows";
 const DISK_FAILED = "the disk failed";
 const UNUSABLE = "the directory can't be used";

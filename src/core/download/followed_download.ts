@@ -9,7 +9,7 @@ import type { GrowingBodyEvents } from "../bodies/growing_body.ts";
 import type {
   FollowedDescription,
   FollowedFacts,
-} from "../sharing/staged_description.ts";
+} from "../disk/staged_description.ts";
 import { startTimer } from "../async/timer.ts";
 
 /** How often to look, in milliseconds: readers are at most 50 behind. */

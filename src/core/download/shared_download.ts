@@ -1,9 +1,7 @@
 import { callSafely } from "../reporting/call_safely.ts";
 import { CachedMedia, type MediaFacts } from "../bodies/cached_media.ts";
-import type {
-  DownloadInfo,
-  GetOrDownloadOptions,
-} from "../api/download_info.ts";
+import type { DownloadInfo } from "../api/download_info.ts";
+import type { GetOrDownloadOptions } from "../api/call_options.ts";
 import {
   DownloadRun,
   type Handout,

@@ -1,17 +1,13 @@
 import type { DiskTier } from "../disk_tier.ts";
 import { adoptEntry } from "./adopt_entry.ts";
-import {
-  areSame,
-  type Entry,
-  type EntryInfo,
-  infoOf,
-} from "../catalog/entry.ts";
+import { areSame, type Entry, infoOf } from "../catalog/entry.ts";
+import type { EntryInfo } from "../api/entry_info.ts";
 import { keyOf } from "../text/key.ts";
 import type { MediaBody } from "../bodies/media_body.ts";
 import type { Opened, Opener } from "./opener.ts";
 import { Lru } from "../catalog/lru.ts";
 import { entryOf } from "../catalog/entry.ts";
-import { ReadCheck } from "../bodies/read_check.ts";
+import { ReadCheck } from "./read_check.ts";
 import { mismatchOf } from "../disk/sidecar.ts";
 import { areSameState } from "../disk/file_identity.ts";
 import type { FileFacts } from "../disk/disk_file.ts";

@@ -1,3 +1,4 @@
+import type { PutData, PutOptions } from "../api/call_options.ts";
 import {
   assertBodyData,
   describe,
@@ -6,7 +7,7 @@ import {
 } from "../bodies/body_data.ts";
 import { chunkSource } from "../bodies/chunk_source.ts";
 import { BodyDigest, maxHashedBytes } from "../bodies/digest.ts";
-import { CROWDED, TOO_LARGE, URL_TOO_LONG } from "../download/download_body.ts";
+import { CROWDED, TOO_LARGE, URL_TOO_LONG } from "../disk/staging_budget.ts";
 import type { EventHub } from "../reporting/event_hub.ts";
 import { fitsSidecar } from "../disk/sidecar.ts";
 import { safeFilename } from "../text/filename.ts";
@@ -18,19 +19,6 @@ import type { Reservation, Staging } from "../disk/staging_budget.ts";
 import { TaskQueue } from "../async/task_queue.ts";
 import type { Tiers } from "../wiring.ts";
 import { Turns } from "../async/turns.ts";
-
-/** Options of `put()`. */
-export interface PutOptions {
-  /**
-   * Whether the new bytes take the place of those that are stored.
-   *
-   * @default {false}
-   */
-  replace?: boolean;
-}
-
-/** What can be put. */
-export type PutData = Uint8Array | Blob | ReadableStream<Uint8Array>;
 
 /** What putting needs of the cache. */
 export interface PutEnvironment {

@@ -1,52 +1,14 @@
+import type { VerifyReport } from "../api/verify_report.ts";
+import type { VerifyOptions } from "../api/call_options.ts";
 import type { ByteReader } from "../bodies/byte_reader.ts";
 import type { DiskTier } from "../disk_tier.ts";
 import type { DiskFile } from "../disk/disk_file.ts";
-import { WRONG_DIGEST } from "../bodies/read_check.ts";
+import { WRONG_DIGEST } from "./read_check.ts";
 import { classify, pairOf } from "../disk/file_names.ts";
 import type { Leftover } from "./leftovers.ts";
 import { scan } from "../startup/scan.ts";
 import { StoredReader } from "../bodies/stored_body.ts";
 import { Turns } from "../async/turns.ts";
-
-/** Options of `verify()`. */
-export interface VerifyOptions {
-  /**
-   * Whether what is wrong is removed. What is `young` stays.
-   *
-   * @default {false}
-   */
-  fix?: boolean;
-}
-
-/** Something wrong that `verify()` found. */
-export interface VerifyProblem {
-  /** Names of the files, in the directory. */
-  readonly names: readonly string[];
-  /** Their bytes. */
-  readonly bytes: number;
-  /** What is wrong. */
-  readonly reason: string;
-  /**
-   * Whether it was written within the last 10 minutes, or claims to be from the
-   * future and was first seen within them, so that another process may be about
-   * to complete it. Never so for a whole pair of a wrong digest.
-   */
-  readonly young: boolean;
-}
-
-/** What `verify()` found. */
-export interface VerifyReport {
-  /** Entries that are whole. */
-  entries: number;
-  /** Their bytes. */
-  bytes: number;
-  /** Those of them whose digest was there and was right. */
-  digests: number;
-  /** All that is wrong. */
-  problems: VerifyProblem[];
-  /** How many of these were removed. */
-  fixed: number;
-}
 
 /** Checks all files: lengths, digests where a sidecar has one, leftovers. */
 export async function verify(

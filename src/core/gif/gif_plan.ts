@@ -1,14 +1,4 @@
-/** The limits a GIF must keep to be converted: they bound what a conversion can cost. */
-export interface GifLimits {
-  /** The largest canvas, in pixels. */
-  maxPixels: number;
-  /** The largest number of frames in the GIF. */
-  maxFrames: number;
-  /** The longest play time, in milliseconds. */
-  maxDurationMs: number;
-  /** The largest product of canvas and frames, of the GIF or of the video, whichever has more. */
-  maxTotalPixels: number;
-}
+import type { GifLimits } from "../api/gif_options.ts";
 
 /** Why a GIF stays a GIF. */
 export type GifKeepReason =

@@ -1,9 +1,9 @@
 import {
   type GifDecision,
   type GifKeepReason,
-  type GifLimits,
   GifTimeline,
 } from "./gif_plan.ts";
+import type { GifLimits } from "../api/gif_options.ts";
 
 /** A byte of flags that says how a frame is drawn. */
 export interface GifFlags {

@@ -1,7 +1,7 @@
 import { joined, PIECE_BYTES } from "../bodies/byte_reader.ts";
 import type { DiskFile } from "../disk/disk_file.ts";
 import { Turns } from "../async/turns.ts";
-import type { GifLimits } from "./gif_plan.ts";
+import type { GifLimits } from "../api/gif_options.ts";
 import { type GifFlags, GifScanner, paletteBytes } from "./gif_scanner.ts";
 
 const SCREEN_BYTES = 13;

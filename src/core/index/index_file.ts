@@ -17,7 +17,7 @@ import {
   parseHeader,
 } from "./index_format.ts";
 import { INDEX_NAME, NEW_INDEX_NAME } from "../disk/file_names.ts";
-import { PendingIndex } from "./pending_index.ts";
+import { PendingIndex } from "../catalog/pending_index.ts";
 import { Turns } from "../async/turns.ts";
 
 /** How much is read and hashed before the event loop may get a turn. */

@@ -28,7 +28,11 @@ import { safeFilename } from "../text/filename.ts";
 import { keyOf } from "../text/key.ts";
 import { cleanMimetype } from "../text/mimetype.ts";
 import { MAX_SIDECAR_BYTES } from "../disk/sidecar.ts";
-import { fingerprintOf, isSize, type Outlines } from "./pending_index.ts";
+import {
+  fingerprintOf,
+  isSize,
+  type Outlines,
+} from "../catalog/pending_index.ts";
 
 /** Bytes of the header. */
 export const HEADER_BYTES = 128;

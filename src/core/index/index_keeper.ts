@@ -1,4 +1,4 @@
-import type { Background } from "../startup/background.ts";
+import type { Background } from "../async/background.ts";
 import type { DiskTier } from "../disk_tier.ts";
 import { CacheClosedError } from "../api/errors.ts";
 import type { IndexFile, IndexReader } from "./index_file.ts";

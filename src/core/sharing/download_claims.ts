@@ -6,7 +6,7 @@ import {
   FollowedDescription,
   StagedDescription,
   type StagedFacts,
-} from "./staged_description.ts";
+} from "../disk/staged_description.ts";
 import type { StagedFile } from "../disk/staged_file.ts";
 
 /** How often to try again when others come and go at the same moment. */

@@ -1,4 +1,4 @@
-import type { EntryInfo } from "../catalog/entry.ts";
+import type { EntryInfo } from "../api/entry_info.ts";
 import { parseHttpDate } from "./http_date.ts";
 
 /** What tells one version of a body from another. */

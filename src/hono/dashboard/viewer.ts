@@ -1,7 +1,7 @@
 import type { Context } from "hono";
 import { html } from "hono/html";
 import { formatBytes } from "../../core/text/quantities.ts";
-import type { EntryInfo } from "../../core/catalog/entry.ts";
+import type { EntryInfo } from "../../core/api/entry_info.ts";
 import type { MediaCache } from "../../core/media_cache.ts";
 import { isInlineSafe } from "../../core/text/mimetype.ts";
 import { timeMarkup } from "../sections/event_markup.ts";

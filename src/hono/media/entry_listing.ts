@@ -1,4 +1,4 @@
-import type { EntryInfo } from "../../core/catalog/entry.ts";
+import type { EntryInfo } from "../../core/api/entry_info.ts";
 import type { MediaCache } from "../../core/media_cache.ts";
 import { Turns } from "../../core/async/turns.ts";
 import { FirstFew } from "./first_few.ts";

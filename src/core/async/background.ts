@@ -1,6 +1,6 @@
 import { CacheClosedError } from "../api/errors.ts";
-import { startIdleTimer } from "../async/timer.ts";
-import { Turns } from "../async/turns.ts";
+import { startIdleTimer } from "./timer.ts";
+import { Turns } from "./turns.ts";
 
 /**
  * The pace of work behind the caller's back. As long as nobody waits for it, it

@@ -1,10 +1,10 @@
-import type { DiskFile, FileFacts } from "../disk/disk_file.ts";
-import { type FileSystem, isNotFound, isTaken } from "../disk/file_system.ts";
+import type { DiskFile, FileFacts } from "./disk_file.ts";
+import { type FileSystem, isNotFound, isTaken } from "./file_system.ts";
 import { safeFilename } from "../text/filename.ts";
 import { cleanMimetype } from "../text/mimetype.ts";
-import { isLocked } from "../disk/file_lock.ts";
+import { isLocked } from "./file_lock.ts";
 
-import { MAX_SIDECAR_BYTES } from "../disk/sidecar.ts";
+import { MAX_SIDECAR_BYTES } from "./sidecar.ts";
 
 /** What other processes may know of a body that is being downloaded. */
 export interface StagedFacts {

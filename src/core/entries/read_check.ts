@@ -1,9 +1,9 @@
-import { digestOf, digestOfFile } from "./digest.ts";
+import { digestOf, digestOfFile } from "../bodies/digest.ts";
 import type { DiskTier } from "../disk_tier.ts";
 import type { Entry } from "../catalog/entry.ts";
 import type { OnFault, SharedFile } from "../disk/open_files.ts";
 import { pairOf } from "../disk/file_names.ts";
-import { removeEntry } from "../entries/removal.ts";
+import { removeEntry } from "./removal.ts";
 
 /** Why an entry goes whose bytes are not those that were stored. */
 export const WRONG_DIGEST = "its bytes do not have the digest of the sidecar";

@@ -1,0 +1,19 @@
+/** What `entries()` tells of an entry. */
+export interface EntryInfo {
+  /** SHA-256 of the URL as 64 hexadecimal digits; it names the files on disk. */
+  readonly key: string;
+  /** The URL under which it is stored. */
+  readonly url: string;
+  /** Media type. */
+  readonly mimetype: string;
+  /** File name. */
+  readonly filename: string;
+  /** Bytes of the body. */
+  readonly size: number;
+  /** When it was stored, in milliseconds since the epoch. */
+  readonly storedAt: number;
+  /** When it was last used, in milliseconds since the epoch. */
+  readonly lastAccess: number;
+  /** SHA-256 of the body as hexadecimal digits, where the sidecar has it. */
+  readonly sha256?: string;
+}
