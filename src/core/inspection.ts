@@ -1,3 +1,4 @@
+import { storedAtOf } from "./catalog/entry.ts";
 import { DiskStore } from "./disk/pair_store.ts";
 import { FileSystem } from "./disk/file_system.ts";
 import { isLocked } from "./disk/file_lock.ts";
@@ -14,6 +15,17 @@ export interface StagedPart {
   readonly locked: boolean;
 }
 
+/**
+ * The permission of Deno that is missing to use a folder, as its flag; undefined when
+ * none is. Asks nobody.
+ */
+export function missingPermission(
+  dir: string,
+  write: boolean,
+): string | undefined {
+  return new FileSystem().missingPermission(dir, write);
+}
+
 /** What lies in the folder under one key. */
 export interface Inspection {
   /** The key. */
@@ -24,6 +36,8 @@ export interface Inspection {
   readonly sidecar: Sidecar | undefined;
   /** Bytes of its body, if there is one. */
   readonly size: number | undefined;
+  /** When it was stored, in milliseconds since the epoch; 0 where nobody noted it. */
+  readonly storedAt: number | undefined;
   /** When it was last used, in milliseconds since the epoch. */
   readonly lastAccess: number | undefined;
   /** What is on its way. */
@@ -57,6 +71,7 @@ export class Inspector {
       key,
       sidecar: undefined,
       size: undefined,
+      storedAt: undefined,
       lastAccess: undefined,
       staged: await this.#staged(key),
     };
@@ -67,7 +82,11 @@ export class Inspector {
         const { sidecar, facts: { size, mtimeMs } } = found;
         // As entries() tells it: nothing was used in the future.
         const lastAccess = Math.min(mtimeMs, Date.now());
-        return { ...nothing, reason: undefined, sidecar, size, lastAccess };
+        return {
+          ...nothing,
+          ...{ reason: undefined, sidecar, size, lastAccess },
+          storedAt: storedAtOf(sidecar.ts),
+        };
       }
       const dat = await this.#fs.facts(this.#store.datPath(key));
       const reason = found?.reason ??

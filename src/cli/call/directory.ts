@@ -1,4 +1,4 @@
-import { FileSystem } from "../../core/disk/file_system.ts";
+import { missingPermission } from "../../core/inspection.ts";
 import { MediaCache } from "../../core/media_cache.ts";
 import type { MediaCacheOptions } from "../../core/api/options.ts";
 import { describeRefusal } from "../../core/text/refusable.ts";
@@ -69,7 +69,7 @@ export async function expectUsable(
   write: boolean,
   create: boolean,
 ): Promise<void> {
-  const missing = new FileSystem().missingPermission(dir, write);
+  const missing = missingPermission(dir, write);
   if (missing !== undefined) {
     throw new Failure(`can't open ${dir}: missing ${missing}`);
   }

@@ -9,7 +9,6 @@ import {
 import { expectUsable } from "../call/directory.ts";
 import { EXIT } from "../call/failures.ts";
 import { type Inspection, Inspector } from "../../core/inspection.ts";
-import { storedAtOf } from "../../core/catalog/entry.ts";
 import {
   formatBytes,
   formatCount,
@@ -69,7 +68,8 @@ async function run(call: Call): Promise<number> {
 }
 
 function recordOf(inspection: Inspection, withUrl: boolean): unknown {
-  const { key, reason, sidecar, size, lastAccess, staged } = inspection;
+  const { key, reason, sidecar, size, storedAt, lastAccess, staged } =
+    inspection;
   return {
     key,
     stored: reason === undefined,
@@ -77,7 +77,7 @@ function recordOf(inspection: Inspection, withUrl: boolean): unknown {
     mimetype: sidecar?.mimetype ?? null,
     filename: sidecar?.filename ?? null,
     size: size ?? null,
-    storedAt: sidecar ? storedAtOf(sidecar.ts) : null,
+    storedAt: storedAt ?? null,
     lastAccess: lastAccess ?? null,
     sha256: sidecar?.sha256 ?? null,
     sourceMimetype: sidecar?.sourceMimetype ?? null,

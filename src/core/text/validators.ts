@@ -1,5 +1,14 @@
-import type { EntryInfo } from "../api/entry_info.ts";
 import { parseHttpDate } from "./http_date.ts";
+
+/** What is known of a stored body that tells its version. */
+export interface VersionFacts {
+  /** SHA-256 of the URL as 64 hexadecimal digits. */
+  readonly key: string;
+  /** When it was stored, in milliseconds since the epoch; 0 where nobody noted it. */
+  readonly storedAt: number;
+  /** SHA-256 of the body as hexadecimal digits, where it is known. */
+  readonly sha256?: string;
+}
 
 /** What tells one version of a body from another. */
 export interface Validators {
@@ -33,7 +42,7 @@ const STRONG_AFTER_MS = 60_000;
  * (RFC 9110 §8.8.2.1).
  */
 export function validatorsOf(
-  entry: EntryInfo,
+  entry: VersionFacts,
   now: number = Date.now(),
 ): Validators {
   const { key, storedAt, sha256 = "" } = entry;
