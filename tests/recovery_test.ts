@@ -5,7 +5,7 @@ import { DiskStore } from "../src/core/disk/pair_store.ts";
 import { FileSystem } from "../src/core/disk/file_system.ts";
 import { keyOf } from "../src/core/text/key.ts";
 import { classify } from "../src/core/disk/file_names.ts";
-import { scan } from "../src/core/startup/scan.ts";
+import { scan } from "../src/core/entries/scan.ts";
 import {
   bytesOf,
   namesIn,
@@ -53,7 +53,7 @@ Deno.test("scan() leaves alone what its own store has staged, locked or not", as
   const leftovers: string[] = [];
   for (const owner of [store, other]) (await owner.stage(KEY)).file.close();
 
-  await scan(fs, store, {
+  await scan(store, {
     onEntry() {},
     onLeftover: ({ names }) => leftovers.push(...names),
   });

@@ -1,3 +1,6 @@
+import { inBlocks } from "./disk/blocks.ts";
+import { probe } from "./disk/probe.ts";
+import { verify } from "./entries/verify.ts";
 import type {
   CloseOptions,
   GetByKeyOptions,
@@ -21,7 +24,7 @@ import type { MediaCacheListener } from "./api/events.ts";
 import { GifConversion } from "./gif/gif_conversion.ts";
 import { KEY_REGEXP } from "./text/key.ts";
 import { type CacheLimits, limitsOf } from "./api/limits.ts";
-import type { Located } from "./entries/lookup.ts";
+import type { Hit } from "./entries/lookup.ts";
 import type { Media } from "./api/media.ts";
 import type { MediaCacheOptions } from "./api/options.ts";
 import {
@@ -32,7 +35,7 @@ import { Putter } from "./entries/put.ts";
 import { Semaphore } from "./async/semaphore.ts";
 import { Staging } from "./disk/staging_budget.ts";
 import { type CacheStats, Counters, snapshot } from "./api/stats.ts";
-import { Tiers } from "./wiring.ts";
+import { type CacheParts, makeParts } from "./wiring.ts";
 import { startTimer } from "./async/timer.ts";
 import type { VerifyReport } from "./api/verify_report.ts";
 
@@ -91,7 +94,7 @@ export class MediaCache implements AsyncDisposable {
   readonly #options: ResolvedOptions;
   readonly #hub: EventHub;
   readonly #counters = new Counters();
-  readonly #tiers: Tiers;
+  readonly #parts: CacheParts;
   readonly #staging: Staging;
   readonly #putter: Putter;
   readonly #env: DownloadEnvironment;
@@ -114,11 +117,11 @@ export class MediaCache implements AsyncDisposable {
     const resolved = resolveOptions(options);
     this.#options = resolved;
     this.#hub = new EventHub(resolved.onEvent);
-    this.#tiers = new Tiers(resolved, this.#hub, this.#counters);
+    const parts = this.#parts = makeParts(resolved, this.#hub, this.#counters);
     this.#staging = new Staging(resolved.maxEntryBytes);
     const shared = {
+      ...parts,
       options: resolved,
-      tiers: this.#tiers,
       staging: this.#staging,
       hub: this.#hub,
       counters: this.#counters,
@@ -129,6 +132,7 @@ export class MediaCache implements AsyncDisposable {
       slots: new Semaphore(resolved.maxConcurrentDownloads),
       gifs: resolved.gifToMp4 && new GifConversion(resolved.gifToMp4, shared),
       lifetime: this.#lifetime,
+      isWhole: () => parts.loader.isWhole,
     };
   }
 
@@ -188,7 +192,7 @@ export class MediaCache implements AsyncDisposable {
    */
   async ensureLoaded(): Promise<void> {
     this.#assertOpen();
-    await this.#tiers.ensureLoaded();
+    await this.#parts.loader.ensureLoaded();
   }
 
   /**
@@ -229,13 +233,13 @@ export class MediaCache implements AsyncDisposable {
   ): Promise<Media | undefined> {
     if (!this.#isKey(key)) return undefined;
     if (!options.peek) {
-      const url = await this.#tiers.urlOf(key);
+      const url = await this.#parts.lookup.urlOf(key);
       return url === undefined ? undefined : await this.#get(url);
     }
-    const located = await this.#tiers.peek(key);
-    if (located === undefined) return undefined;
-    this.#recheck(located);
-    return this.#hit(located);
+    const hit = await this.#parts.lookup.peek(key);
+    if (hit === undefined) return undefined;
+    this.#recheck(hit);
+    return this.#hit(hit);
   }
 
   /**
@@ -248,7 +252,7 @@ export class MediaCache implements AsyncDisposable {
    * @throws {CacheClosedError} If the cache is closed.
    */
   async infoByKey(key: string): Promise<EntryInfo | undefined> {
-    return this.#isKey(key) ? await this.#tiers.info(key) : undefined;
+    return this.#isKey(key) ? await this.#parts.lookup.info(key) : undefined;
   }
 
   /**
@@ -283,7 +287,7 @@ export class MediaCache implements AsyncDisposable {
    * @throws {CacheClosedError} If the cache is closed.
    */
   async has(url: string | URL): Promise<boolean> {
-    return await this.#tiers.has(this.#canonical(url));
+    return await this.#parts.lookup.has(this.#canonical(url));
   }
 
   /**
@@ -423,13 +427,14 @@ export class MediaCache implements AsyncDisposable {
   async *entries(): AsyncIterableIterator<EntryInfo> {
     this.#assertOpen();
     try {
-      await this.#tiers.whole();
+      await this.#parts.loader.whole();
     } catch (error) {
       // A disk that fails only shortens the list: probe() tells why.
       if (error instanceof CacheClosedError) throw error;
     }
-    await this.#tiers.lookForChanges();
-    const list = this.#tiers.catalog.list();
+    // A disk that fails is not counted: looking changes nothing.
+    await this.#parts.opener.catchUp(() => {});
+    const list = this.#parts.catalog.list();
     // The rest of an entry never changes.
     const times = list.map(({ lastAccess }) => lastAccess);
     for (const [i, entry] of list.entries()) {
@@ -457,7 +462,7 @@ export class MediaCache implements AsyncDisposable {
   async delete(url: string | URL): Promise<boolean> {
     const canonical = this.#canonical(url);
     this.#joinable.get(canonical)?.detach();
-    return await this.#tiers.delete(canonical);
+    return await this.#parts.deletion.delete(canonical);
   }
 
   /**
@@ -470,8 +475,10 @@ export class MediaCache implements AsyncDisposable {
    */
   async deleteByKey(key: string): Promise<boolean> {
     this.#joinableByKey(key)?.detach();
-    const url = this.#isKey(key) ? await this.#tiers.urlOf(key) : undefined;
-    return url !== undefined && await this.#tiers.delete(url);
+    const url = this.#isKey(key)
+      ? await this.#parts.lookup.urlOf(key)
+      : undefined;
+    return url !== undefined && await this.#parts.deletion.delete(url);
   }
 
   /**
@@ -483,7 +490,7 @@ export class MediaCache implements AsyncDisposable {
   async clear(): Promise<void> {
     this.#assertOpen();
     for (const job of this.#jobs) job.detach();
-    await this.#tiers.clear();
+    await this.#parts.deletion.clear();
   }
 
   /**
@@ -515,7 +522,11 @@ export class MediaCache implements AsyncDisposable {
    */
   async verify(options: VerifyOptions = {}): Promise<VerifyReport> {
     this.#assertOpen();
-    return await this.#tiers.verify(options);
+    const { calls, loader } = this.#parts;
+    return await calls.run(async () => {
+      await loader.settled();
+      return await verify(options, this.#parts, this.#options.readOnly);
+    });
   }
 
   /**
@@ -525,7 +536,7 @@ export class MediaCache implements AsyncDisposable {
    * @returns A snapshot.
    */
   stats(): CacheStats {
-    const { catalog, orphanBytes, occupiedBytes } = this.#tiers;
+    const { catalog, leftovers, index, log, refusals } = this.#parts;
     const { entries, totalBytes, memory } = catalog;
     return snapshot(this.#counters, {
       entries,
@@ -534,10 +545,12 @@ export class MediaCache implements AsyncDisposable {
       maxBytes: this.#options.maxBytes,
       memoryBytes: memory.bytes,
       stagedBytes: this.#staging.bytes,
-      orphanBytes,
-      occupiedBytes: occupiedBytes + this.#staging.occupiedBytes,
+      orphanBytes: leftovers.bytes,
+      occupiedBytes: catalog.occupiedBytes + leftovers.occupiedBytes +
+        inBlocks(index.bytes) + inBlocks(log.bytes) +
+        this.#staging.occupiedBytes,
       inFlight: this.#running().length,
-      degraded: this.#tiers.refused,
+      degraded: refusals.list,
     });
   }
 
@@ -564,7 +577,8 @@ export class MediaCache implements AsyncDisposable {
    */
   async probe(): Promise<string | undefined> {
     if (this.#closing !== undefined) return "the cache is closed";
-    return await this.#tiers.probe();
+    const { calls, store } = this.#parts;
+    return await calls.run(() => probe(store));
   }
 
   /**
@@ -619,21 +633,21 @@ export class MediaCache implements AsyncDisposable {
   async #get(url: string, signal?: AbortSignal): Promise<Media | undefined> {
     this.#assertOpen();
     const start = performance.now();
-    const located = await this.#tiers.locate(url);
-    if (located === undefined) return undefined;
-    this.#recheck(located, signal);
-    return this.#countedHit(located, start, signal);
+    const hit = await this.#parts.lookup.locate(url);
+    if (hit === undefined) return undefined;
+    this.#recheck(hit, signal);
+    return this.#countedHit(hit, start, signal);
   }
 
   /** The hit on an entry that is in RAM, without waiting for anything. */
   #recall(url: string, signal?: AbortSignal): Media | undefined {
     const start = this.#hub.listening ? performance.now() : 0;
-    const located = this.#tiers.recall(url);
-    return located && this.#countedHit(located, start, signal);
+    const hit = this.#parts.lookup.recall(url);
+    return hit && this.#countedHit(hit, start, signal);
   }
 
-  #countedHit(located: Located, start: number, signal?: AbortSignal): Media {
-    const { entry, source } = located;
+  #countedHit(hit: Hit, start: number, signal?: AbortSignal): Media {
+    const { entry, source } = hit;
     this.#counters.hits++;
     if (this.#hub.listening) {
       const { url, key, mimetype, filename, size } = entry;
@@ -642,11 +656,11 @@ export class MediaCache implements AsyncDisposable {
       const facts = { url, key, mimetype, filename, size, source, durationMs };
       this.#hub.emit({ type: "hit", time, ...facts });
     }
-    return this.#hit(located, signal);
+    return this.#hit(hit, signal);
   }
 
   /** Much may have happened during a lookup. */
-  #recheck({ body }: Located, signal?: AbortSignal): void {
+  #recheck({ body }: Hit, signal?: AbortSignal): void {
     try {
       this.#assertOpen();
       signal?.throwIfAborted();
@@ -656,7 +670,7 @@ export class MediaCache implements AsyncDisposable {
     }
   }
 
-  #hit({ entry, body, source }: Located, signal?: AbortSignal): Media {
+  #hit({ entry, body, source }: Hit, signal?: AbortSignal): Media {
     const lifetime = this.#lifetime;
     const traits = { source, entry, stored: STORED, lifetime, signal };
     return new CachedMedia(entry, body, traits);
@@ -731,6 +745,22 @@ export class MediaCache implements AsyncDisposable {
     await Promise.all([...downloads, this.#putter.settled()]);
     stopTimer();
     this.#lifetime.closed = true;
-    await this.#tiers.close();
+    await this.#closeParts();
+  }
+
+  /** Writes what is pending and lets go of all that nobody reads. */
+  async #closeParts(): Promise<void> {
+    const { calls, loader, leftovers, writes, touches, keeper, files } =
+      this.#parts;
+    const stopped = loader.stop();
+    await calls.end();
+    leftovers.stop();
+    await stopped;
+    // The work in the background may have come to leftovers only now.
+    leftovers.stop();
+    await writes.alone(() => touches.flush());
+    if (loader.isWhole) await keeper.save();
+    await writes.close();
+    files.closeUnread();
   }
 }

@@ -1,3 +1,4 @@
+import type { StagedFile } from "./staged_file.ts";
 import { isYoung } from "./file_identity.ts";
 import { MediaCacheError } from "../api/errors.ts";
 import type { DiskFile } from "./disk_file.ts";
@@ -71,6 +72,15 @@ export class OpenFiles {
     );
     this.#shared.set(path, shared);
     return shared;
+  }
+
+  /** Shares a staged body that could not be committed, held; its name goes. */
+  async adoptStaged(staged: StagedFile): Promise<SharedFile> {
+    const file = this.adopt(staged.path, 0, staged.file);
+    file.hold(true);
+    await this.rescue(staged.path);
+    await staged.discard();
+    return file;
   }
 
   /** Holds a file for a Media that nobody has read yet. */

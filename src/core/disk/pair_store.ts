@@ -1,3 +1,5 @@
+import type { ListedFile } from "./file_system.ts";
+import type { MaybePromise } from "./io_mode.ts";
 import { datName, jsonName, PART, spareName } from "./file_names.ts";
 import { dirname } from "@std/path/dirname";
 import { join } from "@std/path/join";
@@ -153,6 +155,54 @@ export class DiskStore {
   /** The path of an entry's sidecar. */
   jsonPath(key: string): string {
     return this.path(jsonName(key));
+  }
+
+  /** Lists the directory, off the event loop. */
+  list(): AsyncIterable<ListedFile> {
+    return this.#fs.list(this.dir);
+  }
+
+  /** Facts of a regular file in the directory; undefined when there is none. */
+  facts(name: string): Promise<FileFacts | undefined> {
+    return this.#fs.facts(this.path(name));
+  }
+
+  /** Whether a file is there; false as well where the directory can't be searched. */
+  seems(name: string): Promise<boolean> {
+    return this.#fs.seems(this.path(name));
+  }
+
+  /**
+   * Whether a file is there.
+   *
+   * @throws The file system's error where that can't be told.
+   */
+  exists(name: string): Promise<boolean> {
+    return this.#fs.exists(this.path(name));
+  }
+
+  /** Whether anything has that name, a link that leads nowhere included. */
+  hasName(name: string): Promise<boolean> {
+    return this.#fs.hasName(this.path(name));
+  }
+
+  /** Whether a process holds the lock of a file. */
+  isLocked(name: string): Promise<boolean> {
+    return isLocked(this.#fs, this.path(name));
+  }
+
+  /** Sets the times of a file; false where the file system refuses that. */
+  date(name: string, timeMs: number): MaybePromise<boolean> {
+    return this.#fs.touch(this.path(name), timeMs);
+  }
+
+  /**
+   * Opens the body of `key`, whatever its sidecar says.
+   *
+   * @throws {Deno.errors.NotFound} If there is none.
+   */
+  openBody(key: string): MaybePromise<DiskFile> {
+    return this.#fs.open(this.datPath(key));
   }
 
   /** Whether a staged file is one of this store's, which removes it itself. */

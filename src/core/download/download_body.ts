@@ -1,3 +1,8 @@
+import type { CommitRequest, EntryWriter } from "../entries/entry_writer.ts";
+import type { DiskErrors } from "../reporting/disk_errors.ts";
+import type { DiskStore } from "../disk/pair_store.ts";
+import type { DownloadClaims } from "../sharing/download_claims.ts";
+import type { OpenFiles } from "../disk/open_files.ts";
 import { CROWDED, TOO_LARGE, URL_TOO_LONG } from "../disk/staging_budget.ts";
 import type { Deadline } from "../async/deadline.ts";
 import { BodyDigest, maxHashedBytes } from "../bodies/digest.ts";
@@ -10,15 +15,21 @@ import type { Reservation, Staging } from "../disk/staging_budget.ts";
 import type { Source } from "./source.ts";
 import { Tee } from "../bodies/tee.ts";
 import type { GrowingBodyEvents } from "../bodies/growing_body.ts";
-import type { Tiers } from "../wiring.ts";
-import type { Commission } from "../entries/commit.ts";
 
 /** What a body needs of the cache. */
 export interface BodyEnvironment {
   /** The cache's options. */
   readonly options: ResolvedOptions;
-  /** Where bodies are committed. */
-  readonly tiers: Tiers;
+  /** The files of the directory. */
+  readonly store: DiskStore;
+  /** The open files of entries. */
+  readonly files: OpenFiles;
+  /** Which process downloads what. */
+  readonly claims: DownloadClaims;
+  /** Makes bodies entries. */
+  readonly writer: EntryWriter;
+  /** Where failures go. */
+  readonly errors: DiskErrors;
   /** The budget of staged bytes. */
   readonly staging: Staging;
 }
@@ -56,7 +67,7 @@ export class DownloadBody {
     this.#tee = new Tee(size, staged?.file, {
       onServed: events.onServed,
       onAbandoned: events.onAbandoned,
-      onFault: (error) => env.tiers.errors.report("read a download", error),
+      onFault: (error) => env.errors.report("read a download", error),
     });
     this.#digest = new BodyDigest(
       maxHashedBytes("download", env.options),
@@ -94,11 +105,11 @@ export class DownloadBody {
     const reservation = env.staging.reserve(size ?? 0);
     if (reservation === undefined) return uncached(CROWDED);
     try {
-      const staged = claimed ?? await env.tiers.store.stage(key);
+      const staged = claimed ?? await env.store.stage(key);
       return new DownloadBody(env, key, events, size, staged, reservation);
     } catch (error) {
       reservation.release();
-      env.tiers.errors.report("stage a download", error);
+      env.errors.report("stage a download", error);
       const isUnusable = error instanceof MediaCacheError;
       return uncached(isUnusable ? UNUSABLE : DISK_FAILED);
     }
@@ -132,7 +143,7 @@ export class DownloadBody {
         try {
           return await this.#tee.push(chunk);
         } catch (error) {
-          this.#env.tiers.errors.report("write a download", error);
+          this.#env.errors.report("write a download", error);
           await this.#uncache(DISK_FAILED);
         }
       } else {
@@ -155,28 +166,28 @@ export class DownloadBody {
   /** Tells other processes what the body is. */
   async describe(facts: StagedFacts): Promise<void> {
     if (this.#staged === undefined || !this.#tee.cached) return;
-    const { tiers } = this.#env;
+    const { claims, errors } = this.#env;
     try {
-      await tiers.claims.describe(this.#key, this.#staged, facts);
+      await claims.describe(this.#key, this.#staged, facts);
     } catch (error) {
       // It has failed since, and was closed.
       if (error instanceof Deno.errors.BadResource) return;
       // The download itself does not need it.
-      tiers.errors.report("describe a download", error);
+      errors.report("describe a download", error);
     }
   }
 
   /** Makes the staged bytes an entry; false when they can't be. */
   async commit(
-    description: Commission["description"],
+    description: CommitRequest["description"],
     wanted: () => boolean,
   ): Promise<boolean> {
-    const { tiers } = this.#env;
+    const { writer, files } = this.#env;
     const size = this.#tee.received;
     if (this.#staged === undefined || !this.#tee.cached || size === 0) {
       return false;
     }
-    const file = await tiers.commit({
+    const file = await writer.commitEntry({
       staged: this.#staged,
       size,
       description: { ...description, ...this.#digest.member() },
@@ -187,7 +198,7 @@ export class DownloadBody {
       return false;
     }
     this.#reservation?.release();
-    this.#tee.share(file, tiers.claim(file));
+    this.#tee.share(file, files.claim(file));
     file.release(true);
     return true;
   }
@@ -199,12 +210,12 @@ export class DownloadBody {
 
   /** Gives back what was not committed; readers keep the open file. */
   async discard(): Promise<void> {
-    const { tiers } = this.#env;
+    const { files } = this.#env;
     if (this.#staged === undefined) return;
     try {
       if (this.#tee.needsFile) {
-        const file = await tiers.adoptUnstored(this.#staged);
-        this.#tee.share(file, tiers.claim(file));
+        const file = await files.adoptStaged(this.#staged);
+        this.#tee.share(file, files.claim(file));
         file.release(true);
       } else {
         await this.#staged.discard();

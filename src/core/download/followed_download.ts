@@ -1,3 +1,4 @@
+import type { Lookup } from "../entries/lookup.ts";
 import type { MediaFacts } from "../bodies/cached_media.ts";
 import { Deadline } from "../async/deadline.ts";
 import type { BodyEnvironment } from "./download_body.ts";
@@ -18,6 +19,12 @@ const LOOK_MS = 20;
 /** How often in a row a look may fail: what fails once often does not fail again. */
 const MAX_FAILURES = 3;
 
+/** What following needs of the cache. */
+export interface FollowEnvironment extends BodyEnvironment {
+  /** Finds entries. */
+  readonly lookup: Lookup;
+}
+
 /** What following asks and tells of its callers. */
 export interface FollowCallers extends Omit<GrowingBodyEvents, "onFault"> {
   /** The type is certain. */
@@ -31,7 +38,7 @@ export type FollowEnd = "whole" | "lost";
 
 /** Follows the download of a URL that another process runs. */
 export class FollowRun {
-  readonly #env: BodyEnvironment;
+  readonly #env: FollowEnvironment;
   readonly #url: string;
   readonly #key: string;
   readonly #file: DiskFile;
@@ -45,7 +52,7 @@ export class FollowRun {
 
   /** Follows nothing yet; `file` is the staged file, open. */
   constructor(
-    env: BodyEnvironment,
+    env: FollowEnvironment,
     url: string,
     key: string,
     file: DiskFile,
@@ -56,7 +63,7 @@ export class FollowRun {
     this.#key = key;
     this.#file = file;
     this.#callers = callers;
-    this.#description = env.tiers.claims.follow(key, file);
+    this.#description = env.claims.follow(key, file);
   }
 
   /** How far it has come. */
@@ -107,11 +114,11 @@ export class FollowRun {
 
   /** Whether it has become an entry, which it does as soon as it is whole. */
   async stored(signal: AbortSignal): Promise<boolean> {
-    const { tiers } = this.#env;
+    const { claims, lookup } = this.#env;
     for (let isLast = false;;) {
       const isOver = !this.#isAlive() ||
-        !await tiers.claims.isCurrent(this.#key, this.#file);
-      if (await tiers.isStored(this.#url, this.#file.inode)) return true;
+        !await claims.isCurrent(this.#key, this.#file);
+      if (await lookup.isStored(this.#url, this.#file.inode)) return true;
       if (isLast || signal.aborted) return false;
       // Its sidecar may come a moment after its name has gone.
       isLast = isOver;
@@ -137,7 +144,7 @@ export class FollowRun {
       return isWhole ? "whole" : isLost ? "lost" : undefined;
     } catch (error) {
       if (error instanceof MediaCacheError) throw error;
-      this.#env.tiers.errors.report("follow a download", error);
+      this.#env.errors.report("follow a download", error);
       if (++this.#failures >= MAX_FAILURES) throw error;
     }
     return undefined;
@@ -178,11 +185,11 @@ export class FollowRun {
   /** Whether it ended without a word about what it is. */
   async #isOver(): Promise<boolean> {
     if (this.#body !== undefined) return false;
-    return !await this.#env.tiers.claims.isCurrent(this.#key, this.#file);
+    return !await this.#env.claims.isCurrent(this.#key, this.#file);
   }
 
   #hand({ mimetype, filename, size }: FollowedFacts): FollowedBody {
-    const { errors } = this.#env.tiers;
+    const { errors } = this.#env;
     const body = new FollowedBody(this.#file, size, {
       onServed: (bytes) => this.#callers.onServed(bytes),
       onAbandoned: () => this.#callers.onAbandoned(),

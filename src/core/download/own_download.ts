@@ -1,3 +1,4 @@
+import { fileBody, type OnServed } from "../bodies/stored_body.ts";
 import { answerOf } from "./answer.ts";
 import type { MediaFacts } from "../bodies/cached_media.ts";
 import { type ChunkSource, chunkSource } from "../bodies/chunk_source.ts";
@@ -43,6 +44,10 @@ export interface RunEnvironment extends BodyEnvironment {
   readonly hub: EventHub;
   /** What is counted. */
   readonly counters: Counters;
+  /** Told how many bytes a reader was handed. */
+  readonly onServed: OnServed;
+  /** Whether all that lies in the directory is known. */
+  isWhole(): boolean;
 }
 
 /** What every caller is given once the type is certain. */
@@ -174,7 +179,7 @@ export class DownloadRun {
   /** Lets others download the URL, while this download goes on. */
   async giveUp(): Promise<void> {
     const staged = this.#body?.staged ?? this.#claimed;
-    if (staged) await this.#env.tiers.claims.giveUp(this.#key, staged);
+    if (staged) await this.#env.claims.giveUp(this.#key, staged);
   }
 
   /** Removes the names of what was not committed. */
@@ -236,7 +241,7 @@ export class DownloadRun {
         { ...source, url: this.#url },
         claimed,
         {
-          onServed: (bytes) => this.#env.counters.bytesServed += bytes,
+          onServed: this.#env.onServed,
           onAbandoned: () => this.#callers.onAbandoned(),
           onUncached: (reason) => {
             this.#callers.onUncached();
@@ -352,7 +357,7 @@ export class DownloadRun {
     if (!this.#isHandedOut) this.#decide({ type: "gif" }, source, body);
     this.#phase = "storing";
     // Readers see the end when the entry is there, but don't wait for a scan.
-    if (!this.#env.tiers.isWhole) body.tee.complete();
+    if (!this.#env.isWhole()) body.tee.complete();
     const { mimetype, filename } = this.#source ?? source;
     const stored = await body.commit({
       url: this.#url,
@@ -371,7 +376,7 @@ export class DownloadRun {
     source: Source,
     plan: GifPlan,
   ): Promise<boolean | undefined> {
-    const { tiers, gifs } = this.#env;
+    const { writer, files, gifs, onServed } = this.#env;
     const { signal } = this.#controller;
     const url = this.#url;
     const key = this.#key;
@@ -391,7 +396,7 @@ export class DownloadRun {
     }
     this.#phase = "storing";
     const { staged, size, sha256, reservation } = video;
-    const committed = await tiers.commit({
+    const committed = await writer.commitEntry({
       staged,
       size,
       description: {
@@ -404,13 +409,13 @@ export class DownloadRun {
       },
       wanted: () => this.#callers.wanted(),
     });
-    const file = committed ?? await tiers.adoptUnstored(staged);
+    const file = committed ?? await files.adoptStaged(staged);
     reservation.release();
     if (committed !== undefined) this.#tellStored(mimetype, filename, size);
     this.#hand({
       facts: { key, url, mimetype, filename },
       size,
-      body: () => tiers.sharedBody(file, size),
+      body: () => fileBody(files, file, size, onServed),
     });
     this.#callers.onEnded();
     file.release(true);

@@ -1,3 +1,4 @@
+import { fileBody } from "../bodies/stored_body.ts";
 import { callSafely } from "../reporting/call_safely.ts";
 import { CachedMedia, type MediaFacts } from "../bodies/cached_media.ts";
 import type { DownloadInfo } from "../api/download_info.ts";
@@ -12,18 +13,18 @@ import type { Downloader } from "../api/downloader.ts";
 import { MediaCacheError } from "../api/errors.ts";
 import type { DiskFile } from "../disk/disk_file.ts";
 import { fitsSidecar } from "../disk/sidecar.ts";
-import { FollowRun } from "./followed_download.ts";
+import { type FollowEnvironment, FollowRun } from "./followed_download.ts";
 import type { FollowedBody } from "../sharing/followed_body.ts";
 import { keyOf } from "../text/key.ts";
 import type { Lifetime } from "../bodies/lease.ts";
 import type { Media } from "../api/media.ts";
 import type { MediaBody } from "../bodies/media_body.ts";
-import type { Opened } from "../entries/opener.ts";
+import type { OpenEntry } from "../entries/entry_opener.ts";
 import type { Semaphore } from "../async/semaphore.ts";
 import { Waiters } from "../async/waiters.ts";
 
 /** What all downloads of a cache share. */
-export interface DownloadEnvironment extends RunEnvironment {
+export interface DownloadEnvironment extends RunEnvironment, FollowEnvironment {
   /** The downloads that may run at a time. */
   readonly slots: Semaphore;
   /** The cache. */
@@ -174,7 +175,7 @@ export class DownloadJob {
       const claim = await this.#claim();
       if (claim !== undefined && "followed" in claim) return claim.followed;
       const staged = claim?.staged;
-      const opened = staged && await this.#env.tiers.openSettled(this.url);
+      const opened = staged && await this.#env.lookup.openSettled(this.url);
       if (opened !== undefined) {
         await staged?.close();
         return this.#handOutEntry(opened);
@@ -186,7 +187,7 @@ export class DownloadJob {
   }
 
   async #claim(): Promise<Claim | undefined> {
-    const { options, tiers } = this.#env;
+    const { options, claims, errors } = this.#env;
     // Who has waited for others in vain for so long waits no more.
     const isPatient = performance.now() - this.#heard < options.idleTimeoutMs;
     if (this.#isDetached || !isPatient || !this.#canFollow) return undefined;
@@ -194,21 +195,21 @@ export class DownloadJob {
     const { url } = this;
     if (!fitsSidecar({ url, mimetype: "", filename: "" })) return undefined;
     try {
-      return await tiers.claims.claim(this.key);
+      return await claims.claim(this.key);
     } catch (error) {
       // The download goes on, without the disk if it must.
-      tiers.errors.report("claim a download", error);
+      errors.report("claim a download", error);
     }
     return undefined;
   }
 
   /** Gives all callers the entry that another process has just stored. */
-  #handOutEntry({ entry, file }: Opened): true {
-    const { tiers } = this.#env;
+  #handOutEntry({ entry, file }: OpenEntry): true {
+    const { files, onServed } = this.#env;
     this.#handOut({
       facts: entry,
       size: entry.size,
-      body: () => tiers.sharedBody(file, entry.size),
+      body: () => fileBody(files, file, entry.size, onServed),
     });
     this.#end();
     file.release(true);
@@ -220,14 +221,14 @@ export class DownloadJob {
    * end; undefined when nobody writes it any more, and somebody still wants it.
    */
   async #followOther(file: DiskFile): Promise<boolean | undefined> {
-    const { counters, tiers } = this.#env;
+    const { errors, lookup, onServed } = this.#env;
     const follow = this.#follow = new FollowRun(
       this.#env,
       this.url,
       this.key,
       file,
       {
-        onServed: (bytes) => counters.bytesServed += bytes,
+        onServed,
         onAbandoned: () => this.#left(),
         onHandout: (facts, body) => {
           const { size } = body;
@@ -252,13 +253,13 @@ export class DownloadJob {
     } catch (error) {
       const { signal } = this.#controller;
       if (signal.aborted || error instanceof MediaCacheError) throw error;
-      tiers.errors.report("follow a download", error);
+      errors.report("follow a download", error);
       this.#canFollow = false;
       lost = error;
     }
     this.#lose(follow.body, lost);
     follow.end();
-    const opened = await tiers.open(this.url);
+    const opened = await lookup.open(this.url);
     if (opened !== undefined) return this.#handOutEntry(opened);
     const isWanted = this.#waiters.count > 0 || this.#lost?.body.idle === false;
     if (isWanted) return undefined;
@@ -267,17 +268,22 @@ export class DownloadJob {
   }
 
   async #finishFollowing(follow: FollowRun, file: DiskFile): Promise<boolean> {
-    const { tiers } = this.#env;
+    const { errors, lookup, files, store } = this.#env;
     const stored = await follow.stored(this.#controller.signal)
       .catch((error) => {
-        tiers.errors.report("follow a download", error);
+        errors.report("follow a download", error);
         return false;
       });
     // From here on it is known here, too.
-    if (stored) (await tiers.open(this.url))?.file.release(true);
-    await tiers.adoptFollowed(this.url, file, (shared) => {
-      follow.body?.share(shared, tiers.claim(shared));
-    });
+    if (stored) (await lookup.open(this.url))?.file.release(true);
+    const path = store.datPath(this.key);
+    const isStored = await lookup.isStored(this.url, file.inode);
+    const shared = files.adopt(path, file.inode, file);
+    shared.hold(true);
+    // In this moment readers change over: the file is read by itself no more.
+    follow.body?.share(shared, files.claim(shared));
+    if (!isStored) await files.rescue(path);
+    shared.release(true);
     this.#end();
     return stored;
   }

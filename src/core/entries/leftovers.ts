@@ -1,6 +1,5 @@
 import { inBlocks } from "../disk/blocks.ts";
 import type { DiskStore } from "../disk/pair_store.ts";
-import type { FileSystem } from "../disk/file_system.ts";
 
 /** How long a leftover may belong to a write that is still going on elsewhere. */
 export const GRACE_MS = 600_000;
@@ -21,9 +20,22 @@ export interface Leftover {
   readonly error?: unknown;
 }
 
+/** The leftovers that are known, for those who find, use or remove them. */
+export interface Leftovers {
+  /** Takes note of a leftover, in place of any of its first name. */
+  add(leftover: Leftover): void;
+  /** Forgets files of these names: part of an entry by now, or gone. */
+  forget(names: readonly string[]): void;
+  /** Whether a leftover is still within its grace. */
+  isYoung(leftover: Leftover, now: number): boolean;
+  /** Dates a leftover from the future as of when it was first seen. */
+  date(leftover: Leftover): Promise<void>;
+  /** Whether leftovers are part of an entry by now, or being written again. */
+  areNeeded(names: readonly string[]): Promise<boolean>;
+}
+
 /** Looks at files that are no entry; undefined when there are none any more. */
 export async function leftoverOf(
-  fs: FileSystem,
   store: DiskStore,
   names: readonly string[],
   reason: string,
@@ -32,12 +44,11 @@ export async function leftoverOf(
   let occupiedBytes = 0;
   let mtimeMs: number | undefined;
   for (const name of names) {
-    const path = store.path(name);
-    let facts = await fs.facts(path).catch(() => undefined);
+    let facts = await store.facts(name).catch(() => undefined);
     if (facts === undefined) {
-      if (!await fs.hasName(path)) continue;
+      if (!await store.hasName(name)) continue;
       // It came back, or is a link, which has no time here: as old as can be.
-      facts = await fs.facts(path).catch(() => undefined);
+      facts = await store.facts(name).catch(() => undefined);
     }
     bytes += facts?.size ?? 0;
     occupiedBytes += inBlocks(facts?.size ?? 0);

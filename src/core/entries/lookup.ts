@@ -1,13 +1,22 @@
-import type { DiskTier } from "../disk_tier.ts";
-import { adoptEntry } from "./adopt_entry.ts";
-import { areSame, type Entry, infoOf } from "../catalog/entry.ts";
+import type { Catalog } from "../catalog/catalog.ts";
+import type { Commits } from "../catalog/commits.ts";
+import type { Calls } from "../async/open_calls.ts";
+import type { DiskErrors } from "../reporting/disk_errors.ts";
+import type { DiskStore } from "../disk/pair_store.ts";
+import type { OpenFiles } from "../disk/open_files.ts";
+import type { Writes } from "./write_turns.ts";
+import { datName, jsonName } from "../disk/file_names.ts";
+import { areSame, type Entry, entryOf, infoOf } from "../catalog/entry.ts";
 import type { EntryInfo } from "../api/entry_info.ts";
 import { keyOf } from "../text/key.ts";
 import type { MediaBody } from "../bodies/media_body.ts";
-import type { Opened, Opener } from "./opener.ts";
+import {
+  type EntryOpener,
+  type OpenEntry,
+  shareEntryFile,
+} from "./entry_opener.ts";
 import { Lru } from "../catalog/lru.ts";
-import { entryOf } from "../catalog/entry.ts";
-import { ReadCheck } from "./read_check.ts";
+import type { ReadCheck } from "./read_check.ts";
 import { mismatchOf } from "../disk/sidecar.ts";
 import { areSameState } from "../disk/file_identity.ts";
 import type { FileFacts } from "../disk/disk_file.ts";
@@ -22,7 +31,7 @@ import {
 const MAX_URLS = 1024;
 
 /** A committed entry and its bytes, held for one Media. */
-export interface Located {
+export interface Hit {
   /** The entry. */
   readonly entry: Entry;
   /** Its bytes. */
@@ -31,37 +40,66 @@ export interface Located {
   readonly source: "memory" | "disk";
 }
 
+/** What looking up works on. */
+export interface LookupParts {
+  /** The files of the directory. */
+  readonly store: DiskStore;
+  /** What is known of the entries. */
+  readonly catalog: Catalog;
+  /** The open files of entries. */
+  readonly files: OpenFiles;
+  /** What other processes tell. */
+  readonly writes: Writes;
+  /** The commit that runs. */
+  readonly commits: Commits;
+  /** Calls that use the disk. */
+  readonly calls: Calls;
+  /** Where failures go. */
+  readonly errors: DiskErrors;
+}
+
 /** Finds committed entries, in RAM or on disk. */
-export class Locator {
-  readonly #tier: DiskTier;
-  readonly #onServed: OnServed;
+export class Lookup {
+  readonly #parts: LookupParts;
+  readonly #opener: EntryOpener;
   readonly #check: ReadCheck;
-  readonly #opener: Opener;
+  readonly #onServed: OnServed;
   /** URLs by their keys. A key has no other URL, so they can't grow stale. */
   readonly #urls = new Lru<string>();
 
-  /** Looks nothing up yet. */
-  constructor(tier: DiskTier, opener: Opener, onServed: OnServed) {
-    this.#tier = tier;
-    this.#onServed = onServed;
-    this.#check = new ReadCheck(tier);
+  /**
+   * Works on these parts.
+   *
+   * @param opener Opens what is not in RAM.
+   * @param check Compares what is opened with its digest.
+   * @param onServed Told how many bytes a reader was handed.
+   */
+  constructor(
+    parts: LookupParts,
+    opener: EntryOpener,
+    check: ReadCheck,
+    onServed: OnServed,
+  ) {
+    this.#parts = parts;
     this.#opener = opener;
+    this.#check = check;
+    this.#onServed = onServed;
   }
 
   /**
    * The same as `locate()` of what is in RAM, as long as that is known to be
    * fresh. A promise less, which is a quarter of what such a hit takes.
    */
-  recall(url: string): Located | undefined {
-    return this.#tier.writes.fresh ? this.#recall(url) : undefined;
+  recall(url: string): Hit | undefined {
+    return this.#parts.writes.fresh ? this.#recall(url) : undefined;
   }
 
   /**
    * Finds an entry, makes it the most recent, and holds its bytes. A fault of
    * the disk is a miss, and leaves the entry as it is.
    */
-  async locate(url: string): Promise<Located | undefined> {
-    const { calls, catalog, writes, errors } = this.#tier;
+  async locate(url: string): Promise<Hit | undefined> {
+    const { calls, catalog, writes, errors } = this.#parts;
     if (!writes.fresh && catalog.memory.peek(url)) await this.#opener.catchUp();
     const recalled = this.#recall(url);
     if (recalled !== undefined) return recalled;
@@ -79,13 +117,13 @@ export class Locator {
    * Finds an entry by its key, and holds its bytes. Changes nothing: no count, no
    * event, no recency, no entry, whatever is wrong with the disk or the files.
    */
-  peek(key: string): Promise<Located | undefined> {
+  peek(key: string): Promise<Hit | undefined> {
     return this.#look(key, (url) => this.#peek(key, url));
   }
 
   /** Opens an entry that has just been stored, and makes it the most recent. */
-  async open(url: string): Promise<Opened | undefined> {
-    const { calls, catalog, store, errors } = this.#tier;
+  async open(url: string): Promise<OpenEntry | undefined> {
+    const { calls, catalog, store, errors } = this.#parts;
     try {
       return await calls.run(async () => {
         // Quietly, since what was wrong has been told by the lookup before.
@@ -102,14 +140,39 @@ export class Locator {
     return undefined;
   }
 
-  /** Tells what {@linkcode Locator.peek} finds, without opening the body. */
+  /** As {@linkcode Lookup.open}, also when another process is in the midst of its commit. */
+  async openSettled(url: string): Promise<OpenEntry | undefined> {
+    const { calls, store, writes } = this.#parts;
+    // The body comes first and goes last.
+    if (!await store.seems(datName(keyOf(url)))) return undefined;
+    const opened = await this.open(url);
+    if (opened !== undefined) return opened;
+    try {
+      await calls.run(() => writes.run(() => Promise.resolve()));
+    } catch {
+      return undefined;
+    }
+    return await this.open(url);
+  }
+
+  /** Whether the body of an entry is the file with that inode. */
+  async isStored(url: string, inode: number): Promise<boolean> {
+    try {
+      const facts = await this.#parts.store.facts(datName(keyOf(url)));
+      return facts?.inode === inode && await this.has(url);
+    } catch {
+      return false;
+    }
+  }
+
+  /** Tells what {@linkcode Lookup.peek} finds, without opening the body. */
   info(key: string): Promise<EntryInfo | undefined> {
     return this.#look(key, (url) => this.#info(key, url));
   }
 
   /** Whether there is an entry; changes nothing. */
   async has(url: string): Promise<boolean> {
-    const { calls, errors } = this.#tier;
+    const { calls, errors } = this.#parts;
     try {
       const found = () => this.#steady(url, () => this.#has(url));
       return await calls.run(found) ?? false;
@@ -121,11 +184,15 @@ export class Locator {
 
   /** Makes an entry the most recent; false when there is none. */
   async use(url: string): Promise<boolean> {
-    const { catalog, commits, fs, store } = this.#tier;
+    const { catalog, commits, store } = this.#parts;
     // Most that is put is new, and what comes after this looks more closely.
     const isNew = store.ready && catalog.peek(url) === undefined &&
-      !commits.has(url) && !await fs.seems(store.jsonPath(keyOf(url)));
-    if (isNew || !await this.has(url)) return false;
+      !commits.has(url) && !await store.seems(jsonName(keyOf(url)));
+    if (isNew || !await this.has(url)) {
+      // An index may tell of it still, and must not seem to have stored it later.
+      catalog.forgetPending(keyOf(url));
+      return false;
+    }
     const entry = catalog.peek(url);
     if (entry !== undefined) catalog.use(url);
     else (await this.locate(url))?.body.release();
@@ -134,7 +201,7 @@ export class Locator {
 
   /** The URL of an entry by its key. */
   async urlOf(key: string): Promise<string | undefined> {
-    const { calls, errors } = this.#tier;
+    const { calls, errors } = this.#parts;
     try {
       return await calls.run(() => this.#urlOf(key));
     } catch (error) {
@@ -149,7 +216,7 @@ export class Locator {
     look: (url: string) => Promise<T | undefined>,
   ): Promise<T | undefined> {
     // One call for all steps: close() waits for its end.
-    return this.#tier.calls.run(async () => {
+    return this.#parts.calls.run(async () => {
       try {
         const url = await this.#urlOf(key);
         if (url === undefined) return undefined;
@@ -163,7 +230,7 @@ export class Locator {
   async #urlOf(key: string): Promise<string | undefined> {
     const known = this.#urls.use(key);
     if (known !== undefined) return known;
-    const sidecar = await this.#tier.store.readSidecar(key);
+    const sidecar = await this.#parts.store.readSidecar(key);
     if (sidecar === undefined || "reason" in sidecar) return undefined;
     this.#urls.set(key, sidecar.url, 0);
     const tooMany = this.#urls.victims(Infinity, MAX_URLS);
@@ -171,8 +238,8 @@ export class Locator {
     return sidecar.url;
   }
 
-  #recall(url: string): Located | undefined {
-    const { catalog } = this.#tier;
+  #recall(url: string): Hit | undefined {
+    const { catalog } = this.#parts;
     const bytes = catalog.memory.use(url);
     const entry = bytes && catalog.use(url);
     if (bytes === undefined || entry === undefined) return undefined;
@@ -180,8 +247,8 @@ export class Locator {
     return { entry, body, source: "memory" };
   }
 
-  async #peek(key: string, url: string): Promise<Located | undefined> {
-    const { store, catalog, files } = this.#tier;
+  async #peek(key: string, url: string): Promise<Hit | undefined> {
+    const { store, catalog, files } = this.#parts;
     const known = catalog.peek(url);
     const bytes = catalog.memory.peek(url);
     if (known && bytes && await this.#isUnchanged(known)) {
@@ -193,7 +260,7 @@ export class Locator {
     const now = entryOf(found.sidecar, key, found.facts);
     // A digest that was compared is remembered by the entry.
     const entry = known !== undefined && areSame(known, now) ? known : now;
-    const file = adoptEntry(this.#tier, entry, found.file);
+    const file = shareEntryFile(files, store, entry, found.file);
     const onFault = () => {};
     file.hold(true);
     try {
@@ -210,16 +277,16 @@ export class Locator {
     entry: Entry,
     facts?: FileFacts,
   ): Promise<boolean> {
-    const { fs, store } = this.#tier;
+    const { store } = this.#parts;
     if (entry.isYoung) return false;
-    facts ??= await fs.facts(store.datPath(entry.key));
+    facts ??= await store.facts(datName(entry.key));
     return facts !== undefined && areSameState(entry, facts) &&
       await store.sidecarStamp(entry.key) === entry.sidecarStamp;
   }
 
   async #info(key: string, url: string): Promise<EntryInfo | undefined> {
-    const { fs, store, catalog } = this.#tier;
-    const facts = await fs.facts(store.datPath(key));
+    const { store, catalog } = this.#parts;
+    const facts = await store.facts(datName(key));
     if (facts === undefined) return undefined;
     const known = catalog.peek(url);
     if (known && await this.#isUnchanged(known, facts)) return infoOf(known);
@@ -238,7 +305,7 @@ export class Locator {
     url: string,
     look: () => Promise<T | undefined>,
   ): Promise<T | undefined> {
-    const { commits, catalog } = this.#tier;
+    const { commits, catalog } = this.#parts;
     if (commits.has(url)) await commits.ended(url);
     const result = await look();
     if (result || !commits.has(url) && catalog.peek(url) === undefined) {
@@ -249,10 +316,10 @@ export class Locator {
   }
 
   async #has(url: string): Promise<boolean> {
-    const { fs, store, catalog } = this.#tier;
+    const { store, catalog } = this.#parts;
     const entry = catalog.peek(url);
     if (entry !== undefined && await this.#opener.isCertain(entry)) {
-      const facts = await fs.facts(store.datPath(entry.key));
+      const facts = await store.facts(datName(entry.key));
       if (facts?.size === entry.size) return true;
     }
     const found = await store.find(keyOf(url));
@@ -261,8 +328,8 @@ export class Locator {
     return true;
   }
 
-  async #locateOnDisk(url: string): Promise<Located | undefined> {
-    const { catalog, files } = this.#tier;
+  async #locateOnDisk(url: string): Promise<Hit | undefined> {
+    const { catalog, files } = this.#parts;
     const opened = await this.#opener.open(url);
     if (opened === undefined) return undefined;
     const { entry, file } = opened;

@@ -1,3 +1,8 @@
+import type { Catalog } from "../catalog/catalog.ts";
+import type { DiskErrors } from "../reporting/disk_errors.ts";
+import type { DiskStore } from "../disk/pair_store.ts";
+import type { EntryWriter } from "./entry_writer.ts";
+import type { Lookup } from "./lookup.ts";
 import type { PutData, PutOptions } from "../api/call_options.ts";
 import {
   assertBodyData,
@@ -17,15 +22,22 @@ import type { ResolvedOptions } from "../api/resolved_options.ts";
 import type { StagedFile } from "../disk/staged_file.ts";
 import type { Reservation, Staging } from "../disk/staging_budget.ts";
 import { TaskQueue } from "../async/task_queue.ts";
-import type { Tiers } from "../wiring.ts";
 import { Turns } from "../async/turns.ts";
 
 /** What putting needs of the cache. */
 export interface PutEnvironment {
   /** The cache's options. */
   readonly options: ResolvedOptions;
-  /** Where bodies are committed. */
-  readonly tiers: Tiers;
+  /** The files of the directory. */
+  readonly store: DiskStore;
+  /** What is known of the entries. */
+  readonly catalog: Catalog;
+  /** Finds what is stored already. */
+  readonly lookup: Lookup;
+  /** Makes bodies entries. */
+  readonly writer: EntryWriter;
+  /** Where failures go. */
+  readonly errors: DiskErrors;
   /** The budget of staged bytes. */
   readonly staging: Staging;
   /** Where events go. */
@@ -84,20 +96,20 @@ export class Putter {
     entry.users++;
     const result = entry.queue.run(async () => {
       this.#controller.signal.throwIfAborted();
-      const { tiers } = this.#env;
+      const { lookup, catalog } = this.#env;
       if (replace) return await this.#store(body, () => true);
-      if (await tiers.use(url)) {
+      if (await lookup.use(url)) {
         cancel(data);
         return true;
       }
       // A download may store it while a slow stream comes; its bytes stay too.
       // What is known although it is gone may be forgotten meanwhile.
-      const before = tiers.catalog.peek(url);
+      const before = catalog.peek(url);
       const isWanted = () => {
-        const now = tiers.catalog.peek(url);
+        const now = catalog.peek(url);
         return now === undefined || now === before;
       };
-      return await this.#store(body, isWanted) || await tiers.use(url);
+      return await this.#store(body, isWanted) || await lookup.use(url);
     });
     this.#running.add(result);
     try {
@@ -109,7 +121,7 @@ export class Putter {
   }
 
   async #store(body: Body, isWanted: () => boolean): Promise<boolean> {
-    const { staging, tiers, hub } = this.#env;
+    const { staging, store, errors, hub } = this.#env;
     const size = lengthOf(body.data);
     const refusal = this.#refusal(body, size);
     const mayStore = this.#mayStore(size);
@@ -130,9 +142,9 @@ export class Putter {
     let isStored = false;
     try {
       try {
-        staged = await tiers.store.stage(keyOf(body.url));
+        staged = await store.stage(keyOf(body.url));
       } catch (error) {
-        tiers.errors.report("stage a put", error);
+        errors.report("stage a put", error);
         cancel(body.data);
         return false;
       }
@@ -151,7 +163,7 @@ export class Putter {
     reservation: Reservation,
     isWanted: () => boolean,
   ): Promise<boolean> {
-    const { tiers, hub, options } = this.#env;
+    const { writer, hub, options } = this.#env;
     const start = performance.now();
     const digest = new BodyDigest(
       maxHashedBytes("put", options),
@@ -159,7 +171,7 @@ export class Putter {
     );
     const size = await this.#write(data, staged, reservation, digest);
     if (size === undefined || size === 0) return false;
-    const file = await tiers.commit({
+    const file = await writer.commitEntry({
       staged,
       size,
       description: { url, mimetype, filename, ...digest.member() },
@@ -195,7 +207,7 @@ export class Putter {
     reservation: Reservation,
     digest: BodyDigest,
   ): Promise<number | undefined> {
-    const { options, tiers } = this.#env;
+    const { options, errors } = this.#env;
     const { signal } = this.#controller;
     const chunks = chunkSource(data, false);
     const onAbort = () => chunks.cancel(signal.reason);
@@ -216,7 +228,7 @@ export class Putter {
         try {
           await staged.file.writeAt(chunk, received);
         } catch (error) {
-          tiers.errors.report("write a put", error);
+          errors.report("write a put", error);
           chunks.cancel(error);
           return undefined;
         }

@@ -1,25 +1,54 @@
 import { digestOf, digestOfFile } from "../bodies/digest.ts";
-import type { DiskTier } from "../disk_tier.ts";
 import type { Entry } from "../catalog/entry.ts";
 import type { OnFault, SharedFile } from "../disk/open_files.ts";
-import { pairOf } from "../disk/file_names.ts";
-import { removeEntry } from "./removal.ts";
+import { datName, pairOf } from "../disk/file_names.ts";
+import type { Catalog } from "../catalog/catalog.ts";
+import type { DiskErrors } from "../reporting/disk_errors.ts";
+import type { DiskStore } from "../disk/pair_store.ts";
+import type { EventHub } from "../reporting/event_hub.ts";
+import type { Leftovers } from "./leftovers.ts";
+import type { Removal } from "./removal.ts";
+import type { ResolvedOptions } from "../api/resolved_options.ts";
+import type { Writes } from "./write_turns.ts";
 
 /** Why an entry goes whose bytes are not those that were stored. */
 export const WRONG_DIGEST = "its bytes do not have the digest of the sidecar";
+
+/** What dropping a broken entry works on. */
+export interface ReadCheckParts {
+  /** The files of the directory. */
+  readonly store: DiskStore;
+  /** What is known of the entries. */
+  readonly catalog: Catalog;
+  /** Files that are no entry. */
+  readonly leftovers: Leftovers;
+  /** The turns of those who change names. */
+  readonly writes: Writes;
+  /** Removes entries. */
+  readonly removal: Removal;
+  /** Where events go. */
+  readonly hub: EventHub;
+  /** Where failures go. */
+  readonly errors: DiskErrors;
+}
 
 /**
  * Compares what is read from disk with the digest of the sidecar, where the
  * options ask for that and there is one.
  */
 export class ReadCheck {
-  readonly #tier: DiskTier;
+  readonly #parts: ReadCheckParts;
+  readonly #options: Pick<ResolvedOptions, "readOnly" | "verifyOnRead">;
   /** By entry, of which there is a new one for each file that is found. */
   readonly #checked = new WeakMap<Entry, Promise<boolean>>();
 
-  /** Checks nothing yet. */
-  constructor(tier: DiskTier) {
-    this.#tier = tier;
+  /** Works on these parts. */
+  constructor(
+    parts: ReadCheckParts,
+    options: Pick<ResolvedOptions, "readOnly" | "verifyOnRead">,
+  ) {
+    this.#parts = parts;
+    this.#options = options;
   }
 
   /** Whether bytes in hand are the entry's. */
@@ -60,26 +89,26 @@ export class ReadCheck {
    * that they are broken and would be found again; unless they are others by now.
    */
   async drop(entry: Entry): Promise<undefined> {
-    const { options, fs, store, catalog, orphans, writes, errors, hub } =
-      this.#tier;
+    const { store, catalog, leftovers, writes, removal, errors, hub } =
+      this.#parts;
     const { url, key } = entry;
     if (catalog.peek(url) === entry) {
       catalog.forget(url);
       const time = Date.now();
       hub.emit({ type: "dropped", time, url, key, reason: WRONG_DIGEST });
     }
-    if (options.readOnly) return undefined;
+    if (this.#options.readOnly) return undefined;
     try {
       await writes.run(async () => {
-        const path = store.datPath(key);
-        if ((await fs.facts(path))?.inode !== entry.inode) return;
+        const facts = await store.facts(datName(key));
+        if (facts?.inode !== entry.inode) return;
         // The Python original rewrites both in place.
         const sidecar = await store.readSidecar(key);
         const isProven = sidecar !== undefined && "url" in sidecar &&
           sidecar.sha256 === entry.sha256;
         if (!isProven) return;
-        await removeEntry(this.#tier, url, key, { failure: WRONG_DIGEST });
-        orphans.forget(pairOf(key));
+        await removal.remove(url, key, { failure: WRONG_DIGEST });
+        leftovers.forget(pairOf(key));
       });
     } catch (error) {
       errors.report("remove what is wrong", error);
@@ -87,6 +116,6 @@ export class ReadCheck {
   }
 
   #applies(entry: Entry): boolean {
-    return this.#tier.options.verifyOnRead && !!entry.sha256;
+    return this.#options.verifyOnRead && !!entry.sha256;
   }
 }

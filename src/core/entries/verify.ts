@@ -1,20 +1,43 @@
+import type { Calls } from "../async/open_calls.ts";
+import type { Catalog } from "../catalog/catalog.ts";
+import type { DiskErrors } from "../reporting/disk_errors.ts";
+import type { DiskStore } from "../disk/pair_store.ts";
+import type { OpenFiles } from "../disk/open_files.ts";
+import type { Writes } from "./write_turns.ts";
 import type { VerifyReport } from "../api/verify_report.ts";
 import type { VerifyOptions } from "../api/call_options.ts";
 import type { ByteReader } from "../bodies/byte_reader.ts";
-import type { DiskTier } from "../disk_tier.ts";
 import type { DiskFile } from "../disk/disk_file.ts";
 import { WRONG_DIGEST } from "./read_check.ts";
-import { classify, pairOf } from "../disk/file_names.ts";
-import type { Leftover } from "./leftovers.ts";
-import { scan } from "../startup/scan.ts";
+import { classify, datName, pairOf } from "../disk/file_names.ts";
+import type { Leftover, Leftovers } from "./leftovers.ts";
+import { scan } from "./scan.ts";
 import { StoredReader } from "../bodies/stored_body.ts";
 import { Turns } from "../async/turns.ts";
+
+/** What checking works on. */
+export interface VerifyParts {
+  /** The files of the directory. */
+  readonly store: DiskStore;
+  /** What is known of the entries. */
+  readonly catalog: Catalog;
+  /** The open files of entries. */
+  readonly files: OpenFiles;
+  /** Files that are no entry. */
+  readonly leftovers: Leftovers;
+  /** The turns of those who change names. */
+  readonly writes: Writes;
+  /** Calls that use the disk. */
+  readonly calls: Calls;
+  /** Where failures go. */
+  readonly errors: DiskErrors;
+}
 
 /** Checks all files: lengths, digests where a sidecar has one, leftovers. */
 export async function verify(
   { fix = false }: VerifyOptions,
-  { options, fs, store, writes, catalog, files, orphans, calls, errors }:
-    DiskTier,
+  { store, catalog, files, leftovers, writes, calls, errors }: VerifyParts,
+  readOnly: boolean,
 ): Promise<VerifyReport> {
   const report: VerifyReport = {
     entries: 0,
@@ -29,7 +52,7 @@ export async function verify(
     if (entry !== undefined) catalog.forget(entry.url);
   };
   const remove = async (names: readonly string[]) => {
-    if (!fix || options.readOnly) return;
+    if (!fix || readOnly) return;
     try {
       for (const name of names) {
         const { kind, key } = classify(name);
@@ -39,36 +62,36 @@ export async function verify(
         }
         await store.removeFile(name);
       }
-      orphans.forget(names);
+      leftovers.forget(names);
       report.fixed++;
     } catch (error) {
       errors.report("remove what is wrong", error);
     }
   };
   const keys: string[] = [];
-  const leftovers: Leftover[] = [];
+  const found: Leftover[] = [];
 
   await store.prepare();
   // In turn with commits, which would look like leftovers half-way.
   await writes.alone(() =>
-    scan(fs, store, {
+    scan(store, {
       onEntry: ({ key }) => keys.push(key),
       onLeftover: (leftover) => {
-        leftovers.push(leftover);
-        orphans.add(leftover);
+        found.push(leftover);
+        leftovers.add(leftover);
       },
     })
   );
-  for (const leftover of leftovers) {
+  for (const leftover of found) {
     const { names, bytes, reason } = leftover;
-    const young = orphans.isYoung(leftover, Date.now());
+    const young = leftovers.isYoung(leftover, Date.now());
     report.problems.push({ names, bytes, reason, young });
     if (young) {
-      if (fix && !options.readOnly) await orphans.date(leftover);
+      if (fix && !readOnly) await leftovers.date(leftover);
       continue;
     }
     await writes.run(async () => {
-      if (!await orphans.areNeeded(names)) await remove(names);
+      if (!await leftovers.areNeeded(names)) await remove(names);
     });
   }
 
@@ -94,7 +117,7 @@ export async function verify(
     report.problems.push({ names, bytes: size, reason, young: false });
     await writes.run(async () => {
       // Another process may have replaced it meanwhile.
-      const now = await fs.facts(store.datPath(key));
+      const now = await store.facts(datName(key));
       if (now?.inode === found.facts.inode) await remove(names);
     });
   }

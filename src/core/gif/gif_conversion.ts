@@ -1,3 +1,5 @@
+import type { DiskErrors } from "../reporting/disk_errors.ts";
+import type { DiskStore } from "../disk/pair_store.ts";
 import { digestOfFile, maxHashedBytes } from "../bodies/digest.ts";
 import type { EventHub } from "../reporting/event_hub.ts";
 import {
@@ -21,7 +23,6 @@ import { Semaphore } from "../async/semaphore.ts";
 import type { StagedFile } from "../disk/staged_file.ts";
 import type { Reservation, Staging } from "../disk/staging_budget.ts";
 import type { Counters } from "../api/stats.ts";
-import type { Tiers } from "../wiring.ts";
 import { copyWithWhiteBackground } from "./white_background.ts";
 
 /** Room that each conversion may take, unless twice the size of its GIF is more. */
@@ -70,7 +71,8 @@ export class GifConversion {
   readonly #check = new FfmpegCheck();
   readonly #turns: Semaphore;
   readonly #maxHashedBytes: number;
-  readonly #tiers: Tiers;
+  readonly #store: DiskStore;
+  readonly #errors: DiskErrors;
   readonly #staging: Staging;
   readonly #hub: EventHub;
   readonly #counters: Counters;
@@ -81,7 +83,8 @@ export class GifConversion {
     options: ResolvedGifToMp4,
     env: {
       options: ResolvedOptions;
-      tiers: Tiers;
+      store: DiskStore;
+      errors: DiskErrors;
       staging: Staging;
       hub: EventHub;
       counters: Counters;
@@ -91,7 +94,8 @@ export class GifConversion {
     this.#ffmpeg = new Ffmpeg(options);
     this.#turns = new Semaphore(options.maxConcurrent);
     this.#maxHashedBytes = maxHashedBytes("download", env.options);
-    this.#tiers = env.tiers;
+    this.#store = env.store;
+    this.#errors = env.errors;
     this.#staging = env.staging;
     this.#hub = env.hub;
     this.#counters = env.counters;
@@ -147,7 +151,7 @@ export class GifConversion {
         ? NO_ROOM
         : await this.#convertFile(input.path, job, verdicts, signal);
     } catch (error) {
-      this.#tiers.errors.report("stage a video", error);
+      this.#errors.report("stage a video", error);
       return DISK_FAILED;
     }
   }
@@ -156,10 +160,10 @@ export class GifConversion {
   async #input(job: GifJob): Promise<Input | undefined> {
     const { gif, plan } = job;
     if (plan.showsBackground) return await this.#whitened(job);
-    const { store } = this.#tiers;
+    const store = this.#store;
     // The GIF's own name goes to another file when the entry is deleted and downloaded again.
     const link = await store.linkStaged(gif).catch((error) => {
-      this.#tiers.errors.report("link a GIF", error);
+      this.#errors.report("link a GIF", error);
       return undefined;
     });
     return {
@@ -180,7 +184,7 @@ export class GifConversion {
       reservation.release();
     };
     try {
-      const { path, file } = staged = await this.#tiers.store.stage(key);
+      const { path, file } = staged = await this.#store.stage(key);
       let position = 0;
       const append = async (bytes: Uint8Array) => {
         if (!reservation.write(bytes.length)) return false;
@@ -206,7 +210,7 @@ export class GifConversion {
     verdicts: number,
     signal: AbortSignal,
   ): Promise<StagedVideo | string> {
-    const { store } = this.#tiers;
+    const store = this.#store;
     const start = performance.now();
     const maxOutputBytes = Math.min(
       this.#staging.free,
@@ -317,7 +321,7 @@ export class GifConversion {
   ): Promise<ConversionResult | undefined> {
     if (!reservation.write(TEST_BYTES)) return undefined;
     const { bytes, plan } = TEST_GIF;
-    const gif = await this.#tiers.store.stage(key);
+    const gif = await this.#store.stage(key);
     try {
       await gif.file.writeAt(bytes, 0);
       const maxOutputBytes = TEST_BYTES;

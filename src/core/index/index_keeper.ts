@@ -1,9 +1,28 @@
+import type { Catalog } from "../catalog/catalog.ts";
+import type { DiskErrors } from "../reporting/disk_errors.ts";
+import type { DiskStore } from "../disk/pair_store.ts";
+import type { Writes } from "../entries/write_turns.ts";
 import type { Background } from "../async/background.ts";
-import type { DiskTier } from "../disk_tier.ts";
 import { CacheClosedError } from "../api/errors.ts";
 import type { IndexFile, IndexReader } from "./index_file.ts";
 import { INDEXING } from "./indexing.ts";
 import { Turns } from "../async/turns.ts";
+
+/** What keeping the index works on. */
+export interface IndexKeeperParts {
+  /** The index. */
+  readonly index: IndexFile;
+  /** The files of the directory. */
+  readonly store: DiskStore;
+  /** What is known of the entries. */
+  readonly catalog: Catalog;
+  /** The turns of those who change names. */
+  readonly writes: Writes;
+  /** The pace of what nobody waits for. */
+  readonly background: Background;
+  /** Where failures go. */
+  readonly errors: DiskErrors;
+}
 
 /**
  * Keeps the index on disk near to what the catalog knows: it is written when a
@@ -11,39 +30,33 @@ import { Turns } from "../async/turns.ts";
  * can't be written harms nobody.
  */
 export class IndexKeeper {
-  readonly #index: IndexFile;
-  readonly #background: Background;
-  readonly #tier: () => DiskTier;
+  readonly #parts: IndexKeeperParts;
+  readonly #readOnly: boolean;
   /** What the index on disk knows of, by the catalog's counts. */
   #saved: { changes: number; uses: number } | undefined;
   /** How many changes there were when it was last tried to write it. */
   #tried = -Infinity;
   #saving: Promise<void> | undefined;
 
-  /** Writes nothing yet; what nobody waits for at the pace of `background`. */
-  constructor(
-    index: IndexFile,
-    background: Background,
-    tier: () => DiskTier,
-  ) {
-    this.#index = index;
-    this.#background = background;
-    this.#tier = tier;
+  /** Works on these parts; a `readOnly` cache writes no index. */
+  constructor(parts: IndexKeeperParts, readOnly: boolean) {
+    this.#parts = parts;
+    this.#readOnly = readOnly;
   }
 
   /** Opens the index; undefined when there is none that is whole. */
   async open(): Promise<IndexReader | undefined> {
     try {
-      return await this.#index.open();
+      return await this.#parts.index.open();
     } catch (error) {
-      this.#tier().errors.report("read the index", error);
+      this.#parts.errors.report("read the index", error);
     }
     return undefined;
   }
 
   /** The catalog knows what the index knows. */
   tookUp(): void {
-    const { changes, uses } = this.#tier().catalog;
+    const { changes, uses } = this.#parts.catalog;
     this.#saved = { changes, uses };
     this.#tried = changes;
   }
@@ -56,11 +69,11 @@ export class IndexKeeper {
 
   /** All is known: begins to write the index in the background, if it is time. */
   keep(): void {
-    const { catalog: { changes, entries }, options } = this.#tier();
-    if (options.readOnly || this.#background.stopped) return;
+    const { changes, entries } = this.#parts.catalog;
+    if (this.#readOnly || this.#parts.background.stopped) return;
     if (entries < INDEXING.entries) return;
     if (changes - this.#tried < INDEXING.changes) return;
-    this.#saving ??= this.#save(this.#background).finally(() => {
+    this.#saving ??= this.#save(this.#parts.background).finally(() => {
       this.#saving = undefined;
     });
   }
@@ -68,8 +81,8 @@ export class IndexKeeper {
   /** Writes the index if there is anything new in it, when all is known. */
   async save(): Promise<void> {
     await this.#saving;
-    const { catalog, options } = this.#tier();
-    if (options.readOnly) return;
+    const { catalog } = this.#parts;
+    if (this.#readOnly) return;
     if (catalog.entries < INDEXING.entries) return await this.forget();
     const isSaved = catalog.changes === this.#saved?.changes &&
       catalog.uses === this.#saved.uses;
@@ -79,26 +92,25 @@ export class IndexKeeper {
   /** Removes what a killed process has left of an index. */
   async tidy(): Promise<void> {
     try {
-      await this.#index.removeUnfinished();
+      await this.#parts.index.removeUnfinished();
     } catch (error) {
-      this.#tier().errors.report("remove the index", error);
+      this.#parts.errors.report("remove the index", error);
     }
   }
 
   /** Removes the index: it tells of entries that are gone. */
   async forget(): Promise<void> {
     this.#saved = undefined;
-    const { options, store } = this.#tier();
-    if (options.readOnly || !store.ready) return;
+    if (this.#readOnly || !this.#parts.store.ready) return;
     try {
-      await this.#index.remove();
+      await this.#parts.index.remove();
     } catch (error) {
-      this.#tier().errors.report("remove the index", error);
+      this.#parts.errors.report("remove the index", error);
     }
   }
 
   async #save(turns: Turns): Promise<void> {
-    const { catalog, writes, errors } = this.#tier();
+    const { catalog, writes, errors } = this.#parts;
     try {
       this.#tried = catalog.changes;
       const noted = await writes.noted((place) => {
@@ -107,7 +119,9 @@ export class IndexKeeper {
       });
       if (noted === undefined) return;
       const { place, entries, saved } = noted;
-      if (await this.#index.write(place, entries, turns)) this.#saved = saved;
+      if (await this.#parts.index.write(place, entries, turns)) {
+        this.#saved = saved;
+      }
     } catch (error) {
       if (error instanceof CacheClosedError) return;
       errors.report("write the index", error);

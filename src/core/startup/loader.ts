@@ -1,18 +1,37 @@
+import type { Calls } from "../async/open_calls.ts";
+import type { Catalog } from "../catalog/catalog.ts";
+import type { DiskErrors } from "../reporting/disk_errors.ts";
+import type { DiskStore } from "../disk/pair_store.ts";
+import type { EventHub } from "../reporting/event_hub.ts";
+import type { OrphanSweeper } from "./orphan_sweeper.ts";
+import type { Writes } from "../entries/write_turns.ts";
 import type { Background } from "../async/background.ts";
-import type { DiskTier } from "../disk_tier.ts";
-import { CacheClosedError } from "../api/errors.ts";
+import { CacheClosedError, MediaCacheError } from "../api/errors.ts";
+import { isTransient } from "../disk/disk_fault.ts";
 import type { IndexReader } from "../index/index_file.ts";
 import type { IndexKeeper } from "../index/index_keeper.ts";
 import type { DirectoryReconciler } from "./reconciler.ts";
 import type { Leftover } from "../entries/leftovers.ts";
-import { scan } from "./scan.ts";
+import { scan } from "../entries/scan.ts";
 import type { Touches } from "../catalog/touches.ts";
 import { Turns } from "../async/turns.ts";
 
-/** What loading needs besides the disk tier. */
+/** What loading works on. */
 export interface LoaderParts {
-  /** The disk tier. */
-  readonly tier: () => DiskTier;
+  /** The files of the directory. */
+  readonly store: DiskStore;
+  /** What is known of the entries. */
+  readonly catalog: Catalog;
+  /** The turns of those who change names. */
+  readonly writes: Writes;
+  /** Calls that use the disk. */
+  readonly calls: Calls;
+  /** Removes leftovers in time. */
+  readonly sweeper: OrphanSweeper;
+  /** Where events go. */
+  readonly hub: EventHub;
+  /** Where failures go. */
+  readonly errors: DiskErrors;
   /** What keeps the index on disk. */
   readonly keeper: IndexKeeper;
   /** What compares it with the directory. */
@@ -31,6 +50,9 @@ export interface LoaderParts {
  */
 export class Loader {
   readonly #parts: LoaderParts;
+  readonly #readOnly: boolean;
+  #opening: Promise<void> | undefined;
+  #isOpen = false;
   #loading: Promise<void> | undefined;
   #hydrating = Promise.resolve();
   #comparing: Promise<void> | undefined;
@@ -38,14 +60,28 @@ export class Loader {
   /** When the index was read, if there was one. */
   #indexedAt = 0;
 
-  /** Loads nothing yet. */
-  constructor(parts: LoaderParts) {
+  /** Works on these parts; a `readOnly` cache writes nothing. */
+  constructor(parts: LoaderParts, readOnly: boolean) {
     this.#parts = parts;
+    this.#readOnly = readOnly;
   }
 
   /** Whether all that lies in the directory is known. */
   get isWhole(): boolean {
     return this.#isWhole;
+  }
+
+  /**
+   * Sees whether the directory can be used, and counts its entries; concurrent
+   * calls share one look. A fault that may pass is only reported, and looked at
+   * again by the next call.
+   *
+   * @throws {MediaCacheError} If the directory can't be used.
+   */
+  ensureLoaded(): Promise<void> {
+    return this.#opening ??= this.#open().finally(() => {
+      if (!this.#isOpen) this.#opening = undefined;
+    });
   }
 
   /** Counts the entries; concurrent calls share one scan. Rejects when it can't. */
@@ -80,9 +116,9 @@ export class Loader {
 
   /** Reads the whole directory into the catalog, which may know it already. */
   scan(onLeftover: (leftover: Leftover) => void): Promise<void> {
-    const { fs, store, catalog } = this.#parts.tier();
+    const { store, catalog } = this.#parts;
     return catalog.whileScanning(() =>
-      scan(fs, store, {
+      scan(store, {
         onEntry: (entry) => catalog.discover(entry),
         onLeftover: (leftover) => this.#add(leftover, onLeftover),
       })
@@ -96,8 +132,44 @@ export class Loader {
     await this.#comparing?.catch(() => {});
   }
 
+  async #open(): Promise<void> {
+    const { calls, store } = this.#parts;
+    const isWritable = await this.#succeeds(
+      "write to the directory",
+      () => calls.run(() => store.probe()),
+    );
+    // Where the directory could not be made there is nothing to load.
+    this.#isOpen = store.ready &&
+      await this.#succeeds(
+        "list the directory",
+        () => this.load(),
+      ) && isWritable;
+  }
+
+  /**
+   * Runs a step of opening; false where a fault that may pass has ended it.
+   *
+   * @throws {MediaCacheError} If the directory can't be used.
+   */
+  async #succeeds(
+    operation: string,
+    step: () => Promise<void>,
+  ): Promise<boolean> {
+    try {
+      await step();
+      return true;
+    } catch (error) {
+      const isOurs = error instanceof MediaCacheError;
+      if (!isTransient(isOurs ? error.cause : error)) {
+        throw isOurs ? error : this.#parts.store.unusable(error);
+      }
+      this.#parts.errors.report(operation, error);
+      return false;
+    }
+  }
+
   async #load(): Promise<void> {
-    const { store, catalog, hub } = this.#parts.tier();
+    const { store, catalog, hub } = this.#parts;
     const start = performance.now();
     await store.prepare();
     let reader: IndexReader | undefined;
@@ -122,8 +194,7 @@ export class Loader {
 
   /** Counts what the index tells of, if it is true. */
   async #takeUp(): Promise<IndexReader | undefined> {
-    const { keeper, tier } = this.#parts;
-    const { catalog, writes } = tier();
+    const { keeper, catalog, writes } = this.#parts;
     const reader = await keeper.open();
     if (reader === undefined) {
       await writes.begin();
@@ -151,7 +222,7 @@ export class Loader {
 
   /** Does in the background what is left to do after an index was taken up. */
   #goOn(reader: IndexReader): void {
-    const { errors } = this.#parts.tier();
+    const { errors } = this.#parts;
     this.#indexedAt = reader.openedAt;
     this.#hydrating = this.#hydrate(reader);
     this.#comparing = this.#compare();
@@ -163,8 +234,7 @@ export class Loader {
 
   /** Compares what the index told of with the directory, as often as that fails. */
   async #compare(): Promise<void> {
-    const { tier, reconciler, background } = this.#parts;
-    const { catalog, writes } = tier();
+    const { reconciler, background, catalog, writes } = this.#parts;
     await this.#hydrating;
     try {
       await reconciler.compare(
@@ -185,8 +255,7 @@ export class Loader {
 
   /** Reads all records. Those that are damaged are found in the directory later. */
   async #hydrate(reader: IndexReader): Promise<void> {
-    const { tier, background, keeper } = this.#parts;
-    const { catalog, errors } = tier();
+    const { background, keeper, catalog, errors } = this.#parts;
     try {
       for (let block = 0; block < reader.blocks; block++) {
         if (background.due) await background.next();
@@ -208,26 +277,25 @@ export class Loader {
 
   /** All is known. */
   async #finish(): Promise<void> {
-    const { tier, touches, keeper } = this.#parts;
-    const { catalog, orphans, options } = tier();
+    const { touches, keeper, catalog, sweeper } = this.#parts;
     this.#isWhole = true;
-    if (options.readOnly) return;
+    if (this.#readOnly) return;
     touches.adopt(catalog.list());
-    await orphans.sweep();
+    await sweeper.sweep();
     await keeper.tidy();
     keeper.keep();
   }
 
   #add(leftover: Leftover, onLeftover: (leftover: Leftover) => void): void {
-    const { errors, orphans } = this.#parts.tier();
+    const { errors, sweeper } = this.#parts;
     const { error, ...rest } = leftover;
     if (error !== undefined) errors.report("read an entry", error);
-    orphans.add(rest);
+    sweeper.add(rest);
     onLeftover(rest);
   }
 
   #tell({ names, reason }: Leftover): void {
-    const { store, hub } = this.#parts.tier();
+    const { store, hub } = this.#parts;
     const path = store.path(names[0] ?? "");
     hub.emit({ type: "skipped", time: Date.now(), path, reason });
   }

@@ -1,10 +1,12 @@
 import { MAX_SKEW_MS } from "../async/clock.ts";
 import type { DiskErrors } from "../reporting/disk_errors.ts";
 import type { DiskStore } from "../disk/pair_store.ts";
-import type { FileSystem } from "../disk/file_system.ts";
-import { isLocked } from "../disk/file_lock.ts";
 import { classify } from "../disk/file_names.ts";
-import { GRACE_MS, type Leftover } from "../entries/leftovers.ts";
+import {
+  GRACE_MS,
+  type Leftover,
+  type Leftovers,
+} from "../entries/leftovers.ts";
 import { startIdleTimer } from "../async/timer.ts";
 import type { Writes } from "../entries/write_turns.ts";
 
@@ -18,8 +20,7 @@ interface Waiting {
 }
 
 /** Leftovers in the directory: removed when they are old, and till then counted. */
-export class Orphans {
-  readonly #fs: FileSystem;
+export class OrphanSweeper implements Leftovers {
   readonly #store: DiskStore;
   readonly #writes: Writes;
   readonly #errors: DiskErrors;
@@ -31,12 +32,10 @@ export class Orphans {
 
   /** Knows of none yet; removes in turn with the other `writes`. */
   constructor(
-    fs: FileSystem,
     store: DiskStore,
     writes: Writes,
     errors: DiskErrors,
   ) {
-    this.#fs = fs;
     this.#store = store;
     this.#writes = writes;
     this.#errors = errors;
@@ -103,10 +102,9 @@ export class Orphans {
     waiting.isDated = true;
     try {
       for (const name of names) {
-        const path = this.#store.path(name);
         // A link has no facts here: its target is not the cache's.
-        if (!await this.#fs.facts(path)) continue;
-        await this.#fs.touch(path, waiting.sinceMs);
+        if (!await this.#store.facts(name)) continue;
+        await this.#store.date(name, waiting.sinceMs);
       }
     } catch (error) {
       this.#errors.report("date a leftover file", error);
@@ -173,7 +171,7 @@ export class Orphans {
   async #isNeeded(name: string): Promise<boolean> {
     const { kind, key } = classify(name);
     if (kind === "staged") {
-      return await isLocked(this.#fs, this.#store.path(name));
+      return await this.#store.isLocked(name);
     }
     const found = await this.#store.find(key);
     if (found === undefined || !("file" in found)) return false;

@@ -1,24 +1,44 @@
+import type { Catalog } from "../catalog/catalog.ts";
+import type { DiskStore } from "../disk/pair_store.ts";
+import type { EventHub } from "../reporting/event_hub.ts";
 import type { News } from "../sharing/change_log.ts";
-import type { DiskTier } from "../disk_tier.ts";
-import { areSame, type Entry } from "../catalog/entry.ts";
-import { entryOf } from "../catalog/entry.ts";
-import type { Leftover } from "../entries/leftovers.ts";
-import { listNames, scan, scanNames } from "./scan.ts";
-import { pairOf } from "../disk/file_names.ts";
+import { areSame, type Entry, entryOf } from "../catalog/entry.ts";
+import type { Leftover, Leftovers } from "../entries/leftovers.ts";
+import { listNames, scan, scanNames } from "../entries/scan.ts";
+import { datName, pairOf } from "../disk/file_names.ts";
 import { mismatchOf } from "../disk/sidecar.ts";
-import type { ReportFault } from "../reporting/disk_errors.ts";
+import type { DiskErrors, ReportFault } from "../reporting/disk_errors.ts";
 import { Turns } from "../async/turns.ts";
 
-/** What the catalog must know of the directory. */
-type Parts = Omit<DiskTier, "writes">;
+/** What comparing works on. */
+export interface ReconcilerParts {
+  /** The files of the directory. */
+  readonly store: DiskStore;
+  /** What is known of the entries. */
+  readonly catalog: Catalog;
+  /** Where events go. */
+  readonly hub: EventHub;
+  /** Where failures go. */
+  readonly errors: DiskErrors;
+}
+
+/** What is made after the reconciler, and asked when it works. */
+export interface LateParts {
+  /** Files that are no entry. */
+  readonly leftovers: Leftovers;
+  /** Waits until the catalog lists all entries that it counts. */
+  hydrated(): Promise<void>;
+}
 
 /** Brings what is known of the entries up to what other processes made of them. */
 export class DirectoryReconciler {
-  readonly #parts: () => Parts;
+  readonly #parts: ReconcilerParts;
+  readonly #late: () => LateParts;
 
-  /** Looks at nothing yet; `parts` are there when it does. */
-  constructor(parts: () => Parts) {
+  /** Works on these parts; those that `late` gives are made later. */
+  constructor(parts: ReconcilerParts, late: () => LateParts) {
     this.#parts = parts;
+    this.#late = late;
   }
 
   /** See {@linkcode Reconciler.refresh}. */
@@ -26,12 +46,12 @@ export class DirectoryReconciler {
     key: string,
     report: ReportFault = this.#count,
   ): Promise<void> {
-    const { catalog, orphans } = this.#parts();
+    const { catalog } = this.#parts;
     const known = catalog.byKey(key);
     try {
       const entry = await this.#entry(key);
       if (entry === undefined) return this.#gone(key, known);
-      orphans.forget(pairOf(key));
+      this.#late().leftovers.forget(pairOf(key));
       if (known !== undefined && areSame(known, entry)) {
         catalog.seen(known, entry);
       } else catalog.found(entry);
@@ -42,10 +62,10 @@ export class DirectoryReconciler {
 
   /** See {@linkcode Reconciler.refreshAll}. */
   async refreshAll(report: ReportFault = this.#count): Promise<void> {
-    const { catalog, hydrated } = this.#parts();
+    const { catalog } = this.#parts;
     const turns = new Turns();
     try {
-      await hydrated();
+      await this.#late().hydrated();
       await catalog.sort(turns, () => this.#refreshAll(turns, report));
     } catch (error) {
       report("list the directory", error);
@@ -67,9 +87,9 @@ export class DirectoryReconciler {
     alone: <T>(task: () => Promise<T>) => Promise<T>,
     onLeftover: (leftover: Leftover) => void,
   ): Promise<void> {
-    const { fs, store, catalog } = this.#parts();
+    const { store, catalog } = this.#parts;
     const [entries, names] = await alone(async () => {
-      return [catalog.list(), await listNames(fs, store.dir, turns)] as const;
+      return [catalog.list(), await listNames(store, turns)] as const;
     });
     for (const entry of entries) {
       if (turns.due) await turns.next();
@@ -83,13 +103,13 @@ export class DirectoryReconciler {
     }
     const onEntry = (entry: Entry) => catalog.discover(entry);
     const events = { onEntry, onLeftover };
-    const scan = () => scanNames(fs, store, names, events, turns, now);
+    const scan = () => scanNames(store, names, events, turns, now);
     await alone(() => catalog.whileScanning(scan));
   }
 
   /** See {@linkcode Reconciler.doubt}. */
   doubt(news: News): void {
-    const { catalog } = this.#parts();
+    const { catalog } = this.#parts;
     if (news === "unknown") return catalog.memory.clear();
     for (const key of news) {
       const known = catalog.byKey(key);
@@ -99,10 +119,10 @@ export class DirectoryReconciler {
 
   /** Whether the files of an entry are a whole pair, be it another by now. */
   async #isWhole(entry: Entry, now: number): Promise<boolean> {
-    const { fs, store, catalog, errors } = this.#parts();
+    const { store, catalog, errors } = this.#parts;
     const { url, key, inode, size, sidecarStamp } = entry;
     try {
-      const facts = await fs.facts(store.datPath(key));
+      const facts = await store.facts(datName(key));
       const isSame = facts?.inode === inode && facts.size === size &&
         await store.sidecarStamp(key) === sidecarStamp;
       if (isSame && facts.mtimeMs === entry.mtimeMs) return true;
@@ -121,7 +141,7 @@ export class DirectoryReconciler {
   }
 
   async #refreshAll(turns: Turns, report: ReportFault): Promise<void> {
-    const { fs, store, catalog, orphans } = this.#parts();
+    const { store, catalog } = this.#parts;
     const before = catalog.list();
     const seen = new Set<string>();
     const events = {
@@ -133,9 +153,9 @@ export class DirectoryReconciler {
           catalog.seen(known, entry);
         } else seen.delete(entry.key);
       },
-      onLeftover: (leftover: Leftover) => orphans.add(leftover),
+      onLeftover: (leftover: Leftover) => this.#late().leftovers.add(leftover),
     };
-    await catalog.whileScanning(() => scan(fs, store, events));
+    await catalog.whileScanning(() => scan(store, events));
     for (const { key } of before) {
       if (!seen.has(key)) await this.refresh(key, report);
       if (turns.due) await turns.next();
@@ -143,13 +163,13 @@ export class DirectoryReconciler {
   }
 
   readonly #count: ReportFault = (operation, error) =>
-    this.#parts().errors.report(operation, error);
+    this.#parts.errors.report(operation, error);
 
   async #entry(key: string, now?: number): Promise<Entry | undefined> {
-    const { fs, store } = this.#parts();
+    const { store } = this.#parts;
     const sidecar = await store.readSidecar(key);
     if (sidecar === undefined || "reason" in sidecar) return undefined;
-    const facts = await fs.facts(store.datPath(key));
+    const facts = await store.facts(datName(key));
     if (facts === undefined || mismatchOf(sidecar, facts.size)) {
       return undefined;
     }
@@ -157,7 +177,7 @@ export class DirectoryReconciler {
   }
 
   #gone(key: string, known: Entry | undefined): void {
-    const { catalog, hub } = this.#parts();
+    const { catalog, hub } = this.#parts;
     if (known === undefined) return catalog.forgetPending(key);
     const { url } = known;
     catalog.forget(url);

@@ -1,9 +1,7 @@
 import type { DiskStore } from "../disk/pair_store.ts";
 import { type Entry, entryOf } from "../catalog/entry.ts";
 import { classify, datName, pairOf } from "../disk/file_names.ts";
-import { isLocked } from "../disk/file_lock.ts";
-import type { FileSystem } from "../disk/file_system.ts";
-import { type Leftover, leftoverOf } from "../entries/leftovers.ts";
+import { type Leftover, leftoverOf } from "./leftovers.ts";
 import { mismatchOf } from "../disk/sidecar.ts";
 import { Turns } from "../async/turns.ts";
 
@@ -27,12 +25,11 @@ export interface Names {
 
 /** Lists a directory. Foreign names are passed over, and sidecars that are no files. */
 export async function listNames(
-  fs: FileSystem,
-  dir: string,
+  store: DiskStore,
   turns: Turns,
 ): Promise<Names> {
   const names: Names = { dats: new Set(), jsons: new Set(), staged: [] };
-  for await (const { name, isFile } of fs.list(dir)) {
+  for await (const { name, isFile } of store.list()) {
     if (turns.due) await turns.next();
     const { kind, key } = classify(name);
     if (kind === "dat") names.dats.add(key);
@@ -47,18 +44,16 @@ export async function listNames(
  * gives the event loop a turn every millisecond.
  */
 export async function scan(
-  fs: FileSystem,
   store: DiskStore,
   events: ScanEvents,
 ): Promise<void> {
   const turns = new Turns();
-  const names = await listNames(fs, store.dir, turns);
-  await scanNames(fs, store, names, events, turns);
+  const names = await listNames(store, turns);
+  await scanNames(store, names, events, turns);
 }
 
 /** Says what the files of these names mean. */
 export async function scanNames(
-  fs: FileSystem,
   store: DiskStore,
   { dats, jsons, staged }: Names,
   events: ScanEvents,
@@ -68,27 +63,26 @@ export async function scanNames(
 ): Promise<void> {
   for (const key of jsons) {
     if (turns.due) await turns.next();
-    await scanPair(fs, store, key, events, now);
+    await scanPair(store, key, events, now);
     dats.delete(key);
   }
   for (const key of dats) {
     if (turns.due) await turns.next();
     const names = [datName(key)];
     const reason = "it has no sidecar";
-    const leftover = await leftoverOf(fs, store, names, reason);
+    const leftover = await leftoverOf(store, names, reason);
     if (leftover !== undefined) events.onLeftover(leftover);
   }
   for (const name of staged) {
     if (turns.due) await turns.next();
-    if (store.isOwn(name) || await isLocked(fs, store.path(name))) continue;
+    if (store.isOwn(name) || await store.isLocked(name)) continue;
     const reason = "nobody writes it any more";
-    const leftover = await leftoverOf(fs, store, [name], reason);
+    const leftover = await leftoverOf(store, [name], reason);
     if (leftover !== undefined) events.onLeftover(leftover);
   }
 }
 
 async function scanPair(
-  fs: FileSystem,
   store: DiskStore,
   key: string,
   events: ScanEvents,
@@ -99,7 +93,7 @@ async function scanPair(
   try {
     const sidecar = await store.readSidecar(key, true);
     if (sidecar === undefined) return;
-    const facts = await fs.facts(store.datPath(key));
+    const facts = await store.facts(datName(key));
     if ("reason" in sidecar) reason = sidecar.reason;
     else if (facts === undefined) reason = "its .dat is missing";
     else {
@@ -113,6 +107,6 @@ async function scanPair(
     reason = error instanceof Error ? error.message : String(error);
     fault = { error };
   }
-  const leftover = await leftoverOf(fs, store, pairOf(key), reason);
+  const leftover = await leftoverOf(store, pairOf(key), reason);
   if (leftover !== undefined) events.onLeftover({ ...leftover, ...fault });
 }

@@ -1,15 +1,38 @@
-import type { DiskTier } from "../disk_tier.ts";
+import type { Catalog } from "../catalog/catalog.ts";
+import type { Counters } from "../api/stats.ts";
+import { datName } from "../disk/file_names.ts";
+import type { DiskErrors } from "../reporting/disk_errors.ts";
 import type { Entry } from "../catalog/entry.ts";
-import { removeEntry } from "./removal.ts";
+import type { EventHub } from "../reporting/event_hub.ts";
+import type { DiskStore } from "../disk/pair_store.ts";
+import type { Removal } from "./removal.ts";
 import { Turns } from "../async/turns.ts";
 
-/** Removes the least recently used entries from disk. */
-export class Evictor {
-  readonly #tier: DiskTier;
+/** What evicting works on. */
+export interface EvictionParts {
+  /** The files of the directory. */
+  readonly store: DiskStore;
+  /** What is known of the entries. */
+  readonly catalog: Catalog;
+  /** Removes the victims. */
+  readonly removal: Removal;
+  /** Where failures go. */
+  readonly errors: DiskErrors;
+  /** Where events go. */
+  readonly hub: EventHub;
+  /** What is counted. */
+  readonly counters: Counters;
+}
 
-  /** Evicts nothing yet. */
-  constructor(tier: DiskTier) {
-    this.#tier = tier;
+/** Removes the least recently used entries from disk. */
+export class Eviction {
+  readonly #parts: EvictionParts;
+  readonly #maxBytes: number;
+
+  /** Keeps the bodies of all entries within `maxBytes`. */
+  constructor(parts: EvictionParts, maxBytes: number) {
+    this.#parts = parts;
+    this.#maxBytes = maxBytes;
   }
 
   /**
@@ -20,12 +43,12 @@ export class Evictor {
    * @throws The file system's error, if it removes none of them.
    */
   async makeRoom(size: number, url: string): Promise<void> {
-    const { options, fs, store, catalog } = this.#tier;
+    const { store, catalog, errors } = this.#parts;
     const turns = new Turns();
     const failed = new Map<string, unknown>();
     // Asked anew each time: lookups go on meanwhile, and may find or drop it.
     const others = () => catalog.totalBytes - (catalog.peek(url)?.size ?? 0);
-    while (others() + size > options.maxBytes) {
+    while (others() + size > this.#maxBytes) {
       const victim = catalog.oldest();
       if (victim === undefined) return;
       if (failed.has(victim.key)) throw failed.get(victim.key);
@@ -34,7 +57,7 @@ export class Evictor {
         catalog.use(url);
         continue;
       }
-      const facts = await fs.facts(store.datPath(victim.key));
+      const facts = await store.facts(datName(victim.key));
       // It may have been used meanwhile, here or elsewhere.
       if (catalog.oldest() !== victim) continue;
       if (facts === undefined) catalog.forget(victim.url);
@@ -42,7 +65,7 @@ export class Evictor {
         catalog.usedElsewhere(victim, facts.mtimeMs);
       } else {
         await this.#evict(victim).catch((error) => {
-          this.#tier.errors.report("evict an entry", error);
+          errors.report("evict an entry", error);
           failed.set(victim.key, error);
         });
       }
@@ -50,11 +73,11 @@ export class Evictor {
   }
 
   async #evict(victim: Entry): Promise<void> {
-    const { catalog, counters, hub } = this.#tier;
+    const { catalog, removal, counters, hub } = this.#parts;
     const { url, key, mimetype, filename, size, lastAccess } = victim;
     const isWanted = () => catalog.oldest() === victim;
     const failure = "it could not be evicted";
-    await removeEntry(this.#tier, url, key, { failure, isWanted });
+    await removal.remove(url, key, { failure, isWanted });
     if (catalog.peek(url) === victim) return;
     counters.evictions++;
     const body = { url, key, mimetype, filename, size, lastAccess };

@@ -1,38 +1,78 @@
-import { adoptEntry } from "./adopt_entry.ts";
-import type { Broken, Found } from "../disk/pair_store.ts";
-import type { DiskTier } from "../disk_tier.ts";
-import { areSame, type Entry } from "../catalog/entry.ts";
-import { isYoung } from "../disk/file_identity.ts";
+import type { Broken, DiskStore, Found } from "../disk/pair_store.ts";
+import type { Calls } from "../async/open_calls.ts";
+import type { Catalog } from "../catalog/catalog.ts";
+import { areSame, type Entry, entryOf } from "../catalog/entry.ts";
+import type { DiskErrors, ReportFault } from "../reporting/disk_errors.ts";
+import type { DiskFile } from "../disk/disk_file.ts";
+import type { EventHub } from "../reporting/event_hub.ts";
+import { areSameState, isYoung } from "../disk/file_identity.ts";
+import { datName, pairOf } from "../disk/file_names.ts";
 import { isNotFound } from "../disk/file_system.ts";
 import { keyOf } from "../text/key.ts";
-import type { ReportFault } from "../reporting/disk_errors.ts";
-import type { SharedFile } from "../disk/open_files.ts";
-import { entryOf } from "../catalog/entry.ts";
-import { leftoverOf } from "./leftovers.ts";
-import { pairOf } from "../disk/file_names.ts";
-import { areSameState } from "../disk/file_identity.ts";
+import { leftoverOf, type Leftovers } from "./leftovers.ts";
+import type { OpenFiles, SharedFile } from "../disk/open_files.ts";
+import type { Writes } from "./write_turns.ts";
 
 /** How long a lookup waits for an entry that another process is replacing. */
 const REPLACE_TIMEOUT_MS = 200;
 
 /** An entry and its open file, held. */
-export interface Opened {
+export interface OpenEntry {
   /** The entry. */
   readonly entry: Entry;
   /** Its file. */
   readonly file: SharedFile;
 }
 
+/** What opening works on. */
+export interface EntryOpenerParts {
+  /** The files of the directory. */
+  readonly store: DiskStore;
+  /** What is known of the entries. */
+  readonly catalog: Catalog;
+  /** The open files of entries. */
+  readonly files: OpenFiles;
+  /** Files that are no entry. */
+  readonly leftovers: Leftovers;
+  /** What other processes tell. */
+  readonly writes: Writes;
+  /** Calls that use the disk. */
+  readonly calls: Calls;
+  /** Where events go. */
+  readonly hub: EventHub;
+  /** Where failures go. */
+  readonly errors: DiskErrors;
+}
+
+/** Shares the open file of an entry. It must be held or claimed at once. */
+export function shareEntryFile(
+  files: OpenFiles,
+  store: DiskStore,
+  entry: Entry,
+  file: DiskFile,
+): SharedFile {
+  const { key, inode } = entry;
+  const openSurely = async () => {
+    const found = await store.find(key);
+    if (found === undefined || !("file" in found)) return undefined;
+    const now = entryOf(found.sidecar, key, found.facts);
+    if (areSame(entry, now)) return found.file;
+    found.file.close();
+    return undefined;
+  };
+  return files.adopt(store.datPath(key), inode, file, openSurely);
+}
+
 /**
  * Opens committed entries: known ones again, if it is sure that their files are still
  * the same, and others by their hashed paths.
  */
-export class Opener {
-  readonly #tier: DiskTier;
+export class EntryOpener {
+  readonly #parts: EntryOpenerParts;
 
-  /** Opens nothing yet. */
-  constructor(tier: DiskTier) {
-    this.#tier = tier;
+  /** Works on these parts. */
+  constructor(parts: EntryOpenerParts) {
+    this.#parts = parts;
   }
 
   /**
@@ -42,9 +82,9 @@ export class Opener {
    */
   async catchUp(
     report: ReportFault = (operation, error) =>
-      this.#tier.errors.report(operation, error),
+      this.#parts.errors.report(operation, error),
   ): Promise<void> {
-    const { calls, store, writes } = this.#tier;
+    const { calls, store, writes } = this.#parts;
     if (!store.ready) return;
     try {
       await calls.run(() => writes.catchUp(report));
@@ -54,8 +94,8 @@ export class Opener {
   }
 
   /** Opens the entry of a URL, and holds its file. */
-  async open(url: string): Promise<Opened | undefined> {
-    const { store, catalog } = this.#tier;
+  async open(url: string): Promise<OpenEntry | undefined> {
+    const { store, catalog } = this.#parts;
     if (!store.ready) await store.prepare();
     const known = catalog.peek(url);
     const isCertain = known !== undefined && await this.isCertain(known);
@@ -65,7 +105,7 @@ export class Opener {
 
   /** Whether an entry is what its sidecar says, and not only what an index told. */
   async isCertain({ key, sidecarStamp }: Entry): Promise<boolean> {
-    const { store, catalog } = this.#tier;
+    const { store, catalog } = this.#parts;
     return !catalog.isProvisional ||
       await store.sidecarStamp(key) === sidecarStamp;
   }
@@ -76,7 +116,7 @@ export class Opener {
    */
   async isSettled(entry: Entry): Promise<boolean> {
     if (!entry.isYoung) return true;
-    const { catalog, writes } = this.#tier;
+    const { catalog, writes } = this.#parts;
     const isLearned = () => !isYoung(entry, writes.learnedAt);
     if (isYoung(entry, Date.now())) return false;
     if (!isLearned() && !writes.fresh) await this.catchUp();
@@ -85,31 +125,28 @@ export class Opener {
   }
 
   /** Opens an entry that is known, if it is sure that its file is still that one. */
-  async #openKnown(entry: Entry): Promise<Opened | undefined> {
-    const { fs, store, files } = this.#tier;
+  async #openKnown(entry: Entry): Promise<OpenEntry | undefined> {
+    const { store, files } = this.#parts;
     const path = store.datPath(entry.key);
     let file = files.find(path, entry.inode);
     if (file !== undefined) {
-      const facts = await fs.facts(path);
+      const facts = await store.facts(datName(entry.key));
       if (facts?.inode !== entry.inode || facts.size !== entry.size) return;
       // Who held it may have let go of it meanwhile.
       file = files.find(path, entry.inode);
     }
-    file ??= await this.#reopen(path, entry);
+    file ??= await this.#reopen(entry);
     file?.hold(true);
     return file && { entry, file };
   }
 
-  async #reopen(
-    path: string,
-    entry: Entry,
-  ): Promise<SharedFile | undefined> {
-    const { fs } = this.#tier;
+  async #reopen(entry: Entry): Promise<SharedFile | undefined> {
+    const { store, files } = this.#parts;
     if (!await this.isSettled(entry)) return undefined;
     try {
-      const file = await fs.open(path);
+      const file = await store.openBody(entry.key);
       if (areSameState(file.opened, entry)) {
-        return adoptEntry(this.#tier, entry, file);
+        return shareEntryFile(files, store, entry, file);
       }
       // Another process has used it, or replaced or rewritten it.
       file.close();
@@ -121,8 +158,8 @@ export class Opener {
 
   /** Finds what takes the place of an entry just now, if another process puts it there. */
   async #findReplaced(key: string): Promise<Found | Broken | undefined> {
-    const { fs, store, writes } = this.#tier;
-    if (!await fs.seems(store.datPath(key))) return undefined;
+    const { store, writes } = this.#parts;
+    if (!await store.seems(datName(key))) return undefined;
     // Its commit ends before the lock is free.
     await writes.run(() => Promise.resolve(), REPLACE_TIMEOUT_MS)
       .catch(() => {});
@@ -137,8 +174,8 @@ export class Opener {
   async #discover(
     url: string,
     known: Entry | undefined,
-  ): Promise<Opened | undefined> {
-    const { fs, store, catalog, orphans, hub } = this.#tier;
+  ): Promise<OpenEntry | undefined> {
+    const { store, catalog, files, leftovers, hub } = this.#parts;
     const key = keyOf(url);
     const watch = catalog.watch(url);
     let found: Found | Broken | undefined;
@@ -159,9 +196,9 @@ export class Opener {
         entry = known;
       } else if (isCurrent) {
         catalog.found(entry);
-        orphans.forget(pairOf(key));
+        leftovers.forget(pairOf(key));
       }
-      const file = adoptEntry(this.#tier, entry, found.file);
+      const file = shareEntryFile(files, store, entry, found.file);
       file.hold(true);
       return { entry, file };
     }
@@ -173,8 +210,8 @@ export class Opener {
       hub.emit({ type: "dropped", time, url, key, reason });
     }
     if (found !== undefined && !watch.isDisturbed) {
-      const leftover = await leftoverOf(fs, store, pairOf(key), reason);
-      if (leftover !== undefined) orphans.add(leftover);
+      const leftover = await leftoverOf(store, pairOf(key), reason);
+      if (leftover !== undefined) leftovers.add(leftover);
       hub.emit({ type: "skipped", time, path: store.jsonPath(key), reason });
     }
     return undefined;

@@ -1,0 +1,115 @@
+import type { Calls } from "../async/open_calls.ts";
+import type { Catalog } from "../catalog/catalog.ts";
+import type { DiskErrors } from "../reporting/disk_errors.ts";
+import type { DiskStore } from "../disk/pair_store.ts";
+import type { EventHub } from "../reporting/event_hub.ts";
+import { keyOf } from "../text/key.ts";
+import type { Leftovers } from "./leftovers.ts";
+import { pairOf } from "../disk/file_names.ts";
+import type { Removal } from "./removal.ts";
+import { Turns } from "../async/turns.ts";
+import type { Writes } from "./write_turns.ts";
+
+/** What deleting works on. */
+export interface DeletionParts {
+  /** The files of the directory. */
+  readonly store: DiskStore;
+  /** What is known of the entries. */
+  readonly catalog: Catalog;
+  /** Files that are no entry. */
+  readonly leftovers: Leftovers;
+  /** Removes entries. */
+  readonly removal: Removal;
+  /** The turns of those who change names. */
+  readonly writes: Writes;
+  /** Calls that use the disk. */
+  readonly calls: Calls;
+  /** Where events go. */
+  readonly hub: EventHub;
+  /** Where failures go. */
+  readonly errors: DiskErrors;
+}
+
+/** What is asked of the loading of the directory. */
+export interface LoadedDirectory {
+  /** Waits until the catalog lists all entries that it counts. */
+  hydrated(): Promise<void>;
+  /** Waits until a load that has begun has ended; never rejects. */
+  settled(): Promise<void>;
+  /** Finds entries that nobody told of. */
+  discover(): Promise<void>;
+  /** Removes the index, which tells of entries that are gone. */
+  forgetIndex(): Promise<void>;
+}
+
+/** Deletes entries for users: one, or all. */
+export class Deletion {
+  readonly #parts: DeletionParts;
+  readonly #directory: LoadedDirectory;
+  readonly #readOnly: boolean;
+
+  /** Works on these parts; a `readOnly` cache deletes nothing. */
+  constructor(
+    parts: DeletionParts,
+    directory: LoadedDirectory,
+    readOnly: boolean,
+  ) {
+    this.#parts = parts;
+    this.#directory = directory;
+    this.#readOnly = readOnly;
+  }
+
+  /** Removes an entry; true when there was one. */
+  delete(url: string): Promise<boolean> {
+    const { calls, store, writes, errors } = this.#parts;
+    return calls.run(async () => {
+      try {
+        await store.prepare();
+        if (this.#readOnly) return false;
+        await this.#directory.hydrated();
+        return await writes.run(() => this.#delete(url));
+      } catch (error) {
+        errors.report("delete an entry", error);
+        return false;
+      }
+    });
+  }
+
+  /** Removes all entries, those of other processes and of earlier days included. */
+  clear(): Promise<void> {
+    const { calls, store, writes, errors } = this.#parts;
+    return calls.run(async () => {
+      await this.#directory.settled();
+      await this.#deleteKnown();
+      try {
+        await store.prepare();
+        await writes.alone(() => this.#directory.discover());
+      } catch (error) {
+        errors.report("list the directory", error);
+      }
+      await this.#deleteKnown();
+      await this.#directory.forgetIndex();
+    });
+  }
+
+  async #deleteKnown(): Promise<void> {
+    const turns = new Turns();
+    for (const { url } of this.#parts.catalog.list()) {
+      await this.delete(url);
+      if (turns.due) await turns.next();
+    }
+  }
+
+  async #delete(url: string): Promise<boolean> {
+    const { catalog, leftovers, removal, hub } = this.#parts;
+    const key = keyOf(url);
+    const known = catalog.peek(url);
+    const failure = "it could not be deleted";
+    const removed = await removal.remove(url, key, { failure });
+    leftovers.forget(pairOf(key));
+    if (!removed && known === undefined) return false;
+    const size = known?.size ?? 0;
+    hub.emit({ type: "deleted", time: Date.now(), url, key, size });
+    return true;
+  }
+}
