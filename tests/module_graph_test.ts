@@ -19,6 +19,19 @@ const FILE_CALLS =
 const SPAWN_CALLS =
   /\bDeno\.(?:Command\b|run\b|spawn)|"(?:node:)?child_process"/;
 
+/** The rooms of `src/core`: a file imports from its own room, or from one to the left. */
+const ROOMS = [
+  ...["text", "api", "reporting", "async", "disk", "catalog", "bodies"],
+  ...["sharing", "gif", "entries", "index", "startup", "download"],
+];
+
+/** Files of `src/core` that see all rooms, and that no room sees. */
+const HALL = ["wiring.ts", "media_cache.ts", "inspection.ts"];
+
+/** What the subpaths see of the core. */
+const OPEN_TO_SUBPATHS =
+  /^src\/core\/(?:media_cache\.ts|inspection\.ts|api\/|text\/|async\/turns\.ts)/;
+
 interface Module {
   specifier: string;
   dependencies?: {
@@ -131,6 +144,31 @@ Deno.test("the folders of the exports need nothing of each other", () => {
     }).map((each) => `${module} ${each}`)
   );
   assertEquals(crossing, []);
+});
+
+Deno.test("rooms import from rooms to their left", () => {
+  const roomOf = (path: string) => /^src\/core\/([^/]+)/.exec(path)?.[1] ?? "";
+  const wrong = [...all].flatMap(([module, imports]) => {
+    const room = roomOf(module);
+    if (room === "" || HALL.includes(room)) return [];
+    return imports.filter((each) => each.startsWith("src/"))
+      .filter((each) => {
+        const at = ROOMS.indexOf(roomOf(each));
+        return at < 0 || at > ROOMS.indexOf(room);
+      }).map((each) => `${module} ${each}`);
+  });
+  assertEquals(wrong, []);
+});
+
+Deno.test("subpaths see the face, the types and the texts of the core", () => {
+  const wrong = [...all].flatMap(([module, imports]) =>
+    !/^src\/(?!core\/)\w+\//.test(module)
+      ? []
+      : imports.filter((each) =>
+        each.startsWith("src/core/") && !OPEN_TO_SUBPATHS.test(each)
+      ).map((each) => `${module} ${each}`)
+  );
+  assertEquals(wrong, []);
 });
 
 Deno.test("an export reaches every file of src", () => {
