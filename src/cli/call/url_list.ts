@@ -3,7 +3,7 @@ import { readFile } from "./user_files.ts";
 
 /** Where the tool reads; `Deno.stdin` is such. */
 export interface CliInput {
-  /** What comes in. */
+  /** The bytes of the input. */
   readonly readable: ReadableStream<Uint8Array>;
 }
 

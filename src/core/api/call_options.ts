@@ -24,7 +24,7 @@ export interface PutOptions {
   replace?: boolean;
 }
 
-/** What can be put. */
+/** The kinds of data that `put()` takes. */
 export type PutData = Uint8Array | Blob | ReadableStream<Uint8Array>;
 
 /** Options of `close()`. */

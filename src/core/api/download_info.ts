@@ -1,4 +1,4 @@
-/** What `inFlight()` tells of a running download. */
+/** A running download, as `inFlight()` reports it. */
 export interface DownloadInfo {
   /** SHA-256 of the URL as 64 hexadecimal digits. */
   readonly key: string;
@@ -14,6 +14,6 @@ export interface DownloadInfo {
   readonly total: number | undefined;
   /** When it was asked for, in milliseconds since the epoch. */
   readonly startedAt: number;
-  /** What is being done. */
+  /** The step at which the download is. */
   readonly phase: "waiting" | "downloading" | "converting" | "storing";
 }

@@ -1,4 +1,4 @@
-/** What `entries()` tells of an entry. */
+/** An entry, as `entries()` reports it. */
 export interface EntryInfo {
   /** SHA-256 of the URL as 64 hexadecimal digits; it names the files on disk. */
   readonly key: string;

@@ -15,7 +15,7 @@ export interface GifToMp4Options {
   /**
    * The ffmpeg to run: a name to look up in `PATH`, or a path.
    *
-   * It needs `--allow-run` for the same name; without it GIFs stay GIFs. When a conversion fails,
+   * Deno needs `--allow-run` for the same name; without that permission GIFs stay GIFs. When a conversion fails,
    * ffmpeg converts a GIF of the cache's own; when that fails too, GIFs stay GIFs for a minute, then
    * for twice as long each time, and for an hour at most.
    *

@@ -24,7 +24,7 @@ export interface OpenEntry {
   readonly file: SharedFile;
 }
 
-/** What opening works on. */
+/** The parts of the cache that `EntryOpener` works on. */
 export interface EntryOpenerParts {
   /** The files of the directory. */
   readonly store: DiskStore;

@@ -15,7 +15,7 @@ import { scan } from "./scan.ts";
 import { StoredReader } from "../bodies/stored_body.ts";
 import { Turns } from "../async/turns.ts";
 
-/** What checking works on. */
+/** The parts of the cache that `verify()` works on. */
 export interface VerifyParts {
   /** The files of the directory. */
   readonly store: DiskStore;
