@@ -7,7 +7,7 @@ Deno.test("work that nobody waits for keeps no process alive", async () => {
   using timers = holdTimers();
   const background = new Background();
 
-  const next = background.next();
+  const next = background.yield();
 
   assertEquals(timers.waiting.map(({ unreferenced }) => unreferenced), [true]);
   timers.all[0]?.callback();
@@ -18,7 +18,7 @@ Deno.test("work that somebody waits for goes on at once", async () => {
   using timers = holdTimers();
   const background = new Background();
   const work = async () => {
-    for (let i = 0; i < 3; i++) await background.next();
+    for (let i = 0; i < 3; i++) await background.yield();
     return "done";
   };
 
@@ -31,11 +31,11 @@ Deno.test("work that somebody waits for goes on at once", async () => {
 Deno.test("stop() ends the work at its next turn, also one that it is waiting for", async () => {
   using timers = holdTimers();
   const background = new Background();
-  const next = background.next();
+  const next = background.yield();
 
   background.stop();
 
   await assertRejects(() => next, CacheClosedError);
-  await assertRejects(() => background.next(), CacheClosedError);
+  await assertRejects(() => background.yield(), CacheClosedError);
   assertEquals([background.stopped, timers.waiting], [true, []]);
 });

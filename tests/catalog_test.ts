@@ -3,7 +3,7 @@ import { Catalog } from "../src/core/catalog/catalog.ts";
 import { Clock } from "../src/core/async/clock.ts";
 import type { Entry } from "../src/core/catalog/entry.ts";
 import { Touches } from "../src/core/catalog/touches.ts";
-import { Turns } from "../src/core/async/turns.ts";
+import { Pacer } from "../src/core/async/pacer.ts";
 import { EagerTurns } from "./fixtures/eager_turns.ts";
 
 const CAPS = { maxItems: 9, maxBytes: 100, maxItemBytes: 100 };
@@ -135,7 +135,7 @@ Deno.test("sort() goes by the last access, then by when it was stored", async ()
   catalog.insert(entry("a", { lastAccess: 1, storedAt: 9 }));
   catalog.insert(entry("b", { lastAccess: 5, storedAt: 1 }));
 
-  await catalog.sort(new Turns());
+  await catalog.sort(new Pacer());
 
   assertEquals(order(catalog), "cba");
 });

@@ -27,14 +27,14 @@ async function logs(count: number) {
 
 async function announce(log: ChangeLog, ...keys: string[]): Promise<void> {
   await log.lock(true);
-  await log.news();
+  await log.changes();
   for (const key of keys) await log.announce(key);
   log.unlock();
 }
 
 async function news(log: ChangeLog): Promise<string[] | "unknown"> {
   await log.lock(true);
-  const found = await log.news();
+  const found = await log.changes();
   log.unlock();
   return found === "unknown" ? found : [...found];
 }

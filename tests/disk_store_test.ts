@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
-import { DiskStore } from "../src/core/disk/pair_store.ts";
+import { PairStore } from "../src/core/disk/pair_store.ts";
 import type { StagedFile } from "../src/core/disk/staged_file.ts";
 import { FileSystem } from "../src/core/disk/file_system.ts";
 import { keyOf } from "../src/core/text/key.ts";
@@ -11,16 +11,16 @@ import { tempDir } from "./fixtures/temp_dir.ts";
 const URL_A = "https://example.org/a.png";
 const KEY = keyOf(URL_A);
 
-function storeIn(dir: string, durable = false): DiskStore {
+function storeIn(dir: string, durable = false): PairStore {
   const options = { dir, durable, readOnly: false };
-  return new DiskStore(new FileSystem(), options);
+  return new PairStore(new FileSystem(), options);
 }
 
 function sidecar(size: number) {
   return { url: URL_A, mimetype: "image/png", filename: "a.png", size, ts: 5 };
 }
 
-async function stage(store: DiskStore, bytes: Uint8Array): Promise<StagedFile> {
+async function stage(store: PairStore, bytes: Uint8Array): Promise<StagedFile> {
   const staged = await store.stage(KEY);
   await staged.file.writeAt(bytes, 0);
   return staged;

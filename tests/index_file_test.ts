@@ -6,7 +6,7 @@ import { INDEX_NAME, NEW_INDEX_NAME } from "../src/core/disk/file_names.ts";
 import { IndexFile } from "../src/core/index/index_file.ts";
 import { HEADER_BYTES, outlinesBytes } from "../src/core/index/index_format.ts";
 import { keyOf } from "../src/core/text/key.ts";
-import { Turns } from "../src/core/async/turns.ts";
+import { Pacer } from "../src/core/async/pacer.ts";
 import { isThere } from "./fixtures/files.ts";
 import { Random } from "./fixtures/random.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";
@@ -70,7 +70,7 @@ Deno.test("an index gives back the entries that were written, in their order", a
   for (const count of [0, 1, 127, 128, 129, 1_000]) {
     const written = [...hostile, ...entries(count)];
 
-    assert(await fileIn(dir.path).write(PLACE, written, new Turns()));
+    assert(await fileIn(dir.path).write(PLACE, written, new Pacer()));
 
     assertEquals(await read(dir.path), written);
   }
@@ -84,7 +84,7 @@ Deno.test("a time from the future counts as now", async () => {
   await fileIn(dir.path).write(
     PLACE,
     [entry("a", { mtimeMs: later, lastAccess: later })],
-    new Turns(),
+    new Pacer(),
   );
 
   const all = await read(dir.path);
@@ -101,7 +101,7 @@ Deno.test("times from the future count as the same time, however long reading ta
     { length: 300 },
     (_, i) => entry(`${i}`, { mtimeMs: later - i }),
   );
-  await fileIn(dir.path).write(PLACE, all, new Turns());
+  await fileIn(dir.path).write(PLACE, all, new Pacer());
   const { now } = Date;
   let time = now();
   Date.now = () => time++;
@@ -118,7 +118,7 @@ Deno.test("times from the future count as the same time, however long reading ta
 
 Deno.test("an index that was cut says nothing wrong, wherever it was cut", async () => {
   await using dir = await tempDir();
-  await fileIn(dir.path).write(PLACE, entries(300), new Turns());
+  await fileIn(dir.path).write(PLACE, entries(300), new Pacer());
   const path = join(dir.path, INDEX_NAME);
   const bytes = await Deno.readFile(path);
   const step = Math.ceil(bytes.length / 200);
@@ -131,7 +131,7 @@ Deno.test("an index that was cut says nothing wrong, wherever it was cut", async
 
 Deno.test("a flipped bit anywhere in an index is noticed", async () => {
   await using dir = await tempDir();
-  await fileIn(dir.path).write(PLACE, entries(300), new Turns());
+  await fileIn(dir.path).write(PLACE, entries(300), new Pacer());
   const path = join(dir.path, INDEX_NAME);
   const bytes = await Deno.readFile(path);
   const random = new Random();
@@ -172,12 +172,12 @@ Deno.test("one writes an index at a time, and what a killed one left is written 
   busy.tryLockSync(true);
 
   assertEquals(
-    await fileIn(dir.path).write(PLACE, entries(3), new Turns()),
+    await fileIn(dir.path).write(PLACE, entries(3), new Pacer()),
     false,
   );
   busy.close();
   assertEquals(await read(dir.path), "none");
-  assert(await fileIn(dir.path).write(PLACE, entries(3), new Turns()));
+  assert(await fileIn(dir.path).write(PLACE, entries(3), new Pacer()));
 
   assertEquals(await read(dir.path), entries(3));
   const names = [...Deno.readDirSync(dir.path)].map(({ name }) => name);
@@ -186,12 +186,12 @@ Deno.test("one writes an index at a time, and what a killed one left is written 
 
 Deno.test("an index that can't be written whole leaves the old one, and nothing else", async () => {
   await using dir = await tempDir();
-  await fileIn(dir.path).write(PLACE, entries(3), new Turns());
-  class Ended extends Turns {
+  await fileIn(dir.path).write(PLACE, entries(3), new Pacer());
+  class Ended extends Pacer {
     override get due(): boolean {
       return true;
     }
-    override next(): Promise<void> {
+    override yield(): Promise<void> {
       return Promise.reject(new Error("ended"));
     }
   }
@@ -223,7 +223,7 @@ Deno.test("a record is held to the rules of a sidecar, whatever its digest says"
     await t.step(what, async () => {
       await using dir = await tempDir();
       const all = [entry("c"), entry("a", facts as Partial<Entry>)];
-      await fileIn(dir.path).write(PLACE, all, new Turns());
+      await fileIn(dir.path).write(PLACE, all, new Pacer());
 
       const isCounted = facts.size === undefined;
       assertEquals(await read(dir.path), isCounted ? "damaged" : "none");
@@ -237,7 +237,7 @@ Deno.test("names and types of an index are made safe, as those of a sidecar are"
     filename: "../../etc/pass\0wd",
     mimetype: "text/html\r\nX-Evil: 1",
   };
-  await fileIn(dir.path).write(PLACE, [entry("a", facts)], new Turns());
+  await fileIn(dir.path).write(PLACE, [entry("a", facts)], new Pacer());
 
   const all = await read(dir.path);
 
@@ -268,7 +268,7 @@ Deno.test("another file that has the name of a new index as well is not cut", as
   await Deno.link(precious, join(dir.path, NEW_INDEX_NAME));
 
   const isWritten = await fileIn(dir.path)
-    .write(PLACE, entries(3), new Turns());
+    .write(PLACE, entries(3), new Pacer());
 
   assertEquals(isWritten, false);
   assertEquals(await Deno.readTextFile(precious), "mine");

@@ -30,7 +30,7 @@ const HALL = ["wiring.ts", "media_cache.ts", "inspection.ts"];
 
 /** What the subpaths see of the core. */
 const OPEN_TO_SUBPATHS =
-  /^src\/core\/(?:media_cache\.ts|inspection\.ts|api\/|text\/|async\/turns\.ts)/;
+  /^src\/core\/(?:media_cache\.ts|inspection\.ts|api\/|text\/|async\/pacer\.ts)/;
 
 interface Module {
   specifier: string;

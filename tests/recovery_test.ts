@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { MediaCache } from "../mod.ts";
-import { DiskStore } from "../src/core/disk/pair_store.ts";
+import { PairStore } from "../src/core/disk/pair_store.ts";
 import { FileSystem } from "../src/core/disk/file_system.ts";
 import { keyOf } from "../src/core/text/key.ts";
 import { classify } from "../src/core/disk/file_names.ts";
@@ -48,8 +48,8 @@ Deno.test("scan() leaves alone what its own store has staged, locked or not", as
   await using dir = await tempDir();
   const fs = new FileSystem();
   const options = { dir: dir.path, durable: false, readOnly: false };
-  const store = new DiskStore(fs, options);
-  const other = new DiskStore(fs, options);
+  const store = new PairStore(fs, options);
+  const other = new PairStore(fs, options);
   const leftovers: string[] = [];
   for (const owner of [store, other]) (await owner.stage(KEY)).file.close();
 

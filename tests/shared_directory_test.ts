@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import { MediaCache } from "../mod.ts";
 import { CHANGES_NAME } from "../src/core/disk/file_names.ts";
-import { DiskStore } from "../src/core/disk/pair_store.ts";
+import { PairStore } from "../src/core/disk/pair_store.ts";
 import { begin } from "./fixtures/begun.ts";
 import { readRest, readSome } from "./fixtures/bytes.ts";
 import { bytesOf, namesIn, pathsOf, setAge } from "./fixtures/files.ts";
@@ -489,10 +489,10 @@ Deno.test("what is deleted between the look at the disk and what is made of it i
   await using one = await MediaCache.open({ cacheDir: dir.path });
   await using two = await MediaCache.open({ cacheDir: dir.path });
   await put(one, "a");
-  const { find } = DiskStore.prototype;
-  DiskStore.prototype.find = async function (key) {
+  const { find } = PairStore.prototype;
+  PairStore.prototype.find = async function (key) {
     const found = await find.call(this, key);
-    DiskStore.prototype.find = find;
+    PairStore.prototype.find = find;
     assertEquals(await two.delete("a"), true);
     return found;
   };
@@ -501,7 +501,7 @@ Deno.test("what is deleted between the look at the disk and what is made of it i
     // It began before, so it may have the bytes.
     assertEquals(await (await two.get("a"))?.bytes(), bytesOf(SIZE));
   } finally {
-    DiskStore.prototype.find = find;
+    PairStore.prototype.find = find;
   }
 
   assertEquals(await two.get("a"), undefined);

@@ -1,5 +1,5 @@
 import { sortInTurns } from "../src/core/async/sort_in_turns.ts";
-import { Turns } from "../src/core/async/turns.ts";
+import { Pacer } from "../src/core/async/pacer.ts";
 import { assertEquals, assertGreater } from "@std/assert";
 import { EagerTurns } from "./fixtures/eager_turns.ts";
 
@@ -14,7 +14,7 @@ Deno.test("sortInTurns() sorts as Array.sort does, and keeps equals in order", a
     const compare = (a: { rank: number }, b: { rank: number }) =>
       a.rank - b.rank;
 
-    const sorted = await sortInTurns(values, compare, new Turns());
+    const sorted = await sortInTurns(values, compare, new Pacer());
 
     assertEquals(sorted, values.toSorted(compare));
   }

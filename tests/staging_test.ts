@@ -1,8 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
-import { Staging } from "../src/core/disk/staging_budget.ts";
+import { StagingBudget } from "../src/core/disk/staging_budget.ts";
 
 Deno.test("reserve() refuses what does not fit beside what is reserved", () => {
-  const staging = new Staging(10);
+  const staging = new StagingBudget(10);
 
   const first = staging.reserve(6);
   assert(first);
@@ -12,7 +12,7 @@ Deno.test("reserve() refuses what does not fit beside what is reserved", () => {
 });
 
 Deno.test("bytes are those written, not those reserved", () => {
-  const staging = new Staging(10);
+  const staging = new StagingBudget(10);
   const reservation = staging.reserve(6);
 
   assertEquals(staging.bytes, 0);
@@ -21,7 +21,7 @@ Deno.test("bytes are those written, not those reserved", () => {
 });
 
 Deno.test("write() beyond a reservation takes what is free, and no more", () => {
-  const staging = new Staging(10);
+  const staging = new StagingBudget(10);
   const unknown = staging.reserve(0);
   const known = staging.reserve(4);
 
@@ -32,7 +32,7 @@ Deno.test("write() beyond a reservation takes what is free, and no more", () => 
 });
 
 Deno.test("a write that was refused counts nothing", () => {
-  const staging = new Staging(10);
+  const staging = new StagingBudget(10);
   const reservation = staging.reserve(0);
 
   assertEquals(reservation?.write(11), false);
@@ -41,7 +41,7 @@ Deno.test("a write that was refused counts nothing", () => {
 });
 
 Deno.test("release() gives everything back, once", () => {
-  const staging = new Staging(10);
+  const staging = new StagingBudget(10);
   const reservation = staging.reserve(6);
   const other = staging.reserve(3);
   other?.write(3);
@@ -54,14 +54,14 @@ Deno.test("release() gives everything back, once", () => {
 });
 
 Deno.test("a budget of nothing lets nothing be written", () => {
-  const staging = new Staging(0);
+  const staging = new StagingBudget(0);
 
   assertEquals(staging.reserve(0)?.write(1), false);
   assertEquals(staging.reserve(1), undefined);
 });
 
 Deno.test("settle() gives back what was reserved and not written", () => {
-  const staging = new Staging(10);
+  const staging = new StagingBudget(10);
   const reservation = staging.reserve(8);
   reservation?.write(3);
 

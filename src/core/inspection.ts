@@ -1,5 +1,5 @@
 import { storedAtOf } from "./catalog/entry.ts";
-import { DiskStore } from "./disk/pair_store.ts";
+import { PairStore } from "./disk/pair_store.ts";
 import { FileSystem } from "./disk/file_system.ts";
 import { isLocked } from "./disk/file_lock.ts";
 import { classify } from "./disk/file_names.ts";
@@ -47,12 +47,12 @@ export interface Inspection {
 /** Looks at the files of one key, and touches nothing. */
 export class Inspector {
   readonly #fs = new FileSystem();
-  readonly #store: DiskStore;
+  readonly #store: PairStore;
 
   /** Looks into a folder that is there. */
   constructor(dir: string) {
     const options = { dir, durable: false, readOnly: true };
-    this.#store = new DiskStore(this.#fs, options);
+    this.#store = new PairStore(this.#fs, options);
   }
 
   /** The keys of which a file lies in the folder and that begin with these digits. */

@@ -33,7 +33,7 @@ import {
 } from "./api/resolved_options.ts";
 import { Putter } from "./entries/put.ts";
 import { Semaphore } from "./async/semaphore.ts";
-import { Staging } from "./disk/staging_budget.ts";
+import { StagingBudget } from "./disk/staging_budget.ts";
 import { type CacheStats, Counters, snapshot } from "./api/stats.ts";
 import { type CacheParts, makeParts } from "./wiring.ts";
 import { startTimer } from "./async/timer.ts";
@@ -95,7 +95,7 @@ export class MediaCache implements AsyncDisposable {
   readonly #hub: EventHub;
   readonly #counters = new Counters();
   readonly #parts: CacheParts;
-  readonly #staging: Staging;
+  readonly #staging: StagingBudget;
   readonly #putter: Putter;
   readonly #env: DownloadEnvironment;
   readonly #jobs = new Set<DownloadJob>();
@@ -118,7 +118,7 @@ export class MediaCache implements AsyncDisposable {
     this.#options = resolved;
     this.#hub = new EventHub(resolved.onEvent);
     const parts = this.#parts = makeParts(resolved, this.#hub, this.#counters);
-    this.#staging = new Staging(resolved.maxEntryBytes);
+    this.#staging = new StagingBudget(resolved.maxEntryBytes);
     const shared = {
       ...parts,
       options: resolved,
@@ -758,7 +758,7 @@ export class MediaCache implements AsyncDisposable {
     await stopped;
     // The work in the background may have come to leftovers only now.
     leftovers.stop();
-    await writes.alone(() => touches.flush());
+    await writes.withoutLock(() => touches.flush());
     if (loader.isWhole) await keeper.save();
     await writes.close();
     files.closeUnread();

@@ -1,5 +1,5 @@
 import { Background } from "./async/background.ts";
-import { Calls } from "./async/open_calls.ts";
+import { OpenCalls } from "./async/open_calls.ts";
 import { Catalog } from "./catalog/catalog.ts";
 import { ChangeLog } from "./sharing/change_log.ts";
 import { CHANGES_NAME } from "./disk/file_names.ts";
@@ -8,7 +8,7 @@ import type { Counters } from "./api/stats.ts";
 import { Deletion } from "./entries/deletion.ts";
 import { DirectoryReconciler } from "./startup/reconciler.ts";
 import { DiskErrors } from "./reporting/disk_errors.ts";
-import { DiskStore } from "./disk/pair_store.ts";
+import { PairStore } from "./disk/pair_store.ts";
 import { DownloadClaims } from "./sharing/download_claims.ts";
 import { EntryOpener } from "./entries/entry_opener.ts";
 import { EntryWriter } from "./entries/entry_writer.ts";
@@ -27,14 +27,14 @@ import type { Refusals } from "./disk/refusals.ts";
 import type { ResolvedOptions } from "./api/resolved_options.ts";
 import { Touches } from "./catalog/touches.ts";
 import { writeLastUse } from "./entries/last_use.ts";
-import { Writes } from "./entries/write_turns.ts";
+import { WriteTurns } from "./entries/write_turns.ts";
 
 /** The parts of one cache that its face asks, and hands to downloads and puts. */
 export interface CacheParts {
   /** Where failures of the file system go. */
   readonly errors: DiskErrors;
   /** The files of the directory. */
-  readonly store: DiskStore;
+  readonly store: PairStore;
   /** What is known of the entries. */
   readonly catalog: Catalog;
   /** The open files of entries. */
@@ -42,9 +42,9 @@ export interface CacheParts {
   /** Files that are no entry, and their removal. */
   readonly leftovers: OrphanSweeper;
   /** The turns of those who change names. */
-  readonly writes: Writes;
+  readonly writes: WriteTurns;
   /** Calls that use the disk. */
-  readonly calls: Calls;
+  readonly calls: OpenCalls;
   /** Uses that are not on disk yet. */
   readonly touches: Touches;
   /** Opens entries, and learns what other processes have changed. */
@@ -82,7 +82,7 @@ export function makeParts(
   const fs = new FileSystem((operation, error) =>
     errors.refused(operation, error)
   );
-  const store = new DiskStore(fs, options);
+  const store = new PairStore(fs, options);
   const files = new OpenFiles(
     fs,
     (error) => errors.report("read a body", error),
@@ -95,7 +95,7 @@ export function makeParts(
     maxBytes: options.maxMemoryBytes,
     maxItemBytes: options.maxMemoryItemBytes,
   }, readOnly ? undefined : touches);
-  const calls = new Calls();
+  const calls = new OpenCalls();
   const commits = new Commits();
 
   const mayStage = !readOnly && options.maxEntryBytes > 0;
@@ -111,7 +111,7 @@ export function makeParts(
     { store, catalog, hub, errors },
     () => ({ leftovers, hydrated: () => loader.hydrated() }),
   );
-  const writes = new Writes(log, reconciler);
+  const writes = new WriteTurns(log, reconciler);
   const leftovers = new OrphanSweeper(store, writes, errors);
 
   const removal = new Removal({ store, catalog, files, leftovers, writes });

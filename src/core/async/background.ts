@@ -1,12 +1,12 @@
 import { CacheClosedError } from "../api/errors.ts";
 import { startIdleTimer } from "./timer.ts";
-import { Turns } from "./turns.ts";
+import { Pacer } from "./pacer.ts";
 
 /**
  * The pace of work behind the caller's back. As long as nobody waits for it, it
  * leaves half of the time to others and never keeps the process alive.
  */
-export class Background extends Turns {
+export class Background extends Pacer {
   #waiting = 0;
   #stopped = false;
   #wake: (() => void) | undefined;
@@ -21,10 +21,10 @@ export class Background extends Turns {
    *
    * @throws {CacheClosedError} If the work must end.
    */
-  override async next(): Promise<void> {
+  override async yield(): Promise<void> {
     if (!this.#stopped && this.#waiting === 0) await this.#pause();
     if (this.#stopped) throw new CacheClosedError();
-    await super.next();
+    await super.yield();
   }
 
   /** Waits for an outcome of the work, which hurries meanwhile. */

@@ -1,7 +1,7 @@
 import { CacheClosedError } from "../api/errors.ts";
 
 /** Calls that use the disk, so that closing can wait until none does any more. */
-export class Calls {
+export class OpenCalls {
   #running = 0;
   #ended: PromiseWithResolvers<void> | undefined;
 

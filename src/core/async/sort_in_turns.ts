@@ -1,4 +1,4 @@
-import type { Turns } from "./turns.ts";
+import type { Pacer } from "./pacer.ts";
 
 /** So many values are sorted at once, which takes a third of a millisecond. */
 const RUN_LENGTH = 1024;
@@ -14,18 +14,18 @@ const CHECK_EVERY = 256;
 export async function sortInTurns<T>(
   values: readonly T[],
   compare: (a: T, b: T) => number,
-  turns: Turns,
+  pacer: Pacer,
 ): Promise<T[]> {
   let runs: T[][] = [];
   for (let i = 0; i < values.length; i += RUN_LENGTH) {
     runs.push(values.slice(i, i + RUN_LENGTH).sort(compare));
-    if (turns.due) await turns.next();
+    if (pacer.due) await pacer.yield();
   }
   while (runs.length > 1) {
     const merged: T[][] = [];
     for (let i = 0; i < runs.length; i += 2) {
       merged.push(
-        await merge(runs[i] ?? [], runs[i + 1] ?? [], compare, turns),
+        await merge(runs[i] ?? [], runs[i + 1] ?? [], compare, pacer),
       );
     }
     runs = merged;
@@ -37,7 +37,7 @@ async function merge<T>(
   first: readonly T[],
   second: readonly T[],
   compare: (a: T, b: T) => number,
-  turns: Turns,
+  pacer: Pacer,
 ): Promise<T[]> {
   const merged: T[] = [];
   let i = 0;
@@ -48,7 +48,7 @@ async function merge<T>(
       merged.push(other);
     }
     merged.push(value);
-    if (merged.length % CHECK_EVERY === 0 && turns.due) await turns.next();
+    if (merged.length % CHECK_EVERY === 0 && pacer.due) await pacer.yield();
   }
   return merged.concat(first.slice(i));
 }

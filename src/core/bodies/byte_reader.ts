@@ -1,5 +1,5 @@
 import type { MaybePromise } from "../disk/io_mode.ts";
-import { Turns } from "../async/turns.ts";
+import { Pacer } from "../async/pacer.ts";
 
 /** Bytes per piece where a body is read from a file or from memory. */
 export const PIECE_BYTES = 262_144;
@@ -29,11 +29,11 @@ export function toStream(
   bytes: boolean,
 ): ReadableStream<Uint8Array<ArrayBuffer>> {
   let reader: ByteReader | undefined;
-  let turns: Turns | undefined;
+  let pacer: Pacer | undefined;
   const start = async () => {
     reader ??= open();
-    turns ??= new Turns();
-    if (turns.due) await turns.next();
+    pacer ??= new Pacer();
+    if (pacer.due) await pacer.yield();
     return reader;
   };
   const cancel = () => {
@@ -95,14 +95,14 @@ async function fill(
   size: number,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = new Uint8Array(size);
-  const turns = size > PIECE_BYTES ? new Turns() : undefined;
+  const pacer = size > PIECE_BYTES ? new Pacer() : undefined;
   for (let done = 0; done < size;) {
     const piece = bytes.subarray(done, Math.min(size, done + PIECE_BYTES));
     const result = readInto(piece);
     const count = typeof result === "number" ? result : await result;
     if (count === 0) return bytes.slice(0, done);
     done += count;
-    if (turns?.due && done < size) await turns.next();
+    if (pacer?.due && done < size) await pacer.yield();
   }
   return bytes;
 }
@@ -111,14 +111,14 @@ async function concatenate(
   reader: ByteReader,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const chunks: Uint8Array<ArrayBuffer>[] = [];
-  const turns = new Turns();
+  const pacer = new Pacer();
   for (
     let chunk = await reader.read();
     chunk !== undefined;
     chunk = await reader.read()
   ) {
     chunks.push(chunk);
-    if (turns.due) await turns.next();
+    if (pacer.due) await pacer.yield();
   }
   return joined(chunks);
 }

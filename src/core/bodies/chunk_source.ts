@@ -1,6 +1,6 @@
 import { type BodyData, describe } from "./body_data.ts";
 import { PIECE_BYTES } from "./byte_reader.ts";
-import { Turns } from "../async/turns.ts";
+import { Pacer } from "../async/pacer.ts";
 
 /** Yields the bytes of whatever a downloader or a caller of `put()` gives. */
 export interface ChunkSource {
@@ -54,7 +54,7 @@ function streamSource(stream: ReadableStream<Uint8Array>): ChunkSource {
   const reader = stream.getReader();
   return {
     async next() {
-      const turns = new Turns();
+      const pacer = new Pacer();
       for (;;) {
         const { done, value } = await reader.read();
         if (done) return undefined;
@@ -67,7 +67,7 @@ function streamSource(stream: ReadableStream<Uint8Array>): ChunkSource {
         }
         if (value.length > 0) return unshared(value);
         // A source of nothing but empty chunks must not hold the event loop.
-        if (turns.due) await turns.next();
+        if (pacer.due) await pacer.yield();
       }
     },
     async cancel(reason) {

@@ -1,7 +1,7 @@
 import { createHash, hash } from "node:crypto";
 import { PIECE_BYTES } from "./byte_reader.ts";
 import type { DiskFile } from "../disk/disk_file.ts";
-import { Turns } from "../async/turns.ts";
+import { Pacer } from "../async/pacer.ts";
 
 /**
  * The largest bodies whose digest goes into their sidecar without being asked
@@ -65,14 +65,14 @@ export async function digestOfFile(
 ): Promise<string> {
   const hash = createHash("sha256");
   const buffer = new Uint8Array(Math.min(PIECE_BYTES, size));
-  const turns = new Turns();
+  const pacer = new Pacer();
   for (let position = 0; position < size;) {
     const view = buffer.subarray(0, Math.min(buffer.length, size - position));
     const count = await file.readAt(view, position);
     if (count === 0) break;
     hash.update(view.subarray(0, count));
     position += count;
-    if (turns.due) await turns.next();
+    if (pacer.due) await pacer.yield();
   }
   return hash.digest("hex");
 }

@@ -7,7 +7,7 @@ import type { PendingIndex } from "./pending_index.ts";
 import { sortInTurns } from "../async/sort_in_turns.ts";
 import { TaskQueue } from "../async/task_queue.ts";
 import type { Touches } from "./touches.ts";
-import type { Turns } from "../async/turns.ts";
+import type { Pacer } from "../async/pacer.ts";
 import { type Watch, Watches } from "./key_changes.ts";
 
 /** So many entries find their places in a millisecond; more are sorted with turns. */
@@ -128,11 +128,11 @@ export class Catalog {
   }
 
   /** All entries were compared with the disk: they get into order. */
-  async confirm(turns: Turns): Promise<void> {
+  async confirm(pacer: Pacer): Promise<void> {
     this.#isProvisional = false;
     const isQuick = this.#isOrdered && this.#unplaced.size <= MAX_PLACED;
     if (isQuick) this.#placeLate();
-    else await this.sort(turns);
+    else await this.sort(pacer);
   }
 
   /** The memory tier. */
@@ -285,14 +285,14 @@ export class Catalog {
    * places at the end, where each by itself would have to look for it.
    */
   sort(
-    turns: Turns,
+    pacer: Pacer,
     task: () => Promise<void> = () => Promise.resolve(),
   ): Promise<void> {
     return this.#sorting.run(async () => {
       this.#isSorting = true;
       try {
         await task();
-        await this.#sort(turns);
+        await this.#sort(pacer);
       } finally {
         this.#isSorting = false;
         this.#placeLate();
@@ -300,12 +300,12 @@ export class Catalog {
     });
   }
 
-  async #sort(turns: Turns): Promise<void> {
+  async #sort(pacer: Pacer): Promise<void> {
     this.#unplaced.clear();
     const newestFirst = (a: Entry, b: Entry) => byUse(b, a);
-    const entries = await sortInTurns(this.list(), newestFirst, turns);
+    const entries = await sortInTurns(this.list(), newestFirst, pacer);
     for (const entry of entries) {
-      if (turns.due) await turns.next();
+      if (pacer.due) await pacer.yield();
       // One that is used meanwhile finds its place in the end.
       if (this.peek(entry.url) === entry) this.#index.sink(entry.url);
     }

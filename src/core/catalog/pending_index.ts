@@ -1,5 +1,5 @@
 import { BLOCK_BYTES, inBlocks } from "../disk/blocks.ts";
-import { Turns } from "../async/turns.ts";
+import { Pacer } from "../async/pacer.ts";
 
 /** What an index tells of one entry before its record is read. */
 export interface Outlines {
@@ -59,12 +59,12 @@ export class PendingIndex {
    */
   static async of(outlines: Outlines): Promise<PendingIndex | undefined> {
     const index = new PendingIndex(outlines);
-    const turns = new Turns();
+    const pacer = new Pacer();
     const { length } = outlines.sizes;
     for (let ordinal = 0; ordinal < length; ordinal++) {
       if (!index.#add(ordinal)) return undefined;
       // Reading the clock each time would take longer than the rest.
-      if (ordinal % 4096 === 4095 && turns.due) await turns.next();
+      if (ordinal % 4096 === 4095 && pacer.due) await pacer.yield();
     }
     return index;
   }

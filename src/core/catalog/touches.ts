@@ -2,7 +2,7 @@ import { MAX_SKEW_MS } from "../async/clock.ts";
 import type { Entry } from "./entry.ts";
 import { TaskQueue } from "../async/task_queue.ts";
 import { startIdleTimer } from "../async/timer.ts";
-import { Turns } from "../async/turns.ts";
+import { Pacer } from "../async/pacer.ts";
 
 /** How long a touch may stay in memory, in milliseconds; the promise is 5 s. */
 const FLUSH_AFTER_MS = 4_000;
@@ -63,12 +63,12 @@ export class Touches {
     this.#dirty.clear();
     const times = spread(entries, this.#floor, Date.now());
     this.#floor = times.at(-1) ?? this.#floor;
-    const turns = new Turns();
+    const pacer = new Pacer();
     for (const [i, entry] of entries.entries()) {
       const time = times[i] ?? entry.lastAccess;
       // What was stored and not used since has its time already.
       if (time !== entry.mtimeMs) await this.#write(entry, time);
-      if (turns.due) await turns.next();
+      if (pacer.due) await pacer.yield();
     }
   }
 }

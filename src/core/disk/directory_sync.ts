@@ -5,7 +5,7 @@
  * once, at its end; one that takes the place of another needs it more often, or
  * a new body could come back beside the sidecar of the old.
  */
-export class SureNames {
+export class DirectorySync {
   readonly #syncDirectory: (() => Promise<void>) | undefined;
   readonly #unsure = new Set<string>();
   // What an earlier process did may not be sure either.
@@ -17,12 +17,12 @@ export class SureNames {
   }
 
   /** A name of that key was changed. */
-  changed(key: string): void {
+  dirty(key: string): void {
     if (this.#syncDirectory !== undefined) this.#unsure.add(key);
   }
 
   /** Makes sure of all that was done to the names of a key. */
-  async settle(key: string): Promise<void> {
+  async flush(key: string): Promise<void> {
     if (this.#isAnySure && !this.#unsure.has(key)) return;
     await this.sync();
   }

@@ -18,7 +18,7 @@ import {
   type StampedSidecar,
 } from "./sidecar.ts";
 import { stampOf } from "./file_identity.ts";
-import { SureNames } from "./directory_sync.ts";
+import { DirectorySync } from "./directory_sync.ts";
 
 /** No entry has that key: for what is written and belongs to none. */
 const NO_KEY = "0".repeat(64);
@@ -49,8 +49,8 @@ export interface Committed {
   readonly stamp: number;
 }
 
-/** Options of {@linkcode DiskStore}. */
-export interface DiskStoreOptions {
+/** Options of {@linkcode PairStore}. */
+export interface PairStoreOptions {
   /** The directory. */
   dir: string;
   /** Whether commits must survive a power cut. */
@@ -60,13 +60,13 @@ export interface DiskStoreOptions {
 }
 
 /** The pairs of .dat and .json in one directory, and how one is replaced. */
-export class DiskStore {
+export class PairStore {
   /** The directory. */
   readonly dir: string;
   readonly #fs: FileSystem;
   readonly #durable: boolean;
   readonly #readOnly: boolean;
-  readonly #names: SureNames;
+  readonly #names: DirectorySync;
   /** What the path of a file begins with; to join each takes 2 µs. */
   readonly #prefix: string;
   readonly #unique = crypto.randomUUID().slice(0, 8);
@@ -78,13 +78,13 @@ export class DiskStore {
   #ready = false;
 
   /** Touches nothing yet. */
-  constructor(fs: FileSystem, { dir, durable, readOnly }: DiskStoreOptions) {
+  constructor(fs: FileSystem, { dir, durable, readOnly }: PairStoreOptions) {
     this.#fs = fs;
     this.dir = dir;
     this.#prefix = join(dir, "x").slice(0, -1);
     this.#durable = durable;
     this.#readOnly = readOnly;
-    this.#names = new SureNames(
+    this.#names = new DirectorySync(
       durable ? () => fs.syncDirectory(dir) : undefined,
     );
   }
@@ -284,17 +284,17 @@ export class DiskStore {
           : await description.complete(text, this.#durable),
       );
       if (await this.#fs.seems(json.to) && await this.#fs.remove(json.to)) {
-        this.#names.changed(key);
+        this.#names.dirty(key);
       }
-      await this.#names.settle(key);
+      await this.#names.flush(key);
       if (this.#durable && await this.#fs.exists(dat)) {
-        this.#names.changed(key);
+        this.#names.dirty(key);
       }
       await this.#fs.rename(staged.path, dat);
       made.push(dat);
       staged.committed();
       await this.#fs.touch(dat, mtimeMs);
-      await this.#names.settle(key);
+      await this.#names.flush(key);
       const facts = await staged.file.facts();
       await this.#fs.rename(json.from, json.to);
       made.unshift(json.to);
@@ -302,7 +302,7 @@ export class DiskStore {
       await this.#names.sync();
       return { facts, stamp };
     } catch (error) {
-      this.#names.changed(key);
+      this.#names.dirty(key);
       for (const path of [json.from, ...made]) await this.discard(path);
       if (description !== undefined) description.isNamed = false;
       throw error;
@@ -328,7 +328,7 @@ export class DiskStore {
   /** Removes a file of ours that is no entry's, or a broken one's; false when there was none. */
   removeFile(name: string): Promise<boolean> {
     const [key = ""] = name.split(".");
-    this.#names.changed(key);
+    this.#names.dirty(key);
     return this.#fs.remove(this.path(name));
   }
 
@@ -393,7 +393,7 @@ export class DiskStore {
 
   /** Removes the pair of `key`, the sidecar first; false when there was none. */
   async remove(key: string): Promise<boolean> {
-    this.#names.changed(key);
+    this.#names.dirty(key);
     const hadSidecar = await this.#fs.remove(this.jsonPath(key));
     const hadBody = await this.#fs.remove(this.datPath(key));
     return hadSidecar && hadBody;

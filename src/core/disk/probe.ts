@@ -1,10 +1,10 @@
 import { denoProblem } from "./deno_release.ts";
-import type { DiskStore } from "./pair_store.ts";
+import type { PairStore } from "./pair_store.ts";
 import { MediaCacheError } from "../api/errors.ts";
 import { errorFacts, failureReason } from "../text/failure_reason.ts";
 
 /** Why a directory can't be used now; undefined when it can. No path is told. */
-export async function probe(store: DiskStore): Promise<string | undefined> {
+export async function probe(store: PairStore): Promise<string | undefined> {
   const problem = denoProblem();
   if (problem !== undefined) return problem;
   try {

@@ -12,7 +12,7 @@ export const CROWDED = "running downloads take all that maxEntryMb allows";
  * They are reserved before they are written, so that two downloads of known
  * length never find out half-way that only one of them fits.
  */
-export class Staging {
+export class StagingBudget {
   readonly #maxBytes: number;
   #reserved = 0;
   #written = 0;

@@ -1,6 +1,6 @@
 import type { CommitRequest, EntryWriter } from "../entries/entry_writer.ts";
 import type { DiskErrors } from "../reporting/disk_errors.ts";
-import type { DiskStore } from "../disk/pair_store.ts";
+import type { PairStore } from "../disk/pair_store.ts";
 import type { DownloadClaims } from "../sharing/download_claims.ts";
 import type { OpenFiles } from "../disk/open_files.ts";
 import { CROWDED, TOO_LARGE, URL_TOO_LONG } from "../disk/staging_budget.ts";
@@ -11,7 +11,7 @@ import type { StagedFile } from "../disk/staged_file.ts";
 import { fitsSidecar, formatSidecar, type Sidecar } from "../disk/sidecar.ts";
 import { MediaCacheError } from "../api/errors.ts";
 import type { ResolvedOptions } from "../api/resolved_options.ts";
-import type { Reservation, Staging } from "../disk/staging_budget.ts";
+import type { Reservation, StagingBudget } from "../disk/staging_budget.ts";
 import type { Source } from "./source.ts";
 import { Tee } from "../bodies/tee.ts";
 import type { GrowingBodyEvents } from "../bodies/growing_body.ts";
@@ -21,7 +21,7 @@ export interface BodyEnvironment {
   /** The cache's options. */
   readonly options: ResolvedOptions;
   /** The files of the directory. */
-  readonly store: DiskStore;
+  readonly store: PairStore;
   /** The open files of entries. */
   readonly files: OpenFiles;
   /** Which process downloads what. */
@@ -31,7 +31,7 @@ export interface BodyEnvironment {
   /** Where failures go. */
   readonly errors: DiskErrors;
   /** The budget of staged bytes. */
-  readonly staging: Staging;
+  readonly staging: StagingBudget;
 }
 
 /** What a body tells its download. */

@@ -26,7 +26,7 @@ import type { StagedFile } from "../disk/staged_file.ts";
 import type { Counters } from "../api/stats.ts";
 import type { Tee } from "../bodies/tee.ts";
 import { startIdleTimer } from "../async/timer.ts";
-import { Turns } from "../async/turns.ts";
+import { Pacer } from "../async/pacer.ts";
 import { TypeGate, type TypeVerdict } from "./type_gate.ts";
 
 /**
@@ -294,7 +294,7 @@ export class DownloadRun {
     gate: TypeGate,
   ): Promise<void> {
     const { signal } = this.#controller;
-    const turns = new Turns();
+    const pacer = new Pacer();
     for (;;) {
       const chunk = await chunks.next();
       signal.throwIfAborted();
@@ -308,7 +308,7 @@ export class DownloadRun {
         if (this.#isHandedOut) this.#describeLater(source, body);
       }
       this.#callers.onProgress(this.received, source.size);
-      if (turns.due) await turns.next();
+      if (pacer.due) await pacer.yield();
     }
   }
 

@@ -1,19 +1,19 @@
-import type { Calls } from "../async/open_calls.ts";
+import type { OpenCalls } from "../async/open_calls.ts";
 import type { Catalog } from "../catalog/catalog.ts";
 import type { DiskErrors } from "../reporting/disk_errors.ts";
-import type { DiskStore } from "../disk/pair_store.ts";
+import type { PairStore } from "../disk/pair_store.ts";
 import type { EventHub } from "../reporting/event_hub.ts";
 import { keyOf } from "../text/key.ts";
 import type { Leftovers } from "./leftovers.ts";
 import { pairOf } from "../disk/file_names.ts";
 import type { Removal } from "./removal.ts";
-import { Turns } from "../async/turns.ts";
-import type { Writes } from "./write_turns.ts";
+import { Pacer } from "../async/pacer.ts";
+import type { WriteTurns } from "./write_turns.ts";
 
 /** What deleting works on. */
 export interface DeletionParts {
   /** The files of the directory. */
-  readonly store: DiskStore;
+  readonly store: PairStore;
   /** What is known of the entries. */
   readonly catalog: Catalog;
   /** Files that are no entry. */
@@ -21,9 +21,9 @@ export interface DeletionParts {
   /** Removes entries. */
   readonly removal: Removal;
   /** The turns of those who change names. */
-  readonly writes: Writes;
+  readonly writes: WriteTurns;
   /** Calls that use the disk. */
-  readonly calls: Calls;
+  readonly calls: OpenCalls;
   /** Where events go. */
   readonly hub: EventHub;
   /** Where failures go. */
@@ -67,7 +67,7 @@ export class Deletion {
         await store.prepare();
         if (this.#readOnly) return false;
         await this.#directory.hydrated();
-        return await writes.run(() => this.#delete(url));
+        return await writes.withLock(() => this.#delete(url));
       } catch (error) {
         errors.report("delete an entry", error);
         return false;
@@ -83,7 +83,7 @@ export class Deletion {
       await this.#deleteKnown();
       try {
         await store.prepare();
-        await writes.alone(() => this.#directory.discover());
+        await writes.withoutLock(() => this.#directory.discover());
       } catch (error) {
         errors.report("list the directory", error);
       }
@@ -93,10 +93,10 @@ export class Deletion {
   }
 
   async #deleteKnown(): Promise<void> {
-    const turns = new Turns();
+    const pacer = new Pacer();
     for (const { url } of this.#parts.catalog.list()) {
       await this.delete(url);
-      if (turns.due) await turns.next();
+      if (pacer.due) await pacer.yield();
     }
   }
 

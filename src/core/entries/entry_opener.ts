@@ -1,5 +1,5 @@
-import type { Broken, DiskStore, Found } from "../disk/pair_store.ts";
-import type { Calls } from "../async/open_calls.ts";
+import type { Broken, Found, PairStore } from "../disk/pair_store.ts";
+import type { OpenCalls } from "../async/open_calls.ts";
 import type { Catalog } from "../catalog/catalog.ts";
 import { areSame, type Entry, entryOf } from "../catalog/entry.ts";
 import type { DiskErrors, ReportFault } from "../reporting/disk_errors.ts";
@@ -11,7 +11,7 @@ import { isNotFound } from "../disk/file_system.ts";
 import { keyOf } from "../text/key.ts";
 import { leftoverOf, type Leftovers } from "./leftovers.ts";
 import type { OpenFiles, SharedFile } from "../disk/open_files.ts";
-import type { Writes } from "./write_turns.ts";
+import type { WriteTurns } from "./write_turns.ts";
 
 /** How long a lookup waits for an entry that another process is replacing. */
 const REPLACE_TIMEOUT_MS = 200;
@@ -27,7 +27,7 @@ export interface OpenEntry {
 /** The parts of the cache that `EntryOpener` works on. */
 export interface EntryOpenerParts {
   /** The files of the directory. */
-  readonly store: DiskStore;
+  readonly store: PairStore;
   /** What is known of the entries. */
   readonly catalog: Catalog;
   /** The open files of entries. */
@@ -35,9 +35,9 @@ export interface EntryOpenerParts {
   /** Files that are no entry. */
   readonly leftovers: Leftovers;
   /** What other processes tell. */
-  readonly writes: Writes;
+  readonly writes: WriteTurns;
   /** Calls that use the disk. */
-  readonly calls: Calls;
+  readonly calls: OpenCalls;
   /** Where events go. */
   readonly hub: EventHub;
   /** Where failures go. */
@@ -47,7 +47,7 @@ export interface EntryOpenerParts {
 /** Shares the open file of an entry. It must be held or claimed at once. */
 export function shareEntryFile(
   files: OpenFiles,
-  store: DiskStore,
+  store: PairStore,
   entry: Entry,
   file: DiskFile,
 ): SharedFile {
@@ -119,7 +119,7 @@ export class EntryOpener {
     const { catalog, writes } = this.#parts;
     const isLearned = () => !isYoung(entry, writes.learnedAt);
     if (isYoung(entry, Date.now())) return false;
-    if (!isLearned() && !writes.fresh) await this.catchUp();
+    if (!isLearned() && !writes.isFresh) await this.catchUp();
     entry.isYoung = !isLearned() || catalog.peek(entry.url) !== entry;
     return !entry.isYoung;
   }
@@ -161,7 +161,7 @@ export class EntryOpener {
     const { store, writes } = this.#parts;
     if (!await store.seems(datName(key))) return undefined;
     // Its commit ends before the lock is free.
-    await writes.run(() => Promise.resolve(), REPLACE_TIMEOUT_MS)
+    await writes.withLock(() => Promise.resolve(), REPLACE_TIMEOUT_MS)
       .catch(() => {});
     return await store.find(key);
   }

@@ -5,7 +5,7 @@ import { type Entry, entryOf } from "../catalog/entry.ts";
 import type { Eviction } from "./eviction.ts";
 import { keyOf } from "../text/key.ts";
 import type { OpenFiles, SharedFile } from "../disk/open_files.ts";
-import type { DiskStore } from "../disk/pair_store.ts";
+import type { PairStore } from "../disk/pair_store.ts";
 import { pairOf } from "../disk/file_names.ts";
 import { readAll } from "../bodies/stored_body.ts";
 import type { Removal } from "./removal.ts";
@@ -13,7 +13,7 @@ import type { Sidecar } from "../disk/sidecar.ts";
 import type { Leftovers } from "./leftovers.ts";
 import { shareEntryFile } from "./entry_opener.ts";
 import type { StagedFile } from "../disk/staged_file.ts";
-import type { Writes } from "./write_turns.ts";
+import type { WriteTurns } from "./write_turns.ts";
 
 /** A body that is about to become an entry. */
 export interface CommitRequest {
@@ -32,7 +32,7 @@ export interface CommitRequest {
 /** What storing works on. */
 export interface EntryWriterParts {
   /** The files of the directory. */
-  readonly store: DiskStore;
+  readonly store: PairStore;
   /** What is known of the entries. */
   readonly catalog: Catalog;
   /** The open files of entries. */
@@ -40,7 +40,7 @@ export interface EntryWriterParts {
   /** Files that are no entry. */
   readonly leftovers: Leftovers;
   /** The turns of those who change names. */
-  readonly writes: Writes;
+  readonly writes: WriteTurns;
   /** The commit that runs. */
   readonly commits: Commits;
   /** Makes room. */
@@ -82,7 +82,7 @@ export class EntryWriter {
     const { description: { url }, wanted } = request;
     try {
       await this.#events.ready();
-      return await writes.run(async () => {
+      return await writes.withLock(async () => {
         if (wanted?.() === false) return undefined;
         return await commits.run(url, () => this.#commit(request));
       }).finally(() => this.#events.onEnded());

@@ -4,14 +4,14 @@ import { datName } from "../disk/file_names.ts";
 import type { DiskErrors } from "../reporting/disk_errors.ts";
 import type { Entry } from "../catalog/entry.ts";
 import type { EventHub } from "../reporting/event_hub.ts";
-import type { DiskStore } from "../disk/pair_store.ts";
+import type { PairStore } from "../disk/pair_store.ts";
 import type { Removal } from "./removal.ts";
-import { Turns } from "../async/turns.ts";
+import { Pacer } from "../async/pacer.ts";
 
 /** What evicting works on. */
 export interface EvictionParts {
   /** The files of the directory. */
-  readonly store: DiskStore;
+  readonly store: PairStore;
   /** What is known of the entries. */
   readonly catalog: Catalog;
   /** Removes the victims. */
@@ -44,7 +44,7 @@ export class Eviction {
    */
   async makeRoom(size: number, url: string): Promise<void> {
     const { store, catalog, errors } = this.#parts;
-    const turns = new Turns();
+    const pacer = new Pacer();
     const failed = new Map<string, unknown>();
     // Asked anew each time: lookups go on meanwhile, and may find or drop it.
     const others = () => catalog.totalBytes - (catalog.peek(url)?.size ?? 0);
@@ -52,7 +52,7 @@ export class Eviction {
       const victim = catalog.oldest();
       if (victim === undefined) return;
       if (failed.has(victim.key)) throw failed.get(victim.key);
-      if (turns.due) await turns.next();
+      if (pacer.due) await pacer.yield();
       if (victim.url === url) {
         catalog.use(url);
         continue;

@@ -3,12 +3,12 @@ import { datName } from "../disk/file_names.ts";
 import type { DiskErrors } from "../reporting/disk_errors.ts";
 import type { Entry } from "../catalog/entry.ts";
 import { areSameState } from "../disk/file_identity.ts";
-import type { DiskStore } from "../disk/pair_store.ts";
+import type { PairStore } from "../disk/pair_store.ts";
 
 /** What noting a use works on. */
 export interface LastUseParts {
   /** The files of the directory. */
-  readonly store: DiskStore;
+  readonly store: PairStore;
   /** What is known of the entries. */
   readonly catalog: Catalog;
   /** Where failures go. */

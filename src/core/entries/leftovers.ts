@@ -1,5 +1,5 @@
 import { inBlocks } from "../disk/blocks.ts";
-import type { DiskStore } from "../disk/pair_store.ts";
+import type { PairStore } from "../disk/pair_store.ts";
 
 /** How long a leftover may belong to a write that is still going on elsewhere. */
 export const GRACE_MS = 600_000;
@@ -36,7 +36,7 @@ export interface Leftovers {
 
 /** Looks at files that are no entry; undefined when there are none any more. */
 export async function leftoverOf(
-  store: DiskStore,
+  store: PairStore,
   names: readonly string[],
   reason: string,
 ): Promise<Leftover | undefined> {

@@ -1,10 +1,10 @@
 import type { Catalog } from "../catalog/catalog.ts";
 import type { Commits } from "../catalog/commits.ts";
-import type { Calls } from "../async/open_calls.ts";
+import type { OpenCalls } from "../async/open_calls.ts";
 import type { DiskErrors } from "../reporting/disk_errors.ts";
-import type { DiskStore } from "../disk/pair_store.ts";
+import type { PairStore } from "../disk/pair_store.ts";
 import type { OpenFiles } from "../disk/open_files.ts";
-import type { Writes } from "./write_turns.ts";
+import type { WriteTurns } from "./write_turns.ts";
 import { datName, jsonName } from "../disk/file_names.ts";
 import { areSame, type Entry, entryOf, infoOf } from "../catalog/entry.ts";
 import type { EntryInfo } from "../api/entry_info.ts";
@@ -43,17 +43,17 @@ export interface Hit {
 /** What looking up works on. */
 export interface LookupParts {
   /** The files of the directory. */
-  readonly store: DiskStore;
+  readonly store: PairStore;
   /** What is known of the entries. */
   readonly catalog: Catalog;
   /** The open files of entries. */
   readonly files: OpenFiles;
   /** What other processes tell. */
-  readonly writes: Writes;
+  readonly writes: WriteTurns;
   /** The commit that runs. */
   readonly commits: Commits;
   /** Calls that use the disk. */
-  readonly calls: Calls;
+  readonly calls: OpenCalls;
   /** Where failures go. */
   readonly errors: DiskErrors;
 }
@@ -91,7 +91,7 @@ export class Lookup {
    * fresh. A promise less, which is a quarter of what such a hit takes.
    */
   recall(url: string): Hit | undefined {
-    return this.#parts.writes.fresh ? this.#recall(url) : undefined;
+    return this.#parts.writes.isFresh ? this.#recall(url) : undefined;
   }
 
   /**
@@ -100,7 +100,9 @@ export class Lookup {
    */
   async locate(url: string): Promise<Hit | undefined> {
     const { calls, catalog, writes, errors } = this.#parts;
-    if (!writes.fresh && catalog.memory.peek(url)) await this.#opener.catchUp();
+    if (!writes.isFresh && catalog.memory.peek(url)) {
+      await this.#opener.catchUp();
+    }
     const recalled = this.#recall(url);
     if (recalled !== undefined) return recalled;
     try {
@@ -148,7 +150,7 @@ export class Lookup {
     const opened = await this.open(url);
     if (opened !== undefined) return opened;
     try {
-      await calls.run(() => writes.run(() => Promise.resolve()));
+      await calls.run(() => writes.withLock(() => Promise.resolve()));
     } catch {
       return undefined;
     }

@@ -1,6 +1,6 @@
 import type { Catalog } from "../catalog/catalog.ts";
 import type { DiskErrors } from "../reporting/disk_errors.ts";
-import type { DiskStore } from "../disk/pair_store.ts";
+import type { PairStore } from "../disk/pair_store.ts";
 import type { EntryWriter } from "./entry_writer.ts";
 import type { Lookup } from "./lookup.ts";
 import type { PutData, PutOptions } from "../api/call_options.ts";
@@ -20,16 +20,16 @@ import { keyOf } from "../text/key.ts";
 import { cleanMimetype } from "../text/mimetype.ts";
 import type { ResolvedOptions } from "../api/resolved_options.ts";
 import type { StagedFile } from "../disk/staged_file.ts";
-import type { Reservation, Staging } from "../disk/staging_budget.ts";
+import type { Reservation, StagingBudget } from "../disk/staging_budget.ts";
 import { TaskQueue } from "../async/task_queue.ts";
-import { Turns } from "../async/turns.ts";
+import { Pacer } from "../async/pacer.ts";
 
 /** What putting needs of the cache. */
 export interface PutEnvironment {
   /** The cache's options. */
   readonly options: ResolvedOptions;
   /** The files of the directory. */
-  readonly store: DiskStore;
+  readonly store: PairStore;
   /** What is known of the entries. */
   readonly catalog: Catalog;
   /** Finds what is stored already. */
@@ -39,7 +39,7 @@ export interface PutEnvironment {
   /** Where failures go. */
   readonly errors: DiskErrors;
   /** The budget of staged bytes. */
-  readonly staging: Staging;
+  readonly staging: StagingBudget;
   /** Where events go. */
   readonly hub: EventHub;
 }
@@ -212,7 +212,7 @@ export class Putter {
     const chunks = chunkSource(data, false);
     const onAbort = () => chunks.cancel(signal.reason);
     signal.addEventListener("abort", onAbort, { once: true });
-    const turns = new Turns();
+    const pacer = new Pacer();
     let received = 0;
     try {
       for (;;) {
@@ -234,7 +234,7 @@ export class Putter {
         }
         digest.update(chunk);
         received += chunk.length;
-        if (turns.due) await turns.next();
+        if (pacer.due) await pacer.yield();
       }
     } catch (error) {
       // A stream whose chunks are no bytes would go on otherwise.

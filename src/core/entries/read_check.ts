@@ -4,12 +4,12 @@ import type { OnFault, SharedFile } from "../disk/open_files.ts";
 import { datName, pairOf } from "../disk/file_names.ts";
 import type { Catalog } from "../catalog/catalog.ts";
 import type { DiskErrors } from "../reporting/disk_errors.ts";
-import type { DiskStore } from "../disk/pair_store.ts";
+import type { PairStore } from "../disk/pair_store.ts";
 import type { EventHub } from "../reporting/event_hub.ts";
 import type { Leftovers } from "./leftovers.ts";
 import type { Removal } from "./removal.ts";
 import type { ResolvedOptions } from "../api/resolved_options.ts";
-import type { Writes } from "./write_turns.ts";
+import type { WriteTurns } from "./write_turns.ts";
 
 /** Why an entry goes whose bytes are not those that were stored. */
 export const WRONG_DIGEST = "its bytes do not have the digest of the sidecar";
@@ -17,13 +17,13 @@ export const WRONG_DIGEST = "its bytes do not have the digest of the sidecar";
 /** What dropping a broken entry works on. */
 export interface ReadCheckParts {
   /** The files of the directory. */
-  readonly store: DiskStore;
+  readonly store: PairStore;
   /** What is known of the entries. */
   readonly catalog: Catalog;
   /** Files that are no entry. */
   readonly leftovers: Leftovers;
   /** The turns of those who change names. */
-  readonly writes: Writes;
+  readonly writes: WriteTurns;
   /** Removes entries. */
   readonly removal: Removal;
   /** Where events go. */
@@ -99,7 +99,7 @@ export class ReadCheck {
     }
     if (this.#options.readOnly) return undefined;
     try {
-      await writes.run(async () => {
+      await writes.withLock(async () => {
         const facts = await store.facts(datName(key));
         if (facts?.inode !== entry.inode) return;
         // The Python original rewrites both in place.

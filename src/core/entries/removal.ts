@@ -4,13 +4,13 @@ import type { Entry } from "../catalog/entry.ts";
 import { datName, jsonName, pairOf } from "../disk/file_names.ts";
 import type { Leftovers } from "./leftovers.ts";
 import type { OpenFiles } from "../disk/open_files.ts";
-import type { DiskStore } from "../disk/pair_store.ts";
-import type { Writes } from "./write_turns.ts";
+import type { PairStore } from "../disk/pair_store.ts";
+import type { WriteTurns } from "./write_turns.ts";
 
 /** What removing works on. */
 export interface RemovalParts {
   /** The files of the directory. */
-  readonly store: DiskStore;
+  readonly store: PairStore;
   /** What is known of the entries. */
   readonly catalog: Catalog;
   /** The open files of entries. */
@@ -18,7 +18,7 @@ export interface RemovalParts {
   /** Files that are no entry. */
   readonly leftovers: Leftovers;
   /** The turns of those who change names. */
-  readonly writes: Writes;
+  readonly writes: WriteTurns;
 }
 
 /** How an entry is removed. */

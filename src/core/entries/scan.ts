@@ -1,9 +1,9 @@
-import type { DiskStore } from "../disk/pair_store.ts";
+import type { PairStore } from "../disk/pair_store.ts";
 import { type Entry, entryOf } from "../catalog/entry.ts";
 import { classify, datName, pairOf } from "../disk/file_names.ts";
 import { type Leftover, leftoverOf } from "./leftovers.ts";
 import { mismatchOf } from "../disk/sidecar.ts";
-import { Turns } from "../async/turns.ts";
+import { Pacer } from "../async/pacer.ts";
 
 /** What the scan tells as it goes. */
 export interface ScanEvents {
@@ -25,12 +25,12 @@ export interface Names {
 
 /** Lists a directory. Foreign names are passed over, and sidecars that are no files. */
 export async function listNames(
-  store: DiskStore,
-  turns: Turns,
+  store: PairStore,
+  pacer: Pacer,
 ): Promise<Names> {
   const names: Names = { dats: new Set(), jsons: new Set(), staged: [] };
   for await (const { name, isFile } of store.list()) {
-    if (turns.due) await turns.next();
+    if (pacer.due) await pacer.yield();
     const { kind, key } = classify(name);
     if (kind === "dat") names.dats.add(key);
     else if (kind === "json" && isFile) names.jsons.add(key);
@@ -44,37 +44,37 @@ export async function listNames(
  * gives the event loop a turn every millisecond.
  */
 export async function scan(
-  store: DiskStore,
+  store: PairStore,
   events: ScanEvents,
 ): Promise<void> {
-  const turns = new Turns();
-  const names = await listNames(store, turns);
-  await scanNames(store, names, events, turns);
+  const pacer = new Pacer();
+  const names = await listNames(store, pacer);
+  await scanNames(store, names, events, pacer);
 }
 
 /** Says what the files of these names mean. */
 export async function scanNames(
-  store: DiskStore,
+  store: PairStore,
   { dats, jsons, staged }: Names,
   events: ScanEvents,
-  turns: Turns,
+  pacer: Pacer,
   // One time for all, so that those from the future are equally recent.
   now: number = Date.now(),
 ): Promise<void> {
   for (const key of jsons) {
-    if (turns.due) await turns.next();
+    if (pacer.due) await pacer.yield();
     await scanPair(store, key, events, now);
     dats.delete(key);
   }
   for (const key of dats) {
-    if (turns.due) await turns.next();
+    if (pacer.due) await pacer.yield();
     const names = [datName(key)];
     const reason = "it has no sidecar";
     const leftover = await leftoverOf(store, names, reason);
     if (leftover !== undefined) events.onLeftover(leftover);
   }
   for (const name of staged) {
-    if (turns.due) await turns.next();
+    if (pacer.due) await pacer.yield();
     if (store.isOwn(name) || await store.isLocked(name)) continue;
     const reason = "nobody writes it any more";
     const leftover = await leftoverOf(store, [name], reason);
@@ -83,7 +83,7 @@ export async function scanNames(
 }
 
 async function scanPair(
-  store: DiskStore,
+  store: PairStore,
   key: string,
   events: ScanEvents,
   now: number,

@@ -1,9 +1,9 @@
-import type { Calls } from "../async/open_calls.ts";
+import type { OpenCalls } from "../async/open_calls.ts";
 import type { Catalog } from "../catalog/catalog.ts";
 import type { DiskErrors } from "../reporting/disk_errors.ts";
-import type { DiskStore } from "../disk/pair_store.ts";
+import type { PairStore } from "../disk/pair_store.ts";
 import type { OpenFiles } from "../disk/open_files.ts";
-import type { Writes } from "./write_turns.ts";
+import type { WriteTurns } from "./write_turns.ts";
 import type { VerifyReport } from "../api/verify_report.ts";
 import type { VerifyOptions } from "../api/call_options.ts";
 import type { ByteReader } from "../bodies/byte_reader.ts";
@@ -13,12 +13,12 @@ import { classify, datName, pairOf } from "../disk/file_names.ts";
 import type { Leftover, Leftovers } from "./leftovers.ts";
 import { scan } from "./scan.ts";
 import { StoredReader } from "../bodies/stored_body.ts";
-import { Turns } from "../async/turns.ts";
+import { Pacer } from "../async/pacer.ts";
 
 /** The parts of the cache that `verify()` works on. */
 export interface VerifyParts {
   /** The files of the directory. */
-  readonly store: DiskStore;
+  readonly store: PairStore;
   /** What is known of the entries. */
   readonly catalog: Catalog;
   /** The open files of entries. */
@@ -26,9 +26,9 @@ export interface VerifyParts {
   /** Files that are no entry. */
   readonly leftovers: Leftovers;
   /** The turns of those who change names. */
-  readonly writes: Writes;
+  readonly writes: WriteTurns;
   /** Calls that use the disk. */
-  readonly calls: Calls;
+  readonly calls: OpenCalls;
   /** Where failures go. */
   readonly errors: DiskErrors;
 }
@@ -73,7 +73,7 @@ export async function verify(
 
   await store.prepare();
   // In turn with commits, which would look like leftovers half-way.
-  await writes.alone(() =>
+  await writes.withoutLock(() =>
     scan(store, {
       onEntry: ({ key }) => keys.push(key),
       onLeftover: (leftover) => {
@@ -90,15 +90,15 @@ export async function verify(
       if (fix && !readOnly) await leftovers.date(leftover);
       continue;
     }
-    await writes.run(async () => {
+    await writes.withLock(async () => {
       if (!await leftovers.areNeeded(names)) await remove(names);
     });
   }
 
-  const turns = new Turns();
+  const pacer = new Pacer();
   for (const key of keys) {
     calls.check();
-    if (turns.due) await turns.next();
+    if (pacer.due) await pacer.yield();
     const found = await store.find(key);
     if (found === undefined || !("file" in found)) continue;
     const { size } = found.facts;
@@ -115,7 +115,7 @@ export async function verify(
     const names = pairOf(key);
     const reason = WRONG_DIGEST;
     report.problems.push({ names, bytes: size, reason, young: false });
-    await writes.run(async () => {
+    await writes.withLock(async () => {
       // Another process may have replaced it meanwhile.
       const now = await store.facts(datName(key));
       if (now?.inode === found.facts.inode) await remove(names);
@@ -142,13 +142,13 @@ async function digestOf(file: DiskFile, size: number): Promise<string> {
 async function* pieces(
   reader: ByteReader,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  const turns = new Turns();
+  const pacer = new Pacer();
   for (
     let piece = await reader.read();
     piece !== undefined;
     piece = await reader.read()
   ) {
     yield piece;
-    if (turns.due) await turns.next();
+    if (pacer.due) await pacer.yield();
   }
 }

@@ -1,13 +1,13 @@
 import {
   type ChangeLog,
+  type Changes,
   LockTimeoutError,
   type LogPlace,
-  type News,
 } from "../sharing/change_log.ts";
 import type { ReportFault } from "../reporting/disk_errors.ts";
 import { TaskQueue } from "../async/task_queue.ts";
 import { startIdleTimer } from "../async/timer.ts";
-import { Turns } from "../async/turns.ts";
+import { Pacer } from "../async/pacer.ts";
 
 /**
  * How long what is known counts as fresh, in milliseconds. A body in RAM is
@@ -28,14 +28,14 @@ export interface Reconciler {
   /** Looks at all of them. */
   refreshAll(report?: ReportFault): Promise<void>;
   /** Drops what is in RAM of the entries of these keys. */
-  doubt(news: News): void;
+  dropFromMemory(changes: Changes): void;
 }
 
 /**
  * Everything that changes names in the directory: one after the other, here and in
  * all processes that share it, each of which first learns what the others did.
  */
-export class Writes {
+export class WriteTurns {
   readonly #log: ChangeLog;
   readonly #reconciler: Reconciler;
   readonly #queue = new TaskQueue();
@@ -51,7 +51,7 @@ export class Writes {
   }
 
   /** Whether what is known is what the disk says, but for the last moment. */
-  get fresh(): boolean {
+  get isFresh(): boolean {
     return this.#stopTimer !== undefined;
   }
 
@@ -71,14 +71,14 @@ export class Writes {
    * back to it, that is taken up, and what was changed since is looked at.
    * @returns Whether all of it is known now.
    */
-  begin(known?: { place: LogPlace; takeUp(): void }): Promise<boolean> {
-    return this.alone(async () => {
+  start(known?: { place: LogPlace; takeUp(): void }): Promise<boolean> {
+    return this.withoutLock(async () => {
       let isLocked: boolean;
       try {
         isLocked = await this.#log.lock(false, BEGIN_TIMEOUT_MS);
       } catch (error) {
         if (!(error instanceof LockTimeoutError)) throw error;
-        this.#log.lose();
+        this.#log.resetPosition();
         return false;
       }
       if (!isLocked) return false;
@@ -97,11 +97,11 @@ export class Writes {
    * there is no such place, since there are no locks or others hold it for long,
    * it is not run.
    */
-  async noted<T>(task: (place: LogPlace) => T): Promise<T | undefined> {
+  async atLogEnd<T>(task: (place: LogPlace) => T): Promise<T | undefined> {
     const note = () =>
       Promise.resolve(this.#isLocked ? task(this.#log.place) : undefined);
     try {
-      return await this.run(note, NOTE_TIMEOUT_MS);
+      return await this.withLock(note, NOTE_TIMEOUT_MS);
     } catch (error) {
       if (!(error instanceof LockTimeoutError)) throw error;
     }
@@ -113,8 +113,8 @@ export class Writes {
    *
    * @throws {LockTimeoutError} If others hold the lock for longer than that.
    */
-  run<T>(task: () => Promise<T>, timeoutMs?: number): Promise<T> {
-    return this.alone(async () => {
+  withLock<T>(task: () => Promise<T>, timeoutMs?: number): Promise<T> {
+    return this.withoutLock(async () => {
       this.#isLocked = await this.#lock(timeoutMs);
       try {
         return await task();
@@ -126,7 +126,7 @@ export class Writes {
   }
 
   /** Runs a task in turn with those that change names here, but not elsewhere. */
-  async alone<T>(task: () => Promise<T>): Promise<T> {
+  async withoutLock<T>(task: () => Promise<T>): Promise<T> {
     this.#waiting++;
     try {
       return await this.#queue.run(task);
@@ -156,10 +156,10 @@ export class Writes {
     this.#stopTimer ??= startIdleTimer(FRESH_MS, () => {
       this.#stopTimer = undefined;
     });
-    if (this.#waiting > 0) return await this.#doubt();
-    await this.alone(async () => {
+    if (this.#waiting > 0) return await this.#dropFromMemory();
+    await this.withoutLock(async () => {
       const locked = await this.#log.tryLock();
-      if (locked === "busy") return await this.#doubt();
+      if (locked === "busy") return await this.#dropFromMemory();
       if (!locked) return;
       let isKnown: boolean;
       try {
@@ -168,14 +168,14 @@ export class Writes {
         this.#log.unlock();
       }
       if (isKnown) return;
-      this.#reconciler.doubt("unknown");
+      this.#reconciler.dropFromMemory("unknown");
       await this.#reconciler.refreshAll(report);
     });
   }
 
   /** Ends when all tasks have; none may be begun meanwhile. */
   async close(): Promise<void> {
-    await this.alone(() => Promise.resolve());
+    await this.withoutLock(() => Promise.resolve());
     this.#stopTimer?.();
     this.#stopTimer = undefined;
     this.#log.close();
@@ -197,18 +197,18 @@ export class Writes {
     return false;
   }
 
-  async #doubt(): Promise<void> {
-    this.#reconciler.doubt(await this.#log.rumours());
+  async #dropFromMemory(): Promise<void> {
+    this.#reconciler.dropFromMemory(await this.#log.peekChanges());
   }
 
   async #learn(report?: ReportFault): Promise<boolean> {
     const now = Date.now();
-    const news = await this.#log.news();
+    const news = await this.#log.changes();
     if (news === "unknown") return false;
-    const turns = new Turns();
+    const pacer = new Pacer();
     for (const key of news) {
       await this.#reconciler.refresh(key, report);
-      if (turns.due) await turns.next();
+      if (pacer.due) await pacer.yield();
     }
     this.#learnedAt = now;
     return true;

@@ -1,5 +1,5 @@
 import type { DiskErrors } from "../reporting/disk_errors.ts";
-import type { DiskStore } from "../disk/pair_store.ts";
+import type { PairStore } from "../disk/pair_store.ts";
 import { digestOfFile, maxHashedBytes } from "../bodies/digest.ts";
 import type { EventHub } from "../reporting/event_hub.ts";
 import {
@@ -21,7 +21,7 @@ import type { GifPlan } from "./gif_plan.ts";
 import { isWholeMp4 } from "./mp4_boxes.ts";
 import { Semaphore } from "../async/semaphore.ts";
 import type { StagedFile } from "../disk/staged_file.ts";
-import type { Reservation, Staging } from "../disk/staging_budget.ts";
+import type { Reservation, StagingBudget } from "../disk/staging_budget.ts";
 import type { Counters } from "../api/stats.ts";
 import { copyWithWhiteBackground } from "./white_background.ts";
 
@@ -71,9 +71,9 @@ export class GifConversion {
   readonly #check = new FfmpegCheck();
   readonly #turns: Semaphore;
   readonly #maxHashedBytes: number;
-  readonly #store: DiskStore;
+  readonly #store: PairStore;
   readonly #errors: DiskErrors;
-  readonly #staging: Staging;
+  readonly #staging: StagingBudget;
   readonly #hub: EventHub;
   readonly #counters: Counters;
   #warned = false;
@@ -83,9 +83,9 @@ export class GifConversion {
     options: ResolvedGifToMp4,
     env: {
       options: ResolvedOptions;
-      store: DiskStore;
+      store: PairStore;
       errors: DiskErrors;
-      staging: Staging;
+      staging: StagingBudget;
       hub: EventHub;
       counters: Counters;
     },

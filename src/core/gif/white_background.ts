@@ -1,6 +1,6 @@
 import { joined, PIECE_BYTES } from "../bodies/byte_reader.ts";
 import type { DiskFile } from "../disk/disk_file.ts";
-import { Turns } from "../async/turns.ts";
+import { Pacer } from "../async/pacer.ts";
 import type { GifLimits } from "../api/gif_options.ts";
 import { type GifFlags, GifScanner, paletteBytes } from "./gif_scanner.ts";
 
@@ -44,7 +44,7 @@ export async function copyWithWhiteBackground(
   scanner.push(head);
   if (!await target(withWhitePalette(head))) return false;
   const buffer = new Uint8Array(Math.min(PIECE_BYTES, size));
-  const turns = new Turns();
+  const pacer = new Pacer();
   for (let position = head.length; position < size;) {
     const count = await gif.readAt(buffer, position);
     if (count === 0) break;
@@ -60,7 +60,7 @@ export async function copyWithWhiteBackground(
     pieces.push(chunk.subarray(start));
     if (!await target(joined(pieces))) return false;
     position += count;
-    if (turns.due) await turns.next();
+    if (pacer.due) await pacer.yield();
   }
   return true;
 }

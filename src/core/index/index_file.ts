@@ -18,7 +18,7 @@ import {
 } from "./index_format.ts";
 import { INDEX_NAME, NEW_INDEX_NAME } from "../disk/file_names.ts";
 import { PendingIndex } from "../catalog/pending_index.ts";
-import { Turns } from "../async/turns.ts";
+import { Pacer } from "../async/pacer.ts";
 
 /** How much is read and hashed before the event loop may get a turn. */
 const PIECE_BYTES = 1_048_576;
@@ -69,13 +69,13 @@ export class IndexFile {
   async write(
     place: LogPlace,
     entries: readonly Entry[],
-    turns: Turns,
+    pacer: Pacer,
   ): Promise<boolean> {
     if (entries.length > MAX_ENTRIES) return false;
     const file = await this.#claim();
     if (file === undefined) return false;
     try {
-      const bytes = await write(file, place, entries, turns);
+      const bytes = await write(file, place, entries, pacer);
       await this.#fs.rename(this.#newPath, this.#path);
       this.#bytes = bytes;
       return true;
@@ -183,7 +183,7 @@ export class IndexReader {
   /** The entries of the next block; undefined when it is damaged. */
   async read(block: number): Promise<Entry[] | undefined> {
     const bytes = new Uint8Array(this.#outlines.lengths[block] ?? 0);
-    const isWhole = await fill(bytes, this.#file, this.#position, new Turns());
+    const isWhole = await fill(bytes, this.#file, this.#position, new Pacer());
     if (!isWhole || !this.#outlines.fits(block, bytes)) return undefined;
     this.#position += bytes.length;
     const entries = parseBlock(bytes, this.openedAt);
@@ -198,16 +198,16 @@ export class IndexReader {
 }
 
 async function openReader(file: DiskFile): Promise<IndexReader | undefined> {
-  const turns = new Turns();
+  const pacer = new Pacer();
   const head = new Uint8Array(HEADER_BYTES);
-  if (!await fill(head, file, 0, turns)) return undefined;
+  if (!await fill(head, file, 0, pacer)) return undefined;
   const header = parseHeader(head);
   if (header === undefined) return undefined;
   const { count, place, digest } = header;
   if (file.opened.size < HEADER_BYTES + outlinesBytes(count)) return undefined;
   const outlines = new IndexOutlines(count);
-  const isWhole = await fill(outlines.bytes, file, HEADER_BYTES, turns);
-  if (!isWhole || !areEqual(await digestOf(outlines.bytes, turns), digest)) {
+  const isWhole = await fill(outlines.bytes, file, HEADER_BYTES, pacer);
+  if (!isWhole || !areEqual(await digestOf(outlines.bytes, pacer), digest)) {
     return undefined;
   }
   const length = HEADER_BYTES + outlines.bytes.length + outlines.blocksBytes;
@@ -221,13 +221,13 @@ async function write(
   file: DiskFile,
   place: LogPlace,
   entries: readonly Entry[],
-  turns: Turns,
+  pacer: Pacer,
 ): Promise<number> {
   const outlines = new IndexOutlines(entries.length);
   const { bytes } = outlines;
   let position = HEADER_BYTES + bytes.length;
   for (let block = 0; block < blocksOf(entries.length); block++) {
-    if (turns.due) await turns.next();
+    if (pacer.due) await pacer.yield();
     const start = block * BLOCK_ENTRIES;
     const some = entries.slice(start, start + BLOCK_ENTRIES);
     const text = formatBlock(some);
@@ -236,11 +236,11 @@ async function write(
     position += text.length;
   }
   for (let start = 0; start < bytes.length; start += PIECE_BYTES) {
-    if (turns.due) await turns.next();
+    if (pacer.due) await pacer.yield();
     const piece = bytes.subarray(start, start + PIECE_BYTES);
     await file.writeAt(piece, HEADER_BYTES + start);
   }
-  const digest = await digestOf(bytes, turns);
+  const digest = await digestOf(bytes, pacer);
   const count = entries.length;
   await file.writeAt(formatHeader({ count, place, digest }), 0);
   return position;
@@ -251,10 +251,10 @@ async function fill(
   bytes: Uint8Array,
   file: DiskFile,
   position: number,
-  turns: Turns,
+  pacer: Pacer,
 ): Promise<boolean> {
   for (let done = 0; done < bytes.length;) {
-    if (turns.due) await turns.next();
+    if (pacer.due) await pacer.yield();
     const piece = bytes.subarray(done, done + PIECE_BYTES);
     const count = await file.readAt(piece, position + done);
     if (count === 0) return false;
@@ -263,10 +263,10 @@ async function fill(
   return true;
 }
 
-async function digestOf(bytes: Uint8Array, turns: Turns): Promise<Uint8Array> {
+async function digestOf(bytes: Uint8Array, pacer: Pacer): Promise<Uint8Array> {
   const digest = createHash("sha256");
   for (let start = 0; start < bytes.length; start += PIECE_BYTES) {
-    if (turns.due) await turns.next();
+    if (pacer.due) await pacer.yield();
     digest.update(bytes.subarray(start, start + PIECE_BYTES));
   }
   return digest.digest();

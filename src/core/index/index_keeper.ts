@@ -1,23 +1,23 @@
 import type { Catalog } from "../catalog/catalog.ts";
 import type { DiskErrors } from "../reporting/disk_errors.ts";
-import type { DiskStore } from "../disk/pair_store.ts";
-import type { Writes } from "../entries/write_turns.ts";
+import type { PairStore } from "../disk/pair_store.ts";
+import type { WriteTurns } from "../entries/write_turns.ts";
 import type { Background } from "../async/background.ts";
 import { CacheClosedError } from "../api/errors.ts";
 import type { IndexFile, IndexReader } from "./index_file.ts";
 import { INDEXING } from "./indexing.ts";
-import { Turns } from "../async/turns.ts";
+import { Pacer } from "../async/pacer.ts";
 
 /** What keeping the index works on. */
 export interface IndexKeeperParts {
   /** The index. */
   readonly index: IndexFile;
   /** The files of the directory. */
-  readonly store: DiskStore;
+  readonly store: PairStore;
   /** What is known of the entries. */
   readonly catalog: Catalog;
   /** The turns of those who change names. */
-  readonly writes: Writes;
+  readonly writes: WriteTurns;
   /** The pace of what nobody waits for. */
   readonly background: Background;
   /** Where failures go. */
@@ -86,7 +86,7 @@ export class IndexKeeper {
     if (catalog.entries < INDEXING.entries) return await this.forget();
     const isSaved = catalog.changes === this.#saved?.changes &&
       catalog.uses === this.#saved.uses;
-    if (!isSaved) await this.#save(new Turns());
+    if (!isSaved) await this.#save(new Pacer());
   }
 
   /** Removes what a killed process has left of an index. */
@@ -109,17 +109,17 @@ export class IndexKeeper {
     }
   }
 
-  async #save(turns: Turns): Promise<void> {
+  async #save(pacer: Pacer): Promise<void> {
     const { catalog, writes, errors } = this.#parts;
     try {
       this.#tried = catalog.changes;
-      const noted = await writes.noted((place) => {
+      const noted = await writes.atLogEnd((place) => {
         const { changes, uses } = catalog;
         return { place, entries: catalog.list(), saved: { changes, uses } };
       });
       if (noted === undefined) return;
       const { place, entries, saved } = noted;
-      if (await this.#parts.index.write(place, entries, turns)) {
+      if (await this.#parts.index.write(place, entries, pacer)) {
         this.#saved = saved;
       }
     } catch (error) {

@@ -24,7 +24,7 @@ import {
   isTaken,
 } from "../disk/file_system.ts";
 import { startTimer } from "../async/timer.ts";
-import { turn } from "../async/turns.ts";
+import { yieldToEventLoop } from "../async/pacer.ts";
 
 /** The list is cut when it has this many records, … */
 const MAX_RECORDS = 32_768;
@@ -62,9 +62,9 @@ export interface LogPlace {
 }
 
 /** Keys that others have changed, or that nobody can tell which. */
-export type News = ReadonlySet<string> | "unknown";
+export type Changes = ReadonlySet<string> | "unknown";
 
-const NO_NEWS: News = new Set();
+const NO_NEWS: Changes = new Set();
 
 /** Says that others did not give the lock back. */
 export class LockTimeoutError extends Error {
@@ -159,7 +159,7 @@ export class ChangeLog {
         throw new LockTimeoutError(this.#path, timeoutMs);
       }
       this.#turnEnd = Infinity;
-      if (waitedMs < SPIN_MS) await turn();
+      if (waitedMs < SPIN_MS) await yieldToEventLoop();
       else {
         hasTold = true;
         await this.#tell(AWAITED_MS);
@@ -197,7 +197,7 @@ export class ChangeLog {
   }
 
   /** Nobody can tell what others have changed by now. */
-  lose(): void {
+  resetPosition(): void {
     this.#position = -1;
   }
 
@@ -229,13 +229,13 @@ export class ChangeLog {
   }
 
   /** What others have changed since the last time. Needs the lock. */
-  async news(): Promise<News> {
+  async changes(): Promise<Changes> {
     const position = this.#position ?? this.#end;
     this.#position = this.#end;
     return await this.#keys(position, this.#end);
   }
 
-  async #keys(position: number, end: number): Promise<News> {
+  async #keys(position: number, end: number): Promise<Changes> {
     if (position === end) return NO_NEWS;
     if (position < this.#base || position > end) return "unknown";
     return parseRecords(await this.#read(position, end)) ?? "unknown";
@@ -256,7 +256,7 @@ export class ChangeLog {
    * Keys that others have changed, or are about to. Needs no lock, and they are
    * news again to one who has it.
    */
-  async rumours(): Promise<News> {
+  async peekChanges(): Promise<Changes> {
     const file = this.#file;
     if (file === undefined || this.#known !== file) return NO_NEWS;
     const facts = await file.facts();

@@ -1,5 +1,5 @@
 import { descriptionName, downloadName } from "../disk/file_names.ts";
-import type { DiskStore } from "../disk/pair_store.ts";
+import type { PairStore } from "../disk/pair_store.ts";
 import type { DiskFile } from "../disk/disk_file.ts";
 import { type FileSystem, isNotFound, isTaken } from "../disk/file_system.ts";
 import {
@@ -26,13 +26,13 @@ export type Claim =
  */
 export class DownloadClaims {
   readonly #fs: FileSystem;
-  readonly #store: DiskStore;
+  readonly #store: PairStore;
   readonly #mayStage: boolean;
   /** Claims that are being given up. */
   readonly #leaving = new Map<string, Promise<void>>();
 
   /** Claims nothing yet. Who may not stage can only follow. */
-  constructor(fs: FileSystem, store: DiskStore, mayStage: boolean) {
+  constructor(fs: FileSystem, store: PairStore, mayStage: boolean) {
     this.#fs = fs;
     this.#store = store;
     this.#mayStage = mayStage;

@@ -1,10 +1,10 @@
-import type { Calls } from "../async/open_calls.ts";
+import type { OpenCalls } from "../async/open_calls.ts";
 import type { Catalog } from "../catalog/catalog.ts";
 import type { DiskErrors } from "../reporting/disk_errors.ts";
-import type { DiskStore } from "../disk/pair_store.ts";
+import type { PairStore } from "../disk/pair_store.ts";
 import type { EventHub } from "../reporting/event_hub.ts";
 import type { OrphanSweeper } from "./orphan_sweeper.ts";
-import type { Writes } from "../entries/write_turns.ts";
+import type { WriteTurns } from "../entries/write_turns.ts";
 import type { Background } from "../async/background.ts";
 import { CacheClosedError, MediaCacheError } from "../api/errors.ts";
 import { isTransient } from "../disk/disk_fault.ts";
@@ -14,18 +14,18 @@ import type { DirectoryReconciler } from "./reconciler.ts";
 import type { Leftover } from "../entries/leftovers.ts";
 import { scan } from "../entries/scan.ts";
 import type { Touches } from "../catalog/touches.ts";
-import { Turns } from "../async/turns.ts";
+import { Pacer } from "../async/pacer.ts";
 
 /** What loading works on. */
 export interface LoaderParts {
   /** The files of the directory. */
-  readonly store: DiskStore;
+  readonly store: PairStore;
   /** What is known of the entries. */
   readonly catalog: Catalog;
   /** The turns of those who change names. */
-  readonly writes: Writes;
+  readonly writes: WriteTurns;
   /** Calls that use the disk. */
-  readonly calls: Calls;
+  readonly calls: OpenCalls;
   /** Removes leftovers in time. */
   readonly sweeper: OrphanSweeper;
   /** Where events go. */
@@ -180,7 +180,7 @@ export class Loader {
       throw store.unusable(error);
     }
     if (reader === undefined) {
-      await catalog.sort(new Turns());
+      await catalog.sort(new Pacer());
       await this.#finish();
     } else this.#goOn(reader);
     hub.emit({
@@ -197,13 +197,13 @@ export class Loader {
     const { keeper, catalog, writes } = this.#parts;
     const reader = await keeper.open();
     if (reader === undefined) {
-      await writes.begin();
+      await writes.start();
       return undefined;
     }
     const { place, pending } = reader;
     let isKnown = false;
     try {
-      isKnown = await writes.begin({
+      isKnown = await writes.start({
         place,
         takeUp: () => {
           keeper.tookUp();
@@ -213,7 +213,7 @@ export class Loader {
     } finally {
       if (!isKnown) {
         catalog.settle();
-        await catalog.confirm(new Turns());
+        await catalog.confirm(new Pacer());
         reader.close();
       }
     }
@@ -241,7 +241,7 @@ export class Loader {
         background,
         this.#indexedAt,
         // Others may be waiting for their turn.
-        (task) => background.awaited(writes.alone(task)),
+        (task) => background.awaited(writes.withoutLock(task)),
         (leftover) => this.#add(leftover, (it) => this.#tell(it)),
       );
       catalog.settle();
@@ -258,7 +258,7 @@ export class Loader {
     const { background, keeper, catalog, errors } = this.#parts;
     try {
       for (let block = 0; block < reader.blocks; block++) {
-        if (background.due) await background.next();
+        if (background.due) await background.yield();
         const entries = await reader.read(block);
         if (entries === undefined) return keeper.lost();
         for (const [i, entry] of entries.entries()) {

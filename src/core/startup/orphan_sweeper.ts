@@ -1,6 +1,6 @@
 import { MAX_SKEW_MS } from "../async/clock.ts";
 import type { DiskErrors } from "../reporting/disk_errors.ts";
-import type { DiskStore } from "../disk/pair_store.ts";
+import type { PairStore } from "../disk/pair_store.ts";
 import { classify } from "../disk/file_names.ts";
 import {
   GRACE_MS,
@@ -8,7 +8,7 @@ import {
   type Leftovers,
 } from "../entries/leftovers.ts";
 import { startIdleTimer } from "../async/timer.ts";
-import type { Writes } from "../entries/write_turns.ts";
+import type { WriteTurns } from "../entries/write_turns.ts";
 
 /** A leftover, and when its grace began. */
 interface Waiting {
@@ -21,8 +21,8 @@ interface Waiting {
 
 /** Leftovers in the directory: removed when they are old, and till then counted. */
 export class OrphanSweeper implements Leftovers {
-  readonly #store: DiskStore;
-  readonly #writes: Writes;
+  readonly #store: PairStore;
+  readonly #writes: WriteTurns;
   readonly #errors: DiskErrors;
   readonly #waiting = new Map<string, Waiting>();
   #stopTimer: (() => void) | undefined;
@@ -32,8 +32,8 @@ export class OrphanSweeper implements Leftovers {
 
   /** Knows of none yet; removes in turn with the other `writes`. */
   constructor(
-    store: DiskStore,
-    writes: Writes,
+    store: PairStore,
+    writes: WriteTurns,
     errors: DiskErrors,
   ) {
     this.#store = store;
@@ -151,7 +151,7 @@ export class OrphanSweeper implements Leftovers {
 
   async #remove({ names }: Leftover): Promise<void> {
     try {
-      await this.#writes.run(async () => {
+      await this.#writes.withLock(async () => {
         if (await this.areNeeded(names)) return;
         for (const name of names) {
           await this.#store.removeFile(name);

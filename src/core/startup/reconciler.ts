@@ -1,19 +1,19 @@
 import type { Catalog } from "../catalog/catalog.ts";
-import type { DiskStore } from "../disk/pair_store.ts";
+import type { PairStore } from "../disk/pair_store.ts";
 import type { EventHub } from "../reporting/event_hub.ts";
-import type { News } from "../sharing/change_log.ts";
+import type { Changes } from "../sharing/change_log.ts";
 import { areSame, type Entry, entryOf } from "../catalog/entry.ts";
 import type { Leftover, Leftovers } from "../entries/leftovers.ts";
 import { listNames, scan, scanNames } from "../entries/scan.ts";
 import { datName, pairOf } from "../disk/file_names.ts";
 import { mismatchOf } from "../disk/sidecar.ts";
 import type { DiskErrors, ReportFault } from "../reporting/disk_errors.ts";
-import { Turns } from "../async/turns.ts";
+import { Pacer } from "../async/pacer.ts";
 
 /** What comparing works on. */
 export interface ReconcilerParts {
   /** The files of the directory. */
-  readonly store: DiskStore;
+  readonly store: PairStore;
   /** What is known of the entries. */
   readonly catalog: Catalog;
   /** Where events go. */
@@ -63,10 +63,10 @@ export class DirectoryReconciler {
   /** See {@linkcode Reconciler.refreshAll}. */
   async refreshAll(report: ReportFault = this.#count): Promise<void> {
     const { catalog } = this.#parts;
-    const turns = new Turns();
+    const pacer = new Pacer();
     try {
       await this.#late().hydrated();
-      await catalog.sort(turns, () => this.#refreshAll(turns, report));
+      await catalog.sort(pacer, () => this.#refreshAll(pacer, report));
     } catch (error) {
       report("list the directory", error);
     }
@@ -82,17 +82,17 @@ export class DirectoryReconciler {
    * @param onLeftover Told of files that are no entry.
    */
   async compare(
-    turns: Turns,
+    pacer: Pacer,
     now: number,
     alone: <T>(task: () => Promise<T>) => Promise<T>,
     onLeftover: (leftover: Leftover) => void,
   ): Promise<void> {
     const { store, catalog } = this.#parts;
     const [entries, names] = await alone(async () => {
-      return [catalog.list(), await listNames(store, turns)] as const;
+      return [catalog.list(), await listNames(store, pacer)] as const;
     });
     for (const entry of entries) {
-      if (turns.due) await turns.next();
+      if (pacer.due) await pacer.yield();
       const { key } = entry;
       const isThere = names.dats.has(key) && names.jsons.has(key);
       if (!isThere) await this.refresh(key);
@@ -103,15 +103,15 @@ export class DirectoryReconciler {
     }
     const onEntry = (entry: Entry) => catalog.discover(entry);
     const events = { onEntry, onLeftover };
-    const scan = () => scanNames(store, names, events, turns, now);
+    const scan = () => scanNames(store, names, events, pacer, now);
     await alone(() => catalog.whileScanning(scan));
   }
 
-  /** See {@linkcode Reconciler.doubt}. */
-  doubt(news: News): void {
+  /** See {@linkcode Reconciler.dropFromMemory}. */
+  dropFromMemory(changes: Changes): void {
     const { catalog } = this.#parts;
-    if (news === "unknown") return catalog.memory.clear();
-    for (const key of news) {
+    if (changes === "unknown") return catalog.memory.clear();
+    for (const key of changes) {
       const known = catalog.byKey(key);
       if (known !== undefined) catalog.memory.delete(known.url);
     }
@@ -140,7 +140,7 @@ export class DirectoryReconciler {
     return true;
   }
 
-  async #refreshAll(turns: Turns, report: ReportFault): Promise<void> {
+  async #refreshAll(pacer: Pacer, report: ReportFault): Promise<void> {
     const { store, catalog } = this.#parts;
     const before = catalog.list();
     const seen = new Set<string>();
@@ -158,7 +158,7 @@ export class DirectoryReconciler {
     await catalog.whileScanning(() => scan(store, events));
     for (const { key } of before) {
       if (!seen.has(key)) await this.refresh(key, report);
-      if (turns.due) await turns.next();
+      if (pacer.due) await pacer.yield();
     }
   }
 

@@ -1,6 +1,6 @@
 import type { EntryInfo } from "../../core/api/entry_info.ts";
 import type { MediaCache } from "../../core/media_cache.ts";
-import { Turns } from "../../core/async/turns.ts";
+import { Pacer } from "../../core/async/pacer.ts";
 import { FirstFew } from "./first_few.ts";
 
 /** The name of an order. */
@@ -64,9 +64,9 @@ export async function listEntries(
     limit + 1,
     (a, b) => compare(a.place, b.place),
   );
-  const turns = new Turns();
+  const pacer = new Pacer();
   for await (const entry of cache.entries()) {
-    if (turns.due) await turns.next();
+    if (pacer.due) await pacer.yield();
     if (wanted !== "" && !matches(entry, wanted)) continue;
     const place: Cursor = [valueOf(entry), entry.key];
     if (cursor !== undefined && compare(place, cursor) <= 0) continue;

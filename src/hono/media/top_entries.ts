@@ -1,6 +1,6 @@
 import type { EntryInfo } from "../../core/api/entry_info.ts";
 import type { MediaCache } from "../../core/media_cache.ts";
-import { Turns } from "../../core/async/turns.ts";
+import { Pacer } from "../../core/async/pacer.ts";
 import { FirstFew } from "./first_few.ts";
 import type { UseCounter } from "../metrics/use_counter.ts";
 
@@ -59,9 +59,9 @@ export class TopEntries {
         COUNT,
         (a, b) => b.uses - a.uses,
       );
-      const turns = new Turns();
+      const pacer = new Pacer();
       for await (const entry of this.#cache.entries()) {
-        if (turns.due) await turns.next();
+        if (pacer.due) await pacer.yield();
         const used = { entry, uses: this.#uses.of(entry.key) };
         largest.add(used);
         mostUsed.add(used);

@@ -10,7 +10,7 @@ const TURN_MS = 1;
  *
  * `setImmediate`, since it costs 2 µs where a timer of 0 ms costs 1 to 2 ms.
  */
-export class Turns {
+export class Pacer {
   #last = performance.now();
 
   /** Whether it is time to give way. */
@@ -19,13 +19,13 @@ export class Turns {
   }
 
   /** Gives the event loop a turn. */
-  async next(): Promise<void> {
-    await turn();
+  async yield(): Promise<void> {
+    await yieldToEventLoop();
     this.#last = performance.now();
   }
 }
 
 /** Gives the event loop a turn. */
-export function turn(): Promise<void> {
+export function yieldToEventLoop(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
