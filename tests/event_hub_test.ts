@@ -1,20 +1,20 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { MediaCache } from "../mod.ts";
-import { EventHub } from "../src/core/reporting/event_hub.ts";
-import type { MediaCacheEvent } from "../src/core/api/events.ts";
+import {
+  EventHub,
+  type UnstampedEvent,
+} from "../src/core/reporting/event_hub.ts";
 import { recordConsole } from "./fixtures/console.ts";
 import { bytesOf, writePair } from "./fixtures/files.ts";
 import { tempDir } from "./fixtures/temp_dir.ts";
 
-const FAULT: MediaCacheEvent = {
+const FAULT: UnstampedEvent = {
   type: "diskError",
-  time: 0,
   operation: "write a put",
   error: new Error("No space left on device"),
 };
-const SKIPPED: MediaCacheEvent = {
+const SKIPPED: UnstampedEvent = {
   type: "skipped",
-  time: 0,
   path: "/x.json",
   reason: "why",
 };
@@ -24,8 +24,8 @@ Deno.test("EventHub warns once per kind when it was given no listener", () => {
   const hub = new EventHub(undefined);
 
   for (const event of [FAULT, SKIPPED, FAULT, SKIPPED]) hub.emit(event);
-  hub.emit({ type: "conversionUnavailable", time: 0, reason: "no ffmpeg" });
-  hub.emit({ type: "joined", time: 0, url: "a", key: "b", received: 1 });
+  hub.emit({ type: "conversionUnavailable", reason: "no ffmpeg" });
+  hub.emit({ type: "joined", url: "a", key: "b", received: 1 });
 
   assertEquals(printed.lines, [
     ["Media cache: could not write a put: No space left on device"],

@@ -651,10 +651,9 @@ export class MediaCache implements AsyncDisposable {
     this.#counters.hits++;
     if (this.#hub.listening) {
       const { url, key, mimetype, filename, size } = entry;
-      const time = Date.now();
       const durationMs = performance.now() - start;
       const facts = { url, key, mimetype, filename, size, source, durationMs };
-      this.#hub.emit({ type: "hit", time, ...facts });
+      this.#hub.emit({ type: "hit", ...facts });
     }
     return this.#hit(hit, signal);
   }

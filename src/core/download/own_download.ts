@@ -444,7 +444,7 @@ export class DownloadRun {
   #emit(event: RunEvent): void {
     const url = this.#url;
     const key = this.#key;
-    this.#env.hub.emit({ ...event, time: Date.now(), url, key });
+    this.#env.hub.emit({ ...event, url, key });
   }
 }
 

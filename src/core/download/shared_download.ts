@@ -124,7 +124,7 @@ export class DownloadJob {
   #tellJoined(): void {
     const { hub } = this.#env;
     const { url, key, info: { received } } = this;
-    hub.emit({ type: "joined", time: Date.now(), url, key, received });
+    hub.emit({ type: "joined", url, key, received });
   }
 
   /** Its readers go on, but nothing will be stored. */

@@ -109,7 +109,7 @@ export class Deletion {
     leftovers.forget(pairOf(key));
     if (!removed && known === undefined) return false;
     const size = known?.size ?? 0;
-    hub.emit({ type: "deleted", time: Date.now(), url, key, size });
+    hub.emit({ type: "deleted", url, key, size });
     return true;
   }
 }

@@ -204,15 +204,14 @@ export class EntryOpener {
     }
     if (isCurrent && known === undefined) catalog.forgetPending(key);
     const reason = found?.reason ?? "its files are gone";
-    const time = Date.now();
     if (known !== undefined && isCurrent) {
       catalog.forget(url);
-      hub.emit({ type: "dropped", time, url, key, reason });
+      hub.emit({ type: "dropped", url, key, reason });
     }
     if (found !== undefined && !watch.isDisturbed) {
       const leftover = await leftoverOf(store, pairOf(key), reason);
       if (leftover !== undefined) leftovers.add(leftover);
-      hub.emit({ type: "skipped", time, path: store.jsonPath(key), reason });
+      hub.emit({ type: "skipped", path: store.jsonPath(key), reason });
     }
     return undefined;
   }

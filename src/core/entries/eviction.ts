@@ -81,6 +81,6 @@ export class Eviction {
     if (catalog.peek(url) === victim) return;
     counters.evictions++;
     const body = { url, key, mimetype, filename, size, lastAccess };
-    hub.emit({ type: "evicted", time: Date.now(), ...body });
+    hub.emit({ type: "evicted", ...body });
   }
 }

@@ -133,7 +133,7 @@ export class Putter {
         const { url } = body;
         const reason = refusal ?? CROWDED;
         const key = keyOf(url);
-        hub.emit({ type: "uncached", time: Date.now(), url, key, reason });
+        hub.emit({ type: "uncached", url, key, reason });
       }
       cancel(body.data);
       return false;
@@ -183,7 +183,7 @@ export class Putter {
     const key = keyOf(url);
     const durationMs = performance.now() - start;
     const body = { url, key, mimetype, filename, size, durationMs };
-    hub.emit({ type: "stored", time: Date.now(), source: "put", ...body });
+    hub.emit({ type: "stored", source: "put", ...body });
     return true;
   }
 

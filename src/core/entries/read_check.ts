@@ -94,8 +94,7 @@ export class ReadCheck {
     const { url, key } = entry;
     if (catalog.peek(url) === entry) {
       catalog.forget(url);
-      const time = Date.now();
-      hub.emit({ type: "dropped", time, url, key, reason: WRONG_DIGEST });
+      hub.emit({ type: "dropped", url, key, reason: WRONG_DIGEST });
     }
     if (this.#options.readOnly) return undefined;
     try {

@@ -137,7 +137,7 @@ export class GifConversion {
   /** Counts and tells of a GIF that stays one. */
   kept(url: string, key: string, reason: string): void {
     if (!NO_FAILURE.has(reason)) this.#counters.conversionFailures++;
-    this.#hub.emit({ type: "kept", time: Date.now(), url, key, reason });
+    this.#hub.emit({ type: "kept", url, key, reason });
   }
 
   async #convert(
@@ -248,7 +248,6 @@ export class GifConversion {
       this.#counters.conversions++;
       this.#hub.emit({
         type: "converted",
-        time: Date.now(),
         url,
         key,
         mimetype: "video/mp4",
@@ -347,8 +346,7 @@ export class GifConversion {
   #warn(reason: string): void {
     if (this.#warned) return;
     this.#warned = true;
-    const time = Date.now();
-    this.#hub.emit({ type: "conversionUnavailable", time, reason });
+    this.#hub.emit({ type: "conversionUnavailable", reason });
   }
 }
 

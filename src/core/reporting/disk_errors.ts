@@ -24,12 +24,12 @@ export class DiskErrors {
       this.#reported.add(error);
     }
     this.#counters.diskErrors++;
-    this.#hub.emit({ type: "diskError", time: Date.now(), operation, error });
+    this.#hub.emit({ type: "diskError", operation, error });
   }
 
   /** Tells that the cache goes on without an operation, which is no failure. */
   refused(operation: string, error: unknown): void {
     const reason = failureReason(errorFacts(error));
-    this.#hub.emit({ type: "degraded", time: Date.now(), operation, reason });
+    this.#hub.emit({ type: "degraded", operation, reason });
   }
 }

@@ -10,7 +10,12 @@ const WARNINGS: ReadonlySet<MediaCacheEvent["type"]> = new Set([
   "skipped",
 ]);
 
-/** Hands events to their listeners. */
+/** An event before the hub stamps the time. */
+export type UnstampedEvent = MediaCacheEvent extends infer Each
+  ? Each extends MediaCacheEvent ? Omit<Each, "time"> : never
+  : never;
+
+/** Stamps events with the time, and hands them to their listeners. */
 export class EventHub {
   readonly #listeners = new Set<MediaCacheListener>();
   readonly #warned = new Set<string>();
@@ -37,8 +42,11 @@ export class EventHub {
     };
   }
 
-  /** Tells every listener. What one throws harms neither the cache nor others. */
-  emit(event: MediaCacheEvent): void {
+  /** Tells every listener. An error of a listener reaches nobody else. */
+  emit(unstamped: UnstampedEvent): void {
+    if (!this.#warns && !this.listening) return;
+    // The members of an event and its time make an event again.
+    const event = { time: Date.now(), ...unstamped } as MediaCacheEvent;
     for (const listener of [...this.#listeners]) {
       callSafely(() => listener(event));
     }

@@ -185,7 +185,6 @@ export class Loader {
     } else this.#goOn(reader);
     hub.emit({
       type: "loaded",
-      time: Date.now(),
       entries: catalog.entries,
       totalBytes: catalog.totalBytes,
       durationMs: performance.now() - start,
@@ -297,6 +296,6 @@ export class Loader {
   #tell({ names, reason }: Leftover): void {
     const { store, hub } = this.#parts;
     const path = store.path(names[0] ?? "");
-    hub.emit({ type: "skipped", time: Date.now(), path, reason });
+    hub.emit({ type: "skipped", path, reason });
   }
 }

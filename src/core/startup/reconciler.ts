@@ -182,6 +182,6 @@ export class DirectoryReconciler {
     const { url } = known;
     catalog.forget(url);
     const reason = "another process removed it";
-    hub.emit({ type: "dropped", time: Date.now(), url, key, reason });
+    hub.emit({ type: "dropped", url, key, reason });
   }
 }
