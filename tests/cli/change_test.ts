@@ -1,7 +1,7 @@
 /** The commands that remove: verify, prune, rm. */
 import { assertEquals, assertMatch } from "@std/assert";
 import { MediaCache } from "../../mod.ts";
-import { cli, linesOf } from "../fixtures/cli.ts";
+import { cli, linesOf } from "../fixtures/processes/cli.ts";
 import {
   bytesOf,
   namesIn,
@@ -9,8 +9,8 @@ import {
   pathsOf,
   snapshotOf,
   writePair,
-} from "../fixtures/files.ts";
-import { tempDir } from "../fixtures/temp_dir.ts";
+} from "../fixtures/directory/files.ts";
+import { tempDir } from "../fixtures/directory/temp_dir.ts";
 
 const MB = 1_048_576;
 

@@ -1,8 +1,13 @@
 /** The commands that only look: stats, ls, explain, get. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { cli, FakeOutput, linesOf } from "../fixtures/cli.ts";
-import { bytesOf, pathsOf, snapshotOf, writePair } from "../fixtures/files.ts";
-import { tempDir } from "../fixtures/temp_dir.ts";
+import { cli, FakeOutput, linesOf } from "../fixtures/processes/cli.ts";
+import {
+  bytesOf,
+  pathsOf,
+  snapshotOf,
+  writePair,
+} from "../fixtures/directory/files.ts";
+import { tempDir } from "../fixtures/directory/temp_dir.ts";
 
 const MINUTE = 60_000;
 

@@ -4,9 +4,9 @@ import { COMMANDS } from "../../src/cli/commands.ts";
 import { Call } from "../../src/cli/call/call.ts";
 import { main } from "../../src/cli/main.ts";
 import { Output } from "../../src/cli/output/output.ts";
-import { cli, FakeOutput, linesOf } from "../fixtures/cli.ts";
-import { writePair } from "../fixtures/files.ts";
-import { tempDir } from "../fixtures/temp_dir.ts";
+import { cli, FakeOutput, linesOf } from "../fixtures/processes/cli.ts";
+import { writePair } from "../fixtures/directory/files.ts";
+import { tempDir } from "../fixtures/directory/temp_dir.ts";
 
 Deno.test("main() without a command shows the help as a complaint", async () => {
   const { code, stdout, stderr } = await cli([]);

@@ -1,12 +1,17 @@
 /** The tool as users run it: a process of its own, with no more than it needs. */
 import { assertEquals, assertMatch } from "@std/assert";
 import { MediaCache } from "../../mod.ts";
-import { CLI, cliProcess } from "../fixtures/cli.ts";
-import { bytesOf, namesIn, pathsOf, writePair } from "../fixtures/files.ts";
-import { gifOfDelays } from "../fixtures/gif_writer.ts";
-import { Origin } from "../fixtures/origin.ts";
-import { Tap } from "../fixtures/tap.ts";
-import { tempDir } from "../fixtures/temp_dir.ts";
+import { CLI, cliProcess } from "../fixtures/processes/cli.ts";
+import {
+  bytesOf,
+  namesIn,
+  pathsOf,
+  writePair,
+} from "../fixtures/directory/files.ts";
+import { gifOfDelays } from "../fixtures/gif/gif_writer.ts";
+import { Origin } from "../fixtures/servers/origin.ts";
+import { Tap } from "../fixtures/bodies/tap.ts";
+import { tempDir } from "../fixtures/directory/temp_dir.ts";
 
 const URLS = ["https://a", "https://b", "https://c"] as const;
 

@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { Failure, UsageError } from "../../src/cli/call/failures.ts";
 import { parseUrls, readUrls } from "../../src/cli/call/url_list.ts";
-import { tempDir } from "../fixtures/temp_dir.ts";
+import { tempDir } from "../fixtures/directory/temp_dir.ts";
 
 const empty = { readable: new Blob([]).stream() };
 

@@ -1,12 +1,17 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { MediaCache } from "../../mod.ts";
 import type { MainOptions } from "../../src/cli/main.ts";
-import { cli, FakeOutput, linesOf, type Run } from "../fixtures/cli.ts";
-import { bytesOf, namesIn, pathsOf } from "../fixtures/files.ts";
-import { gifOfDelays } from "../fixtures/gif_writer.ts";
-import { Origin, RawOrigin } from "../fixtures/origin.ts";
-import { Tap } from "../fixtures/tap.ts";
-import { tempDir } from "../fixtures/temp_dir.ts";
+import {
+  cli,
+  FakeOutput,
+  linesOf,
+  type Run,
+} from "../fixtures/processes/cli.ts";
+import { bytesOf, namesIn, pathsOf } from "../fixtures/directory/files.ts";
+import { gifOfDelays } from "../fixtures/gif/gif_writer.ts";
+import { Origin, RawOrigin } from "../fixtures/servers/origin.ts";
+import { Tap } from "../fixtures/bodies/tap.ts";
+import { tempDir } from "../fixtures/directory/temp_dir.ts";
 
 /** Of Linux, for a whole path (limits.h). */
 const MAX_PATH_LENGTH = 4096;

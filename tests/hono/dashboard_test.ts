@@ -8,10 +8,10 @@ import { Hono } from "hono";
 import { MediaCache } from "../../mod.ts";
 import { statsRouter } from "../../src/hono/stats_router.ts";
 import { keyOf } from "../../src/core/text/key.ts";
-import { begin } from "../fixtures/begun.ts";
-import { pattern } from "../fixtures/bytes.ts";
-import { mounted, statusOf } from "../fixtures/mounted.ts";
-import { tempDir } from "../fixtures/temp_dir.ts";
+import { begin } from "../fixtures/cache/begun.ts";
+import { pattern } from "../fixtures/bodies/bytes.ts";
+import { mounted, statusOf } from "../fixtures/servers/mounted.ts";
+import { tempDir } from "../fixtures/directory/temp_dir.ts";
 
 const TRUSTED = { access: "trusted" } as const;
 const SECRET = "https://host.example/bot1:secret/cat.png";

@@ -1,8 +1,8 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { REFUSABLES } from "../../src/core/text/refusable.ts";
-import { CallFault } from "../fixtures/disk_faults.ts";
-import { bytesOf } from "../fixtures/files.ts";
-import { mounted, statusOf } from "../fixtures/mounted.ts";
+import { CallFault } from "../fixtures/faults/disk_faults.ts";
+import { bytesOf } from "../fixtures/directory/files.ts";
+import { mounted, statusOf } from "../fixtures/servers/mounted.ts";
 
 Deno.test("the router tells programs and people what the file system refuses, and is healthy", async () => {
   await using router = await mounted({}, { onEvent() {} });

@@ -1,7 +1,11 @@
 import { assertEquals } from "@std/assert";
 import type { EntryInfo, MediaCache } from "../../mod.ts";
-import { pattern } from "../fixtures/bytes.ts";
-import { type Mounted, mounted, statusOf } from "../fixtures/mounted.ts";
+import { pattern } from "../fixtures/bodies/bytes.ts";
+import {
+  type Mounted,
+  mounted,
+  statusOf,
+} from "../fixtures/servers/mounted.ts";
 
 interface Page {
   entries: EntryInfo[];

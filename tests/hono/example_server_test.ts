@@ -1,10 +1,10 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { pattern } from "../fixtures/bytes.ts";
-import { ExampleServer } from "../fixtures/example_server.ts";
-import { statusOf } from "../fixtures/mounted.ts";
-import { Origin } from "../fixtures/origin.ts";
-import { tempDir } from "../fixtures/temp_dir.ts";
+import { pattern } from "../fixtures/bodies/bytes.ts";
+import { ExampleServer } from "../fixtures/servers/example_server.ts";
+import { statusOf } from "../fixtures/servers/mounted.ts";
+import { Origin } from "../fixtures/servers/origin.ts";
+import { tempDir } from "../fixtures/directory/temp_dir.ts";
 
 Deno.test("the example server caches for its hosts, shows it, and ends when told", async () => {
   await using temp = await tempDir();

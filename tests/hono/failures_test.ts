@@ -2,11 +2,11 @@
 import { assertEquals, assertFalse, assertStringIncludes } from "@std/assert";
 import type { Downloader, MediaCache } from "../../mod.ts";
 import { statsRouter } from "../../src/hono/stats_router.ts";
-import { begin } from "../fixtures/begun.ts";
-import { emptyCache } from "../fixtures/empty_cache.ts";
-import { pattern } from "../fixtures/bytes.ts";
-import { mounted } from "../fixtures/mounted.ts";
-import { Origin } from "../fixtures/origin.ts";
+import { begin } from "../fixtures/cache/begun.ts";
+import { emptyCache } from "../fixtures/cache/empty_cache.ts";
+import { pattern } from "../fixtures/bodies/bytes.ts";
+import { mounted } from "../fixtures/servers/mounted.ts";
+import { Origin } from "../fixtures/servers/origin.ts";
 
 const SECRET = "https://secret-host.example/bot1:token/cat.png";
 

@@ -4,11 +4,11 @@ import { join } from "@std/path";
 import { MediaCache, type MediaCacheOptions } from "../../mod.ts";
 import { keyOf } from "../../src/core/text/key.ts";
 import { statsRouter } from "../../src/hono/stats_router.ts";
-import { pattern } from "../fixtures/bytes.ts";
-import { namesIn, snapshotOf } from "../fixtures/files.ts";
-import { type Mounted, mounted } from "../fixtures/mounted.ts";
-import { Recorder } from "../fixtures/recorder.ts";
-import { tempDir } from "../fixtures/temp_dir.ts";
+import { pattern } from "../fixtures/bodies/bytes.ts";
+import { namesIn, snapshotOf } from "../fixtures/directory/files.ts";
+import { type Mounted, mounted } from "../fixtures/servers/mounted.ts";
+import { Recorder } from "../fixtures/cache/recorder.ts";
+import { tempDir } from "../fixtures/directory/temp_dir.ts";
 
 const TRUSTED = { access: "trusted" } as const;
 const URLS = Array.from({ length: 10 }, (_, i) => `${i}:`);

@@ -5,10 +5,10 @@ import {
   assertNotEquals,
 } from "@std/assert";
 import { keyOf } from "../../src/core/text/key.ts";
-import { pattern } from "../fixtures/bytes.ts";
-import { writePair } from "../fixtures/files.ts";
-import { mounted, statusOf } from "../fixtures/mounted.ts";
-import { openFiles } from "../fixtures/open_files.ts";
+import { pattern } from "../fixtures/bodies/bytes.ts";
+import { writePair } from "../fixtures/directory/files.ts";
+import { mounted, statusOf } from "../fixtures/servers/mounted.ts";
+import { openFiles } from "../fixtures/directory/open_files.ts";
 
 const MB = 1_048_576;
 

@@ -5,8 +5,8 @@ import {
   assertMatch,
   assertRejects,
 } from "@std/assert";
-import { pattern } from "../fixtures/bytes.ts";
-import { mounted } from "../fixtures/mounted.ts";
+import { pattern } from "../fixtures/bodies/bytes.ts";
+import { mounted } from "../fixtures/servers/mounted.ts";
 
 const SECRET = "https://secret-host.example/bot123:token/cat.png?sig=abc";
 const OPENMETRICS = {

@@ -4,9 +4,9 @@ import { monitorOf } from "../../src/hono/metrics/monitor.ts";
 import { statsRouter } from "../../src/hono/stats_router.ts";
 import { TopEntries } from "../../src/hono/media/top_entries.ts";
 import { UseCounter } from "../../src/hono/metrics/use_counter.ts";
-import { pattern } from "../fixtures/bytes.ts";
-import { runProgram } from "../fixtures/program.ts";
-import { tempDir } from "../fixtures/temp_dir.ts";
+import { pattern } from "../fixtures/bodies/bytes.ts";
+import { runProgram } from "../fixtures/processes/program.ts";
+import { tempDir } from "../fixtures/directory/temp_dir.ts";
 
 Deno.test("routers of one cache share one subscription", async () => {
   await using temp = await tempDir();

@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { pattern } from "../fixtures/bytes.ts";
-import { mounted, statusOf } from "../fixtures/mounted.ts";
+import { pattern } from "../fixtures/bodies/bytes.ts";
+import { mounted, statusOf } from "../fixtures/servers/mounted.ts";
 
 Deno.test("/stats has the original's keys with their meaning, and ours beside", async () => {
   await using router = await mounted({}, { maxSizeMb: 10 });

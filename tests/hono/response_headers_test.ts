@@ -1,9 +1,12 @@
 /** What a hostile sender says of a body, as it leaves the router on a socket. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { keyOf } from "../../src/core/text/key.ts";
-import { pattern } from "../fixtures/bytes.ts";
-import { HOSTILE_NAMES, HOSTILE_TYPES } from "../fixtures/hostile_text.ts";
-import { mounted } from "../fixtures/mounted.ts";
+import { pattern } from "../fixtures/bodies/bytes.ts";
+import {
+  HOSTILE_NAMES,
+  HOSTILE_TYPES,
+} from "../fixtures/inputs/hostile_text.ts";
+import { mounted } from "../fixtures/servers/mounted.ts";
 
 const TRUSTED = { access: "trusted" } as const;
 

@@ -1,9 +1,9 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { keyOf } from "../../src/core/text/key.ts";
-import { begin } from "../fixtures/begun.ts";
-import { pattern } from "../fixtures/bytes.ts";
-import { mounted, statusOf } from "../fixtures/mounted.ts";
-import { turn } from "../fixtures/recorder.ts";
+import { begin } from "../fixtures/cache/begun.ts";
+import { pattern } from "../fixtures/bodies/bytes.ts";
+import { mounted, statusOf } from "../fixtures/servers/mounted.ts";
+import { turn } from "../fixtures/cache/recorder.ts";
 
 const MEDIA = `/media/${keyOf("a:")}`;
 const TRUSTED = { access: "trusted" } as const;

@@ -1,7 +1,7 @@
 import { assertEquals, assertFalse, assertStringIncludes } from "@std/assert";
 import { keyOf } from "../../src/core/text/key.ts";
-import { pattern } from "../fixtures/bytes.ts";
-import { mounted, statusOf } from "../fixtures/mounted.ts";
+import { pattern } from "../fixtures/bodies/bytes.ts";
+import { mounted, statusOf } from "../fixtures/servers/mounted.ts";
 
 const TRUSTED = { access: "trusted" } as const;
 

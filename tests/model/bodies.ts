@@ -1,9 +1,9 @@
 /** Bodies whose bytes tell which they are, and what makes videos of GIFs. */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
-import { pattern } from "../fixtures/bytes.ts";
-import { concat, gifOfDelays } from "../fixtures/gif_writer.ts";
-import { stub } from "../fixtures/stub.ts";
+import { pattern } from "../fixtures/bodies/bytes.ts";
+import { concat, gifOfDelays } from "../fixtures/gif/gif_writer.ts";
+import { stub } from "../fixtures/gif/stub.ts";
 
 /** The longest body. */
 export const MAX_BODY_BYTES = 1_000_000;

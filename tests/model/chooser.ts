@@ -1,4 +1,4 @@
-import type { Random } from "../fixtures/random.ts";
+import type { Random } from "../fixtures/inputs/random.ts";
 import { bodyOf } from "./bodies.ts";
 import type { CacheModel } from "./cache_model.ts";
 

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { setImmediate } from "node:timers/promises";
 import type { Download, Media, MediaCache } from "../../mod.ts";
-import type { Random } from "../fixtures/random.ts";
+import type { Random } from "../fixtures/inputs/random.ts";
 import { assertSame, Planned } from "./bodies.ts";
 
 /** What a caller does with what it is given. */

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import type { MediaCache } from "../../mod.ts";
-import { DERIVED } from "../fixtures/files.ts";
+import { DERIVED } from "../fixtures/directory/files.ts";
 import type { Caps } from "./cache_model.ts";
 
 /** No sidecar is longer in these tests; one may be on its way to its name. */

@@ -1,4 +1,4 @@
-import type { Random } from "../fixtures/random.ts";
+import type { Random } from "../fixtures/inputs/random.ts";
 import { gifOf, MIN_GIF_BYTES, MIN_VIDEO_BYTES, videoOf } from "./bodies.ts";
 import type { Caps } from "./cache_model.ts";
 import { type Behaviour, type DownloadPlan, LEAVING } from "./download.ts";

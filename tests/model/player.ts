@@ -1,8 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { type Media, type MediaCache, MediaCacheError } from "../../mod.ts";
 import { keyOf } from "../../src/core/text/key.ts";
-import type { Random } from "../fixtures/random.ts";
-import { turn } from "../fixtures/recorder.ts";
+import type { Random } from "../fixtures/inputs/random.ts";
+import { turn } from "../fixtures/cache/recorder.ts";
 import {
   assertWhole,
   bodyOf,

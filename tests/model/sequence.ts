@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Media } from "../../mod.ts";
-import { pathsOf, streamOf } from "../fixtures/files.ts";
+import { pathsOf, streamOf } from "../fixtures/directory/files.ts";
 import { assertSame, bodyOf, Planned } from "./bodies.ts";
 import { Chooser } from "./chooser.ts";
 import type { CacheModel } from "./cache_model.ts";

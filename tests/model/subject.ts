@@ -3,7 +3,7 @@ import { join } from "@std/path";
 import { setImmediate } from "node:timers/promises";
 import { MediaCache, type MediaCacheEvent } from "../../mod.ts";
 import { keyOf } from "../../src/core/text/key.ts";
-import type { Random } from "../fixtures/random.ts";
+import type { Random } from "../fixtures/inputs/random.ts";
 import { CacheModel, type Caps } from "./cache_model.ts";
 import { assertAccounts, assertBounds, type Directory, look } from "./look.ts";
 import type { Conversion } from "./plan.ts";

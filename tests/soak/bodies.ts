@@ -1,6 +1,6 @@
 /** Bodies that follow from their URLs, so that every byte can be checked by anybody. */
 import { Buffer } from "node:buffer";
-import { pattern } from "../fixtures/bytes.ts";
+import { pattern } from "../fixtures/bodies/bytes.ts";
 
 /** A prime, so that no two bodies begin alike before the last of them has begun. */
 const PATTERN_BYTES = 1_048_573;

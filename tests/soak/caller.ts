@@ -1,5 +1,5 @@
 import type { Download, Media, MediaCache } from "../../mod.ts";
-import type { Random } from "../fixtures/random.ts";
+import type { Random } from "../fixtures/inputs/random.ts";
 import { bodyOf, isRight, sizeOf } from "./bodies.ts";
 import { FAULTS, type Faults, Planned } from "./faults.ts";
 import type { Tally } from "./tally.ts";

@@ -8,8 +8,8 @@
 // deno-lint-ignore-file no-console
 import { join } from "@std/path";
 import { type CacheStats, MediaCache } from "../../mod.ts";
-import { Random } from "../fixtures/random.ts";
-import { tempDir } from "../fixtures/temp_dir.ts";
+import { Random } from "../fixtures/inputs/random.ts";
+import { tempDir } from "../fixtures/directory/temp_dir.ts";
 import { pause } from "./caller.ts";
 import { Crowd } from "./crowd.ts";
 import { endsInTime } from "./ends_in_time.ts";

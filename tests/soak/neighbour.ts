@@ -4,7 +4,7 @@
  */
 // deno-lint-ignore-file no-console
 import { MediaCache } from "../../mod.ts";
-import { Random } from "../fixtures/random.ts";
+import { Random } from "../fixtures/inputs/random.ts";
 import { Crowd } from "./crowd.ts";
 import { Faults } from "./faults.ts";
 import { Tally } from "./tally.ts";

@@ -1,7 +1,7 @@
 import { join } from "@std/path";
 import { MediaCache } from "../../mod.ts";
-import type { Random } from "../fixtures/random.ts";
-import { CallFault, WriteFault } from "../fixtures/disk_faults.ts";
+import type { Random } from "../fixtures/inputs/random.ts";
+import { CallFault, WriteFault } from "../fixtures/faults/disk_faults.ts";
 import { pause } from "./caller.ts";
 import type { Faults } from "./faults.ts";
 import type { Tally } from "./tally.ts";

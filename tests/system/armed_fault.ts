@@ -1,5 +1,5 @@
 import { join } from "@std/path";
-import { tempDir } from "../fixtures/temp_dir.ts";
+import { tempDir } from "../fixtures/directory/temp_dir.ts";
 import {
   describe,
   ERRNO,

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
 import type { RowResult } from "../bench/measurement.ts";
-import { tempDir } from "../fixtures/temp_dir.ts";
+import { tempDir } from "../fixtures/directory/temp_dir.ts";
 
 /** Each kind of work of which something is promised, or told. */
 const ROWS = [

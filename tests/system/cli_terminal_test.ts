@@ -1,10 +1,18 @@
 /** The command line tool on a terminal. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { CLI, cliProcess, linesOf } from "../fixtures/cli.ts";
-import { bytesOf, namesIn, pathsOf, writePair } from "../fixtures/files.ts";
-import { Origin } from "../fixtures/origin.ts";
-import { tempDir } from "../fixtures/temp_dir.ts";
-import { Terminal, type TerminalOptions } from "../fixtures/terminal.ts";
+import { CLI, cliProcess, linesOf } from "../fixtures/processes/cli.ts";
+import {
+  bytesOf,
+  namesIn,
+  pathsOf,
+  writePair,
+} from "../fixtures/directory/files.ts";
+import { Origin } from "../fixtures/servers/origin.ts";
+import { tempDir } from "../fixtures/directory/temp_dir.ts";
+import {
+  Terminal,
+  type TerminalOptions,
+} from "../fixtures/processes/terminal.ts";
 
 const PNG = { "Content-Type": "image/png" };
 

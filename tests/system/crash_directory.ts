@@ -3,14 +3,14 @@ import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { MediaCache } from "../../mod.ts";
 import { keyOf } from "../../src/core/text/key.ts";
-import { pattern } from "../fixtures/bytes.ts";
+import { pattern } from "../fixtures/bodies/bytes.ts";
 import {
   bytesOf,
   namesIn,
   OLD_MS,
   setAge,
   writePair,
-} from "../fixtures/files.ts";
+} from "../fixtures/directory/files.ts";
 import { GIF, type Scenario, type Version } from "./crash_scenarios.ts";
 
 /** The versions that may be stored under each URL; null stands for none. */

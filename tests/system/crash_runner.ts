@@ -1,6 +1,6 @@
 /** Runs a scenario in a process of its own, to its end or to that of the process. */
 import { fromFileUrl, join } from "@std/path";
-import { tempDir } from "../fixtures/temp_dir.ts";
+import { tempDir } from "../fixtures/directory/temp_dir.ts";
 import { prepare } from "./crash_directory.ts";
 import type { Scenario } from "./crash_scenarios.ts";
 import type { WorkerTask } from "./crash_worker.ts";

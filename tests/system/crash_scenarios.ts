@@ -1,5 +1,5 @@
 /** What a cache does when it is interrupted: the steps, and what each may leave. */
-import { gifOfDelays } from "../fixtures/gif_writer.ts";
+import { gifOfDelays } from "../fixtures/gif/gif_writer.ts";
 
 /** One body that is stored under a URL, and what its sidecar says. */
 export interface Version {

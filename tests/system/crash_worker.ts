@@ -5,10 +5,10 @@
 import { existsSync } from "node:fs";
 import { join } from "@std/path";
 import { MediaCache } from "../../mod.ts";
-import { indexEverything } from "../fixtures/indexing.ts";
+import { indexEverything } from "../fixtures/cache/indexing.ts";
 import { keyOf } from "../../src/core/text/key.ts";
-import { pattern } from "../fixtures/bytes.ts";
-import { turn } from "../fixtures/recorder.ts";
+import { pattern } from "../fixtures/bodies/bytes.ts";
+import { turn } from "../fixtures/cache/recorder.ts";
 import {
   GIF,
   type Scenario,

@@ -1,10 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
-import { begin } from "../fixtures/begun.ts";
-import { startBrowser } from "../fixtures/browser.ts";
-import { pattern } from "../fixtures/bytes.ts";
-import { mounted } from "../fixtures/mounted.ts";
-import { sample } from "../fixtures/sample_media.ts";
-import { watch } from "../fixtures/watched_page.ts";
+import { begin } from "../fixtures/cache/begun.ts";
+import { startBrowser } from "../fixtures/web/browser.ts";
+import { pattern } from "../fixtures/bodies/bytes.ts";
+import { mounted } from "../fixtures/servers/mounted.ts";
+import { sample } from "../fixtures/gif/sample_media.ts";
+import { watch } from "../fixtures/web/watched_page.ts";
 
 const TRUSTED = { access: "trusted" } as const;
 const PHONE = { viewport: { width: 390, height: 844 } };

@@ -7,8 +7,8 @@ import {
   publishOurs,
   reachRegistry,
   runDeno,
-} from "../fixtures/published_package.ts";
-import { tempDir } from "../fixtures/temp_dir.ts";
+} from "../fixtures/package/published_package.ts";
+import { tempDir } from "../fixtures/directory/temp_dir.ts";
 
 /** The first release that works, the last of its line, and one that is too old. */
 const FIRST = "2.7.1";

@@ -1,11 +1,11 @@
 import { assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { CHANGES_NAME } from "../../src/core/disk/file_names.ts";
-import { endure, SMALL_MEMORY } from "../fixtures/endured_fault.ts";
-import { isThere, pathsOf } from "../fixtures/files.ts";
-import { FaultedCache, MODES_COUNT } from "../fixtures/faulted_cache.ts";
-import { tempDir } from "../fixtures/temp_dir.ts";
-import { readOnlyMount, Tmpfs } from "../fixtures/tmpfs.ts";
+import { endure, SMALL_MEMORY } from "../fixtures/faults/endured_fault.ts";
+import { isThere, pathsOf } from "../fixtures/directory/files.ts";
+import { FaultedCache, MODES_COUNT } from "../fixtures/faults/faulted_cache.ts";
+import { tempDir } from "../fixtures/directory/temp_dir.ts";
+import { readOnlyMount, Tmpfs } from "../fixtures/directory/tmpfs.ts";
 
 Deno.test("a full disk breaks nothing, and all is well when there is room again", async () => {
   await using disk = await Tmpfs.mount("size=8m");

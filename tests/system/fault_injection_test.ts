@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
-import { isThere } from "../fixtures/files.ts";
-import { tempDir } from "../fixtures/temp_dir.ts";
+import { isThere } from "../fixtures/directory/files.ts";
+import { tempDir } from "../fixtures/directory/temp_dir.ts";
 import {
   describe,
   faultEnv,

@@ -1,9 +1,9 @@
 import { join } from "@std/path";
 import type { MediaCacheOptions } from "../../mod.ts";
 import { CHANGES_NAME } from "../../src/core/disk/file_names.ts";
-import { FaultedCache } from "../fixtures/faulted_cache.ts";
-import { namesIn } from "../fixtures/files.ts";
-import { Tmpfs } from "../fixtures/tmpfs.ts";
+import { FaultedCache } from "../fixtures/faults/faulted_cache.ts";
+import { namesIn } from "../fixtures/directory/files.ts";
+import { Tmpfs } from "../fixtures/directory/tmpfs.ts";
 import { ArmedFault, type Arming } from "./armed_fault.ts";
 import type { OperationName } from "./fault_injection.ts";
 

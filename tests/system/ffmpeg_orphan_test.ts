@@ -1,9 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
 import { MediaCache } from "../../mod.ts";
-import { namesIn, OLD_MS, setAge } from "../fixtures/files.ts";
-import { makeGif } from "../fixtures/gif_writer.ts";
-import { heard, stub, temporaryFolder } from "../fixtures/stub.ts";
+import { namesIn, OLD_MS, setAge } from "../fixtures/directory/files.ts";
+import { makeGif } from "../fixtures/gif/gif_writer.ts";
+import { heard, stub, temporaryFolder } from "../fixtures/gif/stub.ts";
 
 /** Minutes of work for ffmpeg. */
 const LONG_GIF = makeGif({

@@ -2,19 +2,19 @@
 import { assert, assertEquals } from "@std/assert";
 import { basename, join } from "@std/path";
 import { MediaCache } from "../../mod.ts";
-import { drawInBrowser } from "../fixtures/browser_gif.ts";
-import { startBrowser } from "../fixtures/browser.ts";
-import { planOf } from "../fixtures/conversion.ts";
-import { anyGif, drawGif } from "../fixtures/gif_canvas.ts";
-import { makeGif } from "../fixtures/gif_writer.ts";
-import { gifFixtures } from "../fixtures/media.ts";
+import { drawInBrowser } from "../fixtures/gif/browser_gif.ts";
+import { startBrowser } from "../fixtures/web/browser.ts";
+import { planOf } from "../fixtures/gif/conversion.ts";
+import { anyGif, drawGif } from "../fixtures/gif/gif_canvas.ts";
+import { makeGif } from "../fixtures/gif/gif_writer.ts";
+import { gifFixtures } from "../fixtures/gif/media.ts";
 import {
   assertLooksLike,
   type Picture,
   pictures,
-} from "../fixtures/picture.ts";
-import { Random } from "../fixtures/random.ts";
-import { tempDir } from "../fixtures/temp_dir.ts";
+} from "../fixtures/gif/picture.ts";
+import { Random } from "../fixtures/inputs/random.ts";
+import { tempDir } from "../fixtures/directory/temp_dir.ts";
 
 /** A browser with an empty page, and a cache. */
 async function open() {

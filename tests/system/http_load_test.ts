@@ -2,10 +2,10 @@ import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { CHANGES_NAME } from "../../src/core/disk/file_names.ts";
 import { keyOf } from "../../src/core/text/key.ts";
-import { pattern } from "../fixtures/bytes.ts";
-import { ExampleServer } from "../fixtures/example_server.ts";
-import { Origin } from "../fixtures/origin.ts";
-import { tempDir } from "../fixtures/temp_dir.ts";
+import { pattern } from "../fixtures/bodies/bytes.ts";
+import { ExampleServer } from "../fixtures/servers/example_server.ts";
+import { Origin } from "../fixtures/servers/origin.ts";
+import { tempDir } from "../fixtures/directory/temp_dir.ts";
 
 const CONNECTIONS = 16;
 const DURATION_MS = 10_000;

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { indexEverything } from "../fixtures/indexing.ts";
-import { tempDir } from "../fixtures/temp_dir.ts";
+import { indexEverything } from "../fixtures/cache/indexing.ts";
+import { tempDir } from "../fixtures/directory/temp_dir.ts";
 import {
   allowedAfter,
   checkDirectory,

@@ -1,10 +1,10 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { keyOf } from "../../src/core/text/key.ts";
-import { startBrowser } from "../fixtures/browser.ts";
-import { mounted, statusOf } from "../fixtures/mounted.ts";
-import { openFiles } from "../fixtures/open_files.ts";
-import { sample } from "../fixtures/sample_media.ts";
-import { watch } from "../fixtures/watched_page.ts";
+import { startBrowser } from "../fixtures/web/browser.ts";
+import { mounted, statusOf } from "../fixtures/servers/mounted.ts";
+import { openFiles } from "../fixtures/directory/open_files.ts";
+import { sample } from "../fixtures/gif/sample_media.ts";
+import { watch } from "../fixtures/web/watched_page.ts";
 
 const TRUSTED = { access: "trusted" } as const;
 const SCRIPT = `

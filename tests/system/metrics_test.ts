@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { pattern } from "../fixtures/bytes.ts";
-import { mounted } from "../fixtures/mounted.ts";
+import { pattern } from "../fixtures/bodies/bytes.ts";
+import { mounted } from "../fixtures/servers/mounted.ts";
 
 Deno.test("promtool finds nothing to say against /metrics", async () => {
   await using router = await mounted();

@@ -7,7 +7,7 @@
  * is what ext4, XFS and Btrfs keep.
  */
 import { join } from "@std/path";
-import { namesIn } from "../fixtures/files.ts";
+import { namesIn } from "../fixtures/directory/files.ts";
 import { type Operation, parseOperation } from "./fault_injection.ts";
 
 /** What becomes of bytes that were not synced. */

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { basename, join } from "@std/path";
-import { tempDir } from "../fixtures/temp_dir.ts";
+import { tempDir } from "../fixtures/directory/temp_dir.ts";
 import {
   type Allowed,
   allowedAfter,

@@ -2,10 +2,10 @@
 import { assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { CHANGES_NAME } from "../../src/core/disk/file_names.ts";
-import { SMALL_MEMORY } from "../fixtures/endured_fault.ts";
-import { namesIn } from "../fixtures/files.ts";
-import { FaultedCache } from "../fixtures/faulted_cache.ts";
-import { tempDir } from "../fixtures/temp_dir.ts";
+import { SMALL_MEMORY } from "../fixtures/faults/endured_fault.ts";
+import { namesIn } from "../fixtures/directory/files.ts";
+import { FaultedCache } from "../fixtures/faults/faulted_cache.ts";
+import { tempDir } from "../fixtures/directory/temp_dir.ts";
 import {
   type ErrorCode,
   faultEnv,

@@ -7,12 +7,12 @@
  * and leaves the README's picture alone.
  */
 import { fromFileUrl, join } from "@std/path";
-import { startBrowser } from "../fixtures/browser.ts";
-import { pattern } from "../fixtures/bytes.ts";
-import { ExampleServer } from "../fixtures/example_server.ts";
-import { Origin } from "../fixtures/origin.ts";
-import { sample, SAMPLE_NAMES } from "../fixtures/sample_media.ts";
-import { tempDir } from "../fixtures/temp_dir.ts";
+import { startBrowser } from "../fixtures/web/browser.ts";
+import { pattern } from "../fixtures/bodies/bytes.ts";
+import { ExampleServer } from "../fixtures/servers/example_server.ts";
+import { Origin } from "../fixtures/servers/origin.ts";
+import { sample, SAMPLE_NAMES } from "../fixtures/gif/sample_media.ts";
+import { tempDir } from "../fixtures/directory/temp_dir.ts";
 
 const README_PICTURE = fromFileUrl(
   new URL("../../.github/dashboard.png", import.meta.url),

@@ -1,15 +1,23 @@
 /** What several processes do to one directory, for longer and with the Python original among them. */
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { join } from "@std/path";
-import { pattern } from "../fixtures/bytes.ts";
-import { bodyBytesIn, isThere, namesIn, pathsOf } from "../fixtures/files.ts";
-import { markedBody } from "../fixtures/marked_body.ts";
-import { python } from "../fixtures/original.ts";
-import { followTogether } from "../fixtures/follow_lags.ts";
-import { turn } from "../fixtures/recorder.ts";
-import { share, type SharingProcess } from "../fixtures/sharing_processes.ts";
-import type { Reads } from "../fixtures/sharing_worker.ts";
-import { SlowOrigin } from "../fixtures/slow_origin.ts";
+import { pattern } from "../fixtures/bodies/bytes.ts";
+import {
+  bodyBytesIn,
+  isThere,
+  namesIn,
+  pathsOf,
+} from "../fixtures/directory/files.ts";
+import { markedBody } from "../fixtures/bodies/marked_body.ts";
+import { python } from "../fixtures/python/original.ts";
+import { followTogether } from "../fixtures/sharing/follow_lags.ts";
+import { turn } from "../fixtures/cache/recorder.ts";
+import {
+  share,
+  type SharingProcess,
+} from "../fixtures/sharing/sharing_processes.ts";
+import type { Reads } from "../fixtures/sharing/sharing_worker.ts";
+import { SlowOrigin } from "../fixtures/sharing/slow_origin.ts";
 
 const CHUNKS = Array.from({ length: 40 }, (_, i) => pattern(4096, i + 1));
 const URLS = ["a", "b", "c", "d", "e"];

@@ -1,9 +1,12 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
-import { assertFollowed, SMALL_MEMORY } from "../fixtures/endured_fault.ts";
-import { FaultedCache } from "../fixtures/faulted_cache.ts";
-import { tempDir } from "../fixtures/temp_dir.ts";
-import { readOnlyMount, Tmpfs } from "../fixtures/tmpfs.ts";
+import {
+  assertFollowed,
+  SMALL_MEMORY,
+} from "../fixtures/faults/endured_fault.ts";
+import { FaultedCache } from "../fixtures/faults/faulted_cache.ts";
+import { tempDir } from "../fixtures/directory/temp_dir.ts";
+import { readOnlyMount, Tmpfs } from "../fixtures/directory/tmpfs.ts";
 import { ArmedFault } from "./armed_fault.ts";
 
 const MB = 2 ** 20;

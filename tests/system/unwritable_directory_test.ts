@@ -2,16 +2,16 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
 import type { MediaCacheOptions } from "../../mod.ts";
-import { cli } from "../fixtures/cli.ts";
-import { SMALL_MEMORY } from "../fixtures/endured_fault.ts";
+import { cli } from "../fixtures/processes/cli.ts";
+import { SMALL_MEMORY } from "../fixtures/faults/endured_fault.ts";
 import {
   FaultedCache,
   type FaultedCacheOptions,
   MODES_COUNT,
-} from "../fixtures/faulted_cache.ts";
-import { namesIn } from "../fixtures/files.ts";
-import { tempDir } from "../fixtures/temp_dir.ts";
-import { readOnlyMount, Tmpfs } from "../fixtures/tmpfs.ts";
+} from "../fixtures/faults/faulted_cache.ts";
+import { namesIn } from "../fixtures/directory/files.ts";
+import { tempDir } from "../fixtures/directory/temp_dir.ts";
+import { readOnlyMount, Tmpfs } from "../fixtures/directory/tmpfs.ts";
 import { type ErrorCode, faultEnv } from "./fault_injection.ts";
 
 /** Makes a directory unwritable until disposed. */

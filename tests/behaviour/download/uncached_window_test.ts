@@ -1,0 +1,111 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { MediaCacheError } from "../../../mod.ts";
+import { pattern, readRest, readSome } from "../../fixtures/bodies/bytes.ts";
+import { ReadySource } from "../../fixtures/bodies/ready_source.ts";
+import { KEPT, smallCache } from "../../fixtures/cache/small_cache.ts";
+
+const MB = 2 ** 20;
+
+Deno.test("a single chunk above the window passes it", async () => {
+  await using opened = await smallCache();
+  const body = pattern(5 * MB);
+  const data = ReadableStream.from([body.slice(0, 3 * MB), body.slice(3 * MB)]);
+
+  const media = await opened.cache
+    .getOrDownload("a:", () => Promise.resolve({ data, size: body.length }));
+
+  assertEquals(await media.bytes(), body);
+});
+
+Deno.test("an uncached download runs no more than 1 Mb ahead of its slowest reader", async () => {
+  await using opened = await smallCache();
+  const body = pattern(8 * MB);
+  const source = new ReadySource(body);
+  const { data } = source;
+  const download = () => Promise.resolve({ data, size: body.length });
+
+  const [slow, fast] = await Promise.all([
+    opened.cache.getOrDownload("a:", download),
+    opened.cache.getOrDownload("a:", download),
+  ]);
+  const slowReader = slow.body.getReader();
+  const fastReader = fast.body.getReader();
+  let slowly = await readSome(slowReader, 65_536);
+  let fastly = await readSome(fastReader, MB + 65_536);
+  // One chunk waits for its place in the window, and one more is being read.
+  assert(source.pulled <= slowly.length + MB + 2 * 65_536, `${source.pulled}`);
+  const next = readSome(fastReader, MB);
+  const more = await readSome(slowReader, MB);
+  slowly = await new Blob([slowly, more]).bytes();
+  fastly = await new Blob([fastly, await next]).bytes();
+  assert(source.pulled <= slowly.length + MB + 2 * 65_536, `${source.pulled}`);
+
+  const rest = [slowReader, fastReader].map(readRest);
+  const [slowRest, fastRest] = await Promise.all(rest);
+  assertEquals(await new Blob([slowly, slowRest!]).bytes(), body);
+  assertEquals(await new Blob([fastly, fastRest!]).bytes(), body);
+});
+
+Deno.test("a Media that was not begun before the window moved on rejects", async () => {
+  await using opened = await smallCache();
+  const body = pattern(4 * MB);
+  const { data } = new ReadySource(body);
+  const download = () => Promise.resolve({ data, size: body.length });
+
+  const [late, first] = await Promise.all([
+    opened.cache.getOrDownload("a:", download),
+    opened.cache.getOrDownload("a:", download),
+  ]);
+  assertEquals(await first.bytes(), body);
+
+  await assertRejects(() => late.bytes(), MediaCacheError, "not read in time");
+  assertEquals(await late.stored, false);
+});
+
+Deno.test("an uncached download waits for the first reader", async () => {
+  await using opened = await smallCache();
+  const body = pattern(4 * MB);
+  const source = new ReadySource(body);
+  const { data } = source;
+  const media = await opened.cache
+    .getOrDownload("a:", () => Promise.resolve({ data, size: body.length }));
+
+  // Other work of the event loop gets many turns meanwhile.
+  for (let i = 0; i < 50; i++) await opened.cache.get(KEPT);
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  assert(source.pulled <= MB + 2 * 65_536, `${source.pulled}`);
+
+  assertEquals(await media.bytes(), body);
+});
+
+Deno.test("a range far ahead of the window is waited for", async () => {
+  await using opened = await smallCache();
+  const body = pattern(6 * MB);
+  const { data } = new ReadySource(body);
+  const media = await opened.cache
+    .getOrDownload("a:", () => Promise.resolve({ data, size: body.length }));
+
+  const range = await new Response(media.slice(4 * MB, 4 * MB + 10)).bytes();
+  assertEquals(range, body.slice(4 * MB, 4 * MB + 10));
+
+  await media[Symbol.asyncDispose]();
+  assertEquals(await media.stored, false);
+});
+
+Deno.test("laggards read staged bytes of a download that became uncached", async () => {
+  await using opened = await smallCache({ maxSizeMb: 4 });
+  const body = pattern(8 * MB);
+  const { data } = new ReadySource(body);
+  const download = () => Promise.resolve({ data });
+
+  const [late, first] = await Promise.all([
+    opened.cache.getOrDownload("a:", download),
+    opened.cache.getOrDownload("a:", download),
+  ]);
+  const reader = late.body.getReader();
+  const start = await readSome(reader, 1);
+  const [bytes, rest] = await Promise.all([first.bytes(), readRest(reader)]);
+
+  assertEquals(bytes, body);
+  assertEquals(await new Blob([start, rest]).bytes(), body);
+});

@@ -1,0 +1,592 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { join } from "@std/path";
+import {
+  type Media,
+  MediaCache,
+  MediaCacheError,
+  type MediaCacheOptions,
+  TooLargeError,
+} from "../../../mod.ts";
+import { keyOf } from "../../../src/core/text/key.ts";
+import { begin } from "../../fixtures/cache/begun.ts";
+import {
+  pattern,
+  readAll,
+  readRest,
+  readSome,
+} from "../../fixtures/bodies/bytes.ts";
+import { StatFault } from "../../fixtures/faults/disk_faults.ts";
+import { namesIn } from "../../fixtures/directory/files.ts";
+import { Progress, Recorder, turn } from "../../fixtures/cache/recorder.ts";
+import { tempDir } from "../../fixtures/directory/temp_dir.ts";
+
+const BODY = pattern(300_000);
+const PNG = { mimetype: "image/png", filename: "a.png" };
+
+/** Two caches on one directory, which do not know of each other. */
+async function pair(options: MediaCacheOptions = {}) {
+  const dir = await tempDir();
+  const recorder = new Recorder();
+  const cacheDir = dir.path;
+  const one = await MediaCache.open({ cacheDir, ...options });
+  const { onEvent } = recorder;
+  const two = await MediaCache.open({ cacheDir, onEvent, ...options });
+  return {
+    cacheDir,
+    one,
+    two,
+    /** What the second tells. */
+    recorder,
+    async [Symbol.asyncDispose]() {
+      await one.close();
+      await two.close();
+      const names = await namesIn(cacheDir);
+      assertEquals(names.filter((name) => name.endsWith(".part")), []);
+      await dir[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function never(): Promise<never> {
+  throw new Error("not called");
+}
+
+for (const size of [BODY.length, undefined]) {
+  const length = size === undefined ? "unknown" : "known";
+  Deno.test(`a download of ${length} length is followed by the other cache while it runs`, async () => {
+    await using caches = await pair();
+    const { one, two, recorder } = caches;
+    const { tap, call } = await begin(one, "a", { ...PNG, size });
+    tap.write(BODY.slice(0, 1000));
+    const first = await call;
+
+    const progress = new Progress();
+    const { onProgress } = progress;
+    const media = await two.getOrDownload("a", never, { onProgress });
+    assertEquals([media.mimetype, media.filename], ["image/png", "a.png"]);
+    assertEquals([media.source, media.size], ["download", size]);
+    const reader = media.body.getReader();
+    assertEquals(await readSome(reader, 1000), BODY.slice(0, 1000));
+    const [info] = two.inFlight();
+    assertEquals([info?.received, info?.total], [1000, size]);
+    tap.write(BODY.slice(1000, 200_000));
+    await progress.reached(200_000);
+    const late = await two.getOrDownload("a", never);
+    tap.write(BODY.slice(200_000));
+    tap.end();
+
+    assertEquals(await readRest(reader), BODY.slice(1000));
+    assertEquals(await late.bytes(), BODY);
+    assertEquals(await first.bytes(), BODY);
+    assertEquals([await media.stored, await late.stored], [true, true]);
+    const { hits, misses, coalesced, bytesDownloaded, entries } = two.stats();
+    assertEquals([hits, misses, coalesced, bytesDownloaded], [0, 2, 2, 0]);
+    assertEquals(entries, 1);
+    assertEquals(recorder.of("joined").length, 2);
+    assertEquals(recorder.of("miss").length, 0);
+    await using hit = await two.get("a");
+    assertEquals(await hit?.bytes(), BODY);
+  });
+}
+
+Deno.test("many callers of two caches cause one download", async () => {
+  await using caches = await pair();
+  let calls = 0;
+  const download = () => {
+    calls++;
+    return Promise.resolve({ data: BODY, ...PNG });
+  };
+
+  const bodies = await Promise.all(Array.from({ length: 100 }, async (_, i) => {
+    const cache = i % 2 === 0 ? caches.one : caches.two;
+    return await (await cache.getOrDownload("a", download)).bytes();
+  }));
+
+  assertEquals(calls, 1);
+  for (const body of bodies) assertEquals(body, BODY);
+});
+
+Deno.test("who waits for the downloader of the other gives up alone", async () => {
+  await using caches = await pair();
+  const { tap, call } = await begin(caches.one, "a", PNG);
+  const controller = new AbortController();
+  const { signal } = controller;
+  const waiting = caches.two.getOrDownload("a", never, { signal });
+  await caches.recorder.seen("joined");
+
+  controller.abort(new Error("enough"));
+
+  await assertRejects(() => waiting, Error, "enough");
+  tap.write(BODY);
+  tap.end();
+  assertEquals(await (await call).bytes(), BODY);
+});
+
+Deno.test("a download that all who followed it have left may fail, and the next caller begins anew", async () => {
+  await using caches = await pair();
+  const { tap, call } = await begin(caches.one, "a", PNG);
+  const controller = new AbortController();
+  const { signal } = controller;
+  const waiting = caches.two.getOrDownload("a", never, { signal });
+  await caches.recorder.seen("joined");
+  controller.abort(new Error("enough"));
+  await assertRejects(() => waiting, Error, "enough");
+
+  tap.fail(new Error("broken"));
+  await assertRejects(() => call, Error, "broken");
+  while (caches.two.inFlight().length > 0) await turn();
+
+  const download = () => Promise.resolve({ data: BODY, ...PNG });
+  const media = await caches.two.getOrDownload("a", download);
+  assertEquals(await media.bytes(), BODY);
+});
+
+Deno.test("a download that fails is begun again by those who followed it", async () => {
+  await using caches = await pair();
+  const { tap, call } = await begin(caches.one, "a", PNG);
+  const download = () => Promise.resolve({ data: BODY, ...PNG });
+  const waiting = caches.two.getOrDownload("a", download);
+  await caches.recorder.seen("joined");
+
+  tap.fail(new Error("broken"));
+
+  await assertRejects(() => call, Error, "broken");
+  assertEquals(await (await waiting).bytes(), BODY);
+});
+
+Deno.test("who has bytes of a download that fails sees an error, who has none goes on", async () => {
+  await using caches = await pair();
+  const { one, two } = caches;
+  const { tap, call } = await begin(one, "a", PNG);
+  const download = () => Promise.resolve({ data: BODY, ...PNG });
+  tap.write(BODY.slice(0, 1000));
+  const begun = await two.getOrDownload("a", download);
+  const unread = await two.getOrDownload("a", download);
+  const unreadReader = (await two.getOrDownload("a", download)).slice(2000)
+    .getReader();
+  const reader = begun.body.getReader();
+  await readSome(reader, 1000);
+  const waiting = unreadReader.read();
+
+  tap.fail(new Error("broken"));
+
+  await assertRejects(() => reader.read(), MediaCacheError, "has ended");
+  assertEquals(await unread.bytes(), BODY);
+  const first = await waiting;
+  const rest = await readRest(unreadReader);
+  const slice = await new Blob([first.value!, rest]).bytes();
+  assertEquals(slice, BODY.slice(2000));
+  await assertRejects(async () => (await call).bytes(), Error, "broken");
+  assertEquals(await unread.stored, true);
+});
+
+for (
+  const [what, told, anew] of [
+    ["type", {}, { mimetype: "audio/ogg", filename: "a.png" }],
+    ["name", {}, { mimetype: "image/png", filename: "b.png" }],
+    ["length", { size: BODY.length - 1 }, { ...PNG, size: BODY.length }],
+  ] as const
+) {
+  Deno.test(`a download that is of another ${what} when it is begun again reaches new callers alone`, async () => {
+    await using caches = await pair();
+    const { one, two } = caches;
+    const { tap, call } = await begin(one, "a", { ...PNG, ...told });
+    const download = () => Promise.resolve({ data: BODY, ...anew });
+    tap.write(BODY.slice(0, 1000));
+    await call;
+    const unread = await two.getOrDownload("a", download);
+
+    tap.fail(new Error("broken"));
+    await caches.recorder.seen("miss");
+
+    await assertRejects(() => unread.bytes(), MediaCacheError, "another now");
+    await using hit = await two.getOrDownload("a", never);
+    assertEquals([hit.mimetype, hit.size], [anew.mimetype, BODY.length]);
+  });
+}
+
+Deno.test("a Media of which a slice was handed bytes never gives the body of another download", async () => {
+  await using caches = await pair();
+  const { tap, call } = await begin(caches.one, "a", PNG);
+  tap.write(BODY.slice(0, 1000));
+  await call;
+  const other = pattern(BODY.length, 7);
+  const download = () => Promise.resolve({ data: other, ...PNG });
+  await using begun = await caches.two.getOrDownload("a", download);
+  await using unread = await caches.two.getOrDownload("a", download);
+  const slice = begun.slice(0, 1000);
+  assertEquals(await readAll(slice), BODY.slice(0, 1000));
+  const late = begun.slice(500, 2000).getReader();
+  assertEquals((await late.read()).value, BODY.slice(500, 1000));
+
+  tap.fail(new Error("broken"));
+
+  await assertRejects(() => late.read(), MediaCacheError, "has ended");
+  assertEquals(await unread.bytes(), other);
+  await assertRejects(() => begun.bytes(), MediaCacheError, "has ended");
+  await assertRejects(
+    () => readAll(begun.slice(0, 10)),
+    MediaCacheError,
+    "has ended",
+  );
+});
+
+Deno.test("a download that is deleted reaches those who follow it whole, unstored", async () => {
+  await using caches = await pair();
+  const { one, two } = caches;
+  const { tap, call } = await begin(one, "a", PNG);
+  tap.write(BODY.slice(0, 1000));
+  const mine = await call;
+  const theirs = await two.getOrDownload("a", never);
+  const reader = theirs.body.getReader();
+  await readSome(reader, 1000);
+
+  await one.delete("a");
+  tap.write(BODY.slice(1000));
+  tap.end();
+
+  assertEquals(await readRest(reader), BODY.slice(1000));
+  assertEquals(await mine.bytes(), BODY);
+  assertEquals([await mine.stored, await theirs.stored], [false, false]);
+  assertEquals(await two.has("a"), false);
+});
+
+Deno.test("a download that is deleted is not followed any more", async () => {
+  await using caches = await pair();
+  const { one, two } = caches;
+  const { tap, call } = await begin(one, "a", PNG);
+  tap.write(BODY.slice(0, 1000));
+  await call;
+
+  await one.delete("a");
+  const download = () => Promise.resolve({ data: BODY, ...PNG });
+  const [mine, theirs] = await Promise.all(
+    [one, two].map(async (cache) =>
+      await (await cache.getOrDownload("a", download)).bytes()
+    ),
+  );
+
+  assertEquals([mine, theirs], [BODY, BODY]);
+  tap.end();
+});
+
+Deno.test("whenAbandoned abort does not abort what another follows", async () => {
+  await using caches = await pair({ whenAbandoned: "abort" });
+  const { one, two } = caches;
+  const { tap, call } = await begin(one, "a", PNG);
+  tap.write(BODY.slice(0, 1000));
+  const mine = await call;
+  const theirs = await two.getOrDownload("a", never);
+
+  await mine.body.cancel();
+  tap.write(BODY.slice(1000));
+  tap.end();
+
+  assertEquals(await theirs.bytes(), BODY);
+});
+
+Deno.test("who stops to follow with whenAbandoned abort leaves the download to the other", async () => {
+  await using caches = await pair({ whenAbandoned: "abort" });
+  const { one, two } = caches;
+  const { tap, call } = await begin(one, "a", PNG);
+  tap.write(BODY.slice(0, 1000));
+  const mine = await call;
+  const theirs = await two.getOrDownload("a", never);
+
+  await theirs.body.cancel();
+  assertEquals(await theirs.stored, false);
+  assertEquals(two.inFlight(), []);
+  tap.write(BODY.slice(1000));
+  tap.end();
+
+  assertEquals(await mine.bytes(), BODY);
+});
+
+Deno.test("a download that the other can't store is downloaded by each", async () => {
+  await using caches = await pair({ maxEntryMb: 0.1 });
+  const { one, two } = caches;
+  const { tap, call } = await begin(one, "a", PNG);
+  tap.write(BODY.slice(0, 1000));
+  const mine = (await call).bytes();
+  let calls = 0;
+  const media = await two.getOrDownload("a", () => {
+    calls++;
+    return Promise.resolve({ data: BODY, ...PNG });
+  });
+  assertEquals(calls, 0);
+
+  tap.write(BODY.slice(1000));
+  tap.end();
+  await caches.recorder.seen("miss");
+
+  assertEquals(await media.bytes(), BODY);
+  assertEquals(await mine, BODY);
+  assertEquals(calls, 1);
+});
+
+Deno.test("a read-only cache follows the download of another", async () => {
+  await using dir = await tempDir();
+  const cacheDir = dir.path;
+  await using one = await MediaCache.open({ cacheDir });
+  await using two = await MediaCache.open({ cacheDir, readOnly: true });
+  const { tap, call } = await begin(one, "a", PNG);
+  tap.write(BODY.slice(0, 1000));
+  await call;
+
+  const media = await two.getOrDownload("a", never);
+  tap.write(BODY.slice(1000));
+  tap.end();
+
+  assertEquals(await media.bytes(), BODY);
+  assertEquals(await media.stored, true);
+});
+
+Deno.test("a cache that closes ends what it follows, and the other goes on", async () => {
+  await using caches = await pair();
+  const { one, two } = caches;
+  const { tap, call } = await begin(one, "a", PNG);
+  tap.write(BODY.slice(0, 1000));
+  const mine = await call;
+  const theirs = await two.getOrDownload("a", never);
+  const reader = theirs.body.getReader();
+  await readSome(reader, 1000);
+
+  await two.close({ abort: true });
+
+  await assertRejects(() => reader.read());
+  tap.write(BODY.slice(1000));
+  tap.end();
+  assertEquals(await mine.bytes(), BODY);
+});
+
+Deno.test("unread Media of what was followed are readable until close()", async () => {
+  await using caches = await pair();
+  const { one, two } = caches;
+  const { tap, call } = await begin(one, "a", PNG);
+  tap.write(BODY.slice(0, 1000));
+  const mine = await call;
+  const theirs = await two.getOrDownload("a", never);
+  const left = await two.getOrDownload("a", never);
+  tap.write(BODY.slice(1000));
+  tap.end();
+  await mine.stored;
+  await theirs.stored;
+
+  await one.delete("a");
+
+  assertEquals(await theirs.bytes(), BODY);
+  await two.close();
+  await assertRejects(() => left.bytes());
+  await mine[Symbol.asyncDispose]();
+});
+
+Deno.test("a download whose process died before it said a word is taken over", async () => {
+  await using caches = await pair();
+  const path = join(caches.cacheDir, `${keyOf("a")}.download.part`);
+  {
+    using holder = await Deno.open(path, { createNew: true, write: true });
+    await holder.lock(true);
+    const download = () => Promise.resolve({ data: BODY, ...PNG });
+    const call = caches.two.getOrDownload("a", download);
+    await caches.recorder.seen("joined");
+    await holder.write(BODY.slice(0, 1000));
+    holder.close();
+
+    const media = await call;
+    assertEquals(await media.bytes(), BODY);
+    assert(await media.stored);
+  }
+});
+
+Deno.test("what a process that died left half-written is written anew", async () => {
+  await using caches = await pair();
+  const key = keyOf("a");
+  for (const name of [`${key}.download.part`, `${key}.description.part`]) {
+    await Deno.writeTextFile(join(caches.cacheDir, name), "half");
+  }
+
+  const download = () => Promise.resolve({ data: BODY, ...PNG });
+  const media = await caches.one.getOrDownload("a", download);
+
+  assertEquals(await media.bytes(), BODY);
+  assert(await media.stored);
+});
+
+Deno.test("what a process left in the midst of a commit does not keep others from following", async () => {
+  await using caches = await pair();
+  const { one, two, cacheDir } = caches;
+  const path = join(cacheDir, `${keyOf("a")}.description.part`);
+  await Deno.writeTextFile(path, "left");
+  const { tap, call } = await begin(one, "a", PNG);
+  tap.write(BODY.slice(0, 1000));
+  const mine = await call;
+
+  const theirs = await two.getOrDownload("a", never);
+  tap.write(BODY.slice(1000));
+  tap.end();
+
+  assertEquals(await theirs.bytes(), BODY);
+  assertEquals(await mine.bytes(), BODY);
+});
+
+Deno.test("a download of a URL of 100 KiB is followed to its end", async () => {
+  await using caches = await pair();
+  const { one, two } = caches;
+  const url = "a".repeat(100_000);
+  const { tap, call } = await begin(one, url, PNG);
+  tap.write(BODY.slice(0, 1000));
+  const mine = await call;
+  const theirs = await two.getOrDownload(url, never);
+  tap.write(BODY.slice(1000));
+  tap.end();
+
+  assertEquals(await theirs.bytes(), BODY);
+  assertEquals([await mine.stored, await theirs.stored], [true, true]);
+});
+
+Deno.test("bytes whose type is not certain yet are a sign of life", async () => {
+  await using caches = await pair({ gifToMp4: true });
+  const { one, two } = caches;
+  const gif = new TextEncoder().encode("GIF89a");
+  const { tap, call } = await begin(one, "a", PNG);
+  tap.write(gif);
+  const progress = new Progress();
+  const { onProgress } = progress;
+  const waiting = two.getOrDownload("a", never, { onProgress });
+  await progress.reached(gif.length);
+  assertEquals(two.inFlight()[0]?.received, gif.length);
+
+  tap.write(BODY);
+  tap.end();
+
+  const media = await waiting;
+  assertEquals(media.mimetype, "image/gif");
+  assertEquals((await media.bytes()).length, gif.length + BODY.length);
+  await (await call).body.cancel();
+});
+
+Deno.test("whenAbandoned abort ends a download when those who followed have left, too", async () => {
+  await using caches = await pair({ whenAbandoned: "abort" });
+  const { one, two } = caches;
+  const { tap, call } = await begin(one, "a", PNG);
+  tap.write(BODY.slice(0, 1000));
+  const mine = await call;
+  const theirs = await two.getOrDownload("a", never);
+  await mine.body.cancel();
+
+  await theirs.body.cancel();
+  await theirs.stored;
+  tap.write(BODY.slice(1000, 2000));
+
+  await tap.cancelled;
+  assertEquals(await mine.stored, false);
+});
+
+Deno.test("a followed download that is declared above maxDownloadMb is an error at once", async () => {
+  await using dir = await tempDir();
+  const cacheDir = dir.path;
+  await using one = await MediaCache.open({ cacheDir });
+  await using two = await MediaCache.open({ cacheDir, maxDownloadMb: 0.1 });
+  const size = BODY.length;
+  const { tap, call } = await begin(one, "a", { ...PNG, size });
+  tap.write(BODY.slice(0, 1000));
+  const mine = await call;
+
+  await assertRejects(() => two.getOrDownload("a", never), TooLargeError);
+
+  tap.write(BODY.slice(1000));
+  tap.end();
+  assertEquals(await mine.bytes(), BODY);
+});
+
+Deno.test("who finds a body without its sidecar waits for the commit that is going on", async () => {
+  await using caches = await pair();
+  const { one, two } = caches;
+  const { renameSync } = Deno;
+  const { tap, call } = await begin(one, "a", PNG);
+  let late: Promise<Media> | undefined;
+  tap.write(BODY);
+  const mine = await call;
+  Deno.renameSync = (from, to) => {
+    renameSync(from, to);
+    if (String(to).endsWith(".dat")) late = two.getOrDownload("a", never);
+  };
+  try {
+    tap.end();
+    assertEquals(await mine.bytes(), BODY);
+  } finally {
+    Deno.renameSync = renameSync;
+  }
+
+  assertEquals(await (await late)?.bytes(), BODY);
+});
+
+Deno.test("readers of a followed download go on when others read its entry by then", async () => {
+  await using caches = await pair({ maxMemoryItems: 0 });
+  const { one, two } = caches;
+  const { tap, call } = await begin(one, "a", PNG);
+  tap.write(BODY.slice(0, 1000));
+  const mine = await call;
+  const theirs = await two.getOrDownload("a", never);
+  const reader = theirs.body.getReader();
+  await readSome(reader, 1000);
+  tap.write(BODY.slice(1000));
+  tap.end();
+  assertEquals(await mine.bytes(), BODY);
+  await using held = await two.get("a");
+
+  assertEquals(await theirs.stored, true);
+
+  assertEquals(await readRest(reader), BODY.slice(1000));
+  assertEquals(await held?.bytes(), BODY);
+});
+
+Deno.test("a look at a followed file that fails once holds nobody up", async () => {
+  await using caches = await pair();
+  const { one, two, recorder } = caches;
+  const { tap, call } = await begin(one, "a", { ...PNG, size: BODY.length });
+  tap.write(BODY.slice(0, 1000));
+  const media = await two.getOrDownload("a", never);
+  const reader = media.body.getReader();
+  const start = await readSome(reader, 1000);
+  {
+    using _fault = new StatFault();
+    await recorder.seen("diskError");
+  }
+
+  tap.write(BODY.slice(1000));
+  tap.end();
+  assertEquals(await readRest(reader), BODY.slice(start.length));
+  assertEquals([await media.stored, await (await call).bytes()], [true, BODY]);
+});
+
+Deno.test("who can't look at a followed file any more downloads it, and who has bytes of it sees the error", async () => {
+  await using caches = await pair();
+  const { one, two, recorder } = caches;
+  const { tap, call } = await begin(one, "a", { ...PNG, size: BODY.length });
+  tap.write(BODY.slice(0, 1000));
+  let calls = 0;
+  const download = () => {
+    calls++;
+    return Promise.resolve({ data: BODY, ...PNG });
+  };
+  const begun = await two.getOrDownload("a", download);
+  const reader = begun.body.getReader();
+  await readSome(reader, 1000);
+  const unread = await two.getOrDownload("a", download);
+  const slice = unread.slice(5, 1005);
+  {
+    using _fault = new StatFault();
+    await recorder.seen("diskError", 3);
+  }
+
+  await assertRejects(() => readRest(reader), Error, "Input/output error");
+  const next = await two.getOrDownload("a", download);
+  assertEquals(await next.bytes(), BODY);
+  assertEquals(await unread.bytes(), BODY);
+  assertEquals(await readAll(slice), BODY.slice(5, 1005));
+  assertEquals(calls, 1);
+  tap.write(BODY.slice(1000));
+  tap.end();
+  assertEquals(await (await call).bytes(), BODY);
+});

@@ -1,0 +1,100 @@
+import { assertEquals } from "@std/assert";
+import { Deadline } from "../../../src/core/async/deadline.ts";
+import { FakeTime } from "../../fixtures/time/fake_time.ts";
+
+function watch(idleMs: number, totalMs: number) {
+  const errors: string[] = [];
+  const deadline = new Deadline(idleMs, totalMs, ({ kind, timeoutMs }) => {
+    errors.push(`${kind} ${timeoutMs}`);
+  });
+  return { deadline, errors };
+}
+
+Deno.test("Deadline ends what is silent for too long", () => {
+  using time = new FakeTime();
+  const { errors } = watch(100, Infinity);
+
+  time.tick(99);
+  assertEquals(errors, []);
+  time.tick(1);
+
+  assertEquals(errors, ["idle 100"]);
+  assertEquals(time.timers, 0);
+});
+
+Deno.test("Deadline counts silence from the last byte", () => {
+  using time = new FakeTime();
+  const { deadline, errors } = watch(100, Infinity);
+
+  for (let i = 0; i < 10; i++) {
+    time.tick(90);
+    deadline.alive();
+    assertEquals(time.timers, 1);
+  }
+  assertEquals(errors, []);
+  time.tick(99);
+  assertEquals(errors, []);
+  time.tick(1);
+
+  assertEquals(errors, ["idle 100"]);
+});
+
+Deno.test("Deadline counts no time in which it is paused", () => {
+  using time = new FakeTime();
+  const { deadline, errors } = watch(100, Infinity);
+
+  time.tick(90);
+  deadline.pause();
+  time.tick(1000);
+  deadline.resume();
+  time.tick(99);
+  assertEquals(errors, []);
+  time.tick(100);
+
+  assertEquals(errors, ["idle 100"]);
+});
+
+Deno.test("Deadline keeps the process alive unless it is paused", () => {
+  using time = new FakeTime();
+  const { deadline } = watch(100, Infinity);
+
+  assertEquals(time.urgentTimers, 1);
+  deadline.pause();
+  time.tick(100);
+  assertEquals([time.timers, time.urgentTimers], [1, 0]);
+  deadline.resume();
+  time.tick(50);
+  deadline.alive();
+  time.tick(50);
+  assertEquals([time.timers, time.urgentTimers], [1, 1]);
+  deadline.stop();
+});
+
+Deno.test("Deadline ends what takes too long in all, paused or not", () => {
+  using time = new FakeTime();
+  const { deadline, errors } = watch(100, 250);
+
+  deadline.pause();
+  time.tick(250);
+
+  assertEquals(errors, ["total 250"]);
+});
+
+Deno.test("Deadline leaves no timer when it is stopped", () => {
+  using time = new FakeTime();
+  const { deadline, errors } = watch(100, 250);
+
+  deadline.stop();
+  deadline.stop();
+  time.tick(1000);
+
+  assertEquals([time.timers, errors], [0, []]);
+});
+
+Deno.test("Deadline without limits sets no timer", () => {
+  using time = new FakeTime();
+
+  watch(Infinity, Infinity);
+
+  assertEquals(time.timers, 0);
+});

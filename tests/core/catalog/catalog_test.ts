@@ -1,0 +1,244 @@
+import { assert, assertEquals } from "@std/assert";
+import { Catalog } from "../../../src/core/catalog/catalog.ts";
+import { Clock } from "../../../src/core/async/clock.ts";
+import type { Entry } from "../../../src/core/catalog/entry.ts";
+import { Touches } from "../../../src/core/catalog/touches.ts";
+import { Pacer } from "../../../src/core/async/pacer.ts";
+import { EagerTurns } from "../../fixtures/time/eager_turns.ts";
+
+const CAPS = { maxItems: 9, maxBytes: 100, maxItemBytes: 100 };
+
+function entry(url: string, facts: Partial<Entry> = {}): Entry {
+  return {
+    key: url,
+    url,
+    mimetype: "image/png",
+    filename: "a.png",
+    size: 10,
+    storedAt: 0,
+    inode: 0,
+    sidecarStamp: 0,
+    lastAccess: 0,
+    mtimeMs: 0,
+    isYoung: false,
+    ...facts,
+  };
+}
+
+function order(catalog: Catalog): string {
+  return catalog.list().map(({ url }) => url).join("");
+}
+
+/** A catalog, and the URLs of what its touches would write. */
+function recorded(): { catalog: Catalog; flush: () => Promise<string> } {
+  const written: string[] = [];
+  const touches = new Touches(({ url }) => {
+    written.push(url);
+    return Promise.resolve();
+  });
+  return {
+    catalog: new Catalog(CAPS, touches),
+    async flush() {
+      await touches.flush();
+      return written.splice(0).join("");
+    },
+  };
+}
+
+Deno.test("insert() counts an entry as most recent and touches nothing", async () => {
+  const { catalog, flush } = recorded();
+
+  catalog.insert(entry("a"));
+  catalog.insert(entry("b", { size: 5 }));
+  catalog.insert(entry("a", { size: 7 }));
+
+  assertEquals([catalog.entries, catalog.totalBytes], [2, 12]);
+  assertEquals([order(catalog), catalog.oldest()?.url], ["ab", "b"]);
+  assertEquals(await flush(), "");
+});
+
+Deno.test("use() and stored() are touches, use() with a time of its own", async () => {
+  const { catalog, flush } = recorded();
+  const a = entry("a");
+  catalog.stored(a);
+  catalog.insert(entry("b"));
+  const before = Date.now();
+
+  catalog.use("a");
+  catalog.use("x");
+
+  assert(a.lastAccess >= before);
+  assertEquals(order(catalog), "ab");
+  assertEquals(await flush(), "a");
+});
+
+Deno.test("use() counts for the entry that has the URL by now", async () => {
+  const { catalog, flush } = recorded();
+  const before = entry("a");
+  const after = entry("a");
+  catalog.insert(before);
+  catalog.insert(after);
+
+  catalog.use("a");
+
+  assertEquals([before.lastAccess > 0, after.lastAccess > 0], [false, true]);
+  assertEquals(await flush(), "a");
+});
+
+Deno.test("stored() and found() put an entry where its last use belongs", async () => {
+  const { catalog, flush } = recorded();
+  catalog.insert(entry("a", { lastAccess: 1 }));
+  catalog.insert(entry("d", { lastAccess: 4 }));
+
+  // Stored while others were being used.
+  catalog.stored(entry("c", { lastAccess: 3 }));
+  catalog.found(entry("b", { lastAccess: 2 }));
+
+  assertEquals(order(catalog), "dcba");
+  assertEquals(await flush(), "c");
+});
+
+Deno.test("forget() takes the bytes in RAM and the pending touch along", async () => {
+  const { catalog, flush } = recorded();
+  catalog.stored(entry("a"));
+  catalog.memory.keep("a", new Uint8Array(10));
+
+  catalog.forget("a");
+  catalog.forget("x");
+
+  assertEquals([catalog.entries, catalog.totalBytes, catalog.memory.bytes], [
+    0,
+    0,
+    0,
+  ]);
+  assertEquals(catalog.peek("a"), undefined);
+  assertEquals(await flush(), "");
+});
+
+Deno.test("discover() takes in what is not known, and is no use of it", () => {
+  const { catalog } = recorded();
+  const known = entry("a", { size: 1 });
+  catalog.insert(known);
+
+  const isNew = ["a", "b"].map((url) =>
+    catalog.discover(entry(url, { size: 5 }))
+  );
+
+  assertEquals(isNew, [false, true]);
+  assertEquals([catalog.peek("a"), catalog.totalBytes], [known, 6]);
+  assertEquals(order(catalog), "ab");
+});
+
+Deno.test("sort() goes by the last access, then by when it was stored", async () => {
+  const { catalog } = recorded();
+  catalog.insert(entry("c", { lastAccess: 5, storedAt: 2 }));
+  catalog.insert(entry("a", { lastAccess: 1, storedAt: 9 }));
+  catalog.insert(entry("b", { lastAccess: 5, storedAt: 1 }));
+
+  await catalog.sort(new Pacer());
+
+  assertEquals(order(catalog), "cba");
+});
+
+Deno.test("sort() leaves room for uses, and for what comes and goes meanwhile", async () => {
+  const { catalog, flush } = recorded();
+  for (const [i, url] of [..."cadfbe"].entries()) {
+    const lastAccess = url.charCodeAt(0);
+    catalog.insert(entry(url, { lastAccess, storedAt: i }));
+  }
+  // At the first turn the order is known, at the others it is being brought about.
+  const steps = [
+    () => catalog.use("b"),
+    () => catalog.forget("e"),
+    () => catalog.found(entry("x", { lastAccess: "c".charCodeAt(0) + 0.5 })),
+    () => catalog.use("a"),
+    () => catalog.stored(entry("y", { lastAccess: catalog.tick() })),
+  ];
+
+  await catalog.sort(new EagerTurns(steps));
+
+  assertEquals(steps.length, 0);
+  assertEquals(order(catalog), "yabfdxc");
+  await flush();
+});
+
+Deno.test("usedElsewhere() moves an entry to where its time puts it, and never back", () => {
+  const { catalog } = recorded();
+  const entries = ["a", "b", "c"].map((url, i) =>
+    entry(url, { lastAccess: (i + 1) * 10 })
+  );
+  for (const entry of entries) catalog.insert(entry);
+  const [a] = entries;
+  assert(a);
+
+  catalog.usedElsewhere(a, 25);
+  assertEquals([order(catalog), a.lastAccess, a.mtimeMs], ["cab", 25, 25]);
+  catalog.usedElsewhere(a, 15);
+  assertEquals([order(catalog), a.lastAccess], ["cab", 25]);
+  catalog.usedElsewhere(a, Date.now() + 3_600_000);
+  assertEquals(order(catalog), "acb");
+  assert(a.lastAccess <= Date.now());
+});
+
+Deno.test("tick() never gives the same time twice, nor an earlier one", () => {
+  const { now } = Date;
+  const clock = new Clock();
+  try {
+    const times: number[] = [];
+    for (const time of [1_000, 1_000, 1_000, 999, 1_000, 1_001, 500]) {
+      Date.now = () => time;
+      times.push(clock.tick());
+    }
+
+    assertEquals(times, [...new Set(times)].sort((a, b) => a - b));
+    assertEquals(times[0], 1_000);
+    assert((times.at(-1) ?? 0) < 1_001.1);
+  } finally {
+    Date.now = now;
+  }
+});
+
+Deno.test("Clock keeps steps apart in what a sidecar can hold of a time in seconds", () => {
+  const { now } = Date;
+  Date.now = () => 1_763_762_612_123;
+  try {
+    const clock = new Clock();
+    const seconds = Array.from({ length: 500 }, () => clock.tick() / 1_000);
+
+    assertEquals(new Set(seconds).size, 500);
+    assertEquals(seconds, seconds.toSorted((a, b) => a - b));
+  } finally {
+    Date.now = now;
+  }
+});
+
+Deno.test("what goes while the directory is scanned is not discovered any more", async () => {
+  const catalog = new Catalog(CAPS, undefined);
+  const scan = () =>
+    catalog.whileScanning(() => {
+      catalog.forget("a");
+      return Promise.resolve([
+        catalog.discover(entry("a")),
+        catalog.discover(entry("b")),
+      ]);
+    });
+
+  assertEquals(await scan(), [false, true]);
+  assertEquals(await scan(), [false, false]);
+
+  assertEquals(order(catalog), "b");
+  assertEquals(catalog.discover(entry("a")), true);
+});
+
+Deno.test("what is seen with another time is as young as the look that saw it", () => {
+  const catalog = new Catalog(CAPS, undefined);
+  const known = entry("a", { mtimeMs: 1_000 });
+  catalog.insert(known);
+
+  catalog.seen(known, { ...known, mtimeMs: 2_000, isYoung: true });
+  assertEquals(catalog.peek("a")?.isYoung, true);
+  catalog.seen(known, { ...known, isYoung: false });
+  assertEquals(catalog.peek("a")?.isYoung, false);
+  catalog.seen(known, { ...known, isYoung: true });
+  assertEquals(catalog.peek("a")?.isYoung, false);
+});

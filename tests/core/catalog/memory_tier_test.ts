@@ -1,0 +1,86 @@
+import { assertEquals, assertStrictEquals } from "@std/assert";
+import { MemoryTier } from "../../../src/core/catalog/memory_tier.ts";
+
+Deno.test("keep() sheds the least recently used body beyond the number of items", () => {
+  const tier = new MemoryTier({
+    maxItems: 2,
+    maxBytes: 100,
+    maxItemBytes: 100,
+  });
+  tier.keep("a", new Uint8Array(1));
+  tier.keep("b", new Uint8Array(1));
+  tier.use("a");
+
+  tier.keep("c", new Uint8Array(1));
+
+  assertEquals([tier.count, tier.bytes], [2, 2]);
+  assertEquals(tier.use("b"), undefined);
+  assertEquals(tier.use("a"), new Uint8Array(1));
+});
+
+Deno.test("keep() sheds as many bodies as the bytes need", () => {
+  const tier = new MemoryTier({ maxItems: 9, maxBytes: 10, maxItemBytes: 10 });
+  for (const url of ["a", "b", "c"]) tier.keep(url, new Uint8Array(3));
+
+  tier.keep("d", new Uint8Array(6));
+
+  assertEquals([tier.count, tier.bytes], [2, 9]);
+  assertEquals([tier.use("a"), tier.use("b")], [undefined, undefined]);
+});
+
+Deno.test("keep() lets no body in that is above the cap of one, and sheds none for it", () => {
+  const tier = new MemoryTier({ maxItems: 9, maxBytes: 10, maxItemBytes: 4 });
+  tier.keep("a", new Uint8Array(4));
+
+  tier.keep("b", new Uint8Array(5));
+
+  assertEquals([tier.count, tier.bytes], [1, 4]);
+  assertEquals([tier.admits(4), tier.admits(5)], [true, false]);
+});
+
+Deno.test("a body that grows beyond the cap leaves, since its bytes are the old ones", () => {
+  const tier = new MemoryTier({ maxItems: 9, maxBytes: 10, maxItemBytes: 4 });
+  tier.keep("a", new Uint8Array(4));
+
+  tier.keep("a", new Uint8Array(5));
+
+  assertEquals([tier.count, tier.bytes, tier.use("a")], [0, 0, undefined]);
+});
+
+Deno.test("keep() of a known URL counts its new bytes alone", () => {
+  const tier = new MemoryTier({ maxItems: 9, maxBytes: 10, maxItemBytes: 10 });
+  const bytes = new Uint8Array(2);
+  tier.keep("a", new Uint8Array(7));
+
+  tier.keep("a", bytes);
+
+  assertEquals([tier.count, tier.bytes], [1, 2]);
+  assertStrictEquals(tier.use("a"), bytes);
+});
+
+Deno.test("no items or no bytes let nothing in", () => {
+  for (
+    const caps of [
+      { maxItems: 0, maxBytes: 10, maxItemBytes: 10 },
+      { maxItems: 9, maxBytes: 0, maxItemBytes: 10 },
+      { maxItems: 9, maxBytes: 10, maxItemBytes: 0 },
+    ]
+  ) {
+    const tier = new MemoryTier(caps);
+
+    tier.keep("a", new Uint8Array(1));
+
+    assertEquals([tier.count, tier.bytes, tier.admits(1)], [0, 0, false]);
+  }
+});
+
+Deno.test("delete() and clear() give the bytes back", () => {
+  const tier = new MemoryTier({ maxItems: 9, maxBytes: 9, maxItemBytes: 9 });
+  for (const url of ["a", "b", "c"]) tier.keep(url, new Uint8Array(2));
+
+  tier.delete("b");
+  tier.delete("x");
+  assertEquals([tier.count, tier.bytes], [2, 4]);
+  tier.clear();
+  assertEquals([tier.count, tier.bytes, tier.use("a")], [0, 0, undefined]);
+});

@@ -1,0 +1,244 @@
+import { assert, assertEquals } from "@std/assert";
+import { join } from "@std/path";
+import { MediaCache } from "../../../mod.ts";
+import { PairStore } from "../../../src/core/disk/pair_store.ts";
+import { FileSystem } from "../../../src/core/disk/file_system.ts";
+import { keyOf } from "../../../src/core/text/key.ts";
+import { classify } from "../../../src/core/disk/file_names.ts";
+import { scan } from "../../../src/core/entries/scan.ts";
+import {
+  bytesOf,
+  namesIn,
+  OLD_MS,
+  setAge,
+  snapshotOf,
+  writePair,
+} from "../../fixtures/directory/files.ts";
+import { Recorder } from "../../fixtures/cache/recorder.ts";
+import { tempDir } from "../../fixtures/directory/temp_dir.ts";
+
+const KEY = "0123456789abcdef".repeat(4);
+
+Deno.test("classify() takes for ours what we could have written, and nothing else", () => {
+  const kinds = {
+    [`${KEY}.dat`]: "dat",
+    [`${KEY}.json`]: "json",
+    [`${KEY}.12ab34cd0.part`]: "staged",
+    [`${KEY}.DAT`]: "foreign",
+    [`${KEY.toUpperCase()}.dat`]: "foreign",
+    [`${KEY}0.dat`]: "foreign",
+    [`${KEY.slice(1)}.dat`]: "foreign",
+    [`${KEY}.dat.tmp`]: "foreign",
+    [`${KEY}.part`]: "foreign",
+    [`${KEY}`]: "foreign",
+    [`x${KEY}.dat`]: "foreign",
+    [`${KEY}.dat\n`]: "foreign",
+    "README.md": "foreign",
+    ".json": "foreign",
+    "": "foreign",
+  };
+
+  for (const [name, kind] of Object.entries(kinds)) {
+    assertEquals(classify(name).kind, kind, name);
+    assertEquals(classify(name).key, kind === "foreign" ? "" : KEY);
+  }
+});
+
+Deno.test("scan() leaves alone what its own store has staged, locked or not", async () => {
+  await using dir = await tempDir();
+  const fs = new FileSystem();
+  const options = { dir: dir.path, durable: false, readOnly: false };
+  const store = new PairStore(fs, options);
+  const other = new PairStore(fs, options);
+  const leftovers: string[] = [];
+  for (const owner of [store, other]) (await owner.stage(KEY)).file.close();
+
+  await scan(store, {
+    onEntry() {},
+    onLeftover: ({ names }) => leftovers.push(...names),
+  });
+
+  assertEquals(leftovers.map((name) => other.isOwn(name)), [true]);
+});
+
+Deno.test("a ts that is no point in time is taken for the nearest one", async () => {
+  await using dir = await tempDir();
+  await writePair(dir.path, "late", bytesOf(5), { sidecar: { ts: 1e300 } });
+  await writePair(dir.path, "early", bytesOf(5), { sidecar: { ts: -1 } });
+  await using cache = await MediaCache.open({ cacheDir: dir.path });
+
+  const times = new Map<string, string>();
+  for await (const { url, storedAt } of cache.entries()) {
+    times.set(url, new Date(storedAt).toISOString());
+  }
+
+  assertEquals(times.get("late"), "+275760-09-13T00:00:00.000Z");
+  assertEquals(times.get("early"), "1970-01-01T00:00:00.000Z");
+});
+
+Deno.test("a sidecar with the url alone makes an entry", async () => {
+  await using dir = await tempDir();
+  await writePair(dir.path, "a", bytesOf(5), {
+    sidecar: {
+      mimetype: undefined,
+      filename: undefined,
+      size: undefined,
+      ts: undefined,
+    },
+  });
+  await using cache = await MediaCache.open({ cacheDir: dir.path });
+
+  const [entry] = await Array.fromAsync(cache.entries());
+
+  assertEquals([entry?.mimetype, entry?.filename, entry?.size], [
+    "application/octet-stream",
+    "attachment",
+    5,
+  ]);
+  assertEquals(entry?.storedAt, 0);
+  await using media = await cache.get("a");
+  assertEquals(await media?.bytes(), bytesOf(5));
+});
+
+Deno.test("a size of 0 stands for the length of the body", async () => {
+  await using dir = await tempDir();
+  await writePair(dir.path, "a", bytesOf(5), { sidecar: { size: 0 } });
+  await using cache = await MediaCache.open({ cacheDir: dir.path });
+
+  await using media = await cache.get("a");
+
+  assertEquals([media?.size, cache.stats().totalBytes], [5, 5]);
+});
+
+/** Makes a pair wrong, by one name for each way. */
+const WRONG: Record<string, (dir: string, ageMs: number) => Promise<string[]>> =
+  {
+    "a size that differs": async (dir, ageMs) =>
+      files(await writePair(dir, "a", bytesOf(5), pair({ size: 6 }, ageMs))),
+    "a size that is text": async (dir, ageMs) =>
+      files(await writePair(dir, "a", bytesOf(5), pair({ size: "5" }, ageMs))),
+    "a mimetype that is null": async (dir, ageMs) =>
+      files(
+        await writePair(dir, "a", bytesOf(5), pair({ mimetype: null }, ageMs)),
+      ),
+    "no url": async (dir, ageMs) =>
+      files(
+        await writePair(dir, "a", bytesOf(5), pair({ url: undefined }, ageMs)),
+      ),
+    "the url of another": async (dir, ageMs) =>
+      files(await writePair(dir, "a", bytesOf(5), pair({ url: "b" }, ageMs))),
+    "an empty body": async (dir, ageMs) =>
+      files(await writePair(dir, "a", bytesOf(0), pair({}, ageMs))),
+    "no body": async (dir, ageMs) => {
+      const { dat, json } = await writePair(
+        dir,
+        "a",
+        bytesOf(5),
+        pair({}, ageMs),
+      );
+      await Deno.remove(dat);
+      return [json];
+    },
+    "no sidecar": async (dir, ageMs) => {
+      const { dat, json } = await writePair(
+        dir,
+        "a",
+        bytesOf(5),
+        pair({}, ageMs),
+      );
+      await Deno.remove(json);
+      return [dat];
+    },
+    "a sidecar that is no JSON": (dir, ageMs) => sidecarOf(dir, ageMs, "{"),
+    "an empty sidecar": (dir, ageMs) => sidecarOf(dir, ageMs, ""),
+    "a sidecar that is null": (dir, ageMs) => sidecarOf(dir, ageMs, "null"),
+    "a sidecar that is no UTF-8": (dir, ageMs) =>
+      sidecarOf(dir, ageMs, Uint8Array.of(0x22, 0xff, 0x22)),
+    "a sidecar of megabytes": (dir, ageMs) =>
+      sidecarOf(dir, ageMs, JSON.stringify({ url: "a", x: "x".repeat(2e6) })),
+    "a sidecar of brackets": (dir, ageMs) =>
+      sidecarOf(dir, ageMs, "[".repeat(60_000)),
+    "a staged file": async (dir, ageMs) => {
+      const path = join(dir, `${keyOf("a")}.12ab0.part`);
+      await Deno.writeFile(path, bytesOf(5));
+      await setAge(path, ageMs);
+      return [path];
+    },
+  };
+
+function pair(
+  sidecar: Record<string, unknown>,
+  ageMs: number,
+): { sidecar: Record<string, unknown>; ageMs: number } {
+  return { sidecar, ageMs };
+}
+
+function files({ dat, json }: { dat: string; json: string }): string[] {
+  return [dat, json];
+}
+
+async function sidecarOf(
+  dir: string,
+  ageMs: number,
+  text: string | Uint8Array,
+): Promise<string[]> {
+  const { dat, json } = await writePair(dir, "a", bytesOf(5), { ageMs });
+  await Deno.writeFile(
+    json,
+    typeof text === "string" ? new TextEncoder().encode(text) : text,
+  );
+  await setAge(json, ageMs);
+  return [dat, json];
+}
+
+Deno.test("what is wrong is a miss, is told, and stays for the grace", async (t) => {
+  for (const [name, make] of Object.entries(WRONG)) {
+    await t.step(name, async () => {
+      await using dir = await tempDir();
+      await writePair(dir.path, "good", bytesOf(3));
+      const paths = await make(dir.path, 9 * 60_000);
+      const before = await snapshotOf(dir.path);
+      let bytes = 0;
+      for (const path of paths) bytes += (await Deno.stat(path)).size;
+      const recorder = new Recorder();
+      await using cache = await MediaCache.open({
+        cacheDir: dir.path,
+        onEvent: recorder.onEvent,
+      });
+
+      assertEquals(await cache.has("a"), false);
+      assertEquals(await cache.get("a"), undefined);
+      assertEquals([cache.stats().entries, cache.stats().totalBytes], [1, 3]);
+      assertEquals(cache.stats().orphanBytes, bytes);
+      const [skipped] = recorder.of("skipped");
+      assert(skipped && paths.includes(skipped.path) && skipped.reason !== "");
+      assertEquals(await snapshotOf(dir.path), before);
+
+      assertEquals(await cache.put("a", bytesOf(7), "image/png", "a"), true);
+      await using media = await cache.get("a");
+      assertEquals(await media?.bytes(), bytesOf(7));
+    });
+  }
+});
+
+Deno.test("what is wrong and older than the grace is removed at the start", async (t) => {
+  for (const [name, make] of Object.entries(WRONG)) {
+    await t.step(name, async () => {
+      await using dir = await tempDir();
+      await writePair(dir.path, "good", bytesOf(3));
+      await make(dir.path, OLD_MS);
+      const recorder = new Recorder();
+
+      await using cache = await MediaCache.open({
+        cacheDir: dir.path,
+        onEvent: recorder.onEvent,
+      });
+
+      assertEquals((await namesIn(dir.path)).length, 2);
+      assertEquals(recorder.of("skipped").length, 1);
+      const { entries, orphanBytes, diskErrors } = cache.stats();
+      assertEquals([entries, orphanBytes, diskErrors], [1, 0, 0]);
+      assertEquals(await cache.has("good"), true);
+    });
+  }
+});

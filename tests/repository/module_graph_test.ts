@@ -1,0 +1,197 @@
+/** The shape of the house: which file may import, call or spawn what. */
+import { assertEquals } from "@std/assert";
+import { walk } from "@std/fs/walk";
+import { fromFileUrl } from "@std/path";
+import config from "../../deno.json" with { type: "json" };
+
+const root = new URL("../../", import.meta.url);
+
+/** Files of the file system's own calls, and the one that starts programs. */
+const FILE_SYSTEM = "src/core/disk/file_system.ts";
+const SPAWNER = "src/core/gif/ffmpeg.ts";
+
+/** Calls it too, for files that a user of the command line names. */
+const USER_FILES = "src/cli/call/user_files.ts";
+
+/** `Deno.open`, `Deno.readTextFileSync`, …; not the types, `Deno.FsFile`. */
+const FILE_CALLS =
+  /\bDeno\.(?:open|create|read|write|rename|remove(?!SignalListener)|mkdir|makeTemp|l?stat|f?utime|f?truncate|chmod|chown|copyFile|link|symlink|realPath|umask|watchFs)\w*|"(?:node:)?fs(?:\/promises)?"/;
+const SPAWN_CALLS =
+  /\bDeno\.(?:Command\b|run\b|spawn)|"(?:node:)?child_process"/;
+
+/** The rooms of `src/core`: a file imports from its own room, or from one to the left. */
+const ROOMS = [
+  ...["text", "api", "reporting", "async", "disk", "catalog", "bodies"],
+  ...["sharing", "gif", "entries", "index", "startup", "download"],
+];
+
+/** Files of `src/core` that see all rooms, and that no room sees. */
+const HALL = ["wiring.ts", "media_cache.ts", "inspection.ts"];
+
+/** What the subpaths see of the core. */
+const OPEN_TO_SUBPATHS =
+  /^src\/core\/(?:media_cache\.ts|inspection\.ts|api\/|text\/|async\/pacer\.ts)/;
+
+interface Module {
+  specifier: string;
+  dependencies?: {
+    code?: { specifier?: string };
+    type?: { specifier?: string };
+  }[];
+}
+
+/** Each module that an export reaches, with what it imports, types included. */
+async function graph(file: string): Promise<Map<string, string[]>> {
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["info", "--json", file],
+    cwd: fromFileUrl(root),
+    stderr: "inherit",
+  }).output();
+  const { modules } = JSON.parse(new TextDecoder().decode(stdout)) as {
+    modules: Module[];
+  };
+  return new Map(modules.map(({ specifier, dependencies = [] }) => [
+    short(specifier),
+    dependencies.flatMap(({ code, type }) => [code?.specifier, type?.specifier])
+      .filter((each) => each !== undefined).map(short),
+  ]));
+}
+
+/** `src/core/catalog/lru.ts` for a file of ours; other specifiers stay. */
+function short(specifier: string): string {
+  return specifier.startsWith(root.href)
+    ? specifier.slice(root.href.length)
+    : specifier;
+}
+
+async function sources(): Promise<Map<string, string>> {
+  const texts = new Map<string, string>();
+  for await (
+    const { path } of walk(new URL("src", root), {
+      includeDirs: false,
+      exts: ["ts"],
+    })
+  ) {
+    const text = await Deno.readTextFile(path);
+    const code = text.replace(/^\s*(?:\/\*[\s\S]*?\*\/|\/\/.*$)/gm, "");
+    texts.set(path.slice(fromFileUrl(root).length).replaceAll("\\", "/"), code);
+  }
+  return texts;
+}
+
+/** A way from a module back to itself, or undefined. */
+function cycle(modules: Map<string, string[]>): string[] | undefined {
+  const done = new Set<string>();
+  const path: string[] = [];
+  function visit(module: string): string[] | undefined {
+    if (path.includes(module)) {
+      return [...path.slice(path.indexOf(module)), module];
+    }
+    if (done.has(module)) return;
+    path.push(module);
+    for (const next of modules.get(module) ?? []) {
+      const found = visit(next);
+      if (found) return found;
+    }
+    path.pop();
+    done.add(module);
+    return undefined;
+  }
+  for (const module of modules.keys()) {
+    const found = module.startsWith("src/") ? visit(module) : undefined;
+    if (found) return found;
+  }
+  return undefined;
+}
+
+const core = await graph("mod.ts");
+const all = new Map(core);
+for (const file of Object.values(config.exports)) {
+  for (const [module, imports] of await graph(file)) all.set(module, imports);
+}
+const texts = await sources();
+
+Deno.test("imports in src point one way", () => {
+  assertEquals(cycle(all), undefined);
+});
+
+Deno.test("the core needs no npm package and none of the other exports", () => {
+  // Each subpath has a folder of its own in src, beside core.
+  const unwanted = [...core.values()].flat()
+    .filter((each) => /^npm:|^src\/(?!core\/)\w+\//.test(each));
+  assertEquals(unwanted, []);
+});
+
+Deno.test("npm packages stay in the folder of the export that needs them", () => {
+  const strangers = [...all].filter(([module]) => module.startsWith("src/"))
+    .flatMap(([module, imports]) =>
+      imports.filter((each) => each.startsWith("npm:"))
+        .map((each) => `${module.match(/^src\/\w+/)?.[0]} ${each}`)
+    )
+    .filter((each) =>
+      !/^src\/(?:hono npm:\/?hono|cli npm:\/?cli-progress)\b/.test(each)
+    );
+  assertEquals(strangers, []);
+});
+
+Deno.test("the folders of the exports need nothing of each other", () => {
+  const crossing = [...all].flatMap(([module, imports]) =>
+    imports.filter((each) => {
+      const [from, to] = [module, each].map((path) =>
+        path.match(/^src\/(\w+)\//)?.[1]
+      );
+      return to !== undefined && to !== "core" && from !== to;
+    }).map((each) => `${module} ${each}`)
+  );
+  assertEquals(crossing, []);
+});
+
+Deno.test("rooms import from rooms to their left", () => {
+  const roomOf = (path: string) => /^src\/core\/([^/]+)/.exec(path)?.[1] ?? "";
+  const wrong = [...all].flatMap(([module, imports]) => {
+    const room = roomOf(module);
+    if (room === "" || HALL.includes(room)) return [];
+    return imports.filter((each) => each.startsWith("src/"))
+      .filter((each) => {
+        const at = ROOMS.indexOf(roomOf(each));
+        return at < 0 || at > ROOMS.indexOf(room);
+      }).map((each) => `${module} ${each}`);
+  });
+  assertEquals(wrong, []);
+});
+
+Deno.test("subpaths see the face, the types and the texts of the core", () => {
+  const wrong = [...all].flatMap(([module, imports]) =>
+    !/^src\/(?!core\/)\w+\//.test(module)
+      ? []
+      : imports.filter((each) =>
+        each.startsWith("src/core/") && !OPEN_TO_SUBPATHS.test(each)
+      ).map((each) => `${module} ${each}`)
+  );
+  assertEquals(wrong, []);
+});
+
+Deno.test("an export reaches every file of src", () => {
+  assertEquals([...texts.keys()].filter((file) => !all.has(file)), []);
+});
+
+Deno.test(`only ${FILE_SYSTEM} and ${USER_FILES} call the file system`, () => {
+  assertEquals(callers(FILE_CALLS, FILE_SYSTEM, USER_FILES), {});
+});
+
+Deno.test(`only ${SPAWNER} starts programs`, () => {
+  assertEquals(callers(SPAWN_CALLS, SPAWNER), {});
+});
+
+/** The files that match, with what matched, but for those that may. */
+function callers(
+  calls: RegExp,
+  ...allowed: string[]
+): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const [file, code] of texts) {
+    const call = code.match(calls)?.[0];
+    if (call && !allowed.includes(file)) found[file] = call;
+  }
+  return found;
+}
