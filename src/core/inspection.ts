@@ -1,8 +1,7 @@
 import { storedAtOf } from "./catalog/entry.ts";
 import { PairStore } from "./disk/pair_store.ts";
 import { FileSystem } from "./disk/file_system.ts";
-import { isLocked } from "./disk/file_lock.ts";
-import { classify } from "./disk/file_names.ts";
+import { classify, datName } from "./disk/file_names.ts";
 import type { Sidecar } from "./disk/sidecar.ts";
 
 /** A file of an entry that is being stored, or that a kill has left. */
@@ -46,19 +45,18 @@ export interface Inspection {
 
 /** Looks at the files of one key, and touches nothing. */
 export class Inspector {
-  readonly #fs = new FileSystem();
   readonly #store: PairStore;
 
   /** Looks into a folder that is there. */
   constructor(dir: string) {
     const options = { dir, durable: false, readOnly: true };
-    this.#store = new PairStore(this.#fs, options);
+    this.#store = new PairStore(new FileSystem(), options);
   }
 
   /** The keys of which a file lies in the folder and that begin with these digits. */
   async keysFrom(prefix: string): Promise<Set<string>> {
     const keys = new Set<string>();
-    for await (const { name } of this.#fs.list(this.#store.dir)) {
+    for await (const { name } of this.#store.list()) {
       const { key } = classify(name);
       if (key !== "" && key.startsWith(prefix)) keys.add(key);
     }
@@ -88,7 +86,7 @@ export class Inspector {
           storedAt: storedAtOf(sidecar.ts),
         };
       }
-      const dat = await this.#fs.facts(this.#store.datPath(key));
+      const dat = await this.#store.facts(datName(key));
       const reason = found?.reason ??
         (dat === undefined
           ? "nothing is stored under its key"
@@ -102,13 +100,12 @@ export class Inspector {
 
   async #staged(key: string): Promise<StagedPart[]> {
     const parts: StagedPart[] = [];
-    for await (const { name } of this.#fs.list(this.#store.dir)) {
+    for await (const { name } of this.#store.list()) {
       const found = classify(name);
       if (found.kind !== "staged" || found.key !== key) continue;
-      const path = this.#store.path(name);
-      const facts = await this.#fs.facts(path).catch(() => undefined);
+      const facts = await this.#store.facts(name).catch(() => undefined);
       if (facts === undefined) continue;
-      const locked = await isLocked(this.#fs, path);
+      const locked = await this.#store.isLocked(name);
       parts.push({ name, size: facts.size, locked });
     }
     return parts;

@@ -1,5 +1,4 @@
 import { inBlocks } from "./disk/blocks.ts";
-import { probe } from "./disk/probe.ts";
 import { verify } from "./entries/verify.ts";
 import type {
   CloseOptions,
@@ -578,7 +577,7 @@ export class MediaCache implements AsyncDisposable {
   async probe(): Promise<string | undefined> {
     if (this.#closing !== undefined) return "the cache is closed";
     const { calls, store } = this.#parts;
-    return await calls.run(() => probe(store));
+    return await calls.run(() => store.whyUnusable());
   }
 
   /**

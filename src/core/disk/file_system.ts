@@ -296,6 +296,20 @@ export class FileSystem {
     }
   }
 
+  /** Whether a process holds the lock of a file; false where that can't be told. */
+  async isLocked(path: string): Promise<boolean> {
+    try {
+      const file = await this.open(path);
+      try {
+        return !file.tryLock();
+      } finally {
+        file.close();
+      }
+    } catch {
+      return false;
+    }
+  }
+
   /** Gives a file a new name, in place of any that has it. */
   rename(from: string, to: string): MaybePromise<void> {
     return this.io.run(

@@ -2,8 +2,6 @@ import type { DiskFile, FileFacts } from "./disk_file.ts";
 import { type FileSystem, isNotFound, isTaken } from "./file_system.ts";
 import { safeFilename } from "../text/filename.ts";
 import { cleanMimetype } from "../text/mimetype.ts";
-import { isLocked } from "./file_lock.ts";
-
 import { MAX_SIDECAR_BYTES } from "./sidecar.ts";
 
 /** What other processes may know of a body that is being downloaded. */
@@ -188,7 +186,7 @@ async function createAnew(fs: FileSystem, path: string): Promise<DiskFile> {
   try {
     return await fs.create(path);
   } catch (error) {
-    if (!isTaken(error) || await isLocked(fs, path)) throw error;
+    if (!isTaken(error) || await fs.isLocked(path)) throw error;
     await fs.remove(path);
     return await fs.create(path);
   }
