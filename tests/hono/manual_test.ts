@@ -1,0 +1,43 @@
+/** The manual of the router names the paths and metrics that the router has. */
+import { assert, assertEquals } from "@std/assert";
+import { MediaCache } from "../../mod.ts";
+import { statsRouter } from "../../src/hono/stats_router.ts";
+import { tempDir } from "../fixtures/temp_dir.ts";
+
+const manual = await Deno.readTextFile(
+  new URL("../../src/hono/README.md", import.meta.url),
+);
+
+Deno.test("the router's manual names every metric, and no other", async () => {
+  await using dir = await tempDir();
+  await using cache = await MediaCache.open({ cacheDir: dir.path });
+
+  const response = await statsRouter(cache).request("/metrics");
+
+  const text = await response.text();
+  const names = text.matchAll(/^# TYPE media_cache_(\w+) /gm);
+  const [, section = ""] = manual.split(/^## Metrics$/m);
+  const [rows = ""] = section.match(/^\|[^]*?\n\n/m) ?? [];
+  const told = rows.matchAll(/`([a-z_]+)`/g);
+  const labels = ["reason", "operation", "tier"];
+  assertEquals(
+    [...told].map(([, name]) => name).filter((name) => !labels.includes(name!)),
+    [...names].map(([, name]) => name),
+  );
+});
+
+Deno.test("the router's manual names every path", async () => {
+  await using dir = await tempDir();
+  await using cache = await MediaCache.open({ cacheDir: dir.path });
+
+  const { routes } = statsRouter(cache, { access: "trusted" });
+
+  // What the dashboard alone asks for, and the mount with a slash at its end.
+  const inner = /^\/(?:dashboard\/|:slash)/;
+  const paths = new Set(routes.map(({ path }) => path));
+  for (const path of paths) {
+    const isTold = new RegExp(`^\\|.*[ \`]${path}\``, "m").test(manual);
+    assert(inner.test(path) || isTold, path);
+  }
+  assert(paths.has("/media/:key"), "no path was looked for");
+});
