@@ -3,6 +3,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { cli, FakeOutput, linesOf } from "../fixtures/processes/cli.ts";
 import {
   bytesOf,
+  namesIn,
   pathsOf,
   snapshotOf,
   writePair,
@@ -399,6 +400,59 @@ Deno.test("get writes the bytes as they are, and touches nothing", async () => {
     assertMatch(full.stderr, /can't write \/dev\/full/);
   }
   assertEquals(await snapshotOf(dir), before);
+});
+
+Deno.test("get --output writes no file in the cache's folder, also through links", async () => {
+  await using temp = await tempDir();
+  const dir = `${temp.path}/cache`;
+  await Deno.mkdir(`${dir}/sub`, { recursive: true });
+  const { key } = await writePair(dir, "https://a", bytesOf(5));
+  const other = await writePair(dir, "https://b", bytesOf(7));
+  await Deno.symlink(dir, `${temp.path}/link`);
+  await Deno.symlink(`${dir}/${other.key}.dat`, `${temp.path}/body`);
+  const before = await snapshotOf(dir);
+
+  for (
+    const file of [
+      `${dir}/${key}.dat`,
+      `${dir}/new`,
+      `${dir}/sub/new`,
+      `${temp.path}/link/${key}.json`,
+      `${temp.path}/body`,
+    ]
+  ) {
+    const args = ["get", "https://a", "--dir", dir, "--output", file];
+    const run = await cli(args);
+    assertEquals(run.code, 1);
+    assertMatch(run.stderr, /can't write .*: it must lie outside of /);
+  }
+  assertEquals(await snapshotOf(dir), before);
+});
+
+Deno.test("get --output replaces a file whole, or leaves it as it was", async () => {
+  await using temp = await tempDir();
+  const dir = `${temp.path}/cache`;
+  const out = `${temp.path}/out`;
+  await Deno.mkdir(dir);
+  await Deno.mkdir(out);
+  const { key } = await writePair(dir, "https://a", bytesOf(5));
+  const file = `${out}/file`;
+  await Deno.writeTextFile(file, "as it was", { mode: 0o600 });
+  const hardLink = `${out}/same`;
+  await Deno.link(file, hardLink);
+  const get = (...more: string[]) =>
+    cli(["get", "--key", key, "--dir", dir, "--output", file, ...more]);
+
+  assertEquals((await get()).code, 0);
+  assertEquals(await Deno.readFile(file), bytesOf(5));
+  assertEquals(await Deno.readTextFile(hardLink), "as it was");
+  assertEquals(((await Deno.stat(file)).mode ?? 0) & 0o777, 0o600);
+  assertEquals(await namesIn(out), ["file", "same"]);
+
+  await Deno.remove(`${dir}/${key}.dat`);
+  assertEquals((await get()).code, 1);
+  assertEquals(await Deno.readFile(file), bytesOf(5));
+  assertEquals(await namesIn(out), ["file", "same"]);
 });
 
 Deno.test("get keeps bytes from a terminal unless asked", async () => {

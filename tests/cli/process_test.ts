@@ -42,7 +42,10 @@ Deno.test("each command runs with the permissions that its help names", async (t
     [[read], ["ls", "--sort", "name"]],
     [[read], ["explain", "https://a"]],
     [[read], ["get", "https://a"]],
-    [[read, `--allow-write=${out}`], ["get", "https://a", "--output", out]],
+    [
+      [`--allow-read=${dir},${beside}`, `--allow-write=${beside}`],
+      ["get", "https://a", "--output", out],
+    ],
     [[read], ["verify"]],
     [[read], ["prune", "--max-size-mb", "0", "--dry-run"]],
     [[read, write], ["verify", "--fix"]],

@@ -1,11 +1,17 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
 import { CHANGES_NAME } from "../../src/core/disk/file_names.ts";
 import { endure, SMALL_MEMORY } from "../fixtures/faults/endured_fault.ts";
-import { isThere, pathsOf } from "../fixtures/directory/files.ts";
+import {
+  bytesOf,
+  isThere,
+  pathsOf,
+  writePair,
+} from "../fixtures/directory/files.ts";
 import { FaultedCache, MODES_COUNT } from "../fixtures/faults/faulted_cache.ts";
 import { tempDir } from "../fixtures/directory/temp_dir.ts";
 import { readOnlyMount, Tmpfs } from "../fixtures/directory/tmpfs.ts";
+import { cli } from "../fixtures/processes/cli.ts";
 
 Deno.test("a full disk breaks nothing, and all is well when there is room again", async () => {
   await using disk = await Tmpfs.mount("size=8m");
@@ -179,3 +185,25 @@ for (const [name, replace] of Object.entries(replacements)) {
     });
   });
 }
+
+Deno.test("get --output on a full disk leaves the file that was there", async () => {
+  await using disk = await Tmpfs.mount("size=4m");
+  await using temp = await tempDir();
+  const url = "https://a";
+  await writePair(temp.path, url, bytesOf(2_000_000));
+  const file = join(disk.path, "file");
+  await Deno.writeTextFile(file, "as it was");
+  await disk.fill();
+
+  const run = await cli(["get", url, "--dir", temp.path, "--output", file]);
+
+  assertEquals(run.code, 1);
+  assertMatch(run.stderr, /can't write .*: No space left on device/);
+  assertEquals(await Deno.readTextFile(file), "as it was");
+  assertEquals(
+    (await Array.fromAsync(Deno.readDir(disk.path))).filter(
+      ({ name }) => name.endsWith(".part"),
+    ),
+    [],
+  );
+});

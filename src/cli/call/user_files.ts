@@ -2,7 +2,15 @@
  * The files that a user names beside the cache's own: the only file of the tool
  * that calls the file system itself.
  */
+import { basename } from "@std/path/basename";
+import { dirname } from "@std/path/dirname";
+import { join } from "@std/path/join";
 import { Failure, reasonOf } from "./failures.ts";
+
+/** The mode of a new file, before the umask of the process. */
+const NEW_MODE = 0o666;
+/** UTF-16 units of a name that its part keeps: 255 bytes are the most, 4 bytes a unit. */
+const MAX_NAME_PART = 50;
 
 /**
  * Sees to it that a folder is there; nothing makes it.
@@ -36,26 +44,73 @@ export async function readFile(path: string): Promise<Uint8Array> {
   }
 }
 
-/** Writes a stream to a file, in place of what it holds. */
+/**
+ * Writes a stream to a file. A regular file appears, or is replaced, when all
+ * bytes are on disk; a device or a pipe gets the bytes as they come.
+ *
+ * @param outside The folder that must not change.
+ * @throws {Failure} If the file lies in that folder, or can't be written.
+ */
 export async function writeStream(
   path: string,
   stream: ReadableStream<Uint8Array>,
+  outside: string,
 ): Promise<void> {
   try {
-    using file = await Deno.open(path, {
-      write: true,
-      create: true,
-      truncate: true,
-    });
-    // Deno's `writeFile()` and `writable` lose what the disk says to the last chunk.
-    for await (const chunk of stream) {
-      for (let done = 0; done < chunk.length;) {
-        done += await file.write(chunk.subarray(done));
-      }
+    const { target, mode } = await targetOf(path);
+    if (mode === "device") return await writeTo(target, stream, {});
+    const folder = join(await Deno.realPath(outside), "/");
+    if (target.startsWith(folder)) {
+      throw new Error(`it must lie outside of ${outside}`);
+    }
+    const beside = join(dirname(target), partName(basename(target)));
+    try {
+      await writeTo(beside, stream, { createNew: true, mode });
+      await Deno.rename(beside, target);
+    } catch (error) {
+      await Deno.remove(beside).catch(() => {});
+      throw error;
     }
   } catch (error) {
+    await stream.cancel().catch(() => {});
     throw new Failure(`can't write ${path}: ${reasonOf(error)}`, {
       cause: error,
     });
+  }
+}
+
+/** The file behind a name, links followed, and the mode of the file to write. */
+async function targetOf(
+  path: string,
+): Promise<{ target: string; mode: number | "device" }> {
+  try {
+    const target = await Deno.realPath(path);
+    const { isFile, isDirectory, mode } = await Deno.stat(target);
+    if (isDirectory) throw new Error("it is a folder");
+    return { target, mode: isFile ? (mode ?? NEW_MODE) & 0o777 : "device" };
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    const folder = await Deno.realPath(dirname(path));
+    return { target: join(folder, basename(path)), mode: NEW_MODE };
+  }
+}
+
+/** A name that no other process takes, short enough for any file system. */
+function partName(name: string): string {
+  const unique = crypto.randomUUID().slice(0, 8);
+  return `.${name.slice(0, MAX_NAME_PART)}.${unique}.part`;
+}
+
+async function writeTo(
+  path: string,
+  stream: ReadableStream<Uint8Array>,
+  options: Deno.OpenOptions,
+): Promise<void> {
+  using file = await Deno.open(path, { write: true, ...options });
+  // Deno's `writeFile()` and `writable` lose the error of the last chunk.
+  for await (const chunk of stream) {
+    for (let done = 0; done < chunk.length;) {
+      done += await file.write(chunk.subarray(done));
+    }
   }
 }

@@ -21,11 +21,15 @@ export const get: Command = {
   options: {
     dir: DIR_OPTION,
     key: KEY_OPTION,
-    output: { value: "FILE", help: "write to FILE; - is the standard output" },
+    output: {
+      value: "FILE",
+      help: "write FILE, outside of DIR; - is the standard output",
+    },
   },
   permissions: [
     "--allow-read=DIR",
-    "--allow-read=DIR --allow-write=FILE   with --output FILE",
+    "--allow-read=DIR,FOLDER --allow-write=FOLDER",
+    "      with --output FILE, FOLDER being that of FILE",
   ],
   run,
 };
@@ -49,7 +53,7 @@ async function run(call: Call): Promise<number> {
       throw new Failure(`${shortKey(key)} is not there: ${reason}`);
     }
     if (file !== undefined && file !== "-") {
-      await writeStream(file, media.body);
+      await writeStream(file, media.body, call.dir);
     } else {
       for await (const chunk of media.body) await output.bytes(chunk);
     }
