@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { MediaCache } from "../../mod.ts";
 import { statsRouter } from "../../src/hono/stats_router.ts";
-import { tempDir } from "../fixtures/temp_dir.ts";
+import { tempDir } from "../fixtures/directory/temp_dir.ts";
 
 const manual = await Deno.readTextFile(
   new URL("../../src/hono/README.md", import.meta.url),
