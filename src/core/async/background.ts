@@ -3,15 +3,15 @@ import { startIdleTimer } from "./timer.ts";
 import { Pacer } from "./pacer.ts";
 
 /**
- * The pace of work behind the caller's back. As long as nobody waits for it, it
- * leaves half of the time to others and never keeps the process alive.
+ * Paces background work. While no call waits for an outcome, the work takes at
+ * most half of the time and never keeps the process alive.
  */
 export class Background extends Pacer {
   #waiting = 0;
   #stopped = false;
   #wake: (() => void) | undefined;
 
-  /** Whether it must end. */
+  /** Whether the work must end. */
   get stopped(): boolean {
     return this.#stopped;
   }
@@ -27,7 +27,7 @@ export class Background extends Pacer {
     await super.yield();
   }
 
-  /** Waits for an outcome of the work, which hurries meanwhile. */
+  /** Waits for an outcome of the work, which runs without pauses meanwhile. */
   async awaited<T>(outcome: Promise<T>): Promise<T> {
     this.#waiting++;
     this.#wake?.();
@@ -38,7 +38,7 @@ export class Background extends Pacer {
     }
   }
 
-  /** Ends the work at its next turn. */
+  /** Makes the next `yield()` throw, which ends the work. */
   stop(): void {
     this.#stopped = true;
     this.#wake?.();

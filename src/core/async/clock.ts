@@ -1,13 +1,13 @@
 /**
- * How far a time on disk may lie ahead, in milliseconds: the clocks of machines
- * that share a disk differ a little. What is beyond was written by a wrong clock.
+ * How far a time on disk may lie in the future, in milliseconds: the clocks of
+ * machines that share a disk differ a little. A later time is a wrong clock's.
  */
 export const MAX_SKEW_MS = 300_000;
 
 /** One microsecond, in milliseconds. */
 const STEP_MS = 0.001;
 
-/** The wall clock, but no two answers are the same and none goes back. */
+/** A wall clock whose answers always increase, also when the system's clock is set back. */
 export class Clock {
   #last = -Infinity;
 

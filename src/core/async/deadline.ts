@@ -1,7 +1,7 @@
 import { DownloadTimeoutError } from "../api/errors.ts";
 import { startIdleTimer, startTimer } from "./timer.ts";
 
-/** Ends a download that takes too long, or falls silent. */
+/** Reports a download that takes too long, or brings no byte for too long. */
 export class Deadline {
   readonly #idleMs: number;
   readonly #onTimeout: (error: DownloadTimeoutError) => void;
@@ -10,7 +10,13 @@ export class Deadline {
   #lastByte = 0;
   #paused = false;
 
-  /** Starts both clocks. */
+  /**
+   * Starts both clocks.
+   *
+   * @param idleMs The longest time without a byte, in milliseconds.
+   * @param totalMs The longest time in all, in milliseconds; may be infinite.
+   * @param onTimeout Called once for each clock that runs out.
+   */
   constructor(
     idleMs: number,
     totalMs: number,
@@ -25,17 +31,17 @@ export class Deadline {
     this.#watch(idleMs);
   }
 
-  /** A byte has come. */
+  /** Starts the idle clock anew: a byte has come. */
   alive(): void {
     this.#lastByte = performance.now();
   }
 
-  /** The download is held back by us, so its silence is not its fault. */
+  /** Stops the idle clock while readers hold the download back. */
   pause(): void {
     this.#paused = true;
   }
 
-  /** It may go on. */
+  /** Starts the idle clock again. */
   resume(): void {
     this.#paused = false;
     this.alive();
@@ -47,9 +53,9 @@ export class Deadline {
     this.#stopIdle();
   }
 
-  // One timer that looks again when bytes have come: setting a new one for each
-  // chunk would cost more than the chunk. While readers hold the download back
-  // nothing will end it, so it must not keep the process alive.
+  // A single timer that reads `#lastByte` when it fires: a new timer for each chunk
+  // would cost more than the chunk. A paused download can't time out, so its timer
+  // must not keep the process alive.
   #watch(waitMs: number): void {
     const start = this.#paused ? startIdleTimer : startTimer;
     this.#stopIdle = start(waitMs, () => {

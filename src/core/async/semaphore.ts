@@ -1,13 +1,9 @@
-/** Lets a limited number of callers go on at the same time, in the order of their coming. */
+/** Lets a limited number of callers go on at the same time, first come, first served. */
 export class Semaphore {
   #free: number;
   readonly #waiting = new Set<() => void>();
 
-  /**
-   * Makes a semaphore.
-   *
-   * @param permits How many callers may go on at the same time.
-   */
+  /** @param permits How many callers may go on at the same time. */
   constructor(permits: number) {
     this.#free = permits;
   }
@@ -41,7 +37,7 @@ export class Semaphore {
     return promise;
   }
 
-  /** Hands the turn on instead of freeing it, so that nobody can overtake the one who waits. */
+  /** Hands the turn to the first waiter: a freed turn could go to a later caller. */
   #release(): void {
     for (const enter of this.#waiting) {
       this.#waiting.delete(enter);

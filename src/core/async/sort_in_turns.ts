@@ -1,15 +1,15 @@
 import type { Pacer } from "./pacer.ts";
 
-/** So many values are sorted at once, which takes a third of a millisecond. */
+/** Values sorted without a turn for the event loop: a third of a millisecond of work. */
 const RUN_LENGTH = 1024;
 
-/** After so many merged values the clock is read. */
+/** Values merged before the clock is read. */
 const CHECK_EVERY = 256;
 
 /**
- * Sorts values into a new array and gives the event loop its turns, where
- * `Array.sort` would hold it for 30 ms for 100,000 of them. `compare` may change
- * its mind meanwhile: no value is lost, but some may be out of order.
+ * Sorts values into a new array and gives the event loop its turns; `Array.sort`
+ * would hold the loop for 30 ms with 100,000 values. If the order changes
+ * meanwhile, no value is lost, but some may be out of place.
  */
 export async function sortInTurns<T>(
   values: readonly T[],

@@ -2,9 +2,9 @@
 const MAX_TIMER_MS = 2_147_483_647;
 
 /**
- * Calls back once, later. While somebody waits for that the process stays alive.
+ * Starts a timer that keeps the process alive until it fires.
  *
- * @returns A function that cancels it.
+ * @returns A function that cancels the timer.
  */
 export function startTimer(waitMs: number, callback: () => void): () => void {
   if (waitMs > MAX_TIMER_MS) return () => {};
@@ -12,7 +12,11 @@ export function startTimer(waitMs: number, callback: () => void): () => void {
   return () => clearTimeout(timer);
 }
 
-/** The same for housekeeping, which never keeps the process alive. */
+/**
+ * Starts a timer for housekeeping: the process may end before it fires.
+ *
+ * @returns A function that cancels the timer.
+ */
 export function startIdleTimer(
   waitMs: number,
   callback: () => void,

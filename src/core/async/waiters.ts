@@ -1,13 +1,18 @@
-/** Callers that wait for the same thing, each of whom may give up alone. */
+/** Callers that wait for the same result; each may stop waiting alone. */
 export class Waiters<T> {
   readonly #waiting = new Set<PromiseWithResolvers<T>>();
 
-  /** How many wait. */
+  /** How many callers wait. */
   get count(): number {
     return this.#waiting.size;
   }
 
-  /** Waits. Rejects with the signal's reason; `onLeave` is called then. */
+  /**
+   * Waits for the result.
+   *
+   * @param signal Ends the wait of this caller: rejects with the signal's reason.
+   * @param onLeave Called when the signal has ended the wait.
+   */
   async wait(
     signal: AbortSignal | undefined,
     onLeave: () => void,
@@ -28,13 +33,13 @@ export class Waiters<T> {
     }
   }
 
-  /** Gives each one what `make` makes for it. */
+  /** Resolves each wait with a result of its own, made by `make`. */
   resolve(make: () => T): void {
     for (const { resolve } of this.#waiting) resolve(make());
     this.#waiting.clear();
   }
 
-  /** Tells each one why there is nothing to wait for. */
+  /** Rejects each wait. */
   reject(error: unknown): void {
     for (const { reject } of this.#waiting) reject(error);
     this.#waiting.clear();
