@@ -2,7 +2,6 @@ import { ffmpegArguments } from "./ffmpeg_arguments.ts";
 import { lastNumber, lastWords, readTail } from "./ffmpeg_output.ts";
 import { errorFacts } from "../text/failure_reason.ts";
 import type { GifPlan } from "./gif_plan.ts";
-import { Semaphore } from "../async/semaphore.ts";
 
 /** Why there is no video. */
 export type ConversionFailure =
@@ -42,8 +41,6 @@ export interface FfmpegOptions {
   ffmpeg: string;
   /** The longest time one conversion may run, in milliseconds. */
   timeoutMs: number;
-  /** How many conversions run at the same time. */
-  maxConcurrent: number;
 }
 
 /** Options of {@linkcode Ffmpeg.convert}. */
@@ -60,18 +57,12 @@ export interface ConvertOptions {
 export class Ffmpeg {
   readonly #command: string;
   readonly #timeoutMs: number;
-  readonly #turns: Semaphore;
   #isPermitted: Promise<boolean> | undefined;
 
-  /**
-   * Remembers how to run ffmpeg; nothing is run or asked yet.
-   *
-   * @param options The program and its limits.
-   */
-  constructor({ ffmpeg, timeoutMs, maxConcurrent }: FfmpegOptions) {
+  /** @param options The program and its time limit. */
+  constructor({ ffmpeg, timeoutMs }: FfmpegOptions) {
     this.#command = ffmpeg;
     this.#timeoutMs = timeoutMs;
-    this.#turns = new Semaphore(maxConcurrent);
   }
 
   /** Whether ffmpeg may be run. The permission is queried once and never prompted for. */
@@ -99,26 +90,15 @@ export class Ffmpeg {
     { maxOutputBytes, timeoutMs = Infinity, signal }: ConvertOptions,
   ): Promise<ConversionResult> {
     if (!await this.isPermitted()) return failure("not-permitted", "");
-    let release: () => void;
-    try {
-      release = await this.#turns.acquire(signal);
-    } catch {
-      return failure("aborted", "");
-    }
-    try {
-      const job = {
-        inputPath,
-        outputPath,
-        maxOutputBytes,
-        timeoutMs: Math.min(timeoutMs, this.#timeoutMs),
-      };
-      const args = ffmpegArguments(plan, job);
-      const ended = await this.#run(args, job.timeoutMs, signal);
-      if ("ok" in ended) return ended;
-      return judge(ended, plan, job);
-    } finally {
-      release();
-    }
+    const job = {
+      inputPath,
+      outputPath,
+      maxOutputBytes,
+      timeoutMs: Math.min(timeoutMs, this.#timeoutMs),
+    };
+    const args = ffmpegArguments(plan, job);
+    const ended = await this.#run(args, job.timeoutMs, signal);
+    return "ok" in ended ? ended : judge(ended, plan, job);
   }
 
   /** Runs the program to its end, which a timeout or the signal brings about if need be. */
@@ -127,7 +107,7 @@ export class Ffmpeg {
     timeoutMs: number,
     signal: AbortSignal | undefined,
   ): Promise<Ended | ConversionResult> {
-    // The signal may have come during the wait for the permission or the turn.
+    // The signal may have come during the query of the permission.
     if (signal?.aborted) return failure("aborted", "");
     let child: Deno.ChildProcess;
     try {

@@ -36,6 +36,7 @@ async function converting() {
   assertEquals(cache.inFlight()[0]?.phase, "converting");
   return {
     cache,
+    folder: temp.path,
     controllers,
     recorder,
     calls,
@@ -74,6 +75,55 @@ Deno.test("a conversion that waits for its turn ends with the others", async () 
 
   await rejected;
   await settled;
+});
+
+Deno.test("with maxConcurrent 1, GIFs that come at once are converted one after the other", async () => {
+  await using temp = await tempDir();
+  const path = Deno.env.get("PATH");
+  const ffmpeg = await stub(
+    temp.path,
+    `mkdir "$here/turn" || echo >>"$here/overlaps"
+     PATH='${path}' ffmpeg "$@"; code=$?; rmdir "$here/turn"; exit $code`,
+  );
+  await using cache = await MediaCache.open({
+    cacheDir: join(temp.path, "cache"),
+    gifToMp4: { ffmpeg, maxConcurrent: 1 },
+  });
+
+  for (
+    const media of await Promise.all(
+      ["a:", "b:", "c:", "d:"].map((url) => cache.getOrDownload(url, download)),
+    )
+  ) {
+    assertEquals(media.mimetype, "video/mp4");
+    await media.bytes();
+  }
+
+  assertEquals(cache.stats().conversions, 4);
+  assertEquals((await namesIn(temp.path)).includes("overlaps"), false);
+});
+
+Deno.test("a GIF that is aborted while it waits for its turn leaves it to the next", async () => {
+  await using running = await converting();
+  const { cache, folder, controllers, settled } = running;
+  const second = new AbortController();
+  const { signal } = second;
+  const waiting = cache.getOrDownload("b:", download, { signal });
+  const isWaiting = () =>
+    cache.inFlight().some(({ url, phase }) =>
+      url === "b:" && phase === "converting"
+    );
+  while (!isWaiting()) await turn();
+
+  second.abort(new Error("enough"));
+  await assertRejects(() => waiting, Error, "enough");
+  await Deno.writeTextFile(join(folder, "stub"), "#!/bin/sh\nexit 1\n");
+  for (const controller of controllers) controller.abort();
+  await settled;
+
+  const third = await cache.getOrDownload("c:", download);
+  assertEquals(await third.bytes(), GIF);
+  await cache.delete("c:");
 });
 
 for (const options of [{ abort: true }, { timeoutMs: 1 }]) {

@@ -14,7 +14,7 @@ const GIF = gifOfDelays([5, 5, 5]);
 const PLAN = planOf(GIF);
 
 function ffmpeg(options: Partial<FfmpegOptions> = {}): Ffmpeg {
-  const defaults = { ffmpeg: "ffmpeg", timeoutMs: 60_000, maxConcurrent: 1 };
+  const defaults = { ffmpeg: "ffmpeg", timeoutMs: 60_000 };
   return new Ffmpeg({ ...defaults, ...options });
 }
 
@@ -260,25 +260,4 @@ Deno.test("Ffmpeg does not wait for children that the program leaves behind", as
   const result = await conversion;
   assert(!result.ok && result.reason === "aborted");
   Deno.kill(Number(childId), "SIGKILL");
-});
-
-Deno.test("Ffmpeg lets no more than maxConcurrent run, and a wait can be aborted", async () => {
-  await using folder = await temporaryFolder();
-  const program = await stub(
-    folder.path,
-    `echo $$ > "$here/said"; while true; do :; done`,
-  );
-  const runner = ffmpeg({ ffmpeg: program });
-  const [first, second] = [new AbortController(), new AbortController()];
-  const running = convert(runner, folder.path, { signal: first.signal });
-  await heard(folder.path);
-  const waiting = convert(runner, folder.path, { signal: second.signal });
-
-  second.abort();
-  assertEquals(await waiting, { ok: false, reason: "aborted", detail: "" });
-  first.abort();
-  await running;
-
-  await Deno.writeTextFile(program, "#!/bin/sh\necho frame=3\n");
-  assertEquals(await convert(runner, folder.path), { ok: true });
 });
