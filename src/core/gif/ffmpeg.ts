@@ -5,15 +5,15 @@ import type { GifPlan } from "./gif_plan.ts";
 
 /** Why there is no video. */
 export type ConversionFailure =
-  /** There is no permission to run ffmpeg. */
+  /** Deno may not run ffmpeg. */
   | "not-permitted"
   /** ffmpeg cannot be started. */
   | "not-started"
-  /** No room for one more process or open file, or the program is being replaced: that passes. */
+  /** Passing: no room for another process or open file, or the program is being replaced. */
   | "exhausted"
-  /** The disk failed ffmpeg, which may pass. */
+  /** ffmpeg met a disk fault, which may pass. */
   | "disk-failed"
-  /** It took too long and was killed. */
+  /** ffmpeg ran for too long and was killed. */
   | "timeout"
   /** The signal was aborted. */
   | "aborted"
@@ -24,14 +24,14 @@ export type ConversionFailure =
   /** The video is larger than allowed. */
   | "too-large";
 
-/** What became of a conversion. */
+/** The result of a conversion. */
 export type ConversionResult =
   | { ok: true }
   | {
     ok: false;
     /** Why there is no video. */
     reason: ConversionFailure;
-    /** How ffmpeg ended and its last words, for a log: a short line without paths and addresses. */
+    /** How ffmpeg ended, and its last words: a short line for a log, without paths and URLs. */
     detail: string;
   };
 
@@ -45,15 +45,15 @@ export interface FfmpegOptions {
 
 /** Options of {@linkcode Ffmpeg.convert}. */
 export interface ConvertOptions {
-  /** The largest video to accept. */
+  /** The largest video to accept, in bytes. */
   maxOutputBytes: number;
-  /** The longest time to run in milliseconds, where it is to be shorter than for other GIFs. */
+  /** The longest time to run, in milliseconds, where that of other GIFs is too long. */
   timeoutMs?: number;
-  /** Ends the conversion, or the wait for it. */
+  /** Ends the conversion. */
   signal?: AbortSignal;
 }
 
-/** Runs ffmpeg to turn GIFs into MP4 videos. */
+/** Converts GIFs to MP4 videos by running ffmpeg. */
 export class Ffmpeg {
   readonly #command: string;
   readonly #timeoutMs: number;
@@ -65,7 +65,7 @@ export class Ffmpeg {
     this.#timeoutMs = timeoutMs;
   }
 
-  /** Whether ffmpeg may be run. The permission is queried once and never prompted for. */
+  /** Whether Deno may run ffmpeg. The permission is queried once and never prompted for. */
   isPermitted(): Promise<boolean> {
     return this.#isPermitted ??= queryPermission(this.#command);
   }
@@ -73,13 +73,13 @@ export class Ffmpeg {
   /**
    * Converts a GIF.
    *
-   * A file at `outputPath` is overwritten and keeps its mode, a new one gets what the umask says:
-   * so create it with mode 0600 first. When the result is not ok, what is there is of no use.
-   * Whatever happens, the process has ended when the promise settles.
+   * ffmpeg keeps the mode of a file at `outputPath`, and makes a new file with the mode of the
+   * umask: so create the file with mode 0600 first. Its bytes are of use only if the result is ok.
+   * The process has ended when the promise settles.
    *
-   * @param plan What the scanner made of the GIF.
-   * @param inputPath The GIF, complete on disk.
-   * @param outputPath Where the video goes.
+   * @param plan The scanner's plan for the GIF.
+   * @param inputPath The path of the GIF, complete on disk.
+   * @param outputPath The path of the video.
    * @param options The largest size, the time limit and the signal.
    * @returns The result; a conversion that fails does not reject.
    */
@@ -101,7 +101,7 @@ export class Ffmpeg {
     return "ok" in ended ? ended : judge(ended, plan, job);
   }
 
-  /** Runs the program to its end, which a timeout or the signal brings about if need be. */
+  /** Runs the program to its end, and kills it at the timeout or the signal. */
   async #run(
     args: string[],
     timeoutMs: number,
@@ -132,7 +132,7 @@ export class Ffmpeg {
       } catch {
         // The process has ended already.
       }
-      // A child of ffmpeg that still runs would keep these pipes open.
+      // Close the pipes: a child of ffmpeg that still runs would keep them open.
       stdout.cancel().catch(() => {});
       stderr.cancel().catch(() => {});
     };
@@ -169,7 +169,7 @@ export class Ffmpeg {
   }
 }
 
-/** Errors of a start that are no fault of the program. */
+/** Codes of a start that failed, but not by the program's fault. */
 const PASSING_CODES: ReadonlySet<string> = new Set([
   "EAGAIN",
   "EMFILE",
@@ -191,13 +191,13 @@ async function queryPermission(command: string): Promise<boolean> {
   return state === "granted";
 }
 
-/** What ffmpeg prints when the disk fails; its exit code may report success all the same. */
+/** Messages of ffmpeg at a disk fault; its exit code may report success all the same. */
 const DISK_FAULT_REGEXP =
   /no space left|input\/output error|disk quota|read-only file system/i;
 
 const WRITE_FAULT_REGEXP = /error writing/i;
 
-/** Judges by the frames that were written: ffmpeg reports success for a video that is cut. */
+/** Judges by the frames written: ffmpeg also reports success for a video that is cut. */
 function judge(
   { status, stopped, progress, errors }: Ended,
   plan: GifPlan,

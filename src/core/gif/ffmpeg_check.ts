@@ -25,13 +25,13 @@ export const TEST_GIF: Readonly<{ bytes: Uint8Array; plan: GifPlan }> = {
   },
 };
 
-/** Bytes that the files of a test take on disk, more than ever measured. */
+/** Room for the files of a test on disk, in bytes: more than ever measured. */
 export const TEST_BYTES = 16_384;
 
-/** The longest that a test may take; it takes 70 ms (measured), and a GIF waits for its end. */
+/** Longest time of a test (ms): 70 ms were measured, and a GIF waits for its end. */
 export const TEST_TIMEOUT_MS = 5_000;
 
-/** Ends of a test that are no fault of ffmpeg. */
+/** Failures of a test that are not ffmpeg's fault. */
 const SAYS_NOTHING: ReadonlySet<ConversionFailure> = new Set([
   "aborted",
   "disk-failed",
@@ -39,37 +39,37 @@ const SAYS_NOTHING: ReadonlySet<ConversionFailure> = new Set([
 ]);
 
 /**
- * Tells whether ffmpeg works, from how conversions end.
+ * Tells from the ends of conversions whether ffmpeg works.
  *
- * A GIF of a stranger may be what makes ffmpeg fail. So only ffmpeg's failure on a GIF of our own
- * begins a rest, in which ffmpeg is not started.
+ * A stranger's GIF may be made to fail. So only a failure on a GIF of our own begins a rest, in
+ * which ffmpeg is not started.
  */
 export class FfmpegCheck {
   readonly #rest = new Rest();
   readonly #turns = new Semaphore(1);
   #verdicts = 0;
 
-  /** Whether ffmpeg did not work and is not to be started for now. */
+  /** Whether ffmpeg failed and is not to be started for now. */
   get isResting(): boolean {
     return this.#rest.isOn;
   }
 
-  /** How often it has become known whether ffmpeg works. */
+  /** How often a conversion or a test has shown whether ffmpeg works. */
   get verdicts(): number {
     return this.#verdicts;
   }
 
-  /** A conversion has succeeded. */
+  /** Ends the rest: a conversion has succeeded. */
   works(): void {
     this.#verdicts++;
     this.#rest.end();
   }
 
   /**
-   * ffmpeg could not be started: begins a rest.
+   * Begins a rest: ffmpeg could not be started.
    *
    * @param verdicts The number of verdicts when the GIF came. Of GIFs that come at once only the
-   * first begins a rest, since each one doubles the next.
+   * first begins a rest, since each rest doubles the next.
    */
   cannotStart(verdicts: number): void {
     if (this.#verdicts === verdicts) this.#fails();
@@ -81,8 +81,9 @@ export class FfmpegCheck {
    * @param verdicts The number of verdicts when the GIF came. When there are more by now, another
    * conversion has shown whether ffmpeg works, and nothing is tested.
    * @param test Converts the GIF of our own.
-   * @param signal Ends the wait for the tests of others.
-   * @returns The failed test, if it began a rest, and the length of the rest in milliseconds.
+   * @param signal Ends the wait for the tests of other GIFs.
+   * @returns The detail of the failed test and the length of the rest in milliseconds, if the
+   * test began a rest.
    */
   async afterFailure(
     verdicts: number,

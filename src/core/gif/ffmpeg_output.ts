@@ -1,13 +1,13 @@
-// ffmpeg can print without end, and its last words say why it failed.
+/** ffmpeg can print without end, and its last words say why it failed. */
 const MAX_TAIL_BYTES = 4096;
 
-// Room for two lines of ffmpeg in a log.
+/** Room for two lines of ffmpeg in a log. */
 const MAX_PRINTED_LETTERS = 300;
 
 /**
- * Reads a stream to its end and keeps its end only.
+ * Reads a stream to its end and keeps only the last bytes.
  *
- * @param reader The stream; when it is cancelled, that is its end.
+ * @param reader The stream; a cancelled stream has ended.
  * @returns The last 4 KiB as text, from the start of a word.
  */
 export async function readTail(
@@ -52,18 +52,16 @@ const QUOTED_PATH_REGEXP = /(?<=(['"`]))(?:(?!\1)[^/\\\n])*[/\\].*?(?=\1)/g;
 // A word with a slash, without the marks around it.
 const PATH_REGEXP = /[^\s'"`()[\]<>{}|,;=/\\]*[/\\][^\s'"`()[\]<>{}|,;=]*/g;
 
-/** Words with a slash that are no path: `Input/output`, `24/1`. */
+/** Words with a slash that are not a path: `Input/output`, `24/1`. */
 const RATIO_REGEXP = /^(?:[a-z]+\/[a-z]+|\d+\/\d+):?$/i;
 
 /**
- * Makes a message fit for a log.
+ * Makes a message fit for a log: paths tell about the machine, and a URL can carry a token.
  *
- * Paths tell about the machine, and an address can carry a token.
- *
- * @param message What ffmpeg printed.
- * @param paths The paths that it was given, which may hold spaces.
- * @returns The last words of the message: without paths and addresses, in one line of at most 300
- * letters, all of which can be printed.
+ * @param message The output of ffmpeg.
+ * @param paths The paths that ffmpeg was given, which may hold spaces.
+ * @returns The last words of the message without paths and URLs: a line of at most 300 printable
+ * letters.
  */
 export function lastWords(message: string, paths: string[]): string {
   const text = paths

@@ -25,46 +25,46 @@ import type { Reservation, StagingBudget } from "../disk/staging_budget.ts";
 import type { Counters } from "../api/stats.ts";
 import { copyWithWhiteBackground } from "./white_background.ts";
 
-/** Room that each conversion may take, unless twice the size of its GIF is more. */
+/** The room of a video is twice the size of its GIF, but at least this. */
 const MIN_OUTPUT_BYTES = 4_194_304;
 
-/** What is to be converted. */
+/** A GIF to be converted. */
 export interface GifJob {
-  /** The URL. */
+  /** The URL of the GIF. */
   url: string;
-  /** Its key. */
+  /** The key of the URL. */
   key: string;
-  /** The GIF, staged. */
+  /** The staged GIF. */
   gif: StagedFile;
-  /** Bytes of the GIF. */
+  /** The size of the GIF in bytes. */
   size: number;
-  /** What the scanner made of it. */
+  /** The scanner's plan for the GIF. */
   plan: GifPlan;
-  /** File name of the MP4. */
+  /** The file name of the MP4. */
   filename: string;
 }
 
-/** A video, staged. */
+/** A staged video. */
 export interface StagedVideo {
-  /** Its file. */
+  /** The file of the video. */
   staged: StagedFile;
-  /** Its bytes. */
+  /** The size of the video in bytes. */
   size: number;
-  /** Its SHA-256, where that was to be made. */
+  /** The SHA-256 of the video; undefined above the size that is hashed. */
   sha256?: string;
-  /** Its file name. */
+  /** The file name of the video. */
   filename: string;
-  /** Its share of the staging budget. */
+  /** The video's share of the staging budget. */
   reservation: Reservation;
 }
 
-/** The file that ffmpeg reads, under a name of its own. */
+/** The file that ffmpeg reads, under a name that no other file takes meanwhile. */
 interface Input extends AsyncDisposable {
-  /** Its path. */
+  /** The path of the file. */
   readonly path: string;
 }
 
-/** Turns staged GIFs into staged MP4s, and tells what became of each. */
+/** Converts staged GIFs to staged MP4s; counts and reports each result. */
 export class GifConversion {
   readonly #options: ResolvedGifToMp4;
   readonly #ffmpeg: Ffmpeg;
@@ -78,7 +78,6 @@ export class GifConversion {
   readonly #counters: Counters;
   #warned = false;
 
-  /** Runs nothing yet. */
   constructor(
     options: ResolvedGifToMp4,
     env: {
@@ -101,13 +100,13 @@ export class GifConversion {
     this.#counters = env.counters;
   }
 
-  /** A scanner for one body. */
+  /** Makes a scanner for a body. */
   scanner(): GifScanner {
     const { limits, stills } = this.#options;
     return new GifScanner(limits, { stills });
   }
 
-  /** Whether ffmpeg may be run and is not known to fail. Says so once when it may not be run. */
+  /** Whether Deno may run ffmpeg, and ffmpeg is not resting. Warns once without the permission. */
   async available(): Promise<boolean> {
     if (await this.#ffmpeg.isPermitted()) return !this.#check.isResting;
     const command = this.#options.ffmpeg;
@@ -117,16 +116,16 @@ export class GifConversion {
     return false;
   }
 
-  /** Converts a GIF; a string says why it must stay one. */
+  /** Converts a GIF; returns the reason, a string, where the GIF stays as it is. */
   async convert(
     job: GifJob,
     signal: AbortSignal,
   ): Promise<StagedVideo | string> {
     const { verdicts } = this.#check;
-    // GIFs that wait must not take the room of conversions that run.
+    // Room is reserved behind the turn: waiting GIFs must not take it from running conversions.
     const release = await this.#turns.acquire(signal);
     try {
-      // ffmpeg may have failed while this GIF came or waited.
+      // ffmpeg may have begun a rest while this GIF arrived or waited.
       if (!await this.available()) return UNAVAILABLE;
       return await this.#convert(job, verdicts, signal);
     } finally {
@@ -134,7 +133,7 @@ export class GifConversion {
     }
   }
 
-  /** Counts and tells of a GIF that stays one. */
+  /** Counts and reports a GIF that stays as it is. */
   kept(url: string, key: string, reason: string): void {
     if (!NO_FAILURE.has(reason)) this.#counters.conversionFailures++;
     this.#hub.emit({ type: "kept", url, key, reason });
@@ -156,12 +155,13 @@ export class GifConversion {
     }
   }
 
-  /** Finds what ffmpeg is to read; undefined when there is no room for a copy. */
+  /** Makes the file that ffmpeg reads; undefined when there is no room for a copy. */
   async #input(job: GifJob): Promise<Input | undefined> {
     const { gif, plan } = job;
     if (plan.showsBackground) return await this.#whitened(job);
     const store = this.#store;
-    // The GIF's own name goes to another file when the entry is deleted and downloaded again.
+    // Read by a link: the GIF's own name goes to another file if the entry is deleted and
+    // downloaded again.
     const link = await store.linkStaged(gif).catch((error) => {
       this.#errors.report("link a GIF", error);
       return undefined;
@@ -174,7 +174,7 @@ export class GifConversion {
     };
   }
 
-  /** Stages a copy of a GIF whose background colour ffmpeg would show. */
+  /** Stages a copy with a white background: ffmpeg shows that of the GIF, browsers don't. */
   async #whitened({ key, gif, size }: GifJob): Promise<Input | undefined> {
     const reservation = this.#staging.reserve(size);
     if (reservation === undefined) return undefined;
@@ -269,7 +269,7 @@ export class GifConversion {
     }
   }
 
-  /** Runs ffmpeg, and looks at the video. */
+  /** Runs ffmpeg, and checks size and structure of the video. */
   async #run(
     plan: GifPlan,
     input: string,
@@ -282,13 +282,13 @@ export class GifConversion {
     if (size > limits.maxOutputBytes) {
       return { ok: false, reason: "too-large", detail: "" };
     }
-    // ffmpeg 4 calls it a success when the disk was full for the last bytes.
+    // ffmpeg 4 reports success when the disk had no room for the last bytes.
     return await isWholeMp4(file, size)
       ? { ok: true, size }
       : { ok: false, reason: "incomplete", detail: "no whole video" };
   }
 
-  /** Tells when it is ffmpeg that fails, and not the GIF that makes it fail. */
+  /** Warns if ffmpeg is to blame for a failure, and not the GIF. */
   async #findFault(
     { reason, detail }: Failure,
     verdicts: number,
@@ -308,9 +308,9 @@ export class GifConversion {
   }
 
   /**
-   * Converts a GIF of our own, in place of a video that failed.
+   * Converts a GIF of our own, to the file of the video that failed.
    *
-   * @returns The result; undefined when there was no room to find out.
+   * @returns The result; undefined when there was no room for the test.
    */
   async #test(
     key: string,
@@ -342,7 +342,7 @@ export class GifConversion {
     return reason === "aborted" || detail === "" ? how : `${how}: ${detail}`;
   }
 
-  /** Says that GIFs stay GIFs, once until a conversion succeeds. */
+  /** Warns that GIFs stay GIFs: once, until a conversion succeeds. */
   #warn(reason: string): void {
     if (this.#warned) return;
     this.#warned = true;
@@ -350,13 +350,13 @@ export class GifConversion {
   }
 }
 
-/** A conversion that made no video. */
+/** A conversion without a video. */
 type Failure = Extract<ConversionResult, { ok: false }>;
 
-/** The result of a conversion, with the bytes of its video. */
+/** The result of a conversion, with the size of its video in bytes. */
 type VideoResult = { ok: true; size: number } | Failure;
 
-/** Failures for which either the GIF or ffmpeg is to blame. */
+/** Failures that are the fault either of the GIF or of ffmpeg. */
 const BLAMES_FFMPEG: ReadonlySet<ConversionFailure> = new Set([
   "failed",
   "incomplete",
@@ -368,7 +368,7 @@ const DISK_FAILED = "the disk failed";
 const NO_ROOM = "there is no room for the video";
 const NOT_SMALLER = "the video is not smaller";
 
-/** Why a GIF was kept although nothing went wrong. */
+/** Reasons to keep a GIF that are not failures. */
 const NO_FAILURE: ReadonlySet<string> = new Set([
   NOT_SMALLER,
   "still",

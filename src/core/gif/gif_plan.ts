@@ -8,20 +8,20 @@ export type GifKeepReason =
   | "truncated"
   /** The blocks do not follow the format, or a frame cannot be drawn on the canvas. */
   | "broken"
-  /** There is no frame. */
+  /** The file has no frame. */
   | "empty"
-  /** There is one frame, and stills are to be kept. */
+  /** The file has a single frame, and stills are to be kept. */
   | "still"
   /** The canvas has no area, more than `maxPixels`, or a side that no video can have. */
   | "canvas"
-  /** There are more than `maxFrames` frames. */
+  /** The file has more than `maxFrames` frames. */
   | "frames"
-  /** It plays for longer than `maxDurationMs`. */
+  /** The GIF plays for longer than `maxDurationMs`. */
   | "duration"
-  /** Canvas times frames is above `maxTotalPixels`. */
+  /** Pixels of the canvas times frames are above `maxTotalPixels`. */
   | "pixels";
 
-/** What a conversion needs to know of a GIF, and what its result is checked against. */
+/** The facts of a GIF from which the video is made, and against which it is checked. */
 export interface GifPlan {
   /** Width of the canvas in pixels; odd widths are padded by the conversion. */
   width: number;
@@ -39,23 +39,23 @@ export interface GifPlan {
   outputFrames: number;
   /** The loop count that the GIF states, where 0 means for ever; a video has no place for it. */
   loopCount: number | undefined;
-  /** Set where ffmpeg would show the background colour, which browsers never show. */
+  /** True where ffmpeg would show the background colour, which browsers never show. */
   showsBackground?: true;
 }
 
-/** What {@linkcode GifScanner} says about a GIF. */
+/** The decision of a {@linkcode GifScanner}. */
 export type GifDecision =
   | { action: "convert"; plan: GifPlan }
   | { action: "keep"; reason: GifKeepReason };
 
-// Browsers and ffmpeg both play a delay below 2 hundredths of a second as 10.
+/** Browsers and ffmpeg both play a delay below 2 hundredths of a second as 10. */
 const MIN_DELAY_CS = 2;
 const DEFAULT_DELAY_CS = 10;
 
-// 50 frames per second, as fast as browsers play a GIF: players drop what is faster.
+/** 50 frames per second, as fast as browsers play a GIF: players drop faster frames. */
 const MIN_GRID_CS = 2;
 
-/** The frames of a GIF on a clock: how long they play, and on which frame rate a video can show them. */
+/** Adds up the frames of a GIF: their play time, and the frame rate of a video that shows them. */
 export class GifTimeline {
   #frames = 0;
   #totalCs = 0;
@@ -74,10 +74,10 @@ export class GifTimeline {
   /**
    * The number of frames that the video needs.
    *
-   * All frames of the video last equally long, so they are as long as the common divisor of the
-   * delays. Where that is too short, they are 20 ms or a little less: just so much that the whole
-   * remains exact. The start of a frame then moves by less than 10 ms, and no two frames, which
-   * are 20 ms apart at least, meet.
+   * All frames of the video last equally long: as long as the common divisor of the delays. If
+   * that is too short, they last 20 ms or a little less, so that the whole stays exact. The start
+   * of a frame then moves by less than 10 ms, and no two frames meet, since the frames of the GIF
+   * are at least 20 ms apart.
    */
   get outputFrames(): number {
     return Math.ceil(this.#totalCs / Math.max(this.#commonCs, MIN_GRID_CS));
@@ -96,9 +96,8 @@ export class GifTimeline {
   }
 
   /**
-   * Finds the limit that the frames so far exceed.
-   *
-   * Each number only grows with more frames, so an answer is final.
+   * Finds a limit that the frames so far exceed. An answer is final: more frames only raise each
+   * number.
    *
    * @param limits The limits.
    * @param canvasPixels Width times height of the canvas.
@@ -115,7 +114,7 @@ export class GifTimeline {
   /**
    * Makes the plan of the conversion.
    *
-   * @param canvas What the timeline does not know.
+   * @param canvas The facts that the timeline does not know.
    * @returns The plan.
    */
   plan(canvas: Pick<GifPlan, "width" | "height" | "loopCount">): GifPlan {

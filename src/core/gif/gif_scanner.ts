@@ -5,25 +5,25 @@ import {
 } from "./gif_plan.ts";
 import type { GifLimits } from "../api/gif_options.ts";
 
-/** A byte of flags that says how a frame is drawn. */
+/** A byte of flags that tells how a frame is drawn. */
 export interface GifFlags {
-  /** The block that the byte is in: the control block before a frame, or the frame's own head. */
+  /** The block of the byte: the control block before a frame, or the frame's own head. */
   block: "control" | "image";
-  /** Its position in the file. */
+  /** The position of the byte in the file. */
   at: number;
-  /** Its value. */
+  /** The value of the byte. */
   flags: number;
 }
 
 /** Options of {@linkcode GifScanner}. */
 export interface GifScannerOptions {
   /**
-   * What to do with a GIF of one frame.
+   * The decision on a GIF of a single frame.
    *
    * @default {"convert"}
    */
   stills?: "convert" | "keep";
-  /** Is told each byte of flags, while the chunk that holds the byte is pushed. */
+  /** Called for each byte of flags, during the push of the chunk that holds the byte. */
   onFlags?: (flags: GifFlags) => void;
 }
 
@@ -39,7 +39,7 @@ export function isGif(head: Uint8Array): boolean {
     (head[4] === 0x37 || head[4] === 0x39) && head[5] === 0x61;
 }
 
-// The H.264 encoder takes no longer side.
+/** The longest side that the H.264 encoder takes, in pixels. */
 const MAX_SIDE = 16_384;
 
 /** The part of the file that the gathered bytes belong to. */
@@ -58,7 +58,7 @@ type State =
   | "sub-block"
   | "end";
 
-/** States between two frames: within a comment, or another block that draws nothing. */
+/** States between two frames: at a block, or in one that draws nothing, as a comment. */
 const NO_PART_OF_A_FRAME: ReadonlySet<State> = new Set([
   "block",
   "application",
@@ -70,8 +70,8 @@ const NO_PART_OF_A_FRAME: ReadonlySet<State> = new Set([
 /**
  * Walks the blocks of a GIF as its bytes arrive, and decides whether to convert it.
  *
- * No pixel is decoded and no frame remembered, so a scanner is as small for a large file as for a
- * small one. How the bytes are cut into chunks makes no difference.
+ * A scanner decodes no pixel and keeps no frame, so its size does not grow with the file. The
+ * decision does not depend on how the bytes are cut into chunks.
  */
 export class GifScanner {
   readonly #limits: GifLimits;
@@ -100,10 +100,8 @@ export class GifScanner {
   #loopCount: number | undefined;
 
   /**
-   * Starts a scan.
-   *
-   * @param limits What a GIF may cost; one above a limit is kept.
-   * @param options What else decides.
+   * @param limits The largest GIF to convert; a GIF above a limit is kept.
+   * @param options Other rules, and the listener for flags.
    */
   constructor(
     limits: GifLimits,
@@ -117,7 +115,7 @@ export class GifScanner {
   /**
    * Reads on.
    *
-   * @param chunk The next bytes of the body; they are not kept.
+   * @param chunk The next bytes of the body; the scanner keeps no reference.
    * @returns The decision to keep the GIF, as soon as it is certain; `undefined` while it may still
    * be converted.
    */
@@ -146,7 +144,7 @@ export class GifScanner {
   /**
    * Ends the scan: the body is complete.
    *
-   * @returns What to do with the GIF.
+   * @returns The decision.
    */
   end(): GifDecision {
     if (this.#kept) return this.#kept;
@@ -168,7 +166,7 @@ export class GifScanner {
     };
   }
 
-  /** Whether the body ends between frames, behind one at least: browsers then need no trailer. */
+  /** Whether the body ends behind a whole frame: browsers then need no trailer. */
   get #isAtEnd(): boolean {
     if (this.#state === "end") return true;
     return this.#timeline.frames > 0 && !this.#inImage && !this.#hasControl &&
@@ -179,14 +177,14 @@ export class GifScanner {
     return this.#kept = { action: "keep", reason };
   }
 
-  /** Names what to gather next, after `skip` bytes of no interest. */
+  /** Goes to a state that gathers `wanted` bytes, after `skip` bytes of no interest. */
   #expect(state: State, wanted: number, skip = 0): void {
     this.#state = state;
     this.#wanted = wanted;
     this.#skip = skip;
   }
 
-  /** Passes over a data sub-block; one of no bytes is the last. */
+  /** Passes over a data sub-block; an empty sub-block is the last. */
   #skipSubBlock(size: number): void {
     this.#expect(size > 0 ? "sub-block" : "block", 1, size);
   }
@@ -242,7 +240,7 @@ export class GifScanner {
       case "image":
         return this.#readImage();
       case "code-size":
-        // No LZW table can be built from another size.
+        // The minimum code size of LZW is 1 to 11 bits.
         if (first < 1 || first > 11) this.#keep("broken");
         return this.#expect("sub-block", 1);
       case "sub-block":
@@ -270,14 +268,14 @@ export class GifScanner {
     const height = this.#uint16(6);
     const flags = this.#field[8]!; // 9 bytes were gathered
     this.#tell("image", flags);
-    // ffmpeg draws a frame askew that is larger than the canvas, and drops a frame that lies outside.
+    // ffmpeg skews a frame that is larger than the canvas, and drops a frame that lies outside.
     const fits = width > 0 && width <= this.#width && left < this.#width &&
       height > 0 && height <= this.#height && top < this.#height;
     const reachesRight = left + width > this.#width;
     const reachesBelow = top + height > this.#height;
-    // ffmpeg crops a frame that reaches over the edge, as browsers do. But browsers enlarge the
-    // canvas to fit the first frame, and ffmpeg mixes up the rows of an interlaced frame that
-    // reaches below the canvas.
+    // ffmpeg and browsers crop a frame that reaches over the edge. But browsers enlarge the canvas
+    // to fit the first frame, and ffmpeg mixes up the rows of an interlaced frame that reaches
+    // below the canvas.
     const isInterlaced = (flags & 0x40) !== 0;
     const isCropped = this.#timeline.frames === 0
       ? !reachesRight && !reachesBelow
@@ -290,10 +288,10 @@ export class GifScanner {
     this.#expect("code-size", 1, paletteBytes(flags));
   }
 
-  /** Finds the places that ffmpeg paints, where browsers leave the canvas transparent. */
+  /** Notes whether ffmpeg paints a place that browsers leave transparent. */
   #noteBackground(covers: boolean): void {
     const isFirst = this.#timeline.frames === 0;
-    // ffmpeg knows no disposal 4, which browsers take for 3: what was before comes back.
+    // Browsers take disposal 4 for 3, restore the canvas; ffmpeg does not know 4.
     const restores = this.#disposal === 3 || this.#disposal === 4;
     const showsFill = isFirst && !this.#isTransparent && (!covers || restores);
     if (showsFill || this.#leavesFill || this.#disposal === 4) {
@@ -323,7 +321,7 @@ export class GifScanner {
   }
 }
 
-/** Bytes of the palette that a byte of flags tells of. */
+/** The bytes of the palette that a byte of flags announces. */
 export function paletteBytes(flags: number): number {
   return flags & 0x80 ? 3 * (2 << (flags & 7)) : 0;
 }

@@ -1,14 +1,15 @@
 import type { DiskFile } from "../disk/disk_file.ts";
 
-/** ffmpeg writes four or five boxes; a file with more than this is not from ffmpeg. */
+/** ffmpeg writes four or five boxes: a file with more than this is not from ffmpeg. */
 const MAX_BOXES = 64;
 
 const HEAD_BYTES = 8;
 const LONG_HEAD_BYTES = 16;
 
 /**
- * Whether a file is made of whole boxes (ISO/IEC 14496-12), those of a playable
- * video among them. A video that a full disk cut has no index, or ends within a box.
+ * Whether a file consists of whole boxes (ISO/IEC 14496-12), with those of a
+ * playable video among them. A video that a full disk cut lacks its index, or ends
+ * within a box.
  */
 export async function isWholeMp4(
   file: Pick<DiskFile, "readAt">,
@@ -22,7 +23,7 @@ export async function isWholeMp4(
     if (count < HEAD_BYTES) return false;
     const length = head.getUint32(0);
     types.add(String.fromCharCode(...new Uint8Array(head.buffer, 4, 4)));
-    // A length of 1 says that the true one follows the type.
+    // A length of 1: the true length follows the type.
     position += length === 1 ? Number(head.getBigUint64(HEAD_BYTES)) : length;
     if (length !== 1 && length < HEAD_BYTES) return false;
   }

@@ -6,28 +6,28 @@ import { type GifFlags, GifScanner, paletteBytes } from "./gif_scanner.ts";
 
 const SCREEN_BYTES = 13;
 
-/** The two colours of the new global palette. Both are white, so any index is. */
+/** The two colours of the new global palette: both white, so that any index is white. */
 const WHITE_PALETTE = new Uint8Array(6).fill(0xff);
 
-/** A file to copy from. */
+/** The file to copy. */
 type Source = Pick<DiskFile, "readAt">;
 
-/** Takes the next bytes of the copy; false when there is no room for them. */
+/** Writes the next bytes of the copy; false when there is no room for them. */
 type Target = (bytes: Uint8Array) => Promise<boolean>;
 
 /**
  * Copies a GIF so that ffmpeg draws it as browsers do.
  *
- * Browsers leave transparent what no frame has drawn or what disposal 2 has cleared. ffmpeg paints
- * these places in the background colour of the global palette, unless the frame has a transparent
- * colour. In the copy the global palette is white, as ffmpeg draws what is transparent, and each
- * frame that used the global palette has a palette of its own. Disposal 4, which ffmpeg does not
- * know, becomes 3 as in browsers.
+ * Browsers leave a place transparent that no frame has drawn, or that disposal 2 has cleared.
+ * ffmpeg paints such a place in the background colour of the global palette, unless the frame has
+ * a transparent colour. In the copy the global palette is white, as ffmpeg draws transparent
+ * places, and each frame that used the global palette has a palette of its own. Disposal 4, which
+ * ffmpeg does not know, becomes 3 as in browsers.
  *
  * @param gif The GIF, which the scanner has found to be whole.
- * @param size Its bytes.
+ * @param size The size of the GIF in bytes.
  * @param limits The limits that the GIF keeps to.
- * @param target Where the copy goes.
+ * @param target Writes the copy.
  * @returns False when there was no room for the copy.
  */
 export async function copyWithWhiteBackground(
@@ -89,7 +89,7 @@ function withWhitePalette(head: Uint8Array): Uint8Array {
   return joined([screen, WHITE_PALETTE]);
 }
 
-/** Makes what stands in place of a byte of flags. */
+/** Makes the bytes that take the place of a byte of flags. */
 function changed(
   { block, flags }: GifFlags,
   palette: Uint8Array,
