@@ -160,6 +160,24 @@ Deno.test("rooms import from rooms to their left", () => {
   assertEquals(wrong, []);
 });
 
+Deno.test("a unit test lies in the folder of the room that it tests", async () => {
+  const wrong: string[] = [];
+  for await (
+    const { path } of walk(new URL("tests/core", root), {
+      match: [/_test\.ts$/],
+    })
+  ) {
+    const [room = "", file = ""] = path.replaceAll("\\", "/")
+      .split("/tests/core/")[1]?.split("/") ?? [];
+    const text = await Deno.readTextFile(path);
+    const tested = `src/core/${room}/${file.replace("_test.ts", ".ts")}`;
+    if (!text.includes(`/src/core/${room}/`) && !texts.has(tested)) {
+      wrong.push(`tests/core/${room}/${file}`);
+    }
+  }
+  assertEquals(wrong, []);
+});
+
 Deno.test("subpaths see the face, the types and the texts of the core", () => {
   const wrong = [...all].flatMap(([module, imports]) =>
     !/^src\/(?!core\/)\w+\//.test(module)
