@@ -303,6 +303,7 @@ export class MediaCache implements AsyncDisposable {
    * @returns True when the URL is on disk afterwards; false for empty or
    * oversize data, a URL of more than some 1 MiB, or when the disk fails.
    * @throws {TypeError} If an argument is of the wrong type.
+   * @throws {DownloadTimeoutError} If a given stream brings no byte for `idleTimeoutMs`.
    * @throws {CacheClosedError} If the cache is or becomes closed.
    * @throws The error of a given stream.
    *

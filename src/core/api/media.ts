@@ -41,8 +41,9 @@ export interface Media extends AsyncDisposable {
   /**
    * The bytes as a stream: of a hit a byte stream, so that BYOB readers work; of
    * a download one that runs along with it. Chunks of a download are shared with
-   * its other readers: don't write to them and don't transfer them. A stream
-   * that was begun can't be had again: a second one rejects with a `TypeError`.
+   * its other readers: don't write to them and don't transfer them. The same stream
+   * each time until the bytes were read; from then on one that rejects with a
+   * `TypeError`.
    */
   readonly body: ReadableStream<Uint8Array<ArrayBuffer>>;
   /** True when the body is on disk in the end, false when it could not be stored. Never rejects. */

@@ -1,47 +1,55 @@
 import { DownloadTimeoutError } from "../api/errors.ts";
 import { startIdleTimer, startTimer } from "./timer.ts";
 
-/** Reports a download that takes too long, or brings no byte for too long. */
+/** How often the clock is looked at within the shorter limit: a hold counts as an eighth of it at most. */
+const LOOKS = 8;
+
+/** How late a timer may be before the event loop counts as held, in milliseconds. */
+const SLACK_MS = 20;
+
+/**
+ * Ends a download that takes too long, or falls silent.
+ *
+ * Time in which nobody could have read does not count: while the event loop is
+ * held, or the process stopped, bytes wait in the socket. A hold that lasts as long
+ * as the limit of silence begins that limit anew.
+ */
 export class Deadline {
   readonly #idleMs: number;
+  readonly #totalMs: number;
+  readonly #lookMs: number;
   readonly #onTimeout: (error: DownloadTimeoutError) => void;
-  readonly #stopTotal: () => void;
-  #stopIdle = () => {};
-  #lastByte = 0;
+  #stopTimer = () => {};
+  #lookedAt = performance.now();
+  #silentMs = 0;
+  #runMs = 0;
   #paused = false;
 
-  /**
-   * Starts both clocks.
-   *
-   * @param idleMs The longest time without a byte, in milliseconds.
-   * @param totalMs The longest time in all, in milliseconds; may be infinite.
-   * @param onTimeout Called once for each clock that runs out.
-   */
+  /** Starts both clocks. */
   constructor(
     idleMs: number,
     totalMs: number,
     onTimeout: (error: DownloadTimeoutError) => void,
   ) {
     this.#idleMs = idleMs;
+    this.#totalMs = totalMs;
+    this.#lookMs = Math.ceil(Math.min(idleMs, totalMs) / LOOKS);
     this.#onTimeout = onTimeout;
-    this.#stopTotal = startTimer(totalMs, () => {
-      onTimeout(new DownloadTimeoutError(totalMs, "total"));
-    });
-    this.alive();
-    this.#watch(idleMs);
+    this.#watch(this.#lookMs);
   }
 
-  /** Starts the idle clock anew: a byte has come. */
+  /** A byte has come. */
   alive(): void {
-    this.#lastByte = performance.now();
+    this.#advance();
+    this.#silentMs = 0;
   }
 
-  /** Stops the idle clock while readers hold the download back. */
+  /** The download is held back by us, so its silence is not its fault. */
   pause(): void {
     this.#paused = true;
   }
 
-  /** Starts the idle clock again. */
+  /** It may go on. */
   resume(): void {
     this.#paused = false;
     this.alive();
@@ -49,20 +57,43 @@ export class Deadline {
 
   /** Stops both clocks. */
   stop(): void {
-    this.#stopTotal();
-    this.#stopIdle();
+    this.#stopTimer();
   }
 
-  // A single timer that reads `#lastByte` when it fires: a new timer for each chunk
-  // would cost more than the chunk. A paused download can't time out, so its timer
-  // must not keep the process alive.
+  /** Counts the time since the last look; true when the event loop was held. */
+  #advance(): boolean {
+    const now = performance.now();
+    const passedMs = now - this.#lookedAt;
+    this.#lookedAt = now;
+    const isHeld = passedMs >
+      this.#lookMs + Math.max(this.#lookMs, SLACK_MS);
+    const countedMs = isHeld ? this.#lookMs : passedMs;
+    this.#runMs += countedMs;
+    this.#silentMs += countedMs;
+    const isAnew = isHeld && passedMs >= this.#idleMs;
+    if (isAnew || this.#paused) this.#silentMs = 0;
+    return isHeld;
+  }
+
+  // A timer for each chunk would cost more than the chunk, so one timer looks again
+  // and again. While readers hold the download back nothing will end it, so that the
+  // timer must not keep the process alive.
   #watch(waitMs: number): void {
     const start = this.#paused ? startIdleTimer : startTimer;
-    this.#stopIdle = start(waitMs, () => {
-      if (this.#paused) return this.#watch(this.#idleMs);
-      const left = this.#idleMs - (performance.now() - this.#lastByte);
-      if (left > 0) return this.#watch(left);
-      this.#onTimeout(new DownloadTimeoutError(this.#idleMs, "idle"));
-    });
+    this.#stopTimer = start(waitMs, () => this.#look());
+  }
+
+  #look(): void {
+    const isHeld = this.#advance();
+    const idleLeftMs = this.#idleMs - this.#silentMs;
+    const totalLeftMs = this.#totalMs - this.#runMs;
+    const leftMs = Math.min(idleLeftMs, totalLeftMs);
+    // After a hold the bytes that wait in the socket come first.
+    if (isHeld || leftMs >= this.#lookMs) return this.#watch(this.#lookMs);
+    if (leftMs > 0) return this.#watch(leftMs);
+    const [limitMs, kind] = totalLeftMs <= 0
+      ? [this.#totalMs, "total"] as const
+      : [this.#idleMs, "idle"] as const;
+    this.#onTimeout(new DownloadTimeoutError(limitMs, kind));
   }
 }

@@ -23,57 +23,59 @@ export interface ByteReader {
  * where the reader can fill a buffer, so that BYOB readers save the copy.
  *
  * @param open Called at the first pull.
+ * @param onEnd Called when the stream is closed, cancelled or broken.
  */
 export function toStream(
   open: () => ByteReader,
   bytes: boolean,
+  onEnd: () => void = () => {},
 ): ReadableStream<Uint8Array<ArrayBuffer>> {
   let reader: ByteReader | undefined;
   let pacer: Pacer | undefined;
-  const start = async () => {
-    reader ??= open();
-    pacer ??= new Pacer();
-    if (pacer.due) await pacer.yield();
-    return reader;
+  const pull = async (
+    controller:
+      | ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>
+      | ReadableByteStreamController,
+  ) => {
+    try {
+      reader ??= open();
+      pacer ??= new Pacer();
+      if (pacer.due) await pacer.yield();
+      const request = "byobRequest" in controller
+        ? controller.byobRequest
+        : null;
+      if (request?.view && reader.readInto) {
+        const { buffer, byteOffset, byteLength } = request.view;
+        const count = await reader.readInto(
+          new Uint8Array(buffer, byteOffset, byteLength),
+        );
+        if (count === 0) close(controller);
+        return request.respond(count);
+      }
+      const chunk = await reader.read();
+      if (chunk === undefined) close(controller);
+      else controller.enqueue(chunk);
+    } catch (error) {
+      onEnd();
+      throw error;
+    }
+  };
+  const close = (controller: { close(): void }) => {
+    onEnd();
+    controller.close();
   };
   const cancel = () => {
+    onEnd();
     try {
       (reader ??= open()).close();
     } catch {
       // It can't be read any more, so there is nothing to give back.
     }
   };
-
-  if (!bytes) {
-    return new ReadableStream({
-      async pull(controller) {
-        const chunk = await (await start()).read();
-        if (chunk === undefined) controller.close();
-        else controller.enqueue(chunk);
-      },
-      cancel,
-    }, { highWaterMark: 0 });
-  }
-  return new ReadableStream({
-    type: "bytes",
-    async pull(controller) {
-      const reader = await start();
-      const request = controller.byobRequest;
-      if (request?.view && reader.readInto) {
-        const { buffer, byteOffset, byteLength } = request.view;
-        const count = await reader.readInto(
-          new Uint8Array(buffer, byteOffset, byteLength),
-        );
-        if (count === 0) controller.close();
-        request.respond(count);
-        return;
-      }
-      const chunk = await reader.read();
-      if (chunk === undefined) controller.close();
-      else controller.enqueue(chunk);
-    },
-    cancel,
-  }, { highWaterMark: 0 });
+  const strategy = { highWaterMark: 0 };
+  return bytes
+    ? new ReadableStream({ type: "bytes", pull, cancel }, strategy)
+    : new ReadableStream({ pull, cancel }, strategy);
 }
 
 /** Reads to the end into one array. */

@@ -41,7 +41,11 @@ export class CachedMedia implements Media {
   readonly #source: Media["source"];
   readonly #entry: Entry | undefined;
   readonly #stored: Promise<boolean>;
+  /** `body`, until the bytes are read: the same one each time. */
   #stream: ReadableStream<Uint8Array<ArrayBuffer>> | undefined;
+  /** `body` from then on. */
+  #spent: ReadableStream<Uint8Array<ArrayBuffer>> | undefined;
+  #isBegun = false;
   #taken = false;
 
   /** Wraps a body that is held for this Media. */
@@ -87,11 +91,15 @@ export class CachedMedia implements Media {
   }
 
   get body(): ReadableStream<Uint8Array<ArrayBuffer>> {
-    if (this.#taken) return rejecting(alreadyRead());
-    return this.#stream ??= toStream(() => {
-      this.#taken = true;
-      return this.#read(0, Infinity, false);
-    }, this.#body.whole);
+    if (this.#taken) return this.#spent ??= rejecting(alreadyRead());
+    return this.#stream ??= toStream(
+      () => {
+        this.#isBegun = true;
+        return this.#read(0, Infinity, false);
+      },
+      this.#body.whole,
+      () => this.#taken = true,
+    );
   }
 
   async bytes(): Promise<Uint8Array<ArrayBuffer>> {
@@ -154,7 +162,7 @@ export class CachedMedia implements Media {
   }
 
   get #isTaken(): boolean {
-    return this.#taken || (this.#stream?.locked ?? false);
+    return this.#taken || this.#isBegun || (this.#stream?.locked ?? false);
   }
 
   #take(): void {

@@ -21,6 +21,7 @@ import { cleanMimetype } from "../text/mimetype.ts";
 import type { ResolvedOptions } from "../api/resolved_options.ts";
 import type { StagedFile } from "../disk/staged_file.ts";
 import type { Reservation, StagingBudget } from "../disk/staging_budget.ts";
+import { Deadline } from "../async/deadline.ts";
 import { TaskQueue } from "../async/task_queue.ts";
 import { Pacer } from "../async/pacer.ts";
 
@@ -210,15 +211,24 @@ export class Putter {
     const { options, errors } = this.#env;
     const { signal } = this.#controller;
     const chunks = chunkSource(data, false);
-    const onAbort = () => chunks.cancel(signal.reason);
+    let stopped: { reason: unknown } | undefined;
+    const stop = (reason: unknown) => {
+      stopped ??= { reason };
+      chunks.cancel(reason);
+    };
+    const onAbort = () => stop(signal.reason);
     signal.addEventListener("abort", onAbort, { once: true });
+    const deadline = new Deadline(idleMsOf(data, options), Infinity, stop);
     const pacer = new Pacer();
     let received = 0;
     try {
       for (;;) {
+        deadline.resume();
         const chunk = await chunks.next();
-        signal.throwIfAborted();
+        if (stopped !== undefined) throw stopped.reason;
         if (chunk === undefined) return received;
+        // The disk may be slow, which is no silence of the source.
+        deadline.pause();
         const fits = received + chunk.length <= options.maxEntryBytes &&
           reservation.write(chunk.length);
         if (!fits) {
@@ -241,9 +251,18 @@ export class Putter {
       chunks.cancel(error);
       throw error;
     } finally {
+      deadline.stop();
       signal.removeEventListener("abort", onAbort);
     }
   }
+}
+
+/** How long the source may be silent: bytes in hand never are. */
+function idleMsOf(
+  data: PutData,
+  { idleTimeoutMs }: ResolvedOptions,
+): number {
+  return isStream(data) ? idleTimeoutMs : Infinity;
 }
 
 /**

@@ -140,3 +140,30 @@ Deno.test("idleTimeoutMs counts from the answer, once there is one", async () =>
   await media.stored;
   await cache.close();
 });
+
+Deno.test("idleTimeoutMs does not count the time in which the event loop is held", async () => {
+  await using origin = new Origin();
+  await using temp = await tempDir();
+  const cacheDir = temp.path;
+  await using cache = await MediaCache.open({ cacheDir, idleTimeoutMs: 100 });
+  const body = pattern(20_000);
+  const { url, tap } = origin.tap("/a.bin", { "content-length": "20000" });
+  const call = cache
+    .getOrDownload(url, ({ url, signal }) => fetch(url, { signal }));
+  tap.write(body.slice(0, 10_000));
+  const media = await call;
+  const reader = media.body.getReader();
+  const start = await readSome(reader, 10_000);
+
+  tap.write(body.slice(10_000));
+  hold(500);
+
+  const rest = await readRest(reader);
+  assertEquals(await new Blob([start, rest]).bytes(), body);
+  assertEquals(await media.stored, true);
+});
+
+/** Holds the event loop. */
+function hold(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}

@@ -116,6 +116,20 @@ onEach("body is one stream until it is read", async (media) => {
   await assertRejects(() => readAll(media.body), TypeError, AGAIN);
 });
 
+onEach("body stays the same stream while it is read", async (media) => {
+  const { body } = media;
+  const reader = body.getReader();
+  await reader.read();
+
+  assertStrictEquals(media.body, body);
+  assert(media.body.locked);
+  reader.releaseLock();
+  await assertRejects(() => media.bytes(), TypeError, AGAIN);
+  await media.body.cancel();
+
+  await assertRejects(() => readAll(media.body), TypeError, AGAIN);
+});
+
 onEach(
   "bytes() reads a body that was asked for but not begun",
   async (media) => {

@@ -1,11 +1,18 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { MediaCache } from "../../../mod.ts";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStrictEquals,
+  assertStringIncludes,
+} from "@std/assert";
+import { DownloadTimeoutError, MediaCache } from "../../../mod.ts";
 import {
   bytesOf,
   namesIn,
   pathsOf,
   streamOf,
 } from "../../fixtures/directory/files.ts";
+import { Tap } from "../../fixtures/bodies/tap.ts";
 import { Recorder } from "../../fixtures/cache/recorder.ts";
 import { stored, URL_A } from "../../fixtures/cache/stored.ts";
 import { tempDir } from "../../fixtures/directory/temp_dir.ts";
@@ -176,4 +183,21 @@ Deno.test("put() tells why it stores nothing while others take all the room", as
   const [event] = recorder.of("uncached");
   assertEquals([event?.url, recorder.of("uncached").length], ["b", 1]);
   assertStringIncludes(event?.reason ?? "", "running downloads");
+});
+
+Deno.test("put() ends with an error when its stream is silent for idleTimeoutMs, and the next goes on", async () => {
+  await using temp = await tempDir();
+  const cacheDir = temp.path;
+  await using cache = await MediaCache.open({ cacheDir, idleTimeoutMs: 50 });
+  const tap = new Tap();
+  tap.write(bytesOf(9));
+  const stalled = cache.put(URL_A, tap.readable, "image/png", "a.png");
+  const next = cache.put(URL_A, bytesOf(7), "image/png", "a.png");
+
+  const error = await assertRejects(() => stalled, DownloadTimeoutError);
+
+  assertEquals([error.kind, error.timeoutMs], ["idle", 50]);
+  assertStrictEquals(await tap.cancelled, error);
+  assertEquals(await next, true);
+  assertEquals((await cache.get(URL_A))?.size, 7);
 });

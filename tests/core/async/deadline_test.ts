@@ -98,3 +98,43 @@ Deno.test("Deadline without limits sets no timer", () => {
 
   assertEquals(time.timers, 0);
 });
+
+Deno.test("Deadline counts no time in which the event loop was held", () => {
+  using time = new FakeTime();
+  const { deadline, errors } = watch(1000, Infinity);
+
+  time.tick(500);
+  time.hold(900);
+  assertEquals(errors, []);
+  time.tick(300);
+  assertEquals(errors, []);
+  time.tick(200);
+
+  assertEquals(errors, ["idle 1000"]);
+  deadline.stop();
+});
+
+Deno.test("Deadline begins anew after a hold that is as long as the limit", () => {
+  using time = new FakeTime();
+  const { errors } = watch(1000, Infinity);
+
+  time.tick(990);
+  time.hold(60_000);
+  time.tick(999);
+  assertEquals(errors, []);
+  time.tick(1);
+
+  assertEquals(errors, ["idle 1000"]);
+});
+
+Deno.test("Deadline counts no hold for the whole download either", () => {
+  using time = new FakeTime();
+  const { errors } = watch(Infinity, 800);
+
+  time.tick(700);
+  time.hold(5000);
+  assertEquals(errors, []);
+  time.tick(100);
+
+  assertEquals(errors, ["total 800"]);
+});
