@@ -4,7 +4,7 @@
  */
 export const BLOCK_BYTES = 4096;
 
-/** The bytes that a file takes on disk: its own, rounded up to blocks. */
+/** The bytes that a file of `bytes` takes on disk: rounded up to whole blocks. */
 export function inBlocks(bytes: number): number {
   return Math.ceil(bytes / BLOCK_BYTES) * BLOCK_BYTES;
 }

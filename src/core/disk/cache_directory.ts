@@ -8,14 +8,15 @@ import { PART, spareName } from "./file_names.ts";
 import { type FileSystem, isNotFound, type ListedFile } from "./file_system.ts";
 import type { MaybePromise } from "./io_mode.ts";
 
-/** No entry has that key: for what is written and belongs to none. */
+/** The key in the names of files that belong to no entry; no URL has this hash. */
 const NO_KEY = "0".repeat(64);
-/** What a probe writes: a full disk has not that much room. */
+
+/** A probe writes this many bytes: a full disk lacks the room for them. */
 const PROBE_BYTES = 4096;
 
 /** Options of {@linkcode CacheDirectory}. */
 export interface CacheDirectoryOptions {
-  /** The directory. */
+  /** The path of the directory. */
   dir: string;
   /** Whether commits must survive a power cut. */
   durable: boolean;
@@ -23,24 +24,24 @@ export interface CacheDirectoryOptions {
   readOnly: boolean;
 }
 
-/** The directory of a cache: whether it may be used, and its files by their names. */
+/** The directory of a cache: prepares and probes it, and looks at files by name. */
 export class CacheDirectory {
-  /** The directory. */
+  /** The path of the directory. */
   readonly dir: string;
   readonly #fs: FileSystem;
   readonly #durable: boolean;
   readonly #readOnly: boolean;
-  /** What the path of a file begins with; to join each takes 2 µs. */
+  /** The beginning of each path in the directory: joining takes 2 µs a path. */
   readonly #prefix: string;
   readonly #unique = crypto.randomUUID().slice(0, 8);
   readonly #left = new Set<string>();
   #count = 0;
   #prepared: Promise<void> | undefined;
-  /** Why this Deno won't do. The same error each time: DiskErrors reports it once. */
+  /** Why this Deno won't do. The same error at each call, so that it is reported once. */
   #denoError: MediaCacheError | undefined;
   #ready = false;
 
-  /** Reads and writes nothing until it is asked to. */
+  /** `fs` is the file system of the directory. */
   constructor(
     fs: FileSystem,
     { dir, durable, readOnly }: CacheDirectoryOptions,
@@ -52,16 +53,16 @@ export class CacheDirectory {
     this.#readOnly = readOnly;
   }
 
-  /** Whether the directory is there and may be used. */
+  /** Whether `prepare()` has found the directory usable. */
   get ready(): boolean {
     return this.#ready;
   }
 
   /**
-   * Makes the directory, if need be, and sees whether it may be used.
+   * Makes the directory, if need be, and checks that it may be used.
    *
-   * @throws {MediaCacheError} If not; the message names the path and the flags, or
-   * the release of Deno that is needed.
+   * @throws {MediaCacheError} If not: the message names the path and the flags, or the
+   * release of Deno that is needed.
    */
   prepare(): Promise<void> {
     return this.#prepared ??= this.#prepare().catch((error) => {
@@ -71,11 +72,11 @@ export class CacheDirectory {
   }
 
   /**
-   * Does what storing needs, with a little: makes a file, writes to it, gives it
-   * another name and removes it, and sees whether the names may be read.
+   * Tries the steps of a store with a small file: makes, writes, renames and removes
+   * it, and lists the directory.
    *
    * @throws {MediaCacheError} If the directory can't be used.
-   * @throws The file system's error.
+   * @throws The file system's error of the step that fails.
    */
   async probe(): Promise<void> {
     await this.prepare();
@@ -86,11 +87,11 @@ export class CacheDirectory {
       file.tryLock();
       await file.writeAt(new Uint8Array(PROBE_BYTES), 0);
       await this.#fs.rename(from, to);
-      // FUSE and NFS rename an open file in place of removing it.
+      // Closed first: FUSE and NFS rename an open file when it is removed.
       file.close();
-      // A directory that refuses to remove files could neither replace nor evict.
+      // Without removals the cache could neither replace nor evict.
       await this.#fs.remove(to);
-      // Nothing is stored unless all entries are known, as the budget counts them.
+      // Without a listing the budget is unknown, and nothing is stored.
       await this.#fs.checkListing(this.dir);
     } catch (error) {
       file.close();
@@ -99,7 +100,7 @@ export class CacheDirectory {
     }
   }
 
-  /** Why a probe fails now; undefined when it doesn't. The reason holds no path. */
+  /** Why `probe()` fails now, without paths; undefined when it succeeds. */
   async whyUnusable(): Promise<string | undefined> {
     const problem = denoProblem();
     if (problem !== undefined) return problem;
@@ -116,37 +117,37 @@ export class CacheDirectory {
     return this.#prefix + name;
   }
 
-  /** A path that nobody has, for a file that is cleaned up when its writer is gone. */
+  /** A new path of a .part file, which is cleaned up if its writer dies. */
   sparePath(key: string = NO_KEY): string {
     const unique = this.#unique + (this.#count++).toString(36);
     return this.path(spareName(key, unique));
   }
 
-  /** Lists the directory, off the event loop. */
+  /** Lists the directory, asynchronously. */
   list(): AsyncIterable<ListedFile> {
     return this.#fs.list(this.dir);
   }
 
-  /** Facts of a regular file in the directory; undefined when there is none. */
+  /** The facts of a regular file; undefined when there is none of that name. */
   facts(name: string): Promise<FileFacts | undefined> {
     return this.#fs.facts(this.path(name));
   }
 
-  /** Whether a file is there; false as well where the directory can't be searched. */
+  /** Whether a file exists; false as well where the directory can't be searched. */
   seems(name: string): Promise<boolean> {
     return this.#fs.seems(this.path(name));
   }
 
   /**
-   * Whether a file is there.
+   * Whether a file exists.
    *
-   * @throws The file system's error where that can't be told.
+   * @throws The file system's error where the directory can't be searched.
    */
   exists(name: string): Promise<boolean> {
     return this.#fs.exists(this.path(name));
   }
 
-  /** Whether anything has that name, a link that leads nowhere included. */
+  /** Whether the name is taken, be it by a link that leads nowhere. */
   hasName(name: string): Promise<boolean> {
     return this.#fs.hasName(this.path(name));
   }
@@ -156,17 +157,17 @@ export class CacheDirectory {
     return this.#fs.isLocked(this.path(name));
   }
 
-  /** Sets the times of a file; false where the file system refuses that. */
+  /** Sets the times of a file, in milliseconds since the epoch; false where refused. */
   date(name: string, timeMs: number): MaybePromise<boolean> {
     return this.#fs.touch(this.path(name), timeMs);
   }
 
-  /** Whether a staged file is one of this store's, which removes it itself. */
+  /** Whether a .part file is this store's own, which removes it itself. */
   isOwn(name: string): boolean {
     return name.split(".")[1]?.startsWith(this.#unique) ?? false;
   }
 
-  /** Makes a file, and the directory again if it was deleted while we ran. */
+  /** Makes a file, and the directory again if it was deleted meanwhile. */
   async create(path: string): Promise<DiskFile> {
     await this.prepare();
     let file: DiskFile;
@@ -181,17 +182,17 @@ export class CacheDirectory {
     return file;
   }
 
-  /** Removes a file of ours; where that fails it is tried again with the next one. */
+  /** Removes a file of this cache; if that fails, tries again after the next create. */
   async discard(path: string): Promise<void> {
     try {
       await this.#fs.remove(path);
     } catch {
-      // Its name marks it as a leftover; that of an entry may be another's by then.
+      // Retry only .part files: a .dat or .json may belong to a newer entry by then.
       if (path.endsWith(PART)) this.#left.add(path);
     }
   }
 
-  /** The error that says why the directory can't be used, and how it could be. */
+  /** Makes the error that names the flags that the directory needs. */
   unusable(cause: unknown): MediaCacheError {
     const [uses, flags] = this.#readOnly
       ? ["read", `--allow-read=${this.dir}`]
@@ -221,7 +222,7 @@ export class CacheDirectory {
     } catch (error) {
       throw this.unusable(error);
     }
-    // Where a link leads there, that is what must be allowed.
+    // If links lead elsewhere, Deno must allow their target.
     const missingBehind = this.#fs.missingBehind(this.dir, !this.#readOnly);
     if (missingBehind) throw this.unusable(`missing ${missingBehind}`);
     this.#ready = true;
@@ -230,20 +231,20 @@ export class CacheDirectory {
   async #makeDirectory(): Promise<void> {
     const isNew = await this.#fs.makeDirectory(this.dir);
     if (!isNew || !this.#durable) return;
-    // Its own name, and those of the directories above it, must be sure as well.
+    // The names of the new directory and of those above must survive a power cut, too.
     for (let path = this.dir; path !== dirname(path);) {
       path = dirname(path);
       if (this.#fs.missingPermission(path, false) !== undefined) return;
-      // One that may not be read was there before.
+      // A directory that may not be read is not new.
       await this.#fs.syncDirectory(path).catch(() => {});
     }
   }
 
-  /** The disk takes files again; so it may let go of those that it would not. */
+  /** Retries the removals that failed: the disk works again, a create has succeeded. */
   async #discardLeft(): Promise<void> {
     for (const path of this.#left) {
       try {
-        // Some names are those of a URL: another may be downloading it by now.
+        // A name without our prefix may belong to a new download of another process.
         const isOurs = path.includes(`.${this.#unique}`);
         if (isOurs || !await this.#fs.isLocked(path)) {
           await this.#fs.remove(path);
@@ -256,7 +257,7 @@ export class CacheDirectory {
   }
 }
 
-/** Why an operation failed. The answer is for anybody, and messages hold paths. */
+/** Why an operation failed, for anybody to see: not the message, which holds paths. */
 function reasonOf(error: unknown): string {
   if (error instanceof MediaCacheError) {
     return error.cause instanceof Error

@@ -1,6 +1,6 @@
 import { errorFacts } from "../text/failure_reason.ts";
 
-/** Codes of what a file system does not do, or not for this user, at any time. */
+/** Codes of operations that a file system never does, or never for this user. */
 const REFUSALS: ReadonlySet<string> = new Set([
   "EACCES",
   "EINVAL",
@@ -13,10 +13,7 @@ const REFUSALS: ReadonlySet<string> = new Set([
   "EXDEV",
 ]);
 
-/**
- * Codes of a disk, of a machine, or of the server of a mount, that may have
- * recovered by the next call.
- */
+/** Codes of faults of a disk, machine or server that may be over by the next call. */
 const TRANSIENTS: ReadonlySet<string> = new Set([
   "EAGAIN",
   "EBUSY",
@@ -42,7 +39,7 @@ export function isRefusal(error: unknown): error is Error {
     REFUSALS.has(errorFacts(error).code ?? "");
 }
 
-/** Whether a fault says nothing of the next call: a full disk may have room by then. */
+/** Whether a fault may be over by the next call: a full disk may have room by then. */
 export function isTransient(error: unknown): boolean {
   return TRANSIENTS.has(errorFacts(error).code ?? "");
 }

@@ -2,22 +2,22 @@ import { type FileState, identityOf } from "./file_identity.ts";
 import type { IoMode, MaybePromise } from "./io_mode.ts";
 import type { Refusals } from "./refusals.ts";
 
-/** Facts of a file, as its directory or its handle tells them. */
+/** The facts of a file, as its directory or its handle tells them. */
 export interface FileFacts extends FileState {
-  /** How many names it has; none when it was removed or replaced. */
+  /** How many names the file has; 0 when it was removed or replaced. */
   readonly names: number;
 }
 
 const JUST_MADE: FileState = { inode: 0, size: 0, mtimeMs: 0 };
 
-/** An open file that is read and written at positions. */
+/** An open file, read and written at positions. */
 export class DiskFile {
-  /** Its state when it was opened; all zero of one just made. */
+  /** The state of the file when it was opened; all zero for a new file. */
   readonly opened: FileState;
   readonly #io: IoMode;
   readonly #refusals: Refusals;
   readonly #file: Deno.FsFile;
-  // NaN while an operation runs and after one that failed half-way.
+  /** The position of the handle; NaN during an operation, and after a failed one. */
   #position = 0;
   #queue: Promise<unknown> = Promise.resolve();
   #pending = 0;
@@ -36,12 +36,12 @@ export class DiskFile {
     this.#file = file;
   }
 
-  /** Tells which file was opened; 0 of one just made. */
+  /** The identity of the file that was opened; 0 for a new file. */
   get inode(): number {
     return this.opened.inode;
   }
 
-  /** Reads once into `view` from a position; returns the bytes read, 0 at the end. */
+  /** Reads once from a position, in bytes; returns the bytes read, 0 at the end. */
   readAt(view: Uint8Array, position: number): MaybePromise<number> {
     return this.#exclusive(
       () => {
@@ -61,7 +61,7 @@ export class DiskFile {
     );
   }
 
-  /** Writes all of `bytes` at a position. */
+  /** Writes all of `bytes` at a position, in bytes. */
   writeAt(bytes: Uint8Array, position: number): MaybePromise<void> {
     return this.#exclusive(
       () => {
@@ -87,7 +87,7 @@ export class DiskFile {
     );
   }
 
-  /** Facts of the open file, whatever its name is by now. */
+  /** The facts of the open file, whatever its name is by now. */
   facts(): MaybePromise<FileFacts> {
     return this.#io.run(
       () => factsOf(this.#file.statSync()),
@@ -95,7 +95,7 @@ export class DiskFile {
     );
   }
 
-  /** The mode of the open file; null where there are no modes. */
+  /** The mode of the open file; null on Windows, which has no modes. */
   mode(): MaybePromise<number | null> {
     return this.#io.run(
       () => this.#file.statSync().mode,
@@ -103,7 +103,7 @@ export class DiskFile {
     );
   }
 
-  /** Cuts the file, or lengthens it with zeros. */
+  /** Cuts the file to `size` bytes, or lengthens it with zeros. */
   truncate(size: number): MaybePromise<void> {
     return this.#exclusive(
       () => this.#file.truncateSync(size),
@@ -112,10 +112,10 @@ export class DiskFile {
   }
 
   /**
-   * Takes the advisory lock of the file, if nobody holds it; one that is `shared`
-   * may be held by many. The kernel gives it back with the last handle, also when
-   * the process is killed. True as well where the file system refuses locks:
-   * nobody else can hold it there.
+   * Takes the advisory lock of the file, if no other handle holds it; a `shared`
+   * lock may be held by many handles. The kernel releases the lock with the handle,
+   * also when the process is killed. True as well where the file system refuses
+   * locks: no other process can hold it there.
    */
   tryLock(shared = false): boolean {
     try {
@@ -126,7 +126,7 @@ export class DiskFile {
     }
   }
 
-  /** Gives the advisory lock back. */
+  /** Releases the advisory lock. */
   unlock(): void {
     try {
       this.#file.unlockSync();
@@ -136,14 +136,14 @@ export class DiskFile {
   }
 
   /**
-   * Makes the bytes survive a power cut, if the file system can. Off the event
-   * loop: it takes long.
+   * Makes the bytes survive a power cut, if the file system can. Asynchronous on
+   * any disk, since a sync takes long.
    */
   async sync(): Promise<void> {
     await this.#refusals.try("fsync", () => this.#file.syncData());
   }
 
-  /** Closes the file, after operations that still run. Idempotent. */
+  /** Closes the file, behind operations that still run. Idempotent. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -156,8 +156,8 @@ export class DiskFile {
     this.close();
   }
 
-  // Seek and read are two steps, so on a slow disk, where others get a turn
-  // between them, operations wait for each other.
+  // Asynchronous operations wait for each other: seek and read are two steps, and
+  // another operation between them would move the position.
   #exclusive<T>(sync: () => T, async: () => Promise<T>): MaybePromise<T> {
     if (this.#pending === 0) {
       return this.#io.run(sync, () => this.#enqueue(async));
@@ -183,7 +183,7 @@ export class DiskFile {
   }
 }
 
-/** Picks the facts from what Deno tells of a file. */
+/** Picks the facts from Deno's information on a file. */
 export function factsOf(info: Deno.FileInfo): FileFacts {
   return {
     size: info.size,

@@ -1,6 +1,6 @@
-/** What tells one state of a file from another. */
+/** The state of a file, by which a change is noticed. */
 export interface FileState {
-  /** Tells the file from another that took its name; see {@linkcode identityOf}. */
+  /** The {@linkcode identityOf} of the file, by which it is told from a successor. */
   readonly inode: number;
   /** Length in bytes. */
   readonly size: number;
@@ -8,48 +8,47 @@ export interface FileState {
   readonly mtimeMs: number;
 }
 
-/** Whether a file is in the state that is known of it. */
+/** Whether two states are the same. */
 export function areSameState(a: FileState, b: FileState): boolean {
   return a.inode === b.inode && a.size === b.size && a.mtimeMs === b.mtimeMs;
 }
 
-/** Odd constants with bits all over: a multiplication spreads a change upwards. */
+/** Odd constants with many bits set: multiplying spreads a change to higher bits. */
 const MULTIPLIERS = [0x9e3779b1, 0x85ebca77] as const;
 
 const numbers = new Float64Array(3);
 const words = new Uint32Array(numbers.buffer);
 
-/** The state of a file in one number of 53 bits, so that an index can hold many. */
+/** The state of a file, hashed to a number of 53 bits, so that an index can hold many. */
 export function stampOf({ inode, size, mtimeMs }: FileState): number {
   return mixed(inode, size, mtimeMs);
 }
 
 /**
- * Tells a file from another that took its name, in one number of 53 bits. Its inode
- * is used again at once when it is free, so its time of birth is part of it, where
- * the file system knows that.
+ * A number of 53 bits that tells a file from a successor of the same name. Linux
+ * uses a free inode again at once, so the number includes the time of birth, in
+ * milliseconds since the epoch, where the file system keeps it.
  */
 export function identityOf(inode: number, bornMs: number | undefined): number {
   return bornMs === undefined ? -inode : mixed(inode, bornMs, 0);
 }
 
-/** Whether the time of birth is part of an identity. */
+/** Whether an identity includes the time of birth. */
 export function hasBirth(identity: number): boolean {
   return identity > 0;
 }
 
 /**
- * How long a file that is replaced may look like the one before, in milliseconds:
- * Linux advances the time of a file once in a tick, which is 10 ms at the longest;
- * a file system that keeps no time of birth may keep the others in whole seconds.
+ * How long a new file may have the state of its predecessor, in milliseconds. Linux
+ * advances the times of files once a tick, at least every 10 ms; a file system
+ * without times of birth may keep the others in whole seconds.
  */
 const ALIKE_MS = { born: 11, unborn: 2_000 };
 
 /**
- * Whether a file was looked at so soon after it was written that one that takes
- * its name later may have all that tells them apart: its inode, which is free
- * again at once, its length and its times. What was learned of it must be learned
- * anew before it is relied on.
+ * Whether a file was written so shortly before `now` (ms since the epoch) that a
+ * successor may have the same state: the same inode, free again at once, the same
+ * length and times. The state then proves nothing: read the file anew.
  */
 export function isYoung(
   { inode, mtimeMs }: Pick<FileState, "inode" | "mtimeMs">,

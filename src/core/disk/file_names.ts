@@ -1,41 +1,70 @@
 /*
- * Every name that the cache gives to a file, all flat in `cacheDir`:
+ * Each kind of file in `cacheDir`. All lie flat there. KEY is the SHA-256 of the
+ * URL in hexadecimal, UNIQUE some letters and digits that name one file of one
+ * process. Other names are foreign and never touched.
  *
- *   KEY.dat               the body of an entry; its mtime is the last access
- *   KEY.json              the sidecar of an entry
- *   KEY.download.part     a body that is downloaded, locked by the process that writes it
- *   KEY.description.part  what other processes may know of that body, then its sidecar
- *   KEY.UNIQUE.part       any other file that is written, or waits to be removed
- *   .media-cache.changes  the lock of the directory, and the keys that were changed last
- *   .media-cache.index    what all sidecars say, to open faster
- *   .media-cache.index.new  the next index, while it is written
+ * KEY.dat: the body of an entry; its mtime is the last access.
+ *   Written as a .part file, and renamed by PairStore.commit().
+ *   Removed by eviction, deletion and replacement, after its sidecar; without a
+ *   sidecar by the OrphanSweeper when it is 10 minutes old.
+ *   Lost: the entry is a miss.
+ * KEY.json: the sidecar of an entry, see sidecar.ts.
+ *   Written as a .part file, and renamed by PairStore.commit(), behind the .dat.
+ *   Removed as the .dat, and before it.
+ *   Lost: the entry is a miss.
+ * KEY.download.part: the body of a download, which other processes may follow.
+ *   Written and locked by the process that downloads.
+ *   Removed by commit() (renamed to KEY.dat), by its writer when it stores nothing,
+ *   by the next download of the URL when its lock is free, else by the
+ *   OrphanSweeper.
+ *   Lost: the download is not stored; its readers go on.
+ * KEY.description.part: type, name and length of that body for the followers; at
+ *   the end the sidecar to be. See staged_description.ts.
+ *   Written and removed as KEY.download.part, which it lies beside; renamed to
+ *   KEY.json.
+ *   Lost: followers wait for the end of the download.
+ * KEY.UNIQUE.part: any other file while it is written: the body of a put(), a video,
+ *   a GIF copied or linked for ffmpeg, a sidecar, the next list of changes, a probe.
+ *   Written by one process, and locked by it if the file lives for long.
+ *   Removed by its writer, else by the OrphanSweeper.
+ *   Lost: what was being written is not stored.
+ * .media-cache.changes: the lock of the directory, and the keys changed last.
+ *   Written by each process that changes an entry (ChangeLog).
+ *   Removed by nobody; replaced by a shorter list when it is long.
+ *   Lost: other processes compare the whole directory once more.
+ * .media-cache.index: the facts of all sidecars, to open faster.
+ *   Written as .media-cache.index.new, and renamed by IndexFile.
+ *   Removed by clear(), and when the directory holds too few entries for an index.
+ *   Lost: the next start reads all sidecars.
+ * .media-cache.index.new: the next index.
+ *   Written and locked by one process.
+ *   Removed by its writer, or by the next writer when its lock is free.
+ *   Lost: the index stays as it was.
  *
- * KEY is the SHA-256 of the URL in hexadecimal. Names other than these are foreign
- * and never touched. Deleting a file that ends in neither .dat nor .json loses no
- * entry.
+ * So only the loss of a .dat or .json loses an entry.
  */
 
-/** The lock of the directory, and the list of what was changed in it. */
+/** The lock of the directory, and the list of changes in it. */
 export const CHANGES_NAME = ".media-cache.changes";
 
 /** The index. */
 export const INDEX_NAME = ".media-cache.index";
 
 /**
- * The index while it is written. The name is always the same, so that a process that
- * is killed leaves one such file at the most, which the next writer takes over.
+ * The next index. Its name is always the same, so that a killed process leaves at
+ * most one such file, which the next writer takes over.
  */
 export const NEW_INDEX_NAME = ".media-cache.index.new";
 
-/** How the names of files end that are written, or wait to be removed. */
+/** The end of the names of files that are being written, or wait for their removal. */
 export const PART = ".part";
 
-/** What a file's name says about it. */
+/** The kind of a file, as its name tells it. */
 export type NameKind = "dat" | "json" | "staged" | "foreign";
 
 const OURS_REGEXP = /^([0-9a-f]{64})\.(?:(dat)|(json)|[0-9a-z]+\.part)$/;
 
-/** Sorts a file by its name: ours, and then which, or foreign. */
+/** Tells the kind of a file and its key; the key of a foreign file is empty. */
 export function classify(name: string): { kind: NameKind; key: string } {
   const match = OURS_REGEXP.exec(name);
   if (match === null) return { kind: "foreign", key: "" };
@@ -58,17 +87,17 @@ export function pairOf(key: string): readonly string[] {
   return [jsonName(key), datName(key)];
 }
 
-/** The name of a body that is downloaded for all processes. */
+/** The name of a body while it is downloaded, the same in all processes. */
 export function downloadName(key: string): string {
   return `${key}.download${PART}`;
 }
 
-/** The name of what lies beside such a body. */
+/** The name of the description beside such a body, the same in all processes. */
 export function descriptionName(key: string): string {
   return `${key}.description${PART}`;
 }
 
-/** The name of a file of `key` that no other process makes; `unique` tells it from others. */
+/** The name of another file of `key`; `unique` must name no other file of any process. */
 export function spareName(key: string, unique: string): string {
   return `${key}.${unique}${PART}`;
 }

@@ -1,6 +1,6 @@
 /*
- * The only file that calls the file system, but for files that are open
- * (disk_file.ts).
+ * The only file that calls Deno's file API by path; disk_file.ts calls it for open
+ * files.
  */
 import { ensureDir } from "@std/fs/ensure-dir";
 import { dirname } from "@std/path/dirname";
@@ -10,58 +10,58 @@ import { stampOf } from "./file_identity.ts";
 import { IoMode, type MaybePromise } from "./io_mode.ts";
 import { type OnRefused, Refusals } from "./refusals.ts";
 
-/** A text in a file. */
+/** The text of a file. */
 export interface FileText {
-  /** The text; undefined when it is too long to be read. */
+  /** The text; undefined when the file is too long to be read. */
   readonly text: string | undefined;
-  /** Of the file before it was read; see {@linkcode stampOf}. */
+  /** The {@linkcode stampOf} of the file before it was read. */
   readonly stamp: number;
 }
 
-/** What a directory says of a name in it. */
+/** A name in a directory. */
 export interface ListedFile {
   /** The name. */
   readonly name: string;
-  /** Whether it is a regular file. */
+  /** Whether the name is that of a regular file. */
   readonly isFile: boolean;
 }
 
 /**
- * Removing a file above this takes as long as it is, 30 ms for 512 MiB: too long
- * to wait for, and no sign of a slow disk.
+ * Files above this many bytes are removed asynchronously: to remove 512 MiB takes
+ * 30 ms (measured), too long for the event loop, yet no sign of a slow disk.
  */
 const LONG_BYTES = 8_388_608;
 
-/** The modes of our files, and of our directory. */
+/** The modes of the cache's files and of its directory. */
 const OWNER_ONLY = 0o600;
 const OWNER_ONLY_DIRECTORY = 0o700;
 
-/** The bits of a mode that say who may do what. */
+/** The bits of a mode that grant rights. */
 const MODE_BITS = 0o777;
 
-/** Of `node:fs`, which takes 3 MiB: it is loaded only when it is needed. */
+/** `existsSync()` of `node:fs`, which takes 3 MiB of memory, so it is loaded on demand. */
 let existsSync: ((path: string) => boolean) | undefined;
 
-/** To be used whole, without `stream`: then it keeps nothing from one text to the next. */
+/** Used for whole texts, without `stream`, so that it keeps no state between them. */
 const UTF_8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** File operations on one disk, synchronous while it is fast. */
+/** File operations on a disk, synchronous while the disk is fast. */
 export class FileSystem {
   /** The operations that the file system refuses, and the cache does without. */
   readonly refusals: Refusals;
-  /** Whether the disk is asked synchronously. */
+  /** Chooses between synchronous and asynchronous operations. */
   readonly io: IoMode = new IoMode();
-  /** Whether the umask takes rights from the owner of a new file; unknown at first. */
+  /** Whether the umask takes rights from the owner of a new file; undefined at first. */
   #isMasked: boolean | undefined;
 
-  /** Tells `onRefused` once of each operation that the cache has to do without. */
+  /** Calls `onRefused` once for each operation that the file system refuses. */
   constructor(onRefused?: OnRefused) {
     this.refusals = new Refusals(onRefused);
   }
 
   /**
-   * Why the directory may not be used: the flag that is missing. Asks without a
-   * prompt; a cache must never stop a bot to ask a question.
+   * The flag that Deno lacks to use the directory; undefined when it lacks none. Never
+   * prompts: a cache must not stop a bot with a question.
    */
   missingPermission(dir: string, write: boolean): string | undefined {
     for (const name of write ? ["read", "write"] as const : ["read"] as const) {
@@ -73,8 +73,8 @@ export class FileSystem {
   }
 
   /**
-   * The same of the directory that a link, or a path through one, leads to. A
-   * relative path can't be asked for without access to the working directory.
+   * The flag that Deno lacks to use the target of the path, if links lead elsewhere.
+   * Undefined for a relative path, whose target takes access to the working directory.
    */
   missingBehind(dir: string, write: boolean): string | undefined {
     if (!isAbsolute(dir)) return undefined;
@@ -82,10 +82,9 @@ export class FileSystem {
   }
 
   /**
-   * Makes the directory, for its owner alone whatever the umask, and its parents
-   * where missing.
+   * Makes the directory, for its owner alone whatever the umask, and missing parents.
    *
-   * @returns False if it was there.
+   * @returns False if the directory was there.
    */
   async makeDirectory(dir: string): Promise<boolean> {
     const make = async () => {
@@ -96,7 +95,7 @@ export class FileSystem {
       await make();
     } catch (error) {
       if (!isNotFound(error)) {
-        // Some file systems refuse to make what is there with another error.
+        // Some file systems fail with another error than EEXIST on a directory that is there.
         await this.checkDirectory(dir).catch((failure) => {
           throw isTaken(error) ? failure : error;
         });
@@ -118,15 +117,15 @@ export class FileSystem {
   }
 
   /**
-   * Makes a parent of the directory, and those above it. Its mode is what the umask
-   * says, but its owner may always use it: under a umask of 0177 nothing could be
-   * made in it.
+   * Makes a parent of the directory, and missing directories above. The umask gives
+   * the mode, but the owner may always use the directory: with a umask of 0177 nothing
+   * could be made in it.
    */
   async #makeParent(parent: string): Promise<void> {
     const above = dirname(parent);
     const mayLook = above !== parent &&
       this.missingPermission(above, true) === undefined;
-    // Without a permission to look above, `ensureDir()` makes what is missing there.
+    // Without the permission to look above, `ensureDir()` makes the missing directories.
     if (mayLook && !await isThere(above)) await this.#makeParent(above);
     await ensureDir(parent);
     const { mode } = await Deno.stat(parent);
@@ -134,10 +133,10 @@ export class FileSystem {
     await this.#setMode(parent, mode | OWNER_ONLY_DIRECTORY);
   }
 
-  /** Sets the mode of what was just made, if it is another one. */
+  /** Sets the rights of a new file or directory, if they differ. */
   async #setMode(path: string, mode: number): Promise<void> {
     const { mode: found } = await Deno.stat(path);
-    // Windows has no modes. Other bits, such as that for the group, stay.
+    // Windows has no modes. Other bits stay, such as setgid.
     const wanted = found === null
       ? null
       : found & ~MODE_BITS | mode & MODE_BITS;
@@ -145,7 +144,7 @@ export class FileSystem {
     await this.refusals.try("chmod", () => Deno.chmod(path, wanted));
   }
 
-  /** Throws unless the path is a directory, or a link to one. */
+  /** Throws unless the path is a directory, or a link to a directory. */
   async checkDirectory(dir: string): Promise<void> {
     if ((await Deno.stat(dir)).isDirectory) return;
     throw new Deno.errors.NotADirectory(`Cannot use ${dir}: not a directory`);
@@ -154,23 +153,23 @@ export class FileSystem {
   /** Throws where the names in a directory may not be read. */
   async checkListing(dir: string): Promise<void> {
     await this.checkDirectory(dir);
-    // To read all names takes long, and Windows opens no directories.
+    // Opening tells it without reading all names. Windows opens no directories.
     if (Deno.build.os !== "windows") (await Deno.open(dir)).close();
   }
 
-  /** The names in a directory, read off the event loop. */
+  /** The names in a directory, read asynchronously. */
   list(dir: string): AsyncIterable<ListedFile> {
     return Deno.readDir(dir);
   }
 
   /**
-   * Whether a path exists. 1 µs, where failing to open it takes 8.
+   * Whether a path exists. Takes 1 µs, a failing open 8 µs (measured).
    *
-   * @throws The file system's error where it can't be told.
+   * @throws The file system's error where the directory can't be searched.
    */
   async exists(path: string): Promise<boolean> {
     if (await this.seems(path)) return true;
-    // It also says so of what is in a directory that can't be searched.
+    // `seems()` is also false in a directory that can't be searched.
     if (await this.seems(`${dirname(path)}/.`)) return false;
     try {
       Deno.statSync(path);
@@ -182,26 +181,26 @@ export class FileSystem {
   }
 
   /**
-   * The same where it does no harm to be wrong: it also says that there is
-   * nothing in a directory that can't be searched.
+   * Whether a path exists, where a wrong answer does no harm: false as well in a
+   * directory that can't be searched.
    */
   async seems(path: string): Promise<boolean> {
     existsSync ??= (await import("node:fs")).existsSync;
     return existsSync(path);
   }
 
-  /** Whether anything has that name, be it a link that leads nowhere. */
+  /** Whether the name is taken, be it by a link that leads nowhere. */
   async hasName(path: string): Promise<boolean> {
     try {
       await this.io.run(() => Deno.lstatSync(path), () => Deno.lstat(path));
       return true;
     } catch (error) {
-      // Where it can't be told there may be something.
+      // On any other error the name may be taken.
       return !isNotFound(error);
     }
   }
 
-  /** Facts of a regular file; undefined when there is none of that name. */
+  /** The facts of a regular file; undefined when there is none of that name. */
   async facts(path: string): Promise<FileFacts | undefined> {
     try {
       return await this.io.run(
@@ -215,11 +214,11 @@ export class FileSystem {
   }
 
   /**
-   * Opens a regular file to read. Never follows a link and never opens a FIFO,
-   * which would block the process.
+   * Opens a regular file to read. Never follows a link, and never opens a FIFO, which
+   * would block the process.
    *
-   * @param isListed Whether {@linkcode FileSystem.list} has just said that it is a
-   * regular file, which saves a quarter of the time.
+   * @param isListed True if {@linkcode FileSystem.list} has just listed the path as a
+   * regular file: then it is not looked at before, which saves a quarter of the time.
    * @throws {Deno.errors.NotFound} If there is no regular file of that name.
    */
   open(path: string, isListed = false): MaybePromise<DiskFile> {
@@ -235,7 +234,11 @@ export class FileSystem {
     );
   }
 
-  /** The same, to write as well. */
+  /**
+   * Opens a regular file to read and write. Never follows a link or opens a FIFO.
+   *
+   * @throws {Deno.errors.NotFound} If there is no regular file of that name.
+   */
   openToWrite(path: string): MaybePromise<DiskFile> {
     const options = { read: true, write: true };
     return this.io.run(
@@ -250,7 +253,11 @@ export class FileSystem {
     );
   }
 
-  /** Makes a new file to write and read, for its owner alone whatever the umask. */
+  /**
+   * Makes a new file to read and write, for its owner alone whatever the umask.
+   *
+   * @throws {Deno.errors.AlreadyExists} If the name is taken.
+   */
   async create(path: string): Promise<DiskFile> {
     const options = {
       read: true,
@@ -264,19 +271,22 @@ export class FileSystem {
     );
     if (this.#isMasked === false) return file;
     try {
-      // The first file tells the umask for all, which saves a call for each.
+      // The first file tells the effect of the umask for all: one call less for each.
       this.#isMasked ??= isMasked(await file.mode());
       if (this.#isMasked) await this.#setMode(path, OWNER_ONLY);
     } catch {
-      // The disk fails: the next operation on the file reports that.
+      // A disk fault: the next operation on the file reports it.
     }
     return file;
   }
 
   /**
-   * The text of a small regular file, unless it is longer than that.
+   * Reads the text of a regular file of at most `maxBytes`.
    *
-   * @param isListed See {@linkcode FileSystem.open}.
+   * @param isListed True if {@linkcode FileSystem.list} has just listed the path as a
+   * regular file.
+   * @throws {TypeError} If the text is not UTF-8.
+   * @throws {Deno.errors.NotFound} If there is no regular file of that name.
    */
   async readText(
     path: string,
@@ -296,7 +306,7 @@ export class FileSystem {
     }
   }
 
-  /** Whether a process holds the lock of a file; false where that can't be told. */
+  /** Whether a process holds the lock of a file; false where the file can't be opened. */
   async isLocked(path: string): Promise<boolean> {
     try {
       const file = await this.open(path);
@@ -310,7 +320,7 @@ export class FileSystem {
     }
   }
 
-  /** Gives a file a new name, in place of any that has it. */
+  /** Renames a file, in place of any file of the new name. */
   rename(from: string, to: string): MaybePromise<void> {
     return this.io.run(
       () => Deno.renameSync(from, to),
@@ -318,7 +328,7 @@ export class FileSystem {
     );
   }
 
-  /** Gives a file one more name; false where the file system refuses that. */
+  /** Gives a file one more name; false where the file system refuses links. */
   link(from: string, to: string): MaybePromise<boolean> {
     return this.refusals.try(
       "link",
@@ -341,9 +351,9 @@ export class FileSystem {
     }
   }
 
-  /** Sets the times of a file; false where the file system refuses that. */
+  /** Sets the times of a file, in milliseconds since the epoch; false where refused. */
   touch(path: string, timeMs: number): MaybePromise<boolean> {
-    // A Date, since a float of seconds loses the millisecond.
+    // A Date: a number of seconds would lose the millisecond.
     const time = new Date(timeMs);
     return this.refusals.try("utime", () =>
       this.io.run(
@@ -362,8 +372,8 @@ export class FileSystem {
     return new DiskFile(this.io, this.refusals, file, opened);
   }
 
-  // Between lstat and open the name may have come to be another file's, a link
-  // even; what was opened must be what was looked at.
+  // Between lstat and open another file or a link may have taken the name: accept
+  // the opened file only if it is the one that lstat saw.
   #checked(
     path: string,
     before: FileFacts | undefined,
@@ -384,7 +394,7 @@ export class FileSystem {
   }
 }
 
-/** Whether an error says that a name is taken. */
+/** Whether an error means that a name is taken. */
 export function isTaken(error: unknown): boolean {
   return error instanceof Deno.errors.AlreadyExists;
 }
@@ -404,12 +414,12 @@ async function isThere(path: string): Promise<boolean> {
   }
 }
 
-/** Whether an error says that the user may not do that. */
+/** Whether an error means that the user lacks a right. */
 export function isDenied(error: unknown): error is Error {
   return error instanceof Deno.errors.PermissionDenied;
 }
 
-/** Whether an error says that a name is not there (any more). */
+/** Whether an error means that there is no file of that name, or no more. */
 export function isNotFound(error: unknown): boolean {
   return error instanceof Deno.errors.NotFound;
 }

@@ -1,38 +1,37 @@
 /*
- * An asynchronous file operation in Deno is a hop to another thread: opening,
- * reading and closing 10 KiB takes 133 µs that way and 10 µs synchronously. So
- * every operation is synchronous as long as the disk answers at once, and
- * asynchronous for a while after one took longer than a blink; callers `await`
- * either way.
+ * An asynchronous file operation in Deno is a hop to another thread: to open, read
+ * and close 10 KiB takes 133 µs that way, and 10 µs synchronously (measured). So
+ * operations are synchronous while the disk is fast, and asynchronous for a while
+ * after slow ones; callers `await` either way.
  */
 
-/** A result that is there already, or will be. */
+/** A result, or the promise of a result. */
 export type MaybePromise<T> = T | Promise<T>;
 
-/** An operation above this many milliseconds makes the disk a slow one, … */
+/** An operation that takes longer than this is slow, in milliseconds. */
 const SLOW_MS = 10;
 
 /**
- * … if it is not the only one within this time, in milliseconds. One alone says
- * more of the processor, which was given to somebody else in its midst: that
- * made downloads on a busy machine three times as slow.
+ * The disk counts as slow after two slow operations within this time, in
+ * milliseconds. A single one rather means that another process had the processor:
+ * counting it made downloads on a busy machine three times as slow (measured).
  */
 const SLOW_AGAIN_MS = 1_000;
 
 /**
- * How long a disk counts as slow after a slow operation, in milliseconds: at first
- * briefly, since any process is held up once in a while; then twice as long each
- * time, for as long as no operation is fast.
+ * How long the disk then counts as slow, in milliseconds: at first briefly, since
+ * any process is held up at times; twice as long each time until an operation is
+ * fast.
  */
 const SLOW_FOR_MS = { min: 1_000, max: 32_000 };
 
-/** How a disk is asked: synchronously while it is fast. */
+/** Chooses between synchronous and asynchronous operations on a disk. */
 export class IoMode {
   #slowUntil = -Infinity;
   #lastSlow = -Infinity;
   #slowForMs = 0;
 
-  /** Runs the synchronous form of an operation, or the other on a slow disk. */
+  /** Runs the synchronous form of an operation, or the asynchronous on a slow disk. */
   run<T>(sync: () => T, async: () => Promise<T>): MaybePromise<T> {
     const start = performance.now();
     if (start < this.#slowUntil) return async();

@@ -1,25 +1,24 @@
-import type { StagedFile } from "./staged_file.ts";
-import { isYoung } from "./file_identity.ts";
 import { MediaCacheError } from "../api/errors.ts";
 import type { DiskFile } from "./disk_file.ts";
-import type { MaybePromise } from "./io_mode.ts";
+import { hasBirth, isYoung } from "./file_identity.ts";
 import { type FileSystem, isNotFound } from "./file_system.ts";
-import { hasBirth } from "./file_identity.ts";
+import type { MaybePromise } from "./io_mode.ts";
+import type { StagedFile } from "./staged_file.ts";
 
-/** Unread handles that may be open at once; the oldest gives way to the next. */
+/** Unread Media that may have an open handle; the oldest gives way to the next. */
 const MAX_UNREAD = 256;
 
-/** Opens the file of an entry, after a look into its sidecar; undefined when it is another's. */
+/** Opens the file of an entry, after a look into its sidecar; undefined if another entry has the name. */
 export type OpenSurely = () => Promise<DiskFile | undefined>;
 
-/** Told of each read that the disk failed. */
+/** Called for each read that the disk fails. */
 export type OnFault = (error: Error) => void;
 
 /**
- * The open files of committed entries. Whoever reads an entry shares one handle.
- * An unread Media has a claim on it, which may be parked: its handle is closed,
- * to be opened again by name when it is read. Before a name goes to another file
- * the store calls `rescue()`, so that a parked claim never reads another's bytes.
+ * The open files of committed entries. All readers of an entry share one handle. An
+ * unread Media holds a claim, which may be parked: the handle is closed, and opened
+ * again by name for the first read. Before a name goes to another file the store
+ * calls `rescue()`, so that a parked claim never reads the bytes of another entry.
  */
 export class OpenFiles {
   readonly #fs: FileSystem;
@@ -28,23 +27,23 @@ export class OpenFiles {
   readonly #unread = new Set<FileClaim>();
   readonly #parked = new Set<FileClaim>();
 
-  /** A pool without files. */
+  /** `onFault` is called for each read that the disk fails. */
   constructor(fs: FileSystem, onFault: OnFault) {
     this.#fs = fs;
     this.#onFault = onFault;
   }
 
-  /** The file of that name and inode, if somebody here holds it. */
+  /** The file of that path and identity, if a reader or claim holds it. */
   find(path: string, inode: number): SharedFile | undefined {
     const shared = this.#shared.get(path);
     return shared?.inode === inode ? shared : undefined;
   }
 
   /**
-   * Takes over a file that was opened under, or renamed to, `path`; several
-   * lookups at once share the first. It must be held or claimed at once.
+   * Takes over a file that was opened under, or renamed to, `path`; lookups at the
+   * same time share the first. The caller holds or claims the result at once.
    *
-   * @param openSurely Opens it again where its inode alone does not tell.
+   * @param openSurely Opens the file again where its identity alone proves nothing.
    */
   adopt(
     path: string,
@@ -57,7 +56,7 @@ export class OpenFiles {
       known.offer(file);
       return known;
     }
-    // Its name is another's by now, so that it can't be opened again.
+    // Keep the earlier file of this name open: by name it can't be opened again.
     this.#shared.get(path)?.pin();
     const shared: SharedFile = new SharedFile(
       this.#fs,
@@ -74,7 +73,7 @@ export class OpenFiles {
     return shared;
   }
 
-  /** Shares a staged body that could not be committed, held; its name goes. */
+  /** Shares a staged body that could not be committed, held once; removes its name. */
   async adoptStaged(staged: StagedFile): Promise<SharedFile> {
     const file = this.adopt(staged.path, 0, staged.file);
     file.hold(true);
@@ -83,7 +82,7 @@ export class OpenFiles {
     return file;
   }
 
-  /** Holds a file for a Media that nobody has read yet. */
+  /** Holds a file for an unread Media. */
   claim(shared: SharedFile): FileClaim {
     const claim: FileClaim = new FileClaim(shared, () => {
       this.#unread.delete(claim);
@@ -100,7 +99,7 @@ export class OpenFiles {
     return claim;
   }
 
-  /** Keeps the file that has this name readable after the name is gone. */
+  /** Keeps the file of this path readable after its name is gone. */
   async rescue(path: string): Promise<void> {
     const shared = this.#shared.get(path);
     if (shared === undefined) return;
@@ -108,32 +107,32 @@ export class OpenFiles {
     this.#shared.delete(path);
   }
 
-  /** Gives back the handles of all that was not read. */
+  /** Releases the claims of all unread Media. */
   closeUnread(): void {
     for (const claim of [...this.#unread, ...this.#parked]) claim.release();
   }
 }
 
-/** One file, read by many at positions of their own. */
+/** A file with many readers, each at a position of its own. */
 export class SharedFile {
-  /** Tells it from another file that takes its name. */
+  /** The identity of the file, by which it is told from a successor. */
   readonly inode: number;
   readonly #fs: FileSystem;
   readonly #path: string;
   readonly #openSurely: OpenSurely;
   readonly #onFault: OnFault;
   readonly #onUnused: () => void;
-  /** Its age when it was adopted, and when that was. */
+  /** The age of the file at its adoption (ms), and the time of that (performance.now()). */
   readonly #age: { ms: number; at: number };
   #file: DiskFile | undefined;
   #opening: Promise<DiskFile> | undefined;
   #open = 0;
   #holders = 0;
   #pinned = false;
-  /** Whether it was closed when another could still come to look like it. */
+  /** Whether the file was closed while a successor could still have its identity. */
   #isLost = false;
 
-  /** Made by {@linkcode OpenFiles.adopt}. */
+  /** Called by {@linkcode OpenFiles.adopt} alone. */
   constructor(
     fs: FileSystem,
     path: string,
@@ -147,7 +146,7 @@ export class SharedFile {
     this.#fs = fs;
     this.#path = path;
     this.inode = inode;
-    // One just made has no times yet; of another they may lie in the future.
+    // A new file has no times yet; a wrong clock may have set them in the future.
     const { mtimeMs } = file.opened;
     const ms = mtimeMs === 0 ? 0 : Math.max(0, Date.now() - mtimeMs);
     this.#age = { ms, at: performance.now() };
@@ -157,9 +156,9 @@ export class SharedFile {
   }
 
   /**
-   * Whether it can be told from any that takes its name after it is closed. Without
-   * a time of birth it never can: its inode is free again at once, and its other
-   * times may be changed at any time.
+   * Whether the identity tells this file from any successor, so that it may be closed
+   * and opened again by name. Without a time of birth it never does: the inode is
+   * free again at once, and the other times may change at any time.
    */
   get isUnique(): boolean {
     const { ms, at } = this.#age;
@@ -169,9 +168,9 @@ export class SharedFile {
   }
 
   /**
-   * Reads into `view` from a position; 0 at the end.
+   * Reads from a position, in bytes; returns the bytes read, 0 at the end.
    *
-   * @param onFault Told when the disk fails, in place of the pool's listener.
+   * @param onFault Called when the disk fails, in place of the pool's listener.
    */
   readAt(
     view: Uint8Array,
@@ -190,20 +189,20 @@ export class SharedFile {
     }
   }
 
-  /** Takes a handle of the same file, if there is none. */
+  /** Takes over a handle of the same file, or closes it if a handle is open. */
   offer(file: DiskFile): void {
     if (this.#file === undefined && this.#opening === undefined) {
       this.#file = file;
     } else file.close();
   }
 
-  /** Counts one who holds the file; `open` if he needs the handle as well. */
+  /** Counts a holder; with `open`, a holder that needs the handle open. */
   hold(open: boolean): void {
     this.#holders++;
     if (open) this.#open++;
   }
 
-  /** Takes back what `hold()` counted. */
+  /** Takes back a `hold()`. */
   release(open: boolean): void {
     this.#holders--;
     if (this.#holders === 0) {
@@ -215,16 +214,16 @@ export class SharedFile {
     } else if (open) this.giveWay();
   }
 
-  /** One holder gives the handle back but wants to read some day. */
+  /** Counts a holder as not open: it will read later, and needs no handle till then. */
   giveWay(): void {
     this.#open--;
     if (this.#open === 0 && !this.#pinned) this.#close();
   }
 
-  /** Opens the file, if need be, and keeps it open for as long as it is held. */
+  /** Opens the file, if need be, and keeps it open while it has holders. */
   async pin(): Promise<void> {
     this.#pinned = true;
-    // A file that can't be opened now can't be later: its readers are told then.
+    // If the file can't be opened now, later reads fail and say so.
     if (this.#file === undefined) await this.#reopen().catch(() => {});
   }
 
@@ -259,32 +258,32 @@ export class SharedFile {
   }
 }
 
-/** Tells a fault of the disk: an entry that has gone, or is another's, is none. */
+/** Reports a disk fault; an entry that was removed or replaced is not a fault. */
 function rethrow(error: unknown, onFault: OnFault): never {
   const isFault = error instanceof Error && "code" in error;
   if (isFault && !isNotFound(error)) onFault(error);
   throw error;
 }
 
-/** What keeps a file at hand for a Media that nobody has read yet. */
+/** Keeps a file readable for an unread Media. */
 export class FileClaim {
   readonly #shared: SharedFile;
   readonly #leave: () => void;
   #state: "open" | "parked" | "released" = "open";
 
-  /** Made by {@linkcode OpenFiles.claim}. */
+  /** Called by {@linkcode OpenFiles.claim} alone. */
   constructor(shared: SharedFile, leave: () => void) {
     this.#shared = shared;
     this.#leave = leave;
     shared.hold(true);
   }
 
-  /** Whether the file can be opened again, and not another in its place. */
+  /** Whether the file can be closed, and opened again by name. */
   get mayPark(): boolean {
     return this.#shared.isUnique;
   }
 
-  /** Gives the handle back until somebody reads. */
+  /** Needs the handle no more until the first read. */
   park(): void {
     if (this.#state !== "open") return;
     this.#state = "parked";

@@ -18,19 +18,19 @@ import {
 } from "./sidecar.ts";
 import { StagedFile } from "./staged_file.ts";
 
-/** A pair whose two files fit each other. */
+/** A pair of files that fit each other. */
 export interface Found {
-  /** What the sidecar says, `size` being the length of the .dat. */
+  /** The sidecar, its `size` set to the length of the .dat. */
   readonly sidecar: StampedSidecar;
-  /** The .dat, open. */
+  /** The open .dat. */
   readonly file: DiskFile;
-  /** Facts of the .dat. */
+  /** The facts of the .dat. */
   readonly facts: FileFacts;
 }
 
 /** A pair that must not be served. */
 export interface Broken {
-  /** Why. */
+  /** Why the pair must not be served. */
   readonly reason: string;
 }
 
@@ -42,13 +42,13 @@ export interface Committed {
   readonly stamp: number;
 }
 
-/** The pairs of .dat and .json in one directory, and how one is replaced. */
+/** Reads and replaces the pairs of .dat and .json in a directory. */
 export class PairStore extends CacheDirectory {
   readonly #fs: FileSystem;
   readonly #durable: boolean;
   readonly #names: DirectorySync;
 
-  /** Reads and writes nothing until it is asked to. */
+  /** `fs` is the file system of the directory. */
   constructor(fs: FileSystem, options: CacheDirectoryOptions) {
     super(fs, options);
     const { dir, durable } = options;
@@ -92,14 +92,14 @@ export class PairStore extends CacheDirectory {
     }
   }
 
-  /** A file that was made to stage a body in. */
+  /** Takes over a file that was made to stage a body in. */
   staged(path: string, file: DiskFile): StagedFile {
     return new StagedFile(path, file, (path) => this.discard(path));
   }
 
   /**
-   * Gives a staged file a name that nobody else knows, to be discarded; undefined
-   * where the file system refuses links.
+   * Links a staged file to a spare path, which the caller discards; undefined where the
+   * file system refuses links.
    */
   linkStaged(staged: StagedFile): Promise<string | undefined> {
     return staged.link(async (from) => {
@@ -162,13 +162,13 @@ export class PairStore extends CacheDirectory {
     }
   }
 
-  /** The stamp of the sidecar of `key` as it is now; undefined when there is none. */
+  /** The present stamp of the sidecar of `key`; undefined when there is no sidecar. */
   async sidecarStamp(key: string): Promise<number | undefined> {
     const facts = await this.#fs.facts(this.jsonPath(key));
     return facts && stampOf(facts);
   }
 
-  /** Removes a file of ours that is no entry's, or a broken one's; false when there was none. */
+  /** Removes a file of no entry, or of a broken pair; false when there was none. */
   removeFile(name: string): Promise<boolean> {
     const [key = ""] = name.split(".");
     this.#names.dirty(key);
@@ -206,9 +206,10 @@ export class PairStore extends CacheDirectory {
   }
 
   /**
-   * What the sidecar of `key` says; undefined when there is none.
+   * Reads the sidecar of `key`; undefined when there is none.
    *
-   * @param isListed See {@linkcode FileSystem.open}.
+   * @param isListed True if {@linkcode FileSystem.list} has just listed it as a regular
+   * file.
    */
   async readSidecar(
     key: string,
@@ -243,8 +244,8 @@ export class PairStore extends CacheDirectory {
   }
 
   /**
-   * Sets when `key` was last used; false when it is gone, or where the file system
-   * refuses to set times.
+   * Sets the last access of `key`, in milliseconds since the epoch; false when the .dat
+   * is gone, or the file system refuses to set times.
    */
   async touch(key: string, timeMs: number): Promise<boolean> {
     try {

@@ -2,15 +2,15 @@ import { isRefusal } from "./disk_fault.ts";
 import type { MaybePromise } from "./io_mode.ts";
 import type { Refusable } from "../text/refusable.ts";
 
-/** Told of an operation that the file system refuses and the cache does without. */
+/** Called for an operation that the file system refuses and the cache does without. */
 export type OnRefused = (operation: Refusable, error: Error) => void;
 
-/** The operations that a file system has refused, and that the cache does without. */
+/** Collects the operations that a file system refuses and the cache does without. */
 export class Refusals {
   readonly #onRefused: OnRefused;
   readonly #refused = new Set<Refusable>();
 
-  /** Tells `onRefused` once of each operation that the cache has to do without. */
+  /** Calls `onRefused` once for each refused operation. */
   constructor(onRefused: OnRefused = () => {}) {
     this.#onRefused = onRefused;
   }
@@ -26,9 +26,9 @@ export class Refusals {
   }
 
   /**
-   * Takes note that an operation was refused.
+   * Notes that an operation was refused.
    *
-   * @throws The error, if that is another one than a refusal.
+   * @throws The error, unless it is a refusal.
    */
   note(operation: Refusable, error: unknown): void {
     if (!isRefusal(error)) throw error;
@@ -41,7 +41,7 @@ export class Refusals {
    * Runs an operation that the cache can do without.
    *
    * @returns False where the file system refuses it.
-   * @throws The file system's error, if that is another one than a refusal.
+   * @throws The file system's error, unless it is a refusal.
    */
   try(
     operation: Refusable,

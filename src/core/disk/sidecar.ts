@@ -1,8 +1,6 @@
 /*
- * What lies in `cacheDir`, flat, for each entry:
+ * A sidecar is a JSON object:
  *
- *   6b86b273ff34fce19d6b804eff5a3f57….dat    the body, raw; its mtime is the last access
- *   6b86b273ff34fce19d6b804eff5a3f57….json   the sidecar:
  *     {
  *       "url": "https://example.org/cat.png",
  *       "mimetype": "image/png",
@@ -11,31 +9,26 @@
  *       "ts": 1763762612.123456
  *     }
  *
- * The name is the SHA-256 of the URL in UTF-8. `size` is the length of the .dat,
- * `ts` when it was stored, in seconds since the epoch. A sidecar may also hold
- * `sha256` (the digest of the .dat), `sourceMimetype` and `sourceSize` (what was
- * downloaded, where the .dat is its conversion) and `conversion` (why a GIF is
- * still a GIF). Unknown members are ignored.
- *
- * While something is being written there are `{key}.{unique}.part` files too,
- * locked by the process that writes them, always the list of what changed (see
- * change_log.ts), and from some thousand entries on an index of all of them (see
- * index_format.ts). Deleting those loses no entry.
+ * The SHA-256 of the URL in UTF-8 names both files of an entry. `size` is the length
+ * of the .dat in bytes, `ts` the time of the store in seconds since the epoch. A
+ * sidecar may also hold `sha256` (the digest of the .dat), `sourceMimetype` and
+ * `sourceSize` (type and bytes of the download, where the .dat is its conversion) and
+ * `conversion` (why a GIF is still a GIF). Unknown members are ignored.
  */
 import { safeFilename } from "../text/filename.ts";
 import { cleanMimetype } from "../text/mimetype.ts";
 import { keyOf } from "../text/key.ts";
 
-/** The longest sidecar: none of ours is longer, and a longer file is not read. */
+/** The longest sidecar in bytes: the cache writes no longer one, and reads none. */
 export const MAX_SIDECAR_BYTES = 1_048_576;
 
-/** Room in a sidecar for all that stands beside URL, type and name, in bytes. */
+/** Room in a sidecar for all members but URL, type and name, in bytes. */
 const OTHER_MEMBERS_BYTES = 4096;
 
 /** JSON writes a UTF-16 code unit in at most 6 bytes, as in `\u0000`. */
 const MAX_BYTES_PER_UNIT = 6;
 
-/** What a sidecar says. */
+/** The members of a sidecar. */
 export interface Sidecar {
   /** The URL whose SHA-256 names the files. */
   url: string;
@@ -43,7 +36,7 @@ export interface Sidecar {
   mimetype: string;
   /** File name to show. */
   filename: string;
-  /** Length of the .dat in bytes; 0 where the writer did not say. */
+  /** Length of the .dat in bytes; 0 where the sidecar lacks it. */
   size: number;
   /** When the entry was stored, in seconds since the epoch. */
   ts: number;
@@ -57,15 +50,15 @@ export interface Sidecar {
   conversion?: string;
 }
 
-/** What a sidecar said when its file had that stamp; see `stampOf()`. */
+/** A sidecar with the `stampOf()` of its file when it was read. */
 export type StampedSidecar = Sidecar & { readonly stamp: number };
 
-/** The text of a sidecar. */
+/** Writes the text of a sidecar. */
 export function formatSidecar(sidecar: Sidecar): string {
   return JSON.stringify(sidecar, null, 2);
 }
 
-/** The bytes of a sidecar without URL, type and name. */
+/** The bytes of a sidecar with empty URL, type and name. */
 const FRAME_BYTES = formatSidecar({
   url: "",
   mimetype: "",
@@ -75,14 +68,14 @@ const FRAME_BYTES = formatSidecar({
   sha256: "0".repeat(64),
 }).length;
 
-/** About as many bytes as a sidecar of that URL, type and name has. */
+/** Estimates the bytes of the sidecar of this URL, type and name. */
 export function sidecarBytesOf(
   { url, mimetype, filename }: Pick<Sidecar, "url" | "mimetype" | "filename">,
 ): number {
   return FRAME_BYTES + url.length + mimetype.length + filename.length;
 }
 
-/** Whether a sidecar of that URL, type and name is short enough to be read back. */
+/** Whether the sidecar of this URL, type and name is short enough to be read. */
 export function fitsSidecar(
   description: Pick<Sidecar, "url" | "mimetype" | "filename">,
 ): boolean {
@@ -96,11 +89,11 @@ export function fitsSidecar(
 }
 
 /**
- * Reads the text of a sidecar, by the rules of the Python original: only `url`
- * is required. What is there must have the right type, and the URL must hash to
- * the name of the file, or else one entry could pose as another.
+ * Reads the text of a sidecar by the rules of the Python original: only `url` is
+ * required, and the other known members must have their type if they are there. The
+ * URL must hash to `key`, or else one entry could pose as another.
  *
- * @returns The sidecar, or a string that says why it can't be one.
+ * @returns The sidecar, or the reason, a string, why the text is not a sidecar.
  */
 export function parseSidecar(text: string, key: string): Sidecar | string {
   let value: unknown;
@@ -112,7 +105,7 @@ export function parseSidecar(text: string, key: string): Sidecar | string {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     return "sidecar is not an object";
   }
-  // A default stands in for what is missing only: null is a wrong type.
+  // A missing member gets its default; null is a wrong type.
   const {
     url,
     mimetype = "application/octet-stream",
@@ -125,7 +118,7 @@ export function parseSidecar(text: string, key: string): Sidecar | string {
     conversion,
   }: Record<string, unknown> = { ...value };
   if (typeof url !== "string") return "url is not a string";
-  // A lone surrogate is hashed as U+FFFD, so such a URL would share its name.
+  // A lone surrogate hashes as U+FFFD, so two such URLs could have one key.
   if (!url.isWellFormed()) return "url is not Unicode";
   if (typeof mimetype !== "string") return "mimetype is not a string";
   if (typeof filename !== "string") return "filename is not a string";
@@ -150,7 +143,7 @@ export function parseSidecar(text: string, key: string): Sidecar | string {
   return sidecar;
 }
 
-/** Why a body of that size is not the one that a sidecar tells of. */
+/** Why a body of `datSize` bytes does not fit a sidecar; undefined when it does. */
 export function mismatchOf(
   sidecar: Sidecar,
   datSize: number,

@@ -4,30 +4,32 @@ import { safeFilename } from "../text/filename.ts";
 import { cleanMimetype } from "../text/mimetype.ts";
 import { MAX_SIDECAR_BYTES } from "./sidecar.ts";
 
-/** What other processes may know of a body that is being downloaded. */
+/** The facts of a download that other processes need to follow it. */
 export interface StagedFacts {
-  /** Media type. */
+  /** Media type of the body. */
   readonly mimetype: string;
-  /** File name. */
+  /** File name of the body. */
   readonly filename: string;
-  /** Bytes in all, where known. */
+  /** Bytes of the whole body, where known. */
   readonly size: number | undefined;
 }
 
-/** What one who follows a download knows of its body. */
+/** The facts of a download, as a follower reads them. */
 export interface FollowedFacts extends StagedFacts {
-  /** Whether all bytes are there. */
+  /** Whether the download has ended and the body is complete. */
   readonly whole: boolean;
 }
 
 /**
- * What lies beside a staged body, for those who follow the download: the sidecar
- * that it is to have, without `url` and `ts` as long as bytes are missing.
+ * The description of a staged body, for the followers of its download: the sidecar
+ * to be, without `url` and `ts` while bytes are missing. The writer and each follower
+ * hold a shared lock: so the writer sees whether it has followers, and a cleaner that
+ * the file is in use.
  */
 export class StagedDescription {
-  /** Where it is. */
+  /** The path of the description. */
   path: string;
-  /** Whether that name is still its own. */
+  /** Whether the file of that path is still this description. */
   isNamed = true;
   readonly #file: DiskFile;
   readonly #length: number;
@@ -38,7 +40,7 @@ export class StagedDescription {
     this.#length = length;
   }
 
-  /** Writes what is known of the staged body `inode`. */
+  /** Writes the facts of the staged body whose identity is `inode`. */
   static async create(
     fs: FileSystem,
     path: string,
@@ -47,7 +49,6 @@ export class StagedDescription {
   ): Promise<StagedDescription> {
     const file = await createAnew(fs, path);
     try {
-      // Shared with those who read it: neither they nor we let cleaners have it.
       file.tryLock(true);
       const text = JSON.stringify({ ...facts, staged: inode });
       const bytes = new TextEncoder().encode(text);
@@ -60,11 +61,11 @@ export class StagedDescription {
     }
   }
 
-  /** Whether another process reads it, and so follows the download. */
+  /** Whether another process follows the download. */
   get isFollowed(): boolean {
     try {
       const isAlone = this.#file.tryLock();
-      // Back to what can be shared; who asked for more in vain has nothing.
+      // Share the lock again: a failed request for an exclusive lock drops the shared one.
       this.#file.tryLock(true);
       return !isAlone;
     } catch {
@@ -72,12 +73,12 @@ export class StagedDescription {
     }
   }
 
-  /** Makes it the sidecar of the whole body. */
+  /** Writes the sidecar of the complete body over the description. */
   async complete(text: string, durable: boolean): Promise<FileFacts> {
     const encoder = new TextEncoder();
     let bytes = encoder.encode(text);
-    // Followers tell by the length that the text is another. A longer text needs no
-    // cut, which some file systems refuse.
+    // Followers notice a new text by its length. The text is filled up, never cut:
+    // some file systems refuse to cut a file.
     const missing = this.#length + 1 - bytes.length;
     if (missing > 0) bytes = encoder.encode(text + " ".repeat(missing));
     await this.#file.writeAt(bytes, 0);
@@ -91,7 +92,7 @@ export class StagedDescription {
   }
 }
 
-/** Reads the description of a download that another process runs. */
+/** Reads the description of a download in another process. */
 export class FollowedDescription {
   readonly #fs: FileSystem;
   readonly #path: string;
@@ -100,14 +101,14 @@ export class FollowedDescription {
   #length = 0;
   #facts: FollowedFacts | undefined;
 
-  /** Reads nothing yet; `inode` is that of the staged body. */
+  /** `inode` is the identity of the staged body. */
   constructor(fs: FileSystem, path: string, inode: number) {
     this.#fs = fs;
     this.#path = path;
     this.#inode = inode;
   }
 
-  /** What it says now; undefined as long as the type is not certain. */
+  /** The facts now; undefined until the type is certain. */
   async read(): Promise<FollowedFacts | undefined> {
     const isOurs = this.#file !== undefined;
     this.#file ??= await this.#open();
@@ -119,7 +120,7 @@ export class FollowedDescription {
     return this.#facts;
   }
 
-  /** Closes the file, which tells the writer that nobody follows. */
+  /** Closes the file, and so shows the writer that this follower has left. */
   close(): void {
     this.#file?.close();
     this.#file = undefined;
@@ -136,7 +137,7 @@ export class FollowedDescription {
       throw error;
     }
     try {
-      // Somebody may be looking just now whether it is locked.
+      // Fails for a moment if another process tests the lock just now.
       if (file.tryLock(true)) return file;
     } catch (error) {
       file.close();
@@ -146,7 +147,7 @@ export class FollowedDescription {
     return undefined;
   }
 
-  /** The text, if it has changed. */
+  /** The text, if its length has changed. */
   async #text(file: DiskFile): Promise<string | undefined> {
     const { size } = await file.facts();
     if (size === this.#length || size > MAX_SIDECAR_BYTES) return undefined;
@@ -158,8 +159,8 @@ export class FollowedDescription {
   }
 
   /**
-   * What a text says. One that was seen half-written says nothing, and is read
-   * again when it has its length.
+   * Reads the facts from a text; undefined for a text that is half-written, which is
+   * read again later, or of another download.
    */
   #parse(text: string, isOurs: boolean): FollowedFacts | undefined {
     let value: Record<string, unknown>;
@@ -170,7 +171,7 @@ export class FollowedDescription {
       return undefined;
     }
     const { mimetype, filename, size, ts, staged } = value;
-    // It may be that of another download of the URL, if that has begun since.
+    // Another download of the URL may have begun since, with a description of its own.
     if (!isOurs && staged !== this.#inode) return undefined;
     return {
       mimetype: cleanMimetype(String(mimetype)),
@@ -181,7 +182,7 @@ export class FollowedDescription {
   }
 }
 
-/** Makes a file, in place of one that a process left that has ended. */
+/** Makes a file, in place of the leftover of a process that has ended. */
 async function createAnew(fs: FileSystem, path: string): Promise<DiskFile> {
   try {
     return await fs.create(path);

@@ -1,7 +1,7 @@
 import type { DiskFile } from "./disk_file.ts";
 import type { StagedDescription } from "./staged_description.ts";
 
-/** A body that is being written under a name of its own. */
+/** A body that is being written, under a .part name. */
 export class StagedFile {
   /** The open file. */
   readonly file: DiskFile;
@@ -14,7 +14,7 @@ export class StagedFile {
   #description: StagedDescription | undefined;
   #describing: Promise<unknown> | undefined;
 
-  /** A file at `path`; `remove` removes a file and does not reject. */
+  /** Takes over an open file; `remove` removes a path and does not reject. */
   constructor(
     path: string,
     file: DiskFile,
@@ -25,26 +25,26 @@ export class StagedFile {
     this.#remove = remove;
   }
 
-  /** Where it is. */
+  /** The path of the file. */
   get path(): string {
     return this.#path;
   }
 
-  /** What lies beside it for other processes to read. */
+  /** The description beside the file, for other processes. */
   get description(): StagedDescription | undefined {
     return this.#description;
   }
 
   /**
-   * Puts a description beside it, unless its names are on their way already.
+   * Puts a description beside the file, unless a rename, commit or removal has begun.
    *
-   * @throws What `make` fails with.
+   * @throws The error of `make`.
    */
   async describe(make: () => Promise<StagedDescription>): Promise<void> {
     const names = [this.#renaming, this.#discarding];
     if (this.#keepsNames || names.some((each) => each !== undefined)) return;
     const made = make();
-    // What happens to its names waits for this one, too.
+    // Rename, commit and removal wait for the description: its name goes with them.
     this.#describing = made.catch(() => {});
     try {
       this.#description = await made;
@@ -53,23 +53,23 @@ export class StagedFile {
     }
   }
 
-  /** Tells others that nobody writes it any more. */
+  /** Shows other processes that the file is not written any more. */
   unlock(): void {
     try {
       this.file.unlock();
     } catch {
-      // A disk that fails; they will be told by their time limits.
+      // The disk fails; the other processes run into their time limits.
     }
   }
 
-  /** Its names are about to become those of an entry: from here on they stay. */
+  /** Waits for a running rename and forbids further ones: the commit is about to begin. */
   async keepNames(): Promise<void> {
     this.#keepsNames = true;
     await this.#describing;
     await this.#renaming;
   }
 
-  /** Gives it and its description other names, before any is removed. */
+  /** Renames the file and its description, unless a commit or removal has begun. */
   rename(rename: (from: string) => Promise<string>): Promise<void> {
     const isTooLate = this.#keepsNames || this.#discarding !== undefined;
     if (isTooLate) return Promise.resolve();
@@ -81,36 +81,35 @@ export class StagedFile {
       }
       if (this.#isNamed) this.#path = await rename(this.#path);
     };
-    // Where that fails it is an entry by now, or the disk fails. Only once: two
-    // at a time would each take the name away from the other.
+    // Once only: of two renames at a time each would take the file from the other. A
+    // failure is ignored: the disk fails, which the commit or removal reports.
     return this.#renaming ??= names().catch(() => {});
   }
 
   /**
-   * Gives it one more name, which stays its own when it is renamed; `link` makes it.
+   * Gives the file one more name by `link`, which a rename does not change.
    *
-   * @throws What `link` fails with.
+   * @throws The error of `link`.
    */
   async link<T>(link: (from: string) => Promise<T>): Promise<T> {
     await this.#renaming;
     return await link(this.#path);
   }
 
-  /** Its name is an entry's by now. */
+  /** Gives up the name: it is an entry's by now. */
   committed(): void {
     this.#isNamed = false;
   }
 
   /**
-   * Removes its names, and the bytes when nobody has it open any more. Only once:
-   * later they may be those of another download.
+   * Removes the names of file and description; open handles keep the bytes. Once only:
+   * later the names may belong to another download.
    */
   discard(): Promise<void> {
-    // All who ask wait until they are gone.
     return this.#discarding ??= this.#discard();
   }
 
-  /** Removes its names and closes it. */
+  /** Removes the names, and closes file and description. */
   async close(): Promise<void> {
     await this.discard();
     this.#description?.close();
@@ -118,7 +117,7 @@ export class StagedFile {
   }
 
   async #discard(): Promise<void> {
-    // Without a pause if there is nothing to wait for: it might be renamed in it.
+    // Await only what runs: a rename could begin during a needless pause.
     if (this.#describing !== undefined) await this.#describing;
     if (this.#renaming !== undefined) await this.#renaming;
     const description = this.#description;

@@ -1,16 +1,16 @@
 import { inBlocks } from "./blocks.ts";
 
-/** Why a body is not stored whose sidecar could not be read back. */
+/** Reason: the sidecar of the body would be too long to be read. */
 export const URL_TOO_LONG = "its URL is too long for a sidecar";
-/** Why a body is not stored whose bytes are too many. */
+/** Reason: the body is above maxEntryMb. */
 export const TOO_LARGE = "it is larger than maxEntryMb";
-/** Why a body is not stored for which there is no room at the moment. */
+/** Reason: other staged bodies take the room at the moment. */
 export const CROWDED = "running downloads take all that maxEntryMb allows";
 
 /**
- * The bytes that running downloads and conversions may take on disk together.
- * They are reserved before they are written, so that two downloads of known
- * length never find out half-way that only one of them fits.
+ * Limits the bytes that running downloads and conversions take on disk together.
+ * Bytes are reserved before they are written, so that two downloads of known length
+ * never find out half-way that only one of them fits.
  */
 export class StagingBudget {
   readonly #maxBytes: number;
@@ -18,17 +18,17 @@ export class StagingBudget {
   #written = 0;
   #occupied = 0;
 
-  /** A budget of which nothing is used. */
+  /** `maxBytes` is the limit for all reservations together. */
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
   }
 
-  /** Bytes on disk now. */
+  /** Bytes of the staged bodies. */
   get bytes(): number {
     return this.#written;
   }
 
-  /** Bytes that the staged bodies take on disk. */
+  /** Bytes that the staged bodies take on disk, in whole blocks. */
   get occupiedBytes(): number {
     return this.#occupied;
   }
@@ -76,10 +76,10 @@ export class StagingBudget {
 
 /** A share of the staging budget. */
 export interface Reservation {
-  /** Counts bytes that are about to be written; false when they don't fit. */
+  /** Counts bytes before they are written; false when they don't fit. */
   write(bytes: number): boolean;
-  /** Gives back what is not written: no more will be. */
+  /** Gives back the unwritten rest: the body is complete. */
   settle(): void;
-  /** Gives the share back. Idempotent. */
+  /** Gives back the whole share. Idempotent. */
   release(): void;
 }
