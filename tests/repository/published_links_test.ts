@@ -1,11 +1,21 @@
-/** Links and images of the published pages lead to published files and to headings that exist. */
+/**
+ * Links and images lead to files and headings that exist: those of published
+ * pages to published files, those of the other manuals to files of the repository.
+ */
 import { assertEquals, assertGreater } from "@std/assert";
+import { walk } from "@std/fs/walk";
+import { fromFileUrl } from "@std/path";
 import { publishedFiles } from "../fixtures/package/published_files.ts";
 
-const files = await publishedFiles();
+const root = fromFileUrl(new URL("../../", import.meta.url));
+
+/** Folders without pages of ours. */
+const SKIPPED = [/\.git$/, /\.denow$/, /coverage$/, /node_modules$/];
 
 /** Text that JSR renders: whole manuals, and the module docs of TypeScript files. */
-async function pages(): Promise<Map<string, string>> {
+async function publishedPages(
+  files: ReadonlyMap<string, string>,
+): Promise<Map<string, string>> {
   const texts = new Map<string, string>();
   for (const [path, url] of files) {
     if (!/\.(?:md|ts)$/.test(path)) continue;
@@ -14,6 +24,21 @@ async function pages(): Promise<Map<string, string>> {
     texts.set(path, path.endsWith(".md") ? text : docs);
   }
   return texts;
+}
+
+/** All files of the repository, with a slash in front, and the texts of its manuals. */
+async function repository(): Promise<
+  { files: Set<string>; manuals: Map<string, string> }
+> {
+  const files = new Set<string>();
+  const manuals = new Map<string, string>();
+  const options = { includeDirs: false, skip: SKIPPED };
+  for await (const { path } of walk(root, options)) {
+    const file = `/${path.slice(root.length).replaceAll("\\", "/")}`;
+    files.add(file);
+    if (file.endsWith(".md")) manuals.set(file, await Deno.readTextFile(path));
+  }
+  return { files, manuals };
 }
 
 /** The anchors that GitHub and JSR give to the headings of a page. */
@@ -26,8 +51,11 @@ function anchorsOf(text: string): Set<string> {
   );
 }
 
-Deno.test("relative links and images of published pages lead to published files", async () => {
-  const texts = await pages();
+/** The relative links of the pages, and those of them that lead nowhere. */
+function follow(
+  texts: ReadonlyMap<string, string>,
+  files: { has(file: string): boolean },
+): { count: number; broken: string[] } {
   const broken: string[] = [];
   let count = 0;
   for (const [page, text] of texts) {
@@ -47,6 +75,23 @@ Deno.test("relative links and images of published pages lead to published files"
       if (!isFound) broken.push(`${page}: ${target}`);
     }
   }
+  return { count, broken };
+}
+
+Deno.test("relative links and images of published pages lead to published files", async () => {
+  const files = await publishedFiles();
+
+  const { count, broken } = follow(await publishedPages(files), files);
+
+  assertEquals(broken, []);
+  assertGreater(count, 10);
+});
+
+Deno.test("relative links and images of all manuals lead to files of the repository", async () => {
+  const { files, manuals } = await repository();
+
+  const { count, broken } = follow(manuals, files);
+
   assertEquals(broken, []);
   assertGreater(count, 10);
 });
