@@ -12,7 +12,7 @@ import {
   TooLargeError,
 } from "../../../src/core/api/errors.ts";
 
-Deno.test("MediaCacheError is the base of every error of ours", async (t) => {
+Deno.test("MediaCacheError is the base class of every error of this package", async (t) => {
   const errors: [error: MediaCacheError, name: string, message: string][] = [
     [new MediaCacheError("Cannot say"), "MediaCacheError", "Cannot say"],
     [
@@ -66,7 +66,7 @@ Deno.test("MediaCacheError is the base of every error of ours", async (t) => {
   }
 });
 
-Deno.test("the errors carry their facts", () => {
+Deno.test("the errors have properties with the facts that their messages state", () => {
   assertEquals(new HttpStatusError(206).status, 206);
 
   const incomplete = new IncompleteBodyError(5, 10);

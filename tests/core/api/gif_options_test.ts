@@ -20,7 +20,7 @@ Deno.test("resolveGifToMp4() fills in the documented defaults", () => {
   });
 });
 
-Deno.test("resolveGifToMp4() takes what it is given", () => {
+Deno.test("resolveGifToMp4() takes the values given", () => {
   const options = {
     ffmpeg: "/opt/ffmpeg",
     stills: "keep",

@@ -11,7 +11,7 @@ import { tempDir } from "../../fixtures/directory/temp_dir.ts";
 
 const MB = 1_048_576;
 
-Deno.test("resolveOptions() has the defaults of the contract", () => {
+Deno.test("resolveOptions() fills in the documented defaults", () => {
   const { gifToMp4, ...rest } = resolveOptions({});
 
   assertEquals(rest, {
@@ -36,7 +36,7 @@ Deno.test("resolveOptions() has the defaults of the contract", () => {
   assertEquals(resolveOptions({ gifToMp4: false }).gifToMp4, undefined);
 });
 
-Deno.test("resolveOptions() takes undefined for the default of every option", () => {
+Deno.test("resolveOptions() treats undefined as not given, for every option", () => {
   const names = [
     "cacheDir",
     "maxSizeMb",
@@ -61,7 +61,7 @@ Deno.test("resolveOptions() takes undefined for the default of every option", ()
   assertEquals(resolveOptions(options), resolveOptions({}));
 });
 
-Deno.test("resolveOptions() takes fractions of Mb, nothing, and no limit at all", () => {
+Deno.test("resolveOptions() takes fractions of a Mb, zero, and Infinity", () => {
   const options = resolveOptions({
     maxSizeMb: 1.5,
     maxMemoryMb: 0,
@@ -84,7 +84,7 @@ Deno.test("resolveOptions() takes fractions of Mb, nothing, and no limit at all"
   assertEquals(resolveOptions({ maxSizeMb: Infinity }).maxBytes, Infinity);
 });
 
-Deno.test("resolveOptions() lets no entry be larger than the cache", () => {
+Deno.test("resolveOptions() caps the size of an entry at the size of the cache", () => {
   const { maxEntryBytes } = resolveOptions({ maxSizeMb: 1, maxEntryMb: 2 });
 
   assertEquals(maxEntryBytes, MB);
@@ -138,7 +138,7 @@ const WRONG: [name: string, values: unknown[], type: ErrorConstructor][] = [
   ["onEvent", ["x", null, {}], TypeError],
 ];
 
-Deno.test("a wrong option throws an error that names the option and the value", async (t) => {
+Deno.test("an option of a wrong type or value throws an error that names both", async (t) => {
   for (const [name, values, type] of WRONG) {
     await t.step(`${name}: ${type.name}`, () => {
       for (const value of values) {
@@ -163,7 +163,7 @@ Deno.test("a wrong option throws an error that names the option and the value", 
   }
 });
 
-Deno.test("an option that nobody knows throws a TypeError that names it", () => {
+Deno.test("an unknown option throws a TypeError that names it", () => {
   const wrong = [
     { maxSizeMB: 5 },
     { gifToMp4: { maxframes: 3 } },
@@ -175,10 +175,10 @@ Deno.test("an option that nobody knows throws a TypeError that names it", () => 
   }
 });
 
-Deno.test("options that are no object throw a TypeError", () => {
+Deno.test("options that are not an object throw a TypeError", () => {
   for (const options of [null, 5, "media_cache"]) {
     assertThrows(
-      // @ts-expect-error as a caller without types would
+      // @ts-expect-error like a caller without types
       () => new MediaCache(options),
       TypeError,
       "options must be an object",
@@ -186,7 +186,7 @@ Deno.test("options that are no object throw a TypeError", () => {
   }
 });
 
-Deno.test("open() rejects for a wrong option", async () => {
+Deno.test("open() rejects if an option is wrong", async () => {
   await assertRejects(
     () => MediaCache.open({ maxSizeMb: -1 }),
     RangeError,
@@ -194,7 +194,7 @@ Deno.test("open() rejects for a wrong option", async () => {
   );
 });
 
-Deno.test("the constructor touches no disk", async () => {
+Deno.test("the constructor does not touch the disk", async () => {
   await using dir = await tempDir();
   const cacheDir = join(dir.path, "cache");
 
@@ -203,7 +203,7 @@ Deno.test("the constructor touches no disk", async () => {
   assertEquals(await isThere(cacheDir), false);
 });
 
-Deno.test("cacheDir may be a path, a file: URL or its text, with missing parents", async () => {
+Deno.test("cacheDir may be a path, a file: URL or its text, and missing parents are made", async () => {
   await using dir = await tempDir();
   for (
     const [i, toOption] of [
@@ -224,7 +224,7 @@ Deno.test("cacheDir may be a path, a file: URL or its text, with missing parents
   }
 });
 
-Deno.test("a cacheDir that is there keeps its mode", async () => {
+Deno.test("an existing cacheDir keeps its mode", async () => {
   await using dir = await tempDir();
   await Deno.chmod(dir.path, 0o750);
 
@@ -233,7 +233,7 @@ Deno.test("a cacheDir that is there keeps its mode", async () => {
   assertEquals(((await Deno.stat(dir.path)).mode ?? 0) & 0o777, 0o750);
 });
 
-Deno.test("a cacheDir that is a link to a directory is one", async () => {
+Deno.test("cacheDir may be a symbolic link to a directory", async () => {
   await using dir = await tempDir();
   await Deno.mkdir(join(dir.path, "real"));
   await Deno.symlink(join(dir.path, "real"), join(dir.path, "link"));
@@ -244,7 +244,7 @@ Deno.test("a cacheDir that is a link to a directory is one", async () => {
   assertEquals(await cache.put("a", bytesOf(3), "image/png", "a"), true);
 });
 
-Deno.test("a cacheDir that is a file, or below one, rejects and is named", async () => {
+Deno.test("open() rejects if cacheDir is a file or lies below one, and the error names it", async () => {
   await using dir = await tempDir();
   const file = join(dir.path, "file");
   await Deno.writeTextFile(file, "mine");

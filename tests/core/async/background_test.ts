@@ -3,7 +3,7 @@ import { Background } from "../../../src/core/async/background.ts";
 import { CacheClosedError } from "../../../src/core/api/errors.ts";
 import { holdTimers } from "../../fixtures/time/held_timers.ts";
 
-Deno.test("work that nobody waits for keeps no process alive", async () => {
+Deno.test("background work that no caller waits for does not keep the process alive", async () => {
   using timers = holdTimers();
   const background = new Background();
 
@@ -14,7 +14,7 @@ Deno.test("work that nobody waits for keeps no process alive", async () => {
   await next;
 });
 
-Deno.test("work that somebody waits for goes on at once", async () => {
+Deno.test("background work that a caller waits for continues at once", async () => {
   using timers = holdTimers();
   const background = new Background();
   const work = async () => {
@@ -28,7 +28,7 @@ Deno.test("work that somebody waits for goes on at once", async () => {
   assertEquals(timers.waiting, []);
 });
 
-Deno.test("stop() ends the work at its next turn, also one that it is waiting for", async () => {
+Deno.test("stop() ends the work at its next turn, even if the work is being waited for", async () => {
   using timers = holdTimers();
   const background = new Background();
   const next = background.yield();

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { Bell } from "../../../src/core/async/condition.ts";
 
-Deno.test("Bell wakes those who wait, and nobody who comes later", async () => {
+Deno.test("Condition wakes the callers that wait, and none that come later", async () => {
   const bell = new Bell();
   const woken: string[] = [];
   const first = bell.wait().then(() => woken.push("first"));

@@ -10,7 +10,7 @@ function watch(idleMs: number, totalMs: number) {
   return { deadline, errors };
 }
 
-Deno.test("Deadline ends what is silent for too long", () => {
+Deno.test("Deadline ends a body that is silent for too long", () => {
   using time = new FakeTime();
   const { errors } = watch(100, Infinity);
 
@@ -39,7 +39,7 @@ Deno.test("Deadline counts silence from the last byte", () => {
   assertEquals(errors, ["idle 100"]);
 });
 
-Deno.test("Deadline counts no time in which it is paused", () => {
+Deno.test("Deadline does not count time in which it is paused", () => {
   using time = new FakeTime();
   const { deadline, errors } = watch(100, Infinity);
 
@@ -70,7 +70,7 @@ Deno.test("Deadline keeps the process alive unless it is paused", () => {
   deadline.stop();
 });
 
-Deno.test("Deadline ends what takes too long in all, paused or not", () => {
+Deno.test("Deadline ends a body that takes too long in total, paused or not", () => {
   using time = new FakeTime();
   const { deadline, errors } = watch(100, 250);
 

@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { Semaphore } from "../../../src/core/async/semaphore.ts";
 
-Deno.test("Semaphore lets as many go on as it has permits, in order", async () => {
+Deno.test("Semaphore lets in as many callers as it has permits, in order", async () => {
   const semaphore = new Semaphore(2);
   const order: number[] = [];
   const turns = [0, 1, 2, 3].map(async (n) => {
@@ -18,7 +18,7 @@ Deno.test("Semaphore lets as many go on as it has permits, in order", async () =
   assertEquals(order, [0, 1, 2, 3]);
 });
 
-Deno.test("Semaphore gives up a wait when the signal is aborted, and skips that place", async () => {
+Deno.test("Semaphore stops waiting when the signal is aborted, and skips that place", async () => {
   const semaphore = new Semaphore(1);
   const release = await semaphore.acquire();
   const controller = new AbortController();
@@ -32,7 +32,7 @@ Deno.test("Semaphore gives up a wait when the signal is aborted, and skips that 
   (await semaphore.acquire())();
 });
 
-Deno.test("Semaphore refuses a signal that is aborted already", async () => {
+Deno.test("Semaphore rejects if the signal is aborted already", async () => {
   const semaphore = new Semaphore(1);
 
   await assertRejects(() => semaphore.acquire(AbortSignal.abort()));

@@ -5,7 +5,7 @@ import { EagerTurns } from "../../fixtures/time/eager_turns.ts";
 
 const COUNTS = [0, 1, 2, 1023, 1024, 1025, 3000, 5121];
 
-Deno.test("sortInTurns() sorts as Array.sort does, and keeps equals in order", async () => {
+Deno.test("sortInTurns() sorts as Array.sort does, and keeps the order of equal items", async () => {
   for (const count of COUNTS) {
     const values = Array.from({ length: count }, (_, i) => ({
       rank: (i * 7919) % 97,
@@ -20,7 +20,7 @@ Deno.test("sortInTurns() sorts as Array.sort does, and keeps equals in order", a
   }
 });
 
-Deno.test("sortInTurns() gives turns, and loses nothing when the order changes in them", async () => {
+Deno.test("sortInTurns() yields in between, and loses no item when the order changes meanwhile", async () => {
   const values = Array.from({ length: 10_000 }, (_, i) => (i * 7919) % 10_007);
   let sign = 1;
   let turns = 0;

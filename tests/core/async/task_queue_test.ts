@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { TaskQueue } from "../../../src/core/async/task_queue.ts";
 
-Deno.test("run() begins a task when the one before has ended", async () => {
+Deno.test("run() starts a task when the task before has ended", async () => {
   const queue = new TaskQueue();
   const gate = Promise.withResolvers<void>();
   const log: string[] = [];
@@ -22,7 +22,7 @@ Deno.test("run() begins a task when the one before has ended", async () => {
   assertEquals(log, ["first begins", "first ends", "second"]);
 });
 
-Deno.test("run() passes an error on, and the next task runs all the same", async () => {
+Deno.test("run() passes an error on, and the next task runs", async () => {
   const queue = new TaskQueue();
 
   const first = queue.run(() => Promise.reject(new Error("first")));
@@ -32,7 +32,7 @@ Deno.test("run() passes an error on, and the next task runs all the same", async
   assertEquals(await second, "second");
 });
 
-Deno.test("run() makes a task that throws at once reject", async () => {
+Deno.test("run() rejects if a task throws synchronously", async () => {
   const queue = new TaskQueue();
 
   await assertRejects(

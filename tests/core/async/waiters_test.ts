@@ -5,7 +5,7 @@ const never = () => {
   throw new Error("nobody has left");
 };
 
-Deno.test("Waiters gives each caller one of its own", async () => {
+Deno.test("Waiters gives each caller a resource of its own", async () => {
   const waiters = new Waiters<number>();
   const waits = [1, 2, 3].map(() => waiters.wait(undefined, never));
   assertEquals(waiters.count, 3);
@@ -17,7 +17,7 @@ Deno.test("Waiters gives each caller one of its own", async () => {
   assertEquals(waiters.count, 0);
 });
 
-Deno.test("Waiters makes nothing for those who have given up", async () => {
+Deno.test("Waiters makes nothing for callers that have stopped waiting", async () => {
   const waiters = new Waiters<number>();
   const controller = new AbortController();
   let left = 0;
@@ -33,7 +33,7 @@ Deno.test("Waiters makes nothing for those who have given up", async () => {
   assertEquals([await staying, made], [1, 1]);
 });
 
-Deno.test("Waiters tells all of a failure", async () => {
+Deno.test("Waiters tells every caller of a failure", async () => {
   const waiters = new Waiters<number>();
   const waits = [1, 2].map(() => waiters.wait(undefined, never));
 
@@ -43,7 +43,7 @@ Deno.test("Waiters tells all of a failure", async () => {
   assertEquals(waiters.count, 0);
 });
 
-Deno.test("Waiters lets nobody in whose signal is aborted", async () => {
+Deno.test("Waiters lets no caller in if its signal is aborted", async () => {
   const waiters = new Waiters<number>();
   let left = 0;
 

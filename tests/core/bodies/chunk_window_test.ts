@@ -2,10 +2,10 @@ import { assertEquals } from "@std/assert";
 import { ChunkWindow } from "../../../src/core/bodies/chunk_window.ts";
 import { Random } from "../../fixtures/inputs/random.ts";
 
-/** So many bytes are no small chunk. */
+/** Bytes of a chunk that does not count as small. */
 const UNIT = 2_000;
 
-Deno.test("ChunkWindow finds what it keeps by its place in the body", () => {
+Deno.test("ChunkWindow finds a kept chunk by its offset in the body", () => {
   const window = new ChunkWindow();
   const body = Uint8Array.from({ length: 9 * UNIT }, (_, i) => i % 251);
   for (const size of [3, 5, 1]) {
@@ -22,7 +22,7 @@ Deno.test("ChunkWindow finds what it keeps by its place in the body", () => {
   assertEquals(window.end, body.length);
 });
 
-Deno.test("ChunkWindow forgets whole chunks only", () => {
+Deno.test("ChunkWindow drops whole chunks only", () => {
   const window = new ChunkWindow();
   for (const size of [3, 5, 1]) window.push(new Uint8Array(size * UNIT));
   const kept = () => [window.start / UNIT, window.bytes / UNIT];
@@ -60,7 +60,7 @@ Deno.test("ChunkWindow keeps the bytes between its start and its end", () => {
   }
 });
 
-Deno.test("ChunkWindow gathers small chunks, and finds them by their places", () => {
+Deno.test("ChunkWindow merges small chunks, and finds them by their offsets", () => {
   const window = new ChunkWindow();
   const body = Uint8Array.from({ length: 20_000 }, (_, i) => i % 251);
   for (let i = 0; i < body.length; i++) window.push(body.slice(i, i + 1));
@@ -77,7 +77,7 @@ Deno.test("ChunkWindow gathers small chunks, and finds them by their places", ()
   assertEquals([window.start, window.bytes], [4_096, 20_000 - 4_096]);
 });
 
-Deno.test("ChunkWindow gives nothing of a chunk that somebody has transferred", () => {
+Deno.test("ChunkWindow gives no bytes of a chunk that a caller has transferred", () => {
   for (const size of [2, 5_000]) {
     const window = new ChunkWindow();
     for (const fill of [1, 2]) window.push(new Uint8Array(size).fill(fill));

@@ -20,7 +20,10 @@ async function noted(dir: string, url = URL_A): Promise<string | undefined> {
   return JSON.parse(await Deno.readTextFile(pathsOf(dir, url).json)).sha256;
 }
 
-/** Stores by `act` in a cache of its own; gives what the sidecar then notes. */
+/**
+ * Lets `act` store in a new cache; gives the digest that the sidecar then
+ * holds.
+ */
 async function notedAfter(
   act: (cache: MediaCache) => Promise<unknown>,
   options: MediaCacheOptions = {},
@@ -31,7 +34,7 @@ async function notedAfter(
   return await noted(dir.path);
 }
 
-Deno.test("BodyDigest hashes what comes, and gives up on more than it may take", () => {
+Deno.test("BodyDigest hashes every chunk, and stops hashing above its limit", () => {
   const bytes = bytesOf(10);
   const digestOfChunks = (maxBytes: number, size?: number) => {
     const digest = new BodyDigest(maxBytes, size);
@@ -48,7 +51,7 @@ Deno.test("BodyDigest hashes what comes, and gives up on more than it may take",
   assertEquals(digestOfChunks(10, 11), {});
 });
 
-Deno.test("digestOfFile() hashes a file of several pieces, however short each read is", async () => {
+Deno.test("digestOfFile() hashes a file in several reads, even if each read is short", async () => {
   const bytes = pattern(700_000);
   const file = {
     readAt(view: Uint8Array, position: number) {
@@ -63,11 +66,11 @@ Deno.test("digestOfFile() hashes a file of several pieces, however short each re
     await digestOfFile(file, 100),
     await digest(new Blob([bytes.slice(0, 100)]).stream()),
   );
-  // A file that was cut short: the digest of what is there.
+  // The file was cut short: the digest is that of the bytes left.
   assertEquals(await digestOfFile(file, 700_001), digestOf(bytes));
 });
 
-Deno.test("put() notes the digest of up to 64 KiB, whatever it is given", async () => {
+Deno.test("put() stores the digest of a body of up to 64 KiB, for every kind of data", async () => {
   const small = pattern(64 * KB);
   const large = pattern(64 * KB + 1);
   for (
@@ -90,7 +93,7 @@ Deno.test("put() notes the digest of up to 64 KiB, whatever it is given", async 
   }
 });
 
-Deno.test("put() with replace notes the digest of the new bytes", async () => {
+Deno.test("put() with replace stores the digest of the new bytes", async () => {
   const before = await notedAfter(async (cache) => {
     await cache.put(URL_A, bytesOf(9), "image/png", "a.png");
     await cache.put(URL_A, bytesOf(7), "image/png", "a.png", { replace: true });
@@ -99,7 +102,7 @@ Deno.test("put() with replace notes the digest of the new bytes", async () => {
   assertEquals(before, digestOf(bytesOf(7)));
 });
 
-Deno.test("a download notes the digest of up to 4 Mb, of a length told or not", async () => {
+Deno.test("a download stores the digest of a body of up to 4 Mb, its length declared or not", async () => {
   const small = pattern(4 * MB);
   const large = pattern(4 * MB + 1);
   const download =
@@ -124,7 +127,7 @@ Deno.test("a download notes the digest of up to 4 Mb, of a length told or not", 
   }
 });
 
-Deno.test("a GIF notes the digest of its video, and one that stays a GIF its own", async () => {
+Deno.test("a converted GIF stores the digest of its video, a kept GIF stores its own", async () => {
   const gif = gifOfDelays([10, 20]);
   for (const gifToMp4 of [true, false]) {
     await using dir = await tempDir();
@@ -138,7 +141,7 @@ Deno.test("a GIF notes the digest of its video, and one that stays a GIF its own
   }
 });
 
-Deno.test("an entry tells its digest without a new look at the directory", async () => {
+Deno.test("an entry has its digest without another look at the directory", async () => {
   await using dir = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: dir.path });
   await cache.put(URL_A, bytesOf(5), "image/png", "a.png");

@@ -42,7 +42,7 @@ Deno.test("Tee waits for a slow disk before readers see a chunk", async () => {
   tee.fail(new Error("over"));
 });
 
-Deno.test("Tee hands the very chunk to all that have caught up", async () => {
+Deno.test("Tee gives the same chunk object to every reader at the end of the body", async () => {
   await using staged = await stagedTee();
   const { tee } = staged;
   const readers = [1, 2, 3].map(() => begin(tee));
@@ -55,7 +55,7 @@ Deno.test("Tee hands the very chunk to all that have caught up", async () => {
   for (const reader of readers) reader.close();
 });
 
-Deno.test("Tee hands the very chunk also to those who lag by little", async () => {
+Deno.test("Tee gives the same chunk object also to readers that lag a little", async () => {
   await using staged = await stagedTee();
   const { tee } = staged;
   const body = pattern(2_000_000);
@@ -74,7 +74,7 @@ Deno.test("Tee hands the very chunk also to those who lag by little", async () =
   for (const reader of [quick, slow]) reader.close();
 });
 
-Deno.test("Tee reads the file for those who lag behind", async () => {
+Deno.test("Tee reads the file for readers that lag far behind", async () => {
   await using staged = await stagedTee(30);
   const { tee } = staged;
   const body = pattern(30);
@@ -91,7 +91,7 @@ Deno.test("Tee reads the file for those who lag behind", async () => {
   assertEquals(tee.told, [23, "abandoned", 30]);
 });
 
-Deno.test("Tee keeps the file for its owner when all readers are done", async () => {
+Deno.test("Tee keeps the file for its owner when every reader is done", async () => {
   await using staged = await stagedTee();
   const { tee } = staged;
   const reader = begin(tee);
@@ -127,7 +127,7 @@ Deno.test("Tee is abandoned when the last body is released and the last reader g
   assertEquals(tee.told, ["abandoned"]);
 });
 
-Deno.test("Tee shows a failure to readers present and to come", async () => {
+Deno.test("Tee passes a failure to present and to later readers", async () => {
   await using staged = await stagedTee();
   const { tee } = staged;
   const error = new Error("broken");
@@ -148,7 +148,7 @@ Deno.test("Tee shows a failure to readers present and to come", async () => {
   );
 });
 
-Deno.test("Tee knows its size when it is complete, if not before", async () => {
+Deno.test("Tee knows its size at the latest when it is complete", async () => {
   await using unknown = await stagedTee();
   await using declared = await stagedTee(10);
   for (const { tee } of [unknown, declared]) await tee.push(pattern(10));

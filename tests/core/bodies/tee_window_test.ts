@@ -4,7 +4,7 @@ import { pattern } from "../../fixtures/bodies/bytes.ts";
 
 import { begin, WatchedTee } from "../../fixtures/bodies/tees.ts";
 
-Deno.test("an uncached Tee takes no more than its window, but any single chunk", async () => {
+Deno.test("an uncached Tee takes only what its window holds, or a single larger chunk", async () => {
   const tee = new WatchedTee();
   const slow = begin(tee);
   const fast = begin(tee);
@@ -29,7 +29,7 @@ for (
     ["it fails", (tee) => tee.fail(new Error("enough"))],
   ] as [string, (tee: Tee, reader: { close(): void }) => void][]
 ) {
-  Deno.test(`an uncached Tee waits no longer for room when ${what}`, async () => {
+  Deno.test(`an uncached Tee stops waiting for room when ${what}`, async () => {
     const tee = new WatchedTee();
     const fast = begin(tee);
     const slow = begin(tee);
@@ -44,7 +44,7 @@ for (
   });
 }
 
-Deno.test("a body of which the window has passed can't be read", async () => {
+Deno.test("a body cannot be read when the window has moved past its start", async () => {
   const tee = new WatchedTee();
   const late = tee.body();
   const reader = begin(tee);

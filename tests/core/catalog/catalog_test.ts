@@ -29,7 +29,7 @@ function order(catalog: Catalog): string {
   return catalog.list().map(({ url }) => url).join("");
 }
 
-/** A catalog, and the URLs of what its touches would write. */
+/** A catalog, and the URLs whose uses its touches would write. */
 function recorded(): { catalog: Catalog; flush: () => Promise<string> } {
   const written: string[] = [];
   const touches = new Touches(({ url }) => {
@@ -45,7 +45,7 @@ function recorded(): { catalog: Catalog; flush: () => Promise<string> } {
   };
 }
 
-Deno.test("insert() counts an entry as most recent and touches nothing", async () => {
+Deno.test("insert() makes an entry the most recent and records no touch", async () => {
   const { catalog, flush } = recorded();
 
   catalog.insert(entry("a"));
@@ -57,7 +57,7 @@ Deno.test("insert() counts an entry as most recent and touches nothing", async (
   assertEquals(await flush(), "");
 });
 
-Deno.test("use() and stored() are touches, use() with a time of its own", async () => {
+Deno.test("use() and stored() record touches, use() with a time of its own", async () => {
   const { catalog, flush } = recorded();
   const a = entry("a");
   catalog.stored(a);
@@ -72,7 +72,7 @@ Deno.test("use() and stored() are touches, use() with a time of its own", async 
   assertEquals(await flush(), "a");
 });
 
-Deno.test("use() counts for the entry that has the URL by now", async () => {
+Deno.test("use() counts for the entry that has the URL now", async () => {
   const { catalog, flush } = recorded();
   const before = entry("a");
   const after = entry("a");
@@ -85,12 +85,12 @@ Deno.test("use() counts for the entry that has the URL by now", async () => {
   assertEquals(await flush(), "a");
 });
 
-Deno.test("stored() and found() put an entry where its last use belongs", async () => {
+Deno.test("stored() and found() place an entry by the time of its last use", async () => {
   const { catalog, flush } = recorded();
   catalog.insert(entry("a", { lastAccess: 1 }));
   catalog.insert(entry("d", { lastAccess: 4 }));
 
-  // Stored while others were being used.
+  // Stored while other entries were being used.
   catalog.stored(entry("c", { lastAccess: 3 }));
   catalog.found(entry("b", { lastAccess: 2 }));
 
@@ -98,7 +98,7 @@ Deno.test("stored() and found() put an entry where its last use belongs", async 
   assertEquals(await flush(), "c");
 });
 
-Deno.test("forget() takes the bytes in RAM and the pending touch along", async () => {
+Deno.test("forget() also drops the bytes in RAM and the pending touch", async () => {
   const { catalog, flush } = recorded();
   catalog.stored(entry("a"));
   catalog.memory.keep("a", new Uint8Array(10));
@@ -115,7 +115,7 @@ Deno.test("forget() takes the bytes in RAM and the pending touch along", async (
   assertEquals(await flush(), "");
 });
 
-Deno.test("discover() takes in what is not known, and is no use of it", () => {
+Deno.test("discover() adds an unknown entry, and does not count as a use", () => {
   const { catalog } = recorded();
   const known = entry("a", { size: 1 });
   catalog.insert(known);
@@ -129,7 +129,7 @@ Deno.test("discover() takes in what is not known, and is no use of it", () => {
   assertEquals(order(catalog), "ab");
 });
 
-Deno.test("sort() goes by the last access, then by when it was stored", async () => {
+Deno.test("sort() orders by last access, then by the time of storing", async () => {
   const { catalog } = recorded();
   catalog.insert(entry("c", { lastAccess: 5, storedAt: 2 }));
   catalog.insert(entry("a", { lastAccess: 1, storedAt: 9 }));
@@ -140,13 +140,13 @@ Deno.test("sort() goes by the last access, then by when it was stored", async ()
   assertEquals(order(catalog), "cba");
 });
 
-Deno.test("sort() leaves room for uses, and for what comes and goes meanwhile", async () => {
+Deno.test("sort() yields to uses, and to entries that come and go meanwhile", async () => {
   const { catalog, flush } = recorded();
   for (const [i, url] of [..."cadfbe"].entries()) {
     const lastAccess = url.charCodeAt(0);
     catalog.insert(entry(url, { lastAccess, storedAt: i }));
   }
-  // At the first turn the order is known, at the others it is being brought about.
+  // The order is known at the first turn; the other turns bring it about.
   const steps = [
     () => catalog.use("b"),
     () => catalog.forget("e"),
@@ -162,7 +162,7 @@ Deno.test("sort() leaves room for uses, and for what comes and goes meanwhile", 
   await flush();
 });
 
-Deno.test("usedElsewhere() moves an entry to where its time puts it, and never back", () => {
+Deno.test("usedElsewhere() moves an entry to the place of its time, and never back", () => {
   const { catalog } = recorded();
   const entries = ["a", "b", "c"].map((url, i) =>
     entry(url, { lastAccess: (i + 1) * 10 })
@@ -180,7 +180,7 @@ Deno.test("usedElsewhere() moves an entry to where its time puts it, and never b
   assert(a.lastAccess <= Date.now());
 });
 
-Deno.test("tick() never gives the same time twice, nor an earlier one", () => {
+Deno.test("tick() never gives a time twice, nor an earlier one", () => {
   const { now } = Date;
   const clock = new Clock();
   try {
@@ -198,7 +198,7 @@ Deno.test("tick() never gives the same time twice, nor an earlier one", () => {
   }
 });
 
-Deno.test("Clock keeps steps apart in what a sidecar can hold of a time in seconds", () => {
+Deno.test("Clock keeps its times apart in the precision that a sidecar has for seconds", () => {
   const { now } = Date;
   Date.now = () => 1_763_762_612_123;
   try {
@@ -212,7 +212,7 @@ Deno.test("Clock keeps steps apart in what a sidecar can hold of a time in secon
   }
 });
 
-Deno.test("what goes while the directory is scanned is not discovered any more", async () => {
+Deno.test("an entry deleted during the scan of the directory is not discovered again", async () => {
   const catalog = new Catalog(CAPS, undefined);
   const scan = () =>
     catalog.whileScanning(() => {
@@ -230,7 +230,7 @@ Deno.test("what goes while the directory is scanned is not discovered any more",
   assertEquals(catalog.discover(entry("a")), true);
 });
 
-Deno.test("what is seen with another time is as young as the look that saw it", () => {
+Deno.test("an entry seen with another time is as young as that look", () => {
   const catalog = new Catalog(CAPS, undefined);
   const known = entry("a", { mtimeMs: 1_000 });
   catalog.insert(known);

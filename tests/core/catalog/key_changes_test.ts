@@ -22,7 +22,7 @@ Deno.test("Commits.ended() waits for the commit of that URL, also for one that f
   assert(!commits.has(URL));
 });
 
-Deno.test("an entry is there at every moment of its replacement", async () => {
+Deno.test("an entry can be read at every moment of its replacement", async () => {
   await using dir = await tempDir();
   await using cache = await MediaCache.open({
     cacheDir: dir.path,

@@ -16,7 +16,7 @@ Deno.test("list() gives the most recent first", () => {
   assertEquals(order(filled("a", "b", "c")), "cba");
 });
 
-Deno.test("use() makes a value the most recent, wherever it was", () => {
+Deno.test("use() makes a value the most recent, from any place", () => {
   for (
     const [key, wanted] of [["a", "acb"], ["b", "bca"], ["c", "cba"]] as const
   ) {
@@ -34,7 +34,7 @@ Deno.test("use() of an unknown key changes nothing", () => {
   assertEquals(order(lru), "ba");
 });
 
-Deno.test("peek() leaves the recency as it is", () => {
+Deno.test("peek() does not change the recency", () => {
   const lru = filled("a", "b");
 
   assertEquals(lru.peek("a"), "a");
@@ -53,7 +53,7 @@ Deno.test("set() replaces a value and its size, and makes it the most recent", (
   assertEquals([lru.count, lru.bytes], [2, 4]);
 });
 
-Deno.test("delete() takes out the first, the middle, the last and the only value", () => {
+Deno.test("delete() removes the first, a middle, the last and the only value", () => {
   const lru = filled("a", "b", "c", "d");
 
   assertEquals(lru.delete("d"), "d");
@@ -67,7 +67,7 @@ Deno.test("delete() takes out the first, the middle, the last and the only value
   assertEquals(lru.delete("c"), undefined);
 });
 
-Deno.test("victims() names the oldest until both caps hold, and removes nothing", () => {
+Deno.test("victims() lists the oldest until both caps hold, and removes nothing", () => {
   const lru = new Lru<string>();
   for (const [key, size] of [["a", 5], ["b", 1], ["c", 3]] as const) {
     lru.set(key, key, size);
@@ -82,7 +82,7 @@ Deno.test("victims() names the oldest until both caps hold, and removes nothing"
   assertEquals([lru.count, lru.bytes], [3, 9]);
 });
 
-Deno.test("clear() takes everything out, and the list starts anew", () => {
+Deno.test("clear() removes every value, and the list can be used again", () => {
   const lru = filled("a", "b");
 
   lru.clear();
@@ -101,7 +101,7 @@ Deno.test("sink() makes a value the least recent", () => {
   assertEquals([order(lru), lru.oldest()], ["abc", "c"]);
 });
 
-Deno.test("reposition() puts a value above the first that is older", () => {
+Deno.test("reposition() places a value above the first that is older", () => {
   for (
     const [older, wanted] of [
       ["", "cbad"],
@@ -121,7 +121,7 @@ Deno.test("reposition() puts a value above the first that is older", () => {
   }
 });
 
-Deno.test("reposition() of the only value, and of none, keeps the list whole", () => {
+Deno.test("reposition() of the only value or of an unknown key keeps the list whole", () => {
   const lru = filled("a");
 
   lru.reposition("x", () => true);
@@ -130,7 +130,7 @@ Deno.test("reposition() of the only value, and of none, keeps the list whole", (
   assertEquals([order(lru), lru.oldest()], ["a", "a"]);
 });
 
-Deno.test("a thousand random operations leave what a plain array would hold", () => {
+Deno.test("a thousand random operations give the same result as a plain array", () => {
   const random = new Random();
   const lru = new Lru<string>();
   let model: { key: string; size: number }[] = [];
@@ -172,7 +172,7 @@ Deno.test("a thousand random operations leave what a plain array would hold", ()
   }
 });
 
-Deno.test("append() puts a value in as the oldest, unless the key is known", () => {
+Deno.test("append() adds a value as the oldest, unless its key is known", () => {
   const lru = new Lru<string>();
 
   lru.append("a", "a", 1);
@@ -184,7 +184,7 @@ Deno.test("append() puts a value in as the oldest, unless the key is known", () 
   assertEquals([lru.oldest(), lru.count, lru.bytes], ["b", 3, 7]);
 });
 
-Deno.test("repositionAll() puts each value where it belongs, in one walk", () => {
+Deno.test("repositionAll() moves each value to its place in one pass", () => {
   const lru = new Lru<number>();
   for (const n of [10, 20, 30, 40]) lru.set(`${n}`, n, 1);
   for (const n of [5, 25, 45]) lru.set(`${n}`, n, 1);

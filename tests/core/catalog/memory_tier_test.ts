@@ -1,7 +1,7 @@
 import { assertEquals, assertStrictEquals } from "@std/assert";
 import { MemoryTier } from "../../../src/core/catalog/memory_tier.ts";
 
-Deno.test("keep() sheds the least recently used body beyond the number of items", () => {
+Deno.test("keep() drops the least recently used body above the maximum of items", () => {
   const tier = new MemoryTier({
     maxItems: 2,
     maxBytes: 100,
@@ -18,7 +18,7 @@ Deno.test("keep() sheds the least recently used body beyond the number of items"
   assertEquals(tier.use("a"), new Uint8Array(1));
 });
 
-Deno.test("keep() sheds as many bodies as the bytes need", () => {
+Deno.test("keep() drops as many bodies as the new bytes need", () => {
   const tier = new MemoryTier({ maxItems: 9, maxBytes: 10, maxItemBytes: 10 });
   for (const url of ["a", "b", "c"]) tier.keep(url, new Uint8Array(3));
 
@@ -28,7 +28,7 @@ Deno.test("keep() sheds as many bodies as the bytes need", () => {
   assertEquals([tier.use("a"), tier.use("b")], [undefined, undefined]);
 });
 
-Deno.test("keep() lets no body in that is above the cap of one, and sheds none for it", () => {
+Deno.test("keep() refuses a body above the cap for one body, and drops none for it", () => {
   const tier = new MemoryTier({ maxItems: 9, maxBytes: 10, maxItemBytes: 4 });
   tier.keep("a", new Uint8Array(4));
 
@@ -38,7 +38,7 @@ Deno.test("keep() lets no body in that is above the cap of one, and sheds none f
   assertEquals([tier.admits(4), tier.admits(5)], [true, false]);
 });
 
-Deno.test("a body that grows beyond the cap leaves, since its bytes are the old ones", () => {
+Deno.test("a body that grows above the cap leaves, since its bytes are the old ones", () => {
   const tier = new MemoryTier({ maxItems: 9, maxBytes: 10, maxItemBytes: 4 });
   tier.keep("a", new Uint8Array(4));
 
@@ -47,7 +47,7 @@ Deno.test("a body that grows beyond the cap leaves, since its bytes are the old 
   assertEquals([tier.count, tier.bytes, tier.use("a")], [0, 0, undefined]);
 });
 
-Deno.test("keep() of a known URL counts its new bytes alone", () => {
+Deno.test("keep() of a known URL counts the new bytes alone", () => {
   const tier = new MemoryTier({ maxItems: 9, maxBytes: 10, maxItemBytes: 10 });
   const bytes = new Uint8Array(2);
   tier.keep("a", new Uint8Array(7));
@@ -58,7 +58,7 @@ Deno.test("keep() of a known URL counts its new bytes alone", () => {
   assertStrictEquals(tier.use("a"), bytes);
 });
 
-Deno.test("no items or no bytes let nothing in", () => {
+Deno.test("a cap of zero items or zero bytes keeps nothing", () => {
   for (
     const caps of [
       { maxItems: 0, maxBytes: 10, maxItemBytes: 10 },
@@ -74,7 +74,7 @@ Deno.test("no items or no bytes let nothing in", () => {
   }
 });
 
-Deno.test("delete() and clear() give the bytes back", () => {
+Deno.test("delete() and clear() free the bytes", () => {
   const tier = new MemoryTier({ maxItems: 9, maxBytes: 9, maxItemBytes: 9 });
   for (const url of ["a", "b", "c"]) tier.keep(url, new Uint8Array(2));
 

@@ -40,7 +40,7 @@ Deno.test("a PendingIndex knows nothing of other keys and places", async () => {
   }
 });
 
-Deno.test("a PendingIndex of thousands finds each of them, in any order", async () => {
+Deno.test("a PendingIndex of thousands finds each entry, in any order", async () => {
   const urls = Array.from({ length: 5_000 }, (_, i) => `${i}`);
   const pending = await pendingOf(
     Object.fromEntries(urls.map((url) => [url, 2])),
@@ -54,7 +54,7 @@ Deno.test("a PendingIndex of thousands finds each of them, in any order", async 
   assertEquals([pending.count, pending.bytes], [0, 0]);
 });
 
-Deno.test("entries that 64 bits don't tell apart leave one by one", async () => {
+Deno.test("entries with the same 64 bits leave one by one", async () => {
   const fingerprints = Uint32Array.of(...fingerprintOf(keyOf("a")));
   const pending = await PendingIndex.of({
     sizes: Float64Array.of(1, 2),
@@ -68,7 +68,7 @@ Deno.test("entries that 64 bits don't tell apart leave one by one", async () => 
   assertEquals([pending.count, pending.bytes], [0, 0]);
 });
 
-Deno.test("outlines that can't be those of entries make no PendingIndex", async () => {
+Deno.test("sizes that no entries can have make no PendingIndex", async () => {
   const fingerprints = Uint32Array.of(...fingerprintOf(keyOf("a")));
   for (const size of [0, -1, 0.5, NaN, Infinity, 2 ** 53, 1.7e308]) {
     const sizes = Float64Array.of(size);
@@ -80,7 +80,7 @@ Deno.test("outlines that can't be those of entries make no PendingIndex", async 
     await PendingIndex.of({ sizes: huge, fingerprints: two }),
     undefined,
   );
-  // To find a place for each of them would take quadratic time.
+  // Searching a place for each of them would take quadratic time.
   const sizes = new Float64Array(100_000).fill(1);
   const equal = new Uint32Array(200_000).fill(7);
   assertEquals(

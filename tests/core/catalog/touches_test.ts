@@ -20,7 +20,7 @@ function entry(url: string, lastAccess: number): Entry {
   };
 }
 
-/** Touches, and what they wrote. */
+/** Touches, and the times that they wrote. */
 function recorded(): { touches: Touches; written: [string, number][] } {
   const written: [string, number][] = [];
   const touches = new Touches((entry, timeMs) => {
@@ -44,7 +44,7 @@ Deno.test("flush() writes each entry once, oldest use first, with the time of it
   assertEquals(written.length, 2);
 });
 
-Deno.test("forget() drops what was not written yet", async () => {
+Deno.test("forget() drops a use that is not yet written", async () => {
   const { touches, written } = recorded();
   const a = entry("a", 1_000);
   touches.mark(a);
@@ -55,7 +55,7 @@ Deno.test("forget() drops what was not written yet", async () => {
   assertEquals(written, []);
 });
 
-Deno.test("flush() gives uses within one millisecond times in their order", async () => {
+Deno.test("flush() gives uses within one millisecond distinct times in their order", async () => {
   const { touches, written } = recorded();
   for (let i = 9; i >= 0; i--) touches.mark(entry(`${i}`, 5_000 + i / 1_000));
 
@@ -78,7 +78,7 @@ Deno.test("flush() writes no time before that of an earlier flush", async () => 
   assertEquals(written.map(([, time]) => time >= 5_000), Array(11).fill(true));
 });
 
-Deno.test("flush() clamps a time from the future to now", async () => {
+Deno.test("flush() clamps a future time to now", async () => {
   const { touches, written } = recorded();
   const before = Date.now();
   touches.mark(entry("a", before + 3_600_000));
@@ -89,7 +89,7 @@ Deno.test("flush() clamps a time from the future to now", async () => {
   assertEquals([time >= before, time <= Date.now()], [true, true]);
 });
 
-Deno.test("mark() flushes by itself within 5 seconds, with one timer that keeps no process alive", async () => {
+Deno.test("mark() causes a flush within 5 seconds, by a single timer that keeps no process alive", async () => {
   using timers = holdTimers();
   const { touches, written } = recorded();
 
@@ -103,7 +103,7 @@ Deno.test("mark() flushes by itself within 5 seconds, with one timer that keeps 
   assertEquals(written.length, 2);
 });
 
-Deno.test("flush() takes the timer back, and the next mark() starts another", async () => {
+Deno.test("flush() cancels the timer, and the next mark() sets another", async () => {
   using timers = holdTimers();
   const { touches } = recorded();
   touches.mark(entry("a", 1_000));
@@ -114,7 +114,7 @@ Deno.test("flush() takes the timer back, and the next mark() starts another", as
   assertEquals(timers.waiting.length, 1);
 });
 
-/** Uses of entries that were stored in the opposite order, unless it is told. */
+/** Uses of entries that were stored in the opposite order, unless given. */
 function uses(
   times: number[],
   storedAt: (i: number) => number = (i) => -i,
@@ -122,28 +122,28 @@ function uses(
   return times.map((lastAccess, i) => ({ lastAccess, storedAt: storedAt(i) }));
 }
 
-Deno.test("spread() keeps distinct milliseconds as they are", () => {
+Deno.test("spread() keeps distinct milliseconds unchanged", () => {
   assertEquals(spread([], 0, 100), []);
   assertEquals(spread(uses([10, 20, 30]), 0, 100), [10, 20, 30]);
   assertEquals(spread(uses([10.9, 20.1]), 0, 100), [10, 20]);
 });
 
-Deno.test("spread() makes room before a tie, down to the floor", () => {
+Deno.test("spread() makes room before equal times, down to the floor", () => {
   assertEquals(spread(uses([50, 50, 50]), 0, 100), [48, 49, 50]);
   assertEquals(spread(uses([49, 50, 50]), 0, 100), [48, 49, 50]);
   assertEquals(spread(uses([50, 50, 50]), 49, 100), [49, 49, 50]);
 });
 
-Deno.test("spread() leaves a tie that is told apart by when its entries were stored", () => {
+Deno.test("spread() leaves equal times that the order of storing tells apart", () => {
   const ascending = (i: number) => i;
   assertEquals(spread(uses([50, 50, 50], ascending), 0, 100), [50, 50, 50]);
-  // The middle one was stored last, so that the third must be dated later than it.
+  // The middle entry was stored last: the third must get a later time.
   const order = [1, 3, 2];
   const storedAt = (i: number) => order[i] ?? NaN;
   assertEquals(spread(uses([50, 50, 50], storedAt), 0, 100), [49, 49, 50]);
 });
 
-Deno.test("spread() never goes beyond now, whatever the floor and the times", () => {
+Deno.test("spread() never goes beyond now, for any floor and times", () => {
   assertEquals(spread(uses([200, 300]), 0, 100), [99, 100]);
   assertEquals(spread(uses([50]), 200, 100), [100]);
 });
@@ -159,7 +159,7 @@ Deno.test("flush() writes nothing where the disk has the time already", async ()
   assertEquals(written, [["b", 6_000]]);
 });
 
-Deno.test("flush() also waits for what an earlier one is still writing", async () => {
+Deno.test("flush() also waits for writes of an earlier flush", async () => {
   const writing = Promise.withResolvers<void>();
   const touches = new Touches(() => writing.promise);
   touches.mark(entry("a", 1_000));

@@ -2,7 +2,7 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { LEAST_DENO } from "../../../src/core/disk/deno_release.ts";
 import { runProgram } from "../../fixtures/processes/program.ts";
 
-/** The first lines of a program that find a Deno without `tryLock()`. */
+/** The first lines of a program that sees a Deno without `tryLock()`. */
 const OLD_DENO = `
   delete Deno.FsFile.prototype.tryLockSync;
   delete Deno.FsFile.prototype.tryLock;`;
@@ -10,7 +10,7 @@ const OLD_DENO = `
 const PROBLEM =
   `Deno must be ${LEAST_DENO} or later: this is ${Deno.version.deno}`;
 
-Deno.test("on a Deno without file locks that don't wait, opening rejects and names the release that is needed", async () => {
+Deno.test("on a Deno without non-blocking file locks open() rejects and names the release needed", async () => {
   const [opened, readOnly, loaded, probed, isMade] = await runProgram(`
     ${OLD_DENO}
     const failure = (error) => [error.name, error.message];
@@ -29,7 +29,7 @@ Deno.test("on a Deno without file locks that don't wait, opening rejects and nam
   assertEquals([probed, isMade], [PROBLEM, false]);
 });
 
-Deno.test("on such a Deno a cache that was not opened returns what it downloads, and says once why nothing is stored", async () => {
+Deno.test("on such a Deno an unopened cache returns downloads and says once why nothing is stored", async () => {
   const [seen, warnings, events] = await runProgram(`
     ${OLD_DENO}
     const warnings = [];

@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { DirectorySync } from "../../../src/core/disk/directory_sync.ts";
 
-/** Names whose syncs are counted, and fail when the test says so. */
+/** Counts the syncs of names; a sync fails when the test says so. */
 function counted() {
   const state = {
     syncs: 0,
@@ -31,7 +31,7 @@ Deno.test("settle() syncs once for what was done before, then only after a chang
   assertEquals(state.syncs, 2);
 });
 
-Deno.test("a sync that failed made nothing sure", async () => {
+Deno.test("a sync that failed does not count as done", async () => {
   const state = counted();
   const { names } = state;
   await names.sync();
@@ -45,7 +45,7 @@ Deno.test("a sync that failed made nothing sure", async () => {
   assertEquals(state.syncs, 2);
 });
 
-Deno.test("where nothing needs to be sure, nothing is synced", async () => {
+Deno.test("without durability nothing is synced", async () => {
   const names = new DirectorySync(undefined);
 
   names.dirty("a");

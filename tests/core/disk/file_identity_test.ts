@@ -6,7 +6,7 @@ import {
   stampOf,
 } from "../../../src/core/disk/file_identity.ts";
 
-Deno.test("identityOf() tells files of one inode by the millisecond of their birth", () => {
+Deno.test("identityOf() tells files of one inode apart by the millisecond of their birth", () => {
   const born = 1_763_762_612_123;
   for (const inode of [0, 1, 12_345, 2 ** 33 + 1, 2 ** 52 + 1]) {
     const numbers = [born, born + 1, born + 2 ** 20].map((time) =>
@@ -19,7 +19,7 @@ Deno.test("identityOf() tells files of one inode by the millisecond of their bir
   assert(!hasBirth(identityOf(12_345, undefined)));
 });
 
-Deno.test("a state, and its stamp, is another when any part of it is", () => {
+Deno.test("a state and its stamp differ if any part differs", () => {
   const state = { inode: 12_345, size: 100, mtimeMs: 1_763_762_612_123 };
   const others = [
     { ...state, inode: 12_346 },

@@ -5,7 +5,7 @@ import { identityOf } from "../../../src/core/disk/file_identity.ts";
 import { bytesOf, isThere, namesIn } from "../../fixtures/directory/files.ts";
 import { tempDir } from "../../fixtures/directory/temp_dir.ts";
 
-/** A file system that finds its disk slow, and so does all asynchronously. */
+/** A file system that finds its disk slow, and so works asynchronously. */
 async function slowFileSystem(): Promise<FileSystem> {
   const fs = new FileSystem();
   const { now } = performance;
@@ -21,7 +21,7 @@ async function slowFileSystem(): Promise<FileSystem> {
   return fs;
 }
 
-Deno.test("remove() of a long file neither waits for the disk nor finds it slow", async () => {
+Deno.test("remove() of a long file does not wait for the disk or find it slow", async () => {
   await using dir = await tempDir();
   const fs = new FileSystem();
   const path = join(dir.path, "long");
@@ -80,7 +80,7 @@ for (const kind of ["fast", "slow"] as const) {
     file.close();
   });
 
-  Deno.test(`a ${kind} disk: reads and writes at once do not mix their positions`, async () => {
+  Deno.test(`a ${kind} disk: concurrent reads and writes do not mix their positions`, async () => {
     await using dir = await tempDir();
     const fs = await fileSystem();
     const bytes = bytesOf(5_000);
@@ -101,7 +101,7 @@ for (const kind of ["fast", "slow"] as const) {
     assertEquals(await new Blob(reads).bytes(), bytes);
   });
 
-  Deno.test(`a ${kind} disk: open() opens regular files alone, and waits for no FIFO`, async () => {
+  Deno.test(`a ${kind} disk: open() opens regular files only, and does not wait for a FIFO`, async () => {
     await using dir = await tempDir();
     const fs = await fileSystem();
     const path = (name: string) => join(dir.path, name);
@@ -118,7 +118,7 @@ for (const kind of ["fast", "slow"] as const) {
     }
   });
 
-  Deno.test(`a ${kind} disk: remove(), rename() and touch() do what they say`, async () => {
+  Deno.test(`a ${kind} disk: remove(), rename() and touch() work`, async () => {
     await using dir = await tempDir();
     const fs = await fileSystem();
     const path = join(dir.path, "a");
@@ -134,7 +134,7 @@ for (const kind of ["fast", "slow"] as const) {
     assertEquals(await namesIn(dir.path), []);
   });
 
-  Deno.test(`a ${kind} disk: create() takes no name that is taken`, async () => {
+  Deno.test(`a ${kind} disk: create() refuses a name that is taken`, async () => {
     await using dir = await tempDir();
     const fs = await fileSystem();
     await Deno.writeTextFile(join(dir.path, "a"), "mine");
@@ -147,7 +147,7 @@ for (const kind of ["fast", "slow"] as const) {
   });
 }
 
-Deno.test("open() lets go of a file that took the name between the look and the opening", async () => {
+Deno.test("open() closes a file that took the name between the check and the opening", async () => {
   await using dir = await tempDir();
   const fs = new FileSystem();
   const path = join(dir.path, "a");
@@ -166,7 +166,7 @@ Deno.test("open() lets go of a file that took the name between the look and the 
   }
 });
 
-Deno.test("readText() reads strict UTF-8 up to a length", async () => {
+Deno.test("readText() reads strict UTF-8 up to a maximum length", async () => {
   await using dir = await tempDir();
   const fs = new FileSystem();
   const path = join(dir.path, "a");
@@ -192,7 +192,7 @@ Deno.test("tryLock() is refused while another handle has the lock", async () => 
   other.close();
 });
 
-Deno.test("makeDirectory() makes the leaf for its owner alone, and may be called at once", async () => {
+Deno.test("makeDirectory() makes the leaf with access for its owner alone, and may be called concurrently", async () => {
   await using dir = await tempDir();
   const fs = new FileSystem();
   const path = join(dir.path, "a", "b", "c");

@@ -8,7 +8,7 @@ Deno.test("run() is synchronous on a fast disk", () => {
   assertEquals(io.run(() => "sync", () => Promise.resolve("async")), "sync");
 });
 
-Deno.test("run() is asynchronous for a while after two slow operations, be it some that failed", async () => {
+Deno.test("run() is asynchronous for a while after two slow operations, failed ones included", async () => {
   const { now } = performance;
   let time = 1_000;
   performance.now = () => time;
@@ -36,7 +36,7 @@ Deno.test("run() is asynchronous for a while after two slow operations, be it so
   }
 });
 
-Deno.test("run() takes no disk for slow that was so once in a second", () => {
+Deno.test("run() does not find a disk slow that was slow once in a second", () => {
   const { now } = performance;
   let time = 1_000;
   performance.now = () => time;
@@ -55,7 +55,7 @@ Deno.test("run() takes no disk for slow that was so once in a second", () => {
   }
 });
 
-Deno.test("run() stays asynchronous twice as long each time that the disk is still slow", async () => {
+Deno.test("run() doubles the asynchronous time whenever the disk is still slow", async () => {
   const { now } = performance;
   let time = 1_000;
   performance.now = () => time;

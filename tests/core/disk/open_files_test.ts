@@ -11,7 +11,7 @@ import { bytesOf, pathsOf, setAge } from "../../fixtures/directory/files.ts";
 import { openFiles } from "../../fixtures/directory/open_files.ts";
 import { tempDir } from "../../fixtures/directory/temp_dir.ts";
 
-/** A pool with one file in it. */
+/** A pool with one file. */
 async function pool(
   dir: string,
 ): Promise<{ files: OpenFiles; shared: SharedFile; path: string }> {
@@ -29,7 +29,7 @@ async function read(shared: SharedFile): Promise<Uint8Array> {
   return view.subarray(0, await shared.readAt(view, 0));
 }
 
-Deno.test("find() gives the file of a name and inode to all who ask, until none holds it", async () => {
+Deno.test("find() gives all callers the same file for a name and inode, until none holds it", async () => {
   await using dir = await tempDir();
   const { files, shared, path } = await pool(dir.path);
   const one = files.claim(shared);
@@ -47,7 +47,7 @@ Deno.test("find() gives the file of a name and inode to all who ask, until none 
   assertEquals(openFiles(dir.path).length, 0);
 });
 
-Deno.test("a parked claim has no handle, and opens its file again by name", async () => {
+Deno.test("a parked claim has no handle, and reopens its file by name", async () => {
   await using dir = await tempDir();
   const { files, shared } = await pool(dir.path);
   const claim = files.claim(shared);
@@ -61,7 +61,7 @@ Deno.test("a parked claim has no handle, and opens its file again by name", asyn
   assertEquals(openFiles(dir.path).length, 0);
 });
 
-Deno.test("rescue() keeps the bytes of a parked claim readable when the name goes to another", async () => {
+Deno.test("rescue() keeps the bytes of a parked claim readable when the name goes to another file", async () => {
   await using dir = await tempDir();
   const { files, shared, path } = await pool(dir.path);
   const claim = files.claim(shared);
@@ -91,7 +91,7 @@ Deno.test("a parked claim never reads the bytes of another file under its name",
   assertEquals(openFiles(dir.path).length, 0);
 });
 
-Deno.test("closeUnread() takes the handles of all that nobody reads", async () => {
+Deno.test("closeUnread() closes the handles of all files that nobody reads", async () => {
   await using dir = await tempDir();
   const { files, shared } = await pool(dir.path);
   files.claim(shared);
@@ -131,7 +131,7 @@ Deno.test("hundreds of unread Media have at most 256 handles, and all can be rea
   assertEquals(openFiles(dir.path).length, 0);
 });
 
-Deno.test("hundreds of unread Media have at most 256 handles, be one of them from the future", async () => {
+Deno.test("hundreds of unread Media have at most 256 handles, even if one has a future time", async () => {
   await using dir = await tempDir();
   await using cache = await filled(dir.path, 400);
   const { dat } = pathsOf(dir.path, "0");
@@ -143,7 +143,7 @@ Deno.test("hundreds of unread Media have at most 256 handles, be one of them fro
   for (const one of media) await one?.body.cancel();
 });
 
-Deno.test("an unread Media keeps its file where the disk tells no time of birth", async () => {
+Deno.test("an unread Media keeps its file open where the disk has no time of birth", async () => {
   await using dir = await tempDir();
   const fs = new FileSystem();
   const path = join(dir.path, "a");
@@ -158,7 +158,7 @@ Deno.test("an unread Media keeps its file where the disk tells no time of birth"
   }
 });
 
-Deno.test("hundreds of unread Media can be read when their entries are deleted, replaced or cleared", async () => {
+Deno.test("hundreds of unread Media can be read after their entries are deleted, replaced or cleared", async () => {
   await using dir = await tempDir();
   await using cache = await filled(dir.path, 300);
   const media = [];
@@ -174,7 +174,7 @@ Deno.test("hundreds of unread Media can be read when their entries are deleted, 
   assertEquals(openFiles(dir.path).length, 0);
 });
 
-Deno.test("hundreds of lookups of one entry at once share its handle, and all outlive it", async () => {
+Deno.test("hundreds of concurrent lookups of an entry share its handle, and all stay readable", async () => {
   await using dir = await tempDir();
   await using cache = await filled(dir.path, 1);
 
@@ -188,7 +188,7 @@ Deno.test("hundreds of lookups of one entry at once share its handle, and all ou
   assertEquals(openFiles(dir.path).length, 0);
 });
 
-Deno.test("hundreds of lookups at once of what another cache stored share its handle too", async () => {
+Deno.test("hundreds of concurrent lookups of an entry of another cache share its handle too", async () => {
   await using dir = await tempDir();
   await using cache = await MediaCache.open({
     cacheDir: dir.path,

@@ -31,7 +31,10 @@ async function stage(store: PairStore, bytes: Uint8Array): Promise<StagedFile> {
   return staged;
 }
 
-/** Makes the n-th call of these functions fail, counted over all of them and their asynchronous forms. */
+/**
+ * Makes the n-th call of these functions fail, counted over all of them and
+ * their asynchronous forms.
+ */
 function failAt(n: number): { calls: string[] } & Disposable {
   const names = [
     "renameSync",
@@ -50,7 +53,7 @@ function failAt(n: number): { calls: string[] } & Disposable {
     };
   };
   for (const name of names) {
-    // A machine that is busy makes any disk a slow one.
+    // A busy machine makes any disk slow.
     const late = lateForm(name);
     originals[name] = Deno[name];
     originals[late] = Deno[late];
@@ -72,7 +75,7 @@ function lateForm(name: `${string}Sync`) {
   return name.replace("Sync", "") as Late;
 }
 
-Deno.test("stage() makes a file of its own, under a name that cleaners know, and locks it", async () => {
+Deno.test("stage() makes a locked file under a name that cleaners recognize", async () => {
   await using dir = await tempDir();
   const store = storeIn(dir.path);
 
@@ -94,7 +97,7 @@ Deno.test("stage() makes a file of its own, under a name that cleaners know, and
   assertEquals(await namesIn(dir.path), []);
 });
 
-Deno.test("commit() makes a pair of a staged body, which find() opens", async () => {
+Deno.test("commit() makes a pair of a staged body, and find() opens it", async () => {
   for (const durable of [false, true]) {
     await using dir = await tempDir();
     const store = storeIn(dir.path, durable);
@@ -119,7 +122,7 @@ Deno.test("commit() makes a pair of a staged body, which find() opens", async ()
   }
 });
 
-Deno.test("commit() takes the old sidecar away before the new body comes, and adds the new one last", async () => {
+Deno.test("commit() removes the old sidecar before the new body arrives, and adds the new sidecar last", async () => {
   await using dir = await tempDir();
   const store = storeIn(dir.path);
   const old = await stage(store, bytesOf(5));
@@ -144,7 +147,7 @@ Deno.test("commit() takes the old sidecar away before the new body comes, and ad
     renameSync(from, to);
     look();
   };
-  // A machine that is busy makes any disk a slow one.
+  // A busy machine makes any disk slow.
   Deno.remove = (path) => Promise.try(() => Deno.removeSync(path));
   Deno.rename = (from, to) => Promise.try(() => Deno.renameSync(from, to));
   try {
@@ -158,7 +161,7 @@ Deno.test("commit() takes the old sidecar away before the new body comes, and ad
   staged.file.close();
 });
 
-Deno.test("a commit that fails at any call leaves an old pair, or a new one, or a miss, and no staged sidecar", async () => {
+Deno.test("a commit that fails at any call leaves the old pair, the new pair or a miss, and no staged sidecar", async () => {
   let failures = 0;
   for (let n = 1; n < 20; n++) {
     await using dir = await tempDir();
@@ -190,7 +193,7 @@ Deno.test("a commit that fails at any call leaves an old pair, or a new one, or 
   assert(failures >= 5);
 });
 
-Deno.test("find() and readSidecar() tell nothing from wrong", async () => {
+Deno.test("find() and readSidecar() tell a missing entry from a damaged one", async () => {
   await using dir = await tempDir();
   const store = storeIn(dir.path);
 
@@ -209,7 +212,7 @@ Deno.test("find() and readSidecar() tell nothing from wrong", async () => {
   assertEquals(await store.readSidecar(KEY), { reason: "sidecar is not JSON" });
 });
 
-Deno.test("remove() takes both files, and says whether there was a body", async () => {
+Deno.test("remove() deletes both files, and returns whether there was a body", async () => {
   await using dir = await tempDir();
   const store = storeIn(dir.path);
   const { dat } = await writePair(dir.path, URL_A, bytesOf(5));
@@ -222,7 +225,7 @@ Deno.test("remove() takes both files, and says whether there was a body", async 
   assertEquals(await namesIn(dir.path), []);
 });
 
-Deno.test("touch() sets the mtime of the body, and is false when it is gone", async () => {
+Deno.test("touch() sets the mtime of the body, and returns false when it is gone", async () => {
   await using dir = await tempDir();
   const store = storeIn(dir.path);
   const { dat } = await writePair(dir.path, URL_A, bytesOf(5));

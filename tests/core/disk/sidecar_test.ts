@@ -19,19 +19,19 @@ const FULL: Sidecar = {
   ts: 1763762612.123456,
 };
 
-/** What is said of a sidecar with these members beside its url. */
+/** The parsed sidecar with these members beside its url. */
 function parse(members: string): Sidecar | string {
   return parseSidecar(`{"url": ${JSON.stringify(URL_A)}, ${members}}`, KEY_A);
 }
 
-Deno.test("formatSidecar() writes the members of the Python original, by its names", () => {
+Deno.test("formatSidecar() writes the members of the Python original, under its names", () => {
   const text = formatSidecar(FULL);
 
   assertEquals(JSON.parse(text), { ...FULL });
   assertEquals(parseSidecar(text, KEY_A), FULL);
 });
 
-Deno.test("parseSidecar() reads back what formatSidecar() wrote of a conversion", () => {
+Deno.test("parseSidecar() reads back the sidecar of a conversion", () => {
   const sidecar: Sidecar = {
     ...FULL,
     sha256: "0".repeat(64),
@@ -43,7 +43,7 @@ Deno.test("parseSidecar() reads back what formatSidecar() wrote of a conversion"
   assertEquals(parseSidecar(formatSidecar(sidecar), KEY_A), sidecar);
 });
 
-Deno.test("parseSidecar() needs nothing but the url", () => {
+Deno.test("parseSidecar() needs only the url", () => {
   assertEquals(parseSidecar(JSON.stringify({ url: URL_A }), KEY_A), {
     url: URL_A,
     mimetype: "application/octet-stream",
@@ -60,7 +60,7 @@ Deno.test("parseSidecar() takes a size of 0 and a whole ts", () => {
   assertEquals([sidecar.size, sidecar.ts], [0, 5]);
 });
 
-Deno.test("parseSidecar() refuses members of a wrong type, naming them", async (t) => {
+Deno.test("parseSidecar() refuses members of a wrong type, and names them", async (t) => {
   const wrong: [members: string, member: string][] = [
     ['"size": -1', "size"],
     ['"size": 1e400', "size"],
@@ -90,7 +90,7 @@ Deno.test("parseSidecar() refuses members of a wrong type, naming them", async (
   }
 });
 
-Deno.test("parseSidecar() refuses what is no object, and what is no JSON", () => {
+Deno.test("parseSidecar() refuses JSON that is not an object, and text that is not JSON", () => {
   for (const text of ["null", "[]", "5", '"url"', "true"]) {
     assertEquals(parseSidecar(text, KEY_A), "sidecar is not an object");
   }
@@ -101,7 +101,7 @@ Deno.test("parseSidecar() refuses what is no object, and what is no JSON", () =>
   }
 });
 
-Deno.test("parseSidecar() takes __proto__ for a name like any other", () => {
+Deno.test("parseSidecar() treats __proto__ like any other name", () => {
   const text = `{"__proto__": {"url": ${JSON.stringify(URL_A)}}}`;
 
   assertEquals(parseSidecar(text, KEY_A), "url is not a string");
@@ -114,13 +114,13 @@ Deno.test("parseSidecar() takes __proto__ for a name like any other", () => {
   });
 });
 
-Deno.test("parseSidecar() refuses a url that belongs to another name", () => {
+Deno.test("parseSidecar() refuses a url that belongs to another file name", () => {
   const text = formatSidecar({ ...FULL, url: "https://example.org/b.png" });
 
   assertMatch(String(parseSidecar(text, KEY_A)), /^url does not hash/);
 });
 
-Deno.test("parseSidecar() refuses a url that is not Unicode, which would share its hash", () => {
+Deno.test("parseSidecar() refuses a url with a lone surrogate, which would share its hash", () => {
   const url = "https://example.org/\ud800";
 
   assertEquals(keyOf(url), keyOf("https://example.org/\ufffd"));
@@ -142,7 +142,7 @@ Deno.test("parseSidecar() survives deep nesting and long text", () => {
   assert(long.filename.length <= 255 && long.filename.endsWith(".png"));
 });
 
-Deno.test("parseSidecar() makes the name and the type fit to be shown", () => {
+Deno.test("parseSidecar() makes the name and the type safe to show", () => {
   const sidecar = parse(
     '"filename": "../../etc/pass\\u0000wd", "mimetype": "text/html\\r\\nX: 1"',
   );
@@ -152,14 +152,14 @@ Deno.test("parseSidecar() makes the name and the type fit to be shown", () => {
   assert(!/[\r\n]/.test(sidecar.mimetype));
 });
 
-Deno.test("mismatchOf() takes 0 for a size that was not said", () => {
+Deno.test("mismatchOf() treats a size of 0 as not given", () => {
   assertEquals(mismatchOf({ ...FULL, size: 0 }, 5), undefined);
   assertEquals(mismatchOf({ ...FULL, size: 5 }, 5), undefined);
   assertMatch(mismatchOf({ ...FULL, size: 5 }, 4) ?? "", /5 bytes: found 4/);
   assertMatch(mismatchOf({ ...FULL, size: 0 }, 0) ?? "", /empty/);
 });
 
-Deno.test("parseSidecar() never throws, and never makes up a record, of broken text", () => {
+Deno.test("parseSidecar() never throws, and never invents a record, for broken text", () => {
   const random = new Random();
   const text = new TextEncoder().encode(formatSidecar(FULL));
 

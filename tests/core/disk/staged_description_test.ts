@@ -9,7 +9,7 @@ import { tempDir } from "../../fixtures/directory/temp_dir.ts";
 
 const FACTS = { mimetype: "image/png", filename: "a.png", size: 5 };
 
-Deno.test("one who follows sees the end although the sidecar is as long as the description", async () => {
+Deno.test("a follower sees the end even if the sidecar is as long as the description", async () => {
   await using dir = await tempDir();
   const path = join(dir.path, "description");
   const fs = new FileSystem();

@@ -6,7 +6,7 @@ import { namesIn } from "../../fixtures/directory/files.ts";
 import { turn } from "../../fixtures/cache/recorder.ts";
 import { tempDir } from "../../fixtures/directory/temp_dir.ts";
 
-/** A staged file on a disk that takes its time. */
+/** A staged file on a disk that answers when the test says so. */
 async function slowFile(dir: string) {
   const fs = new FileSystem();
   const path = join(dir, "staged");
@@ -27,7 +27,7 @@ async function slowFile(dir: string) {
   return { staged, rename: () => staged.rename(rename) };
 }
 
-Deno.test("discard() leaves nothing of a file that is renamed more than once", async () => {
+Deno.test("discard() leaves nothing of a file that was renamed more than once", async () => {
   await using dir = await tempDir();
   const { staged, rename } = await slowFile(dir.path);
 
@@ -38,7 +38,7 @@ Deno.test("discard() leaves nothing of a file that is renamed more than once", a
   assertEquals(await namesIn(dir.path), []);
 });
 
-Deno.test("discard() leaves nothing of a file that is renamed meanwhile", async () => {
+Deno.test("discard() leaves nothing of a file that is being renamed", async () => {
   await using dir = await tempDir();
   const { staged, rename } = await slowFile(dir.path);
 
@@ -49,7 +49,7 @@ Deno.test("discard() leaves nothing of a file that is renamed meanwhile", async 
   assertEquals(await namesIn(dir.path), []);
 });
 
-Deno.test("keepNames() waits for a rename, and lets none begin", async () => {
+Deno.test("keepNames() waits for a running rename, and prevents another", async () => {
   await using dir = await tempDir();
   const { staged, rename } = await slowFile(dir.path);
 
@@ -63,7 +63,7 @@ Deno.test("keepNames() waits for a rename, and lets none begin", async () => {
   await staged.close();
 });
 
-Deno.test("discard() ends for all who ask when the names are gone", async () => {
+Deno.test("discard() ends for all callers when the names are gone", async () => {
   await using dir = await tempDir();
   const { staged } = await slowFile(dir.path);
 

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { StagingBudget } from "../../../src/core/disk/staging_budget.ts";
 
-Deno.test("reserve() refuses what does not fit beside what is reserved", () => {
+Deno.test("reserve() refuses bytes that do not fit beside the reserved ones", () => {
   const staging = new StagingBudget(10);
 
   const first = staging.reserve(6);
@@ -11,7 +11,7 @@ Deno.test("reserve() refuses what does not fit beside what is reserved", () => {
   assertEquals(staging.free, 0);
 });
 
-Deno.test("bytes are those written, not those reserved", () => {
+Deno.test("the bytes counted are those written, not those reserved", () => {
   const staging = new StagingBudget(10);
   const reservation = staging.reserve(6);
 
@@ -20,7 +20,7 @@ Deno.test("bytes are those written, not those reserved", () => {
   assertEquals([staging.bytes, staging.free], [2, 4]);
 });
 
-Deno.test("write() beyond a reservation takes what is free, and no more", () => {
+Deno.test("write() above a reservation takes free bytes, and no more", () => {
   const staging = new StagingBudget(10);
   const unknown = staging.reserve(0);
   const known = staging.reserve(4);
@@ -31,7 +31,7 @@ Deno.test("write() beyond a reservation takes what is free, and no more", () => 
   assertEquals([staging.bytes, staging.free], [10, 0]);
 });
 
-Deno.test("a write that was refused counts nothing", () => {
+Deno.test("a refused write counts nothing", () => {
   const staging = new StagingBudget(10);
   const reservation = staging.reserve(0);
 
@@ -40,7 +40,7 @@ Deno.test("a write that was refused counts nothing", () => {
   assertEquals(reservation?.write(10), true);
 });
 
-Deno.test("release() gives everything back, once", () => {
+Deno.test("release() gives every byte back, once", () => {
   const staging = new StagingBudget(10);
   const reservation = staging.reserve(6);
   const other = staging.reserve(3);
@@ -53,14 +53,14 @@ Deno.test("release() gives everything back, once", () => {
   assertEquals([staging.bytes, staging.free], [3, 7]);
 });
 
-Deno.test("a budget of nothing lets nothing be written", () => {
+Deno.test("a budget of zero refuses every write", () => {
   const staging = new StagingBudget(0);
 
   assertEquals(staging.reserve(0)?.write(1), false);
   assertEquals(staging.reserve(1), undefined);
 });
 
-Deno.test("settle() gives back what was reserved and not written", () => {
+Deno.test("settle() gives back the bytes reserved and not written", () => {
   const staging = new StagingBudget(10);
   const reservation = staging.reserve(8);
   reservation?.write(3);

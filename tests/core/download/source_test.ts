@@ -13,7 +13,7 @@ import { type Source, toSource } from "../../../src/core/download/source.ts";
 const URL_OF_CAT = "https://example.com/pets/cat.png?token=secret";
 const BYTES = new TextEncoder().encode("12345");
 
-/** A stream that remembers whether it was cancelled. */
+/** A stream that records whether it was cancelled. */
 function watchedStream(): {
   stream: ReadableStream<Uint8Array<ArrayBuffer>>;
   cancelled: () => boolean;
@@ -32,7 +32,7 @@ function fromHeaders(headers: HeadersInit, url = URL_OF_CAT): Source {
   return toSource(new Response(BYTES, { headers }), url);
 }
 
-/** What a downloader in plain JavaScript may resolve to. */
+/** A value that a downloader in plain JavaScript may resolve to. */
 function untyped(value: unknown): Download {
   return value as Download;
 }
@@ -90,7 +90,7 @@ Deno.test("toSource() throws HttpStatusError on a status without a body", () => 
   );
 });
 
-Deno.test("toSource() throws HttpStatusError also when the body is locked", () => {
+Deno.test("toSource() throws HttpStatusError even if the body is locked", () => {
   const response = new Response("gone", { status: 404 });
   response.body!.getReader();
 
@@ -136,7 +136,7 @@ Deno.test("toSource() reads Content-Length", async (t) => {
   }
 });
 
-Deno.test("toSource() lets no body be stored whose Content-Length is invalid", async (t) => {
+Deno.test("toSource() does not let a body with an invalid Content-Length be stored", async (t) => {
   const values = [
     "5, 6",
     "5,",
@@ -167,7 +167,7 @@ Deno.test("toSource() ignores Content-Length when Content-Encoding is set", () =
   );
 });
 
-Deno.test("toSource() names a Response by its disposition, then its URL", async (t) => {
+Deno.test("toSource() names a Response by its disposition, then by its URL", async (t) => {
   const cases: [
     disposition: string | undefined,
     type: string,
@@ -204,7 +204,7 @@ Deno.test("toSource() names a Response by its disposition, then its URL", async 
   }
 });
 
-Deno.test("toSource() reads octet-stream from a Response without a type", () => {
+Deno.test("toSource() reads a Response without a type as octet-stream", () => {
   assertEquals(fromHeaders({}).mimetype, "application/octet-stream");
   assertEquals(
     fromHeaders({ "content-type": "png" }).mimetype,
@@ -252,7 +252,7 @@ Deno.test("toSource() takes bytes, Buffer, Blob and stream as data", async (t) =
   }
 });
 
-Deno.test("toSource() keeps what a Download states", () => {
+Deno.test("toSource() keeps the type and name of a Download", () => {
   const source = toSource({
     data: BYTES,
     mimetype: "audio/ogg; codecs=opus",
@@ -265,7 +265,7 @@ Deno.test("toSource() keeps what a Download states", () => {
   assertEquals(source.size, 7);
 });
 
-Deno.test("toSource() cleans what a Download states", () => {
+Deno.test("toSource() cleans the type and name of a Download", () => {
   const source = toSource({
     data: BYTES,
     mimetype: "a/b\r\nc: d",
@@ -276,7 +276,7 @@ Deno.test("toSource() cleans what a Download states", () => {
   assertEquals(source.filename, "y.png");
 });
 
-Deno.test("toSource() fills in what a Download leaves out", async (t) => {
+Deno.test("toSource() fills in the members that a Download leaves out", async (t) => {
   const file = new File([BYTES], "dir/dog.jpeg", { type: "image/jpeg" });
   const cases: [
     name: string,
@@ -332,7 +332,7 @@ Deno.test("toSource() fills in what a Download leaves out", async (t) => {
   }
 });
 
-Deno.test("toSource() takes null for what is left out", () => {
+Deno.test("toSource() treats null as left out", () => {
   const source = toSource(
     untyped({ data: BYTES, mimetype: null, filename: null, size: null }),
     URL_OF_CAT,
@@ -342,7 +342,7 @@ Deno.test("toSource() takes null for what is left out", () => {
   assertEquals(source.size, 5);
 });
 
-Deno.test("toSource() throws TypeError naming the kind of data that it cannot take", async (t) => {
+Deno.test("toSource() throws a TypeError that names the kind of data that it cannot take", async (t) => {
   const cases: [data: unknown, kind: string][] = [
     ["text", "string"],
     [5, "number"],
@@ -408,7 +408,7 @@ Deno.test("toSource() throws TypeError on a type or name that is no string", () 
   );
 });
 
-Deno.test("toSource() throws TypeError saying what a downloader must resolve to", async (t) => {
+Deno.test("toSource() throws a TypeError that says what a downloader must resolve to", async (t) => {
   const cases: [result: unknown, kind: string][] = [
     [undefined, "undefined"],
     [null, "null"],

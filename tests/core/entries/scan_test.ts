@@ -19,7 +19,7 @@ import { tempDir } from "../../fixtures/directory/temp_dir.ts";
 
 const KEY = "0123456789abcdef".repeat(4);
 
-Deno.test("classify() takes for ours what we could have written, and nothing else", () => {
+Deno.test("classify() counts only names that this cache could have written as its own", () => {
   const kinds = {
     [`${KEY}.dat`]: "dat",
     [`${KEY}.json`]: "json",
@@ -44,7 +44,7 @@ Deno.test("classify() takes for ours what we could have written, and nothing els
   }
 });
 
-Deno.test("scan() leaves alone what its own store has staged, locked or not", async () => {
+Deno.test("scan() skips the files that its own store has staged, locked or not", async () => {
   await using dir = await tempDir();
   const fs = new FileSystem();
   const options = { dir: dir.path, durable: false, readOnly: false };
@@ -61,7 +61,7 @@ Deno.test("scan() leaves alone what its own store has staged, locked or not", as
   assertEquals(leftovers.map((name) => other.isOwn(name)), [true]);
 });
 
-Deno.test("a ts that is no point in time is taken for the nearest one", async () => {
+Deno.test("a ts that no date can have counts as the nearest valid time", async () => {
   await using dir = await tempDir();
   await writePair(dir.path, "late", bytesOf(5), { sidecar: { ts: 1e300 } });
   await writePair(dir.path, "early", bytesOf(5), { sidecar: { ts: -1 } });
@@ -110,7 +110,7 @@ Deno.test("a size of 0 stands for the length of the body", async () => {
   assertEquals([media?.size, cache.stats().totalBytes], [5, 5]);
 });
 
-/** Makes a pair wrong, by one name for each way. */
+/** Damages a pair, by one name for each way. */
 const WRONG: Record<string, (dir: string, ageMs: number) => Promise<string[]>> =
   {
     "a size that differs": async (dir, ageMs) =>
@@ -191,7 +191,7 @@ async function sidecarOf(
   return [dat, json];
 }
 
-Deno.test("what is wrong is a miss, is told, and stays for the grace", async (t) => {
+Deno.test("a damaged entry is a miss, is reported, and stays until its grace period is over", async (t) => {
   for (const [name, make] of Object.entries(WRONG)) {
     await t.step(name, async () => {
       await using dir = await tempDir();
@@ -221,7 +221,7 @@ Deno.test("what is wrong is a miss, is told, and stays for the grace", async (t)
   }
 });
 
-Deno.test("what is wrong and older than the grace is removed at the start", async (t) => {
+Deno.test("a damaged entry older than the grace period is removed at the start", async (t) => {
   for (const [name, make] of Object.entries(WRONG)) {
     await t.step(name, async () => {
       await using dir = await tempDir();

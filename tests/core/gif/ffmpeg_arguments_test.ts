@@ -29,14 +29,14 @@ Deno.test("ffmpegArguments() gives every path the file: prefix and the input its
   assertEquals(args[args.indexOf("-fs") + 1], "99");
 });
 
-Deno.test("ffmpegArguments() pads what is odd, and nothing else", () => {
+Deno.test("ffmpegArguments() pads odd sizes, and no others", () => {
   const odd = makeGif({ width: 3, height: 2, frames: [{}] });
 
   assert(!ffmpegArguments(PLAN, JOB).join(" ").includes("pad="));
   assert(ffmpegArguments(planOf(odd), JOB).join(" ").includes("pad=w=4:h=2,"));
 });
 
-Deno.test("ffmpegArguments() limits the processor time for the case that nobody can kill", () => {
+Deno.test("ffmpegArguments() limits the processor time in case the process cannot be killed", () => {
   const args = ffmpegArguments(PLAN, JOB);
 
   assertEquals(args[args.indexOf("-timelimit") + 1], "8");

@@ -20,7 +20,7 @@ function streamOf(text: string, chunkBytes: () => number) {
   }).getReader();
 }
 
-Deno.test("readTail() keeps all of what is short, and whole words of what is not", async () => {
+Deno.test("readTail() keeps a short output whole, and whole words of a long one", async () => {
   const random = new Random();
 
   for (const chunkBytes of [() => 1, () => 9000, () => random.integer(1, 99)]) {
@@ -53,7 +53,7 @@ Deno.test("lastNumber() reads the last value of a key", () => {
   assertEquals(lastNumber(progress, "speed"), NaN);
 });
 
-Deno.test("lastWords() leaves no path and no address", () => {
+Deno.test("lastWords() leaves out paths and addresses", () => {
   const cases = [
     ["file:/a b/in.gif: Bad", "file:…: Bad"],
     ["open '/etc/passwd' (./x/y) ..\\z", "open '…' (…) …"],
@@ -77,7 +77,7 @@ Deno.test("lastWords() leaves no path and no address", () => {
   }
 });
 
-Deno.test("lastWords() are the end of what is long, in at most 300 letters", () => {
+Deno.test("lastWords() are the end of a long output, at most 300 characters", () => {
   const words = "é🙂 ".repeat(200) + "the end";
 
   const last = lastWords(words, []);

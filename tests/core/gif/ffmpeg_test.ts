@@ -18,7 +18,7 @@ function ffmpeg(options: Partial<FfmpegOptions> = {}): Ffmpeg {
   return new Ffmpeg({ ...defaults, ...options });
 }
 
-/** Converts `in.gif` of a folder to `out.mp4`. */
+/** Converts `in.gif` in a folder to `out.mp4`. */
 function convert(
   runner: Ffmpeg,
   folder: string,
@@ -33,14 +33,14 @@ function convert(
   return runner.convert(plan, gif, video, options);
 }
 
-/** Converts with a program of the test's own. */
+/** Converts with a program that the test has written. */
 async function convertWith(script: string, options?: Partial<FfmpegOptions>) {
   await using folder = await temporaryFolder();
   const program = await stub(folder.path, script);
   return await convert(ffmpeg({ ...options, ffmpeg: program }), folder.path);
 }
 
-Deno.test("Ffmpeg converts from and to paths of any letters, absolute or not", async () => {
+Deno.test("Ffmpeg converts from and to paths of any characters, absolute or relative", async () => {
   await using folder = await temporaryFolder();
   const odd = join(folder.path, "a b %03d ' é 日本:");
   await Deno.mkdir(odd);
@@ -64,7 +64,7 @@ function relativeToHere(path: string): string {
   return "../".repeat(Deno.cwd().split("/").length - 1) + path.slice(1);
 }
 
-Deno.test("Ffmpeg keeps the mode of a file that is there", async () => {
+Deno.test("Ffmpeg keeps the mode of an existing file", async () => {
   await using folder = await temporaryFolder();
   await Deno.writeFile(join(folder.path, "in.gif"), GIF);
   const video = join(folder.path, "out.mp4");
@@ -74,7 +74,7 @@ Deno.test("Ffmpeg keeps the mode of a file that is there", async () => {
   assertEquals((await Deno.stat(video)).mode! & 0o777, 0o600);
 });
 
-Deno.test("Ffmpeg refuses a video above maxOutputBytes, and takes one of just that size", async () => {
+Deno.test("Ffmpeg refuses a video above maxOutputBytes, and takes a video of exactly that size", async () => {
   await using folder = await temporaryFolder();
   await Deno.writeFile(join(folder.path, "in.gif"), GIF);
   await convert(ffmpeg(), folder.path);
@@ -89,7 +89,7 @@ Deno.test("Ffmpeg refuses a video above maxOutputBytes, and takes one of just th
 });
 
 Deno.test({
-  name: "Ffmpeg is not permitted without the permission, and runs nothing",
+  name: "Ffmpeg reports a missing permission, and runs nothing",
   permissions: { run: false },
   fn: async () => {
     const runner = ffmpeg();
@@ -100,7 +100,7 @@ Deno.test({
   },
 });
 
-Deno.test("Ffmpeg is not started when the program is not there, and is when it is", async () => {
+Deno.test("Ffmpeg reports a missing program, and starts it once it is there", async () => {
   await using folder = await temporaryFolder();
   const path = join(folder.path, "ffmpeg");
   const runner = ffmpeg({ ffmpeg: path });
@@ -114,7 +114,7 @@ Deno.test("Ffmpeg is not started when the program is not there, and is when it i
   assertEquals(await convert(runner, folder.path), { ok: true });
 });
 
-Deno.test("Ffmpeg is not started when the file is no program", async () => {
+Deno.test("Ffmpeg reports a file that is not a program", async () => {
   await using folder = await temporaryFolder();
   const path = join(folder.path, "ffmpeg");
   await Deno.writeTextFile(path, "", { mode: 0o600 });
@@ -125,7 +125,7 @@ Deno.test("Ffmpeg is not started when the file is no program", async () => {
   assertMatch(result.detail, /^cannot run .*: Permission denied/);
 });
 
-Deno.test("Ffmpeg fails when the program ends with an error, and says which", async () => {
+Deno.test("Ffmpeg fails when the program exits with an error, and states the code", async () => {
   assertEquals(await convertWith("echo no space >&2; exit 3"), {
     ok: false,
     reason: "failed",
@@ -140,14 +140,14 @@ Deno.test("Ffmpeg fails when a signal ends the program", async () => {
   assertEquals(result.detail, "SIGSEGV");
 });
 
-Deno.test("Ffmpeg does not believe an exit code of 0", async () => {
+Deno.test("Ffmpeg does not trust an exit code of 0 without a video", async () => {
   for (const script of ["exit 0", "echo frame=2", "echo frame=N/A"]) {
     const result = await convertWith(script);
     assert(!result.ok && result.reason === "incomplete", script);
   }
 });
 
-Deno.test("Ffmpeg keeps the last words of an endless complaint", async () => {
+Deno.test("Ffmpeg keeps the last words of an endless error output", async () => {
   const flood = "head -c 30000000 /dev/zero | tr '\\0' 'x'";
   const result = await convertWith(
     `${flood} >&2; ${flood}; echo >&2; echo the end >&2; exit 1`,
@@ -158,7 +158,7 @@ Deno.test("Ffmpeg keeps the last words of an endless complaint", async () => {
   assertMatch(result.detail, /the end$/);
 });
 
-Deno.test("Ffmpeg tells neither paths nor addresses", async () => {
+Deno.test("Ffmpeg states no paths and no addresses in its errors", async () => {
   const result = await convertWith(
     `printf '%s\\n' "$@" "$0: /etc/passwd" "see https://host/bot1:TOKEN/a" >&2; exit 1`,
   );
@@ -178,7 +178,7 @@ Deno.test("Ffmpeg kills a program that takes too long", async () => {
   assert(!result.ok && result.reason === "timeout");
 });
 
-Deno.test("a program that is just being replaced is no program that fails", async () => {
+Deno.test("a program that is being replaced does not count as failed", async () => {
   await using folder = await temporaryFolder();
   const program = await stub(folder.path, "echo frame=3");
   const runner = ffmpeg({ ffmpeg: program });
@@ -192,7 +192,7 @@ Deno.test("a program that is just being replaced is no program that fails", asyn
   assertEquals(await convert(runner, folder.path), { ok: true });
 });
 
-Deno.test("Ffmpeg gives the program no variable of our environment", async () => {
+Deno.test("Ffmpeg gives the program no variable of this process's environment", async () => {
   await using folder = await temporaryFolder();
   const script = `cat /proc/$$/environ > "$here/environ"`;
   const program = await stub(folder.path, script);
@@ -242,7 +242,7 @@ Deno.test("Ffmpeg leaves no process when the signal is aborted", async () => {
   assert(!await isRunning(processId));
 });
 
-Deno.test("Ffmpeg does not wait for children that the program leaves behind", async () => {
+Deno.test("Ffmpeg does not wait for child processes that the program leaves behind", async () => {
   await using folder = await temporaryFolder();
   const program = await stub(
     folder.path,

@@ -1,4 +1,4 @@
-// What real ffmpeg makes of real and made GIFs.
+// Real ffmpeg converts real and made GIFs.
 import { assert, assertEquals } from "@std/assert";
 import { basename } from "@std/path";
 import { convert, planOf } from "../../fixtures/gif/conversion.ts";
@@ -8,7 +8,10 @@ import { boxes, pixels, probe } from "../../fixtures/gif/probe.ts";
 import { Random } from "../../fixtures/inputs/random.ts";
 import { temporaryFolder } from "../../fixtures/gif/stub.ts";
 
-/** When the colour of the first pixel changes in the video of a GIF from `gifOfDelays`. */
+/**
+ * When the colour of the first pixel changes in the video of a GIF from
+ * `gifOfDelays`, in milliseconds.
+ */
 async function changesMs(video: string): Promise<number[]> {
   const { startsMs } = await probe(video);
   const colors = (await pixels(video)).map(nearestColor);
@@ -28,7 +31,10 @@ function shownCs(delayCs: number): number {
   return delayCs < 2 ? 10 : delayCs;
 }
 
-/** Compares a video with the delays of its GIF; returns the largest error of a start. */
+/**
+ * Compares a video with the delays of its GIF; returns the largest error of a
+ * start.
+ */
 async function checkTimes(video: string, delaysCs: number[], hint: string) {
   const changes = await changesMs(video);
   assertEquals(changes.length, delaysCs.length, hint);
@@ -41,7 +47,7 @@ async function checkTimes(video: string, delaysCs: number[], hint: string) {
   assertEquals((await probe(video)).durationMs, startMs, `${delaysCs}`);
 }
 
-Deno.test("A GIF becomes an H.264 video of even size, without sound, whose index comes first", async () => {
+Deno.test("a GIF becomes an H.264 video of even size, without sound, with its index first", async () => {
   await using folder = await temporaryFolder();
 
   for (
@@ -62,7 +68,7 @@ Deno.test("A GIF becomes an H.264 video of even size, without sound, whose index
   }
 });
 
-Deno.test("A GIF's frames are shown when it says, and the last for as long as it says", async () => {
+Deno.test("the video shows each frame of a GIF at its time, and the last for its delay", async () => {
   await using folder = await temporaryFolder();
 
   for (
@@ -84,7 +90,7 @@ Deno.test("A GIF's frames are shown when it says, and the last for as long as it
   }
 });
 
-Deno.test("A GIF of any delays is shown in time", async () => {
+Deno.test("a GIF with any delays is shown at the right times", async () => {
   await using folder = await temporaryFolder();
   const random = new Random();
 
@@ -100,7 +106,7 @@ Deno.test("A GIF of any delays is shown in time", async () => {
   }
 });
 
-Deno.test("Real GIFs become videos as long as they are", async () => {
+Deno.test("real GIFs become videos of the same duration", async () => {
   await using folder = await temporaryFolder();
   let converted = 0;
 
@@ -119,7 +125,7 @@ Deno.test("Real GIFs become videos as long as they are", async () => {
   assertEquals(converted, 19);
 });
 
-Deno.test("What is transparent becomes white, and an odd edge repeats its neighbour", async () => {
+Deno.test("transparent pixels become white, and an odd edge repeats the pixels beside it", async () => {
   await using folder = await temporaryFolder();
   const frames = [{ delayCs: 9, transparent: 1, color: () => 1 }];
   const { video } = await convert(
@@ -135,7 +141,7 @@ Deno.test("What is transparent becomes white, and an odd edge repeats its neighb
   assert(corner!.every((part) => part < 8), `${corner}`);
 });
 
-Deno.test("A GIF has square pixels as in browsers, whatever it says of their shape", async () => {
+Deno.test("a GIF has square pixels as in browsers, whatever aspect ratio it states", async () => {
   await using folder = await temporaryFolder();
 
   for (const aspect of [0, 1, 17, 49, 255]) {
@@ -151,7 +157,7 @@ Deno.test("A GIF has square pixels as in browsers, whatever it says of their sha
   }
 });
 
-Deno.test("A GIF with something behind its trailer becomes the same video", async () => {
+Deno.test("bytes behind the trailer do not change the video", async () => {
   await using folder = await temporaryFolder();
   const delaysCs = [5, 15, 10];
   const gif = gifOfDelays(delaysCs);
@@ -165,7 +171,7 @@ Deno.test("A GIF with something behind its trailer becomes the same video", asyn
   }
 });
 
-Deno.test("A GIF without its trailer becomes the same video, whatever stands in its place", async () => {
+Deno.test("a GIF without its trailer becomes the same video, with any bytes in its place", async () => {
   await using folder = await temporaryFolder();
   const delaysCs = [5, 15, 10];
   const gif = gifOfDelays(delaysCs);
@@ -189,7 +195,7 @@ Deno.test("A GIF without its trailer becomes the same video, whatever stands in 
   }
 });
 
-Deno.test("A frame that reaches over the edge is cropped", async () => {
+Deno.test("a frame that reaches over the edge is cropped", async () => {
   await using folder = await temporaryFolder();
   const frames = [{ delayCs: 5 }, { delayCs: 5, left: 8, top: 8 }];
   const gif = makeGif({ width: 16, height: 16, frames });

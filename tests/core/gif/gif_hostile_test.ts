@@ -1,4 +1,4 @@
-// What real ffmpeg makes of GIFs that are broken, or only look like GIFs.
+// Real ffmpeg converts GIFs that are broken, or only look like GIFs.
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { GifScanner } from "../../../src/core/gif/gif_scanner.ts";
@@ -12,7 +12,7 @@ import { temporaryFolder } from "../../fixtures/gif/stub.ts";
 
 const { limits } = resolveGifToMp4();
 
-Deno.test("A cut GIF is incomplete, although ffmpeg calls it a success", async () => {
+Deno.test("a truncated GIF is incomplete, although ffmpeg reports success", async () => {
   await using folder = await temporaryFolder();
   const path = await fixture("animated-gif-detector/test/files/colbert.gif");
   const gif = await Deno.readFile(path);
@@ -24,7 +24,7 @@ Deno.test("A cut GIF is incomplete, although ffmpeg calls it a success", async (
   }
 });
 
-Deno.test("A GIF of flipped bits is converted whole or not at all", async () => {
+Deno.test("a GIF with flipped bits is converted whole or not at all", async () => {
   await using folder = await temporaryFolder();
   const path = await fixture(
     "animated-gif-detector/test/files/calendar_265x230.gif",
@@ -49,7 +49,7 @@ Deno.test("A GIF of flipped bits is converted whole or not at all", async () => 
   }
 });
 
-Deno.test("A fake GIF makes ffmpeg open nothing else", async () => {
+Deno.test("a fake GIF makes ffmpeg open no other file", async () => {
   await using folder = await temporaryFolder();
   const secret = gifOfDelays([5, 5]);
   await Deno.writeFile(join(folder.path, "secret.gif"), secret);
@@ -84,7 +84,7 @@ Deno.test("A fake GIF makes ffmpeg open nothing else", async () => {
   assertEquals(requests, 0);
 });
 
-Deno.test("A GIF larger than its plan is not decoded", async () => {
+Deno.test("a GIF larger than its plan is not decoded", async () => {
   await using folder = await temporaryFolder();
   const frames = Array.from({ length: 20 }, () => {
     return { delayCs: 5, width: 1, height: 1 };

@@ -32,14 +32,14 @@ Deno.test("GifTimeline takes a delay below 2 as 10", () => {
   assertEquals(timeline([0, 1, 2]).durationMs, 220);
 });
 
-Deno.test("GifTimeline shows a still once, however long it lasts", () => {
+Deno.test("GifTimeline shows a still image once, with any delay", () => {
   for (const delayCs of [2, 3, 7, 100, 6000]) {
     assertEquals(plan([delayCs]).outputFrames, 1);
     assertEquals(plan([delayCs]).durationMs, 10 * delayCs);
   }
 });
 
-Deno.test("GifTimeline moves no start by more than 10 ms, and the end not at all", () => {
+Deno.test("GifTimeline moves no start by more than 10 ms, and never the end", () => {
   const random = new Random();
 
   for (let round = 0; round < 2000; round++) {
@@ -70,13 +70,13 @@ Deno.test("GifTimeline moves no start by more than 10 ms, and the end not at all
   }
 });
 
-Deno.test("GifTimeline counts the frames of the video where it has more of them", () => {
+Deno.test("GifTimeline counts the frames of the video where it has more than the GIF", () => {
   assertEquals(timeline([3, 997]).exceeds(limits, 1e6), undefined);
   assertEquals(timeline([3, 1001]).exceeds(limits, 1e6), "pixels");
   assertEquals(timeline([500, 500]).exceeds(limits, 1e8), undefined);
 });
 
-Deno.test("GifTimeline exceeds no limit that it only reaches", () => {
+Deno.test("GifTimeline accepts a value equal to its limit", () => {
   const frames = Array.from({ length: 3000 }, () => 2);
 
   assertEquals(timeline(frames).exceeds(limits, 1), undefined);

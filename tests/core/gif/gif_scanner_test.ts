@@ -43,13 +43,13 @@ function assertKeeps(
   assertEquals(scan(gif, options), { action: "keep", reason } as GifDecision);
 }
 
-/** Frames of one pixel: the cheapest way to ask for much. */
+/** Frames of one pixel: the fewest bytes that demand the most work. */
 function dots(width: number, height: number, count: number) {
   const frames = Array(count).fill({ width: 1, height: 1, delayCs: 2 });
   return makeGif({ width, height, frames });
 }
 
-Deno.test("isGif() knows both versions and nothing else", () => {
+Deno.test("isGif() recognizes both versions and nothing else", () => {
   const encode = (text: string) => new TextEncoder().encode(text);
 
   assert(isGif(encode("GIF87a")));
@@ -79,7 +79,7 @@ Deno.test("GifScanner plans one video frame for each common divisor of the delay
   });
 });
 
-Deno.test("GifScanner keeps a still when told so, and converts two frames", () => {
+Deno.test("GifScanner keeps a still image when told so, and converts two frames", () => {
   assertKeeps(gifOfDelays([70]), "still", { stills: "keep" });
   assertEquals(
     scan(gifOfDelays([7, 7]), { stills: "keep" }).action,
@@ -87,14 +87,14 @@ Deno.test("GifScanner keeps a still when told so, and converts two frames", () =
   );
 });
 
-Deno.test("GifScanner converts a GIF87a, and one without a loop", () => {
+Deno.test("GifScanner converts a GIF87a, and a GIF without a loop", () => {
   const frames = [{}, {}];
   const gif = makeGif({ width: 8, height: 8, version: "GIF87a", frames });
 
   assertEquals(plan(gif).loopCount, undefined);
 });
 
-Deno.test("GifScanner passes over what follows the trailer", () => {
+Deno.test("GifScanner ignores bytes behind the trailer", () => {
   const gif = gifOfDelays([5, 5]);
 
   for (const tail of [gif, new Uint8Array(99), new Uint8Array([0x2c, 0x21])]) {
@@ -112,13 +112,13 @@ Deno.test("GifScanner keeps a GIF over the canvas limit from its header alone", 
   assertEquals(plan(dots(2048, 2048, 2)).width, 2048);
 });
 
-Deno.test("GifScanner keeps a GIF whose canvas no video can have", () => {
+Deno.test("GifScanner keeps a GIF with a canvas that no video can have", () => {
   assertKeeps(dots(0, 0, 2), "canvas");
   assertKeeps(dots(16_385, 2, 2), "canvas");
   assertKeeps(dots(2, 16_385, 2), "canvas");
 });
 
-Deno.test("GifScanner keeps a GIF over a limit as soon as it is passed", () => {
+Deno.test("GifScanner keeps a GIF as soon as it passes a limit", () => {
   const cases = [
     { reason: "frames", gif: dots(1, 1, 3000 + 1), last: dots(1, 1, 3000) },
     {
@@ -141,7 +141,7 @@ Deno.test("GifScanner keeps a GIF over a limit as soon as it is passed", () => {
   }
 });
 
-Deno.test("GifScanner keeps what is no GIF", () => {
+Deno.test("GifScanner keeps bytes that are not a GIF", () => {
   assertKeeps(new Uint8Array(0), "not-a-gif");
   assertKeeps(new TextEncoder().encode("GIF8"), "not-a-gif");
   assertKeeps(new TextEncoder().encode("ffconcat version 1.0"), "not-a-gif");
@@ -151,7 +151,7 @@ Deno.test("GifScanner keeps a GIF without a frame", () => {
   assertKeeps(makeGif({ width: 8, height: 8, frames: [] }), "empty");
 });
 
-Deno.test("GifScanner keeps a GIF that is cut within a frame, and converts one that is cut behind a frame", () => {
+Deno.test("GifScanner keeps a GIF cut within a frame, and converts a GIF cut behind a frame", () => {
   const delaysCs = [5, 7, 9];
   const gif = gifOfDelays(delaysCs);
   const ends = new Map(delaysCs.map((_, last) => {
@@ -197,7 +197,7 @@ Deno.test("GifScanner converts a GIF with a frame that reaches over the edge", (
 
   const gif = makeGif({ width: 16, height: 16, frames });
   assertEquals(plan(gif).frames, 2);
-  // ffmpeg draws the rows of an interlaced frame in a wrong order when it cuts some off below.
+  // ffmpeg mixes up the rows of an interlaced frame if it cuts rows off below.
   const interlaced = gif.slice();
   interlaced[gif.lastIndexOf(0x2c) + 9]! |= 0x40;
   assertKeeps(interlaced, "broken");
@@ -205,14 +205,14 @@ Deno.test("GifScanner converts a GIF with a frame that reaches over the edge", (
   assertEquals(plan(interlaced).frames, 2);
 });
 
-Deno.test("GifScanner converts a GIF that is cut within a comment behind its frames", () => {
+Deno.test("GifScanner converts a GIF cut within a comment behind its frames", () => {
   const gif = gifOfDelays([5, 6]);
   const frames = gif.subarray(0, -1);
   const text = new TextEncoder().encode("XMP DataXMP<x:xmpmeta>");
   const blocks = [
     [0x21, 0xfe, 3, 65, 66, 67, 1, 68, 0], // a comment
     [0x21, 0xff, 11, ...text],
-    [...gif.subarray(25, 44)], // how often it plays
+    [...gif.subarray(25, 44)], // number of repetitions
   ];
 
   for (const block of blocks) {
@@ -225,7 +225,7 @@ Deno.test("GifScanner converts a GIF that is cut within a comment behind its fra
   }
 });
 
-Deno.test("GifScanner ends a GIF at bytes that are no block, as browsers do", () => {
+Deno.test("GifScanner ends a GIF at bytes that are not a block, as browsers do", () => {
   const gif = gifOfDelays([5, 6]);
   const frames = gif.subarray(0, -1);
   const more = gifOfDelays([7]).subarray(44);
@@ -244,7 +244,7 @@ Deno.test("GifScanner ends a GIF at bytes that are no block, as browsers do", ()
   }
 });
 
-Deno.test("GifScanner keeps a GIF with bytes that are no block within a frame or before the first", () => {
+Deno.test("GifScanner keeps a GIF with bytes that are not a block within or before the first frame", () => {
   const gif = gifOfDelays([5, 6]);
   const frames = gif.subarray(0, -1);
   const control = new Uint8Array([0x21, 0xf9, 4, 0, 5, 0, 0, 0]);
@@ -254,7 +254,7 @@ Deno.test("GifScanner keeps a GIF with bytes that are no block within a frame or
   assertKeeps(concat([gif.subarray(0, 25), junk]), "broken");
 });
 
-Deno.test("GifScanner passes over comments and foreign extensions", () => {
+Deno.test("GifScanner skips comments and unknown extensions", () => {
   const gif = gifOfDelays([5, 6]);
   const ascii = (text: string) => new TextEncoder().encode(text);
   const extensions = concat([
@@ -270,7 +270,7 @@ Deno.test("GifScanner passes over comments and foreign extensions", () => {
   );
 });
 
-Deno.test("GifScanner decides the same however the bytes are cut", async () => {
+Deno.test("GifScanner decides the same for any split into chunks", async () => {
   const random = new Random();
   const gifs = [
     gifOfDelays([3, 0, 5]),

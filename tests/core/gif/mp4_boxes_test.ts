@@ -22,14 +22,14 @@ async function isWhole(...parts: Uint8Array[]): Promise<boolean> {
   return await isWholeMp4({ readAt }, bytes.length);
 }
 
-Deno.test("isWholeMp4() knows a video whose boxes are all there", async () => {
+Deno.test("isWholeMp4() accepts a video with all of its boxes", async () => {
   const [ftyp, moov, mdat] = [box("ftyp", 24), box("moov", 99), box("mdat", 5)];
 
   assertEquals(await isWhole(ftyp, moov, box("free", 0), mdat), true);
   assertEquals(await isWhole(ftyp, box("mdat", 999, true), moov), true);
 });
 
-Deno.test("isWholeMp4() knows what is cut, lacks a part, or is none", async () => {
+Deno.test("isWholeMp4() refuses a truncated video, a video without a box, and other bytes", async () => {
   const [ftyp, moov, mdat] = [box("ftyp", 24), box("moov", 99), box("mdat", 5)];
   const whole = await new Blob([ftyp, moov, mdat] as BlobPart[]).bytes();
 

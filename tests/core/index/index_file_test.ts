@@ -44,7 +44,7 @@ function fileIn(dir: string): IndexFile {
   return new IndexFile(new FileSystem(), (name) => join(dir, name));
 }
 
-/** What the index of a directory says, or why it says nothing. */
+/** The entries in the index of a directory, or why it cannot be used. */
 async function read(dir: string): Promise<Entry[] | "none" | "damaged"> {
   const reader = await fileIn(dir).open();
   if (reader === undefined) return "none";
@@ -66,7 +66,7 @@ async function read(dir: string): Promise<Entry[] | "none" | "damaged"> {
   return all;
 }
 
-Deno.test("an index gives back the entries that were written, in their order", async () => {
+Deno.test("an index gives back the written entries in their order", async () => {
   await using dir = await tempDir();
   const hostile = [
     entry("https://example.org/ü?\u2028\u0000", { filename: "'ü' .png" }),
@@ -84,7 +84,7 @@ Deno.test("an index gives back the entries that were written, in their order", a
   assertEquals((info.mode ?? 0) & 0o777, 0o600);
 });
 
-Deno.test("a time from the future counts as now", async () => {
+Deno.test("a future time counts as now", async () => {
   await using dir = await tempDir();
   const later = Date.now() + 1e9;
   await fileIn(dir.path).write(
@@ -100,7 +100,7 @@ Deno.test("a time from the future counts as now", async () => {
   assert((all[0]?.lastAccess ?? Infinity) <= Date.now());
 });
 
-Deno.test("times from the future count as the same time, however long reading takes", async () => {
+Deno.test("future times count as the same time, however long reading takes", async () => {
   await using dir = await tempDir();
   const later = Date.now() + 1e9;
   const all = Array.from(
@@ -122,7 +122,7 @@ Deno.test("times from the future count as the same time, however long reading ta
   }
 });
 
-Deno.test("an index that was cut says nothing wrong, wherever it was cut", async () => {
+Deno.test("a truncated index states nothing wrong, whatever its length", async () => {
   await using dir = await tempDir();
   await fileIn(dir.path).write(PLACE, entries(300), new Pacer());
   const path = join(dir.path, INDEX_NAME);
@@ -157,7 +157,7 @@ Deno.test("a flipped bit anywhere in an index is noticed", async () => {
   }
 });
 
-Deno.test("another version, another kind of file and no file are no index", async () => {
+Deno.test("an index of another version, another kind of file and no file are not used", async () => {
   await using dir = await tempDir();
   const path = join(dir.path, INDEX_NAME);
   assertEquals(await read(dir.path), "none");
@@ -170,7 +170,7 @@ Deno.test("another version, another kind of file and no file are no index", asyn
   assertEquals(await read(dir.path), "none");
 });
 
-Deno.test("one writes an index at a time, and what a killed one left is written over", async () => {
+Deno.test("one process writes an index at a time, and overwrites the rest of a killed one", async () => {
   await using dir = await tempDir();
   const path = join(dir.path, NEW_INDEX_NAME);
   await Deno.writeFile(path, new Uint8Array(1_000_000));
@@ -190,7 +190,7 @@ Deno.test("one writes an index at a time, and what a killed one left is written 
   assertEquals(names, [INDEX_NAME]);
 });
 
-Deno.test("an index that can't be written whole leaves the old one, and nothing else", async () => {
+Deno.test("an index that cannot be written whole leaves the old index and no other file", async () => {
   await using dir = await tempDir();
   await fileIn(dir.path).write(PLACE, entries(3), new Pacer());
   class Ended extends Pacer {
@@ -210,7 +210,7 @@ Deno.test("an index that can't be written whole leaves the old one, and nothing 
   assertEquals(names, [INDEX_NAME]);
 });
 
-Deno.test("a record is held to the rules of a sidecar, whatever its digest says", async (t) => {
+Deno.test("a record follows the rules of a sidecar, even if its digest is right", async (t) => {
   const wrong: Record<string, Partial<Record<keyof Entry, unknown>>> = {
     "a path for a key": { key: "../secret" },
     "the key of another URL": { key: keyOf("b") },
@@ -237,7 +237,7 @@ Deno.test("a record is held to the rules of a sidecar, whatever its digest says"
   }
 });
 
-Deno.test("names and types of an index are made safe, as those of a sidecar are", async () => {
+Deno.test("names and types of an index are made safe, like those of a sidecar", async () => {
   await using dir = await tempDir();
   const facts = {
     filename: "../../etc/pass\0wd",
@@ -252,7 +252,7 @@ Deno.test("names and types of an index are made safe, as those of a sidecar are"
   assertEquals(all[0]?.mimetype, "application/octet-stream");
 });
 
-Deno.test("what a killed process has left of an index is removed, unless it is being written", async () => {
+Deno.test("the rest of an index of a killed process is removed, unless it is being written", async () => {
   await using dir = await tempDir();
   const path = join(dir.path, NEW_INDEX_NAME);
   await Deno.writeTextFile(path, "https://example.org/secret");
@@ -267,7 +267,7 @@ Deno.test("what a killed process has left of an index is removed, unless it is b
   assertEquals(await isThere(path), false);
 });
 
-Deno.test("another file that has the name of a new index as well is not cut", async () => {
+Deno.test("a file with a hard link to the name of a new index is not truncated", async () => {
   await using dir = await tempDir();
   const precious = join(dir.path, "precious");
   await Deno.writeTextFile(precious, "mine");

@@ -19,7 +19,7 @@ const SKIPPED: UnstampedEvent = {
   reason: "why",
 };
 
-Deno.test("EventHub warns once per kind when it was given no listener", () => {
+Deno.test("EventHub warns once per kind if it has no listener", () => {
   using printed = recordConsole();
   const hub = new EventHub(undefined);
 
@@ -34,7 +34,7 @@ Deno.test("EventHub warns once per kind when it was given no listener", () => {
   ]);
 });
 
-Deno.test("EventHub still warns when somebody has subscribed later", () => {
+Deno.test("EventHub still warns after a later subscription", () => {
   using printed = recordConsole();
   const hub = new EventHub(undefined);
   hub.subscribe(() => {});
@@ -44,7 +44,7 @@ Deno.test("EventHub still warns when somebody has subscribed later", () => {
   assertEquals(printed.lines.length, 1);
 });
 
-Deno.test("EventHub prints nothing when it was given a listener, be it one that throws", () => {
+Deno.test("EventHub prints nothing if it was given a listener, even a throwing one", () => {
   using printed = recordConsole();
   const hub = new EventHub(() => {
     throw new Error("listener");
@@ -55,7 +55,7 @@ Deno.test("EventHub prints nothing when it was given a listener, be it one that 
   assertEquals(printed.lines, []);
 });
 
-Deno.test("EventHub knows whether anybody listens", () => {
+Deno.test("EventHub knows whether there is a listener", () => {
   const hub = new EventHub(undefined);
   assertEquals(hub.listening, false);
   const unsubscribe = hub.subscribe(() => {});
@@ -79,7 +79,7 @@ Deno.test("a cache with onEvent prints nothing at all", async () => {
   assertEquals(printed.lines, []);
 });
 
-Deno.test("a cache without onEvent warns of the first broken pair, and only of that", async () => {
+Deno.test("a cache without onEvent warns of the first broken pair, and of no other", async () => {
   await using dir = await tempDir();
   for (const url of ["a", "b"]) {
     await writePair(dir.path, url, bytesOf(3), { sidecar: { size: 4 } });

@@ -9,7 +9,7 @@ import { FileSystem } from "../../../src/core/disk/file_system.ts";
 import { keyOf } from "../../../src/core/text/key.ts";
 import { tempDir } from "../../fixtures/directory/temp_dir.ts";
 
-/** Logs of one directory, as that many processes have them. */
+/** Logs of one directory, one for each simulated process. */
 async function logs(count: number) {
   const dir = await tempDir();
   const path = join(dir.path, CHANGES_NAME);
@@ -44,7 +44,7 @@ async function news(log: ChangeLog): Promise<string[] | "unknown"> {
 
 const [A, B, C] = ["a", "b", "c"].map(keyOf) as [string, string, string];
 
-Deno.test("what one announces is news to the others, once", async () => {
+Deno.test("a process learns of a change of another process, once", async () => {
   await using opened = await logs(2);
   const [one, two] = opened.logs as [ChangeLog, ChangeLog];
   assertEquals([await news(one), await news(two)], [[], []]);
@@ -56,7 +56,7 @@ Deno.test("what one announces is news to the others, once", async () => {
   assertEquals(await news(one), []);
 });
 
-Deno.test("what was announced before is no news", async () => {
+Deno.test("changes announced before the first look are not reported", async () => {
   await using opened = await logs(2);
   const [one, two] = opened.logs as [ChangeLog, ChangeLog];
   await announce(one, A);
@@ -66,7 +66,7 @@ Deno.test("what was announced before is no news", async () => {
   assertEquals(await news(two), [B]);
 });
 
-Deno.test("who looks before there is a list gets all of the first one", async () => {
+Deno.test("a process that looks before the log exists gets every change of the first log", async () => {
   await using opened = await logs(2);
   const [one, two] = opened.logs as [ChangeLog, ChangeLog];
   assertEquals(await two.lock(false), false);
@@ -76,7 +76,7 @@ Deno.test("who looks before there is a list gets all of the first one", async ()
   assertEquals(await news(two), [A]);
 });
 
-Deno.test("one at a time holds the lock", async () => {
+Deno.test("one process at a time holds the lock", async () => {
   await using opened = await logs(2);
   const [one, two] = opened.logs as [ChangeLog, ChangeLog];
 
@@ -88,7 +88,7 @@ Deno.test("one at a time holds the lock", async () => {
   assertEquals(await one.tryLock(), "busy");
 });
 
-Deno.test("a list that was deleted begins anew, and what it said is unknown", async () => {
+Deno.test("a deleted log starts anew, and its earlier changes are unknown", async () => {
   await using opened = await logs(2);
   const [one, two] = opened.logs as [ChangeLog, ChangeLog];
   await announce(one, A);
@@ -102,7 +102,7 @@ Deno.test("a list that was deleted begins anew, and what it said is unknown", as
   assertEquals(await news(two), [C]);
 });
 
-Deno.test("a list that grows long is cut, and who missed little misses nothing", async () => {
+Deno.test("a long log is truncated, and a process only a little behind misses nothing", async () => {
   await using opened = await logs(3);
   const [one, two, late] = opened.logs as [ChangeLog, ChangeLog, ChangeLog];
   await announce(one, A);
@@ -120,7 +120,7 @@ Deno.test("a list that grows long is cut, and who missed little misses nothing",
   assertEquals(await news(late), "unknown");
 });
 
-Deno.test("a record that a kill cut short is written over", async () => {
+Deno.test("a record cut short by a kill is overwritten", async () => {
   await using opened = await logs(2);
   const [one, two] = opened.logs as [ChangeLog, ChangeLog];
   await announce(one, A);
@@ -132,7 +132,7 @@ Deno.test("a record that a kill cut short is written over", async () => {
   assertEquals(await news(two), [C]);
 });
 
-Deno.test("a record that is none makes what changed unknown", async () => {
+Deno.test("an invalid record makes the changes unknown", async () => {
   await using opened = await logs(2);
   const [one, two] = opened.logs as [ChangeLog, ChangeLog];
   await announce(one, A);
@@ -144,7 +144,7 @@ Deno.test("a record that is none makes what changed unknown", async () => {
 });
 
 for (const bit of [0, 100, 200, 400]) {
-  Deno.test(`a head with bit ${bit} flipped is the head of no list`, async () => {
+  Deno.test(`a header with bit ${bit} flipped makes the log invalid`, async () => {
     await using opened = await logs(2);
     const [one, two] = opened.logs as [ChangeLog, ChangeLog];
     await announce(one, A, B);
@@ -162,7 +162,7 @@ for (const bit of [0, 100, 200, 400]) {
   });
 }
 
-Deno.test("one that may not write leaves no mark on the list while it waits for it", async () => {
+Deno.test("a process that may not write does not change the log while it waits for it", async () => {
   await using opened = await logs(1);
   const [holder] = opened.logs as [ChangeLog];
   await holder.lock(true);

@@ -8,7 +8,7 @@ import { tempDir } from "../../fixtures/directory/temp_dir.ts";
 
 const EVENTS = { onServed() {}, onAbandoned() {}, onFault() {} };
 
-/** A file that gives its bytes when it is let. */
+/** A file that gives its bytes when the test says so. */
 class SlowFile extends DiskFile {
   readonly asked = Promise.withResolvers<void>();
   readonly let = Promise.withResolvers<void>();
@@ -21,7 +21,7 @@ class SlowFile extends DiskFile {
   }
 }
 
-Deno.test("bytes that are being read when the download is lost are not mixed with those of the next", async () => {
+Deno.test("bytes being read when a download is lost are not mixed with those of the next", async () => {
   await using dir = await tempDir();
   const fs = new FileSystem();
   const bodies = [];

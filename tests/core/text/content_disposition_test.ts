@@ -5,7 +5,7 @@ import {
 } from "../../../src/core/text/content_disposition.ts";
 import { safeFilename } from "../../../src/core/text/filename.ts";
 
-/** A small generator (xorshift32), so that a failing run can be had again from its seed. */
+/** A small generator (xorshift32): its seed repeats a failed run. */
 function randomFrom(seed: number): (below: number) => number {
   let state = seed | 1;
   return (below) => {
@@ -88,7 +88,7 @@ Deno.test("parseFilename() decodes filename*", async (t) => {
   }
 });
 
-Deno.test("parseFilename() falls back to filename when filename* is garbage", async (t) => {
+Deno.test("parseFilename() falls back to filename when filename* is invalid", async (t) => {
   const values = [
     "UTF-8''%ZZ.png",
     "UTF-8''%E2%82.png",
@@ -111,7 +111,7 @@ Deno.test("parseFilename() falls back to filename when filename* is garbage", as
   }
 });
 
-Deno.test("parseFilename() decodes UTF-8 that arrived as Latin-1", () => {
+Deno.test("parseFilename() decodes UTF-8 that was read as Latin-1", () => {
   const headers = new Headers();
   const raw = String.fromCharCode(...new TextEncoder().encode("日本.gif"));
   headers.set("content-disposition", `attachment; filename="${raw}"`);
@@ -148,7 +148,7 @@ Deno.test("parseFilename() decodes encoded words in filename", async (t) => {
     ["=?utf-8?Q?a?= =?iso-8859-1?Q?=E9.png?=", "aé.png"],
     ["=?utf-8?Q?a?= b.png", "a b.png"],
     ["my =?utf-8?Q?a?=.png", "my a.png"],
-    // These can't be decoded: they stay as they are, but are no paths.
+    // Undecodable names stay unchanged, but never contain a path.
     ["=?utf-8?B?5oiR/LusL2EucG5n!?=", "=?utf-8?B?5oiR_LusL2EucG5n!?="],
     ["=?utf-8?B?/////w==?=", "=?utf-8?B?_____w==?="],
     ["=?x-unheard-of?B?L2E/?=.png", "=?x-unheard-of?B?L2E_?=.png"],
@@ -161,7 +161,7 @@ Deno.test("parseFilename() decodes encoded words in filename", async (t) => {
       "a/b =?utf-8?B?5oi_LusL2",
     ],
     ["=?utf-8?B?5oi/LusL2?", "=?utf-8?B?5oi_LusL2?"],
-    // These are no words.
+    // Not encoded words.
     ["=?utf-8?X?YS9i?=", "=?utf-8?X?YS9i?="],
     ["=?utf-8?B?YS9i", "=?utf-8?B?YS9i"],
     ["=?=?=?b?=", "=?=?=?b?="],
@@ -201,11 +201,11 @@ Deno.test("parseFilename() takes linear time", () => {
   const start = performance.now();
   for (const header of hostile) parseFilename(header);
 
-  // Quadratic time would be minutes.
+  // Quadratic time would take minutes.
   assert(performance.now() - start < 5_000);
 });
 
-Deno.test("formatContentDisposition() writes one plain filename where that is enough", () => {
+Deno.test("formatContentDisposition() writes one plain filename where plain ASCII is enough", () => {
   assertEquals(
     formatContentDisposition("inline", "cat.png"),
     'inline; filename="cat.png"',
@@ -239,7 +239,7 @@ Deno.test("formatContentDisposition() adds filename* where plain ASCII is not en
   }
 });
 
-Deno.test("formatContentDisposition() cannot be broken by a name", async (t) => {
+Deno.test("formatContentDisposition() stays valid for any name", async (t) => {
   const names = [
     "",
     "..",

@@ -10,7 +10,7 @@ import {
   failureReason,
 } from "../../../src/core/text/failure_reason.ts";
 
-/** An error of any name, be it one that no error has. */
+/** An error of any name, even a name that no error class has. */
 function named(name: unknown): Error {
   return Object.defineProperty(new Error("a message"), "name", { value: name });
 }
@@ -19,7 +19,7 @@ function fail(): never {
   throw new Error("a trap");
 }
 
-/** An error whose members can't be read. */
+/** An error with members that throw when read. */
 function unreadable(): Error {
   const error = new Error("a message");
   for (const name of ["name", "message", "code", "status", "cause"]) {
@@ -37,7 +37,7 @@ function reasonOf(error: unknown): string {
   return failureReason(errorFacts(error));
 }
 
-Deno.test("errorFacts() tells names, and no text that poses as one", () => {
+Deno.test("errorFacts() states names of errors, and no other text in their place", () => {
   const nameOf = (error: unknown) => errorFacts(error).name;
   assertEquals(nameOf(new TypeError("a message")), "TypeError");
   assertEquals(nameOf(new DOMException("", "AbortError")), "AbortError");
@@ -58,7 +58,7 @@ Deno.test("errorFacts() tells names, and no text that poses as one", () => {
   }
 });
 
-Deno.test("errorFacts() tells codes and statuses, also those of causes, and no others", () => {
+Deno.test("errorFacts() states known codes and statuses, also those of causes, and no others", () => {
   const circle = coded(undefined);
   circle.cause = circle;
   const deep = Array.from({ length: 50 }).reduce<Error>(
@@ -98,8 +98,7 @@ Deno.test("errorFacts() tells codes and statuses, also those of causes, and no o
 });
 
 Deno.test({
-  name:
-    "errorFacts() knows by their numbers the system's errors that have no code",
+  name: "errorFacts() recognizes system errors without a code by their numbers",
   ignore: Deno.build.os !== "linux",
   fn() {
     const codes = {
@@ -120,7 +119,7 @@ Deno.test({
   },
 });
 
-Deno.test("errorFacts() tells the code of a fetch that a downloader has wrapped", async () => {
+Deno.test("errorFacts() states the code of a fetch error that a downloader has wrapped", async () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const url = `http://127.0.0.1:${listener.addr.port}/`;
   listener.close();
@@ -131,7 +130,7 @@ Deno.test("errorFacts() tells the code of a fetch that a downloader has wrapped"
   assertEquals(reasonOf(new AggregateError([error])), "ECONNREFUSED");
 });
 
-Deno.test("errorFacts() reads texts of fetch alone, and not the URL in them", () => {
+Deno.test("errorFacts() reads messages of fetch alone, and never the URL in them", () => {
   const failed = (message: string) =>
     new TypeError("fetch failed", { cause: new Error(message) });
   const url = "https://a/dns error(invalid peer certificate)";
@@ -152,7 +151,7 @@ Deno.test("errorFacts() reads texts of fetch alone, and not the URL in them", ()
   assertEquals(reasonOf(new Error("dns error")), "Error");
 });
 
-/** What becomes of a fetch from a server that treats its connections so. */
+/** The error of a fetch from a server that treats its connections so. */
 async function served(
   onConnection: (socket: Socket) => void,
   scheme = "http",
@@ -215,7 +214,7 @@ const REAL: [what: string, fail: () => Promise<unknown>, reason: string][] = [
 ];
 
 for (const [what, fail, reason] of REAL) {
-  Deno.test(`errorFacts() knows ${what} by what fetch says`, async () => {
+  Deno.test(`errorFacts() recognizes ${what} by the message of fetch`, async () => {
     const error = await fail();
 
     assertEquals([errorFacts(error).name, reasonOf(error)], [
@@ -233,7 +232,7 @@ const BASE = {
   received: 5,
 } as const;
 
-Deno.test("formatEvent() gives a failure one line, whatever the error is called", () => {
+Deno.test("formatEvent() gives a failure one line, for any name of the error", () => {
   const error = named("Error\nhttps://example.org/bot1:SECRET");
 
   const line = formatEvent({ ...BASE, error, ...errorFacts(error) });
@@ -244,7 +243,7 @@ Deno.test("formatEvent() gives a failure one line, whatever the error is called"
   );
 });
 
-Deno.test("formatEvent() says why a failure of others happened, and what ours say", () => {
+Deno.test("formatEvent() states the cause of foreign failures, and the message of ours", () => {
   const ours = new HttpStatusError(404);
   const others = new TypeError("https://a/", { cause: coded("ECONNREFUSED") });
   const cases: [error: Error, text: string][] = [

@@ -10,7 +10,7 @@ function bytesOf(text: string): number {
   return new TextEncoder().encode(text).byteLength;
 }
 
-Deno.test("safeFilename() returns a safe name as it is", async (t) => {
+Deno.test("safeFilename() returns a safe name unchanged", async (t) => {
   const names = [
     "cat.png",
     "a cat (1).png",
@@ -39,7 +39,7 @@ Deno.test("safeFilename() returns a safe name as it is", async (t) => {
   }
 });
 
-Deno.test("safeFilename() makes anything one safe segment", async (t) => {
+Deno.test("safeFilename() turns any text into one safe path segment", async (t) => {
   const cases: [given: string, expected: string][] = [
     ["", "attachment"],
     [".", "attachment"],
@@ -146,18 +146,18 @@ Deno.test("safeFilename() takes linear time", () => {
     safeFilename(name);
   }
 
-  // Quadratic time would be minutes.
+  // Quadratic time would take minutes.
   assert(performance.now() - start < 5_000);
 });
 
-Deno.test("safeFilename() falls back when nothing is left of a name that is too long", () => {
+Deno.test("safeFilename() falls back when nothing is left of a too long name", () => {
   const name = `.${" ".repeat(260)}x`;
 
   assertEquals(safeFilename(name), "attachment");
   assertEquals(safeFilename(name, "photo"), "photo");
 });
 
-Deno.test("safeFilename() holds its promises for any string, and a second pass changes nothing", async (t) => {
+Deno.test("safeFilename() gives a safe name for any string, and a second pass changes nothing", async (t) => {
   const seed = Date.now() & 0x7fffffff;
   let state = seed | 1;
   const random = (below: number) => {
@@ -256,7 +256,7 @@ Deno.test("filenameFromUrl() takes the last segment of the path", async (t) => {
   }
 });
 
-Deno.test("withFittingExtension() fits the name to the type", async (t) => {
+Deno.test("withFittingExtension() gives the name an extension of its type", async (t) => {
   const cases: [filename: string, mimetype: string, expected: string][] = [
     ["cat.png", "image/png", "cat.png"],
     ["cat.PNG", "image/png", "cat.PNG"],

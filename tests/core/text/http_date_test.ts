@@ -16,9 +16,9 @@ const DATES: [text: string, timeMs: number][] = [
   // A leap second.
   ["Sat, 31 Dec 2016 23:59:60 GMT", Date.UTC(2017, 0, 1)],
   ["Fri, 31 Dec 9999 23:59:59 GMT", Date.UTC(9999, 11, 31, 23, 59, 59)],
-  // Before 100, which Date.UTC() takes for a year of the last century.
+  // Before 100: Date.UTC() would read it as a year of the last century.
   ["Mon, 01 Jan 0001 00:00:00 GMT", -62_135_596_800_000],
-  // Up to 50 years from now, and what lies beyond is in the past.
+  // Up to 50 years from now; a later year lies in the past.
   ["Sunday, 29-Nov-76 12:00:00 GMT", Date.UTC(2076, 10, 29, 12)],
   ["Monday, 29-Nov-76 12:00:01 GMT", Date.UTC(1976, 10, 29, 12, 0, 1)],
   ["Tuesday, 29-Feb-00 00:00:00 GMT", Date.UTC(2000, 1, 29)],
@@ -46,15 +46,15 @@ const NO_DATES = [
   "Sun Nov 6 08:49:37 1994",
   "Sun Nov  6 08:49:37 1994 GMT",
   "Sun Nov  6 08:49:37 +0000 1994",
-  // The name of a day, a month and the zone are case-sensitive.
+  // Names of days, months and the zone are case-sensitive.
   "sun, 06 Nov 1994 08:49:37 GMT",
   "Sun, 06 nov 1994 08:49:37 GMT",
   "Sun, 06 Nov 1994 08:49:37 gmt",
-  // Two values, and what stands around one.
+  // Two values, and text around a value.
   "Sun, 06 Nov 1994 08:49:37 GMT, Sun, 06 Nov 1994 08:49:37 GMT",
   " Sun, 06 Nov 1994 08:49:37 GMT",
   "Sun, 06 Nov 1994 08:49:37 GMT\n",
-  // Days and times that do not exist, or are called otherwise.
+  // Days and times that do not exist, or have other names.
   "Mon, 06 Nov 1994 08:49:37 GMT",
   "Sun, 31 Nov 1994 08:49:37 GMT",
   "Wed, 30 Feb 2024 00:00:00 GMT",

@@ -26,7 +26,7 @@ Deno.test("normalizeMimetype() keeps type and subtype in lower case", async (t) 
   }
 });
 
-Deno.test("normalizeMimetype() returns octet-stream for what is no media type", async (t) => {
+Deno.test("normalizeMimetype() returns octet-stream for text that is not a media type", async (t) => {
   const cases = [
     null,
     undefined,
@@ -51,7 +51,7 @@ Deno.test("normalizeMimetype() returns octet-stream for what is no media type", 
   }
 });
 
-Deno.test("extractMimetype() sees the type that response.blob() sees", async (t) => {
+Deno.test("extractMimetype() finds the same type as response.blob()", async (t) => {
   const headers: [header: string, expected: string][] = [
     ["image/jpeg, image/jpeg", "image/jpeg"],
     ["Image/JPEG", "image/jpeg"],
@@ -97,7 +97,7 @@ Deno.test("extractMimetype() sees the type that response.blob() sees", async (t)
   assertEquals(extractMimetype(null), OCTET_STREAM);
 });
 
-Deno.test("a media type is read in linear time", () => {
+Deno.test("a media type is parsed in linear time", () => {
   const size = 500_000;
   const start = performance.now();
   for (const unit of [" ", ",", '"', '"\\', ";", "a/b,"]) {
@@ -105,18 +105,18 @@ Deno.test("a media type is read in linear time", () => {
     cleanMimetype(`image/png${unit.repeat(size)}x`);
   }
 
-  // Quadratic time would be minutes.
+  // Quadratic time would take minutes.
   assert(performance.now() - start < 5_000);
 });
 
-Deno.test("cleanMimetype() reduces a list to the type that a browser would show", () => {
+Deno.test("cleanMimetype() reduces a list to the type that a browser would use", () => {
   assertEquals(cleanMimetype("image/jpeg, image/jpeg"), "image/jpeg");
   assertEquals(cleanMimetype("image/png, text/html"), "text/html");
   assertEquals(cleanMimetype("image/png; a=b,text/html"), "text/html");
   assertEquals(cleanMimetype("*/*"), OCTET_STREAM);
 });
 
-Deno.test("cleanMimetype() takes a tab between parameters", () => {
+Deno.test("cleanMimetype() accepts a tab between parameters", () => {
   assertEquals(cleanMimetype("image/png;\tq=1"), "image/png");
   assertEquals(cleanMimetype("\timage/png\t"), "image/png");
   assertEquals(cleanMimetype("image\t/png"), OCTET_STREAM);
@@ -134,7 +134,7 @@ Deno.test("cleanMimetype() keeps a stated type with its case and parameters", ()
   );
 });
 
-Deno.test("cleanMimetype() replaces what could break a header", async (t) => {
+Deno.test("cleanMimetype() replaces a type that could break a header", async (t) => {
   const cases = [
     "",
     "png",
@@ -183,7 +183,7 @@ Deno.test("extensionsOf() lists the usual extension first", async (t) => {
   }
 });
 
-Deno.test("extensionsOf() lists the rarer extensions, too", async (t) => {
+Deno.test("extensionsOf() also lists the rarer extensions", async (t) => {
   const cases: [mimetype: string, rarer: string][] = [
     ["video/mpeg", ".m2v"],
     ["video/mpeg", ".m1v"],
@@ -212,18 +212,19 @@ Deno.test("the image, audio and video types of mime-db have their extensions", (
     !extensions.every((each) => extensionsOf(mimetype).includes(`.${each}`))
   );
 
-  // 132 of 174 had none. The copy of mime-db in @std/media-types may lack the newest.
+  // 132 of 174 types had none. The copy of mime-db in @std/media-types may
+  // lack the newest types.
   assert(media.length > 150);
   assert(missing.length <= media.length / 20, missing.join("; "));
 });
 
-Deno.test("extensionsOf() lists nothing for a type it does not know", () => {
+Deno.test("extensionsOf() lists nothing for an unknown type", () => {
   assertEquals(extensionsOf(OCTET_STREAM), []);
   assertEquals(extensionsOf("image/x-unheard-of"), []);
   assertEquals(extensionsOf("constructor"), []);
 });
 
-Deno.test("isMediaExtension() knows images, videos, audio and stickers only", () => {
+Deno.test("isMediaExtension() accepts images, videos, audio and stickers only", () => {
   for (const extension of [".png", ".JPG", ".mp4", ".oga", ".tgs", ".lottie"]) {
     assert(isMediaExtension(extension), extension);
   }
@@ -235,7 +236,7 @@ Deno.test("isMediaExtension() knows images, videos, audio and stickers only", ()
   }
 });
 
-Deno.test("isCarrier() knows the types that name only a wrapping", () => {
+Deno.test("isCarrier() recognizes types that name only a container", () => {
   assert(isCarrier("text/plain; charset=utf-8"));
   assert(isCarrier("application/zip"));
   assert(!isCarrier("application/zip+dotlottie"));
@@ -251,7 +252,7 @@ Deno.test("isInlineSafe() allows raster images, video and audio", () => {
   }
 });
 
-Deno.test("isInlineSafe() never allows what can carry script", () => {
+Deno.test("isInlineSafe() never allows types that can carry script", () => {
   const types =
     "image/svg+xml text/html text/xml application/xml application/xhtml+xml application/pdf " +
     "text/javascript text/css application/octet-stream text/plain application/json image/svg+xml;image/png " +

@@ -11,7 +11,7 @@ import { parseContentCodings } from "../../../src/core/text/content_codings.ts";
 
 const encoder = new TextEncoder();
 
-Deno.test("looksPlain() knows text in UTF-8, also where its last character is cut", () => {
+Deno.test("looksPlain() recognizes text in UTF-8, even with its last character cut", () => {
   for (
     const text of [
       "x^2 + y",
@@ -29,7 +29,7 @@ Deno.test("looksPlain() knows text in UTF-8, also where its last character is cu
   assert(!looksPlain(new Uint8Array([0xe9, 0x61, 0x62, 0x63])));
 });
 
-Deno.test("looksPlain() takes no compressed bytes for plain ones", () => {
+Deno.test("looksPlain() does not accept compressed bytes", () => {
   for (
     const text of [
       "hello hello hello",
@@ -54,7 +54,7 @@ Deno.test("looksPlain() takes no compressed bytes for plain ones", () => {
   }
 });
 
-Deno.test("parseContentCodings() lists the codings, and leaves out what is none", () => {
+Deno.test("parseContentCodings() lists the codings, and leaves out invalid ones", () => {
   assertEquals(parseContentCodings("gzip"), ["gzip"]);
   assertEquals(parseContentCodings(" GZIP ,X-Gzip,, br"), [
     "gzip",

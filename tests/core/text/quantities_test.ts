@@ -7,7 +7,7 @@ import {
   formatTime,
 } from "../../../src/core/text/quantities.ts";
 
-Deno.test("formatBytes() uses the unit that people would", () => {
+Deno.test("formatBytes() uses the largest unit that is full", () => {
   const cases: [number, string][] = [
     [0, "0 B"],
     [1023, "1023 B"],
@@ -22,7 +22,7 @@ Deno.test("formatBytes() uses the unit that people would", () => {
   for (const [bytes, text] of cases) assertEquals(formatBytes(bytes), text);
 });
 
-Deno.test("formatAge() counts in the largest unit that is full", () => {
+Deno.test("formatAge() counts in the largest full unit", () => {
   const cases: [number, string][] = [
     [-5000, "just now"],
     [999, "just now"],
@@ -44,7 +44,7 @@ Deno.test("formatTime() gives the time and the age", () => {
   assertEquals(formatTime(time, time + 60_000), "2026-08-01 09:05:03 (1m ago)");
 });
 
-Deno.test("formatDuration() and formatEntries() read well", () => {
+Deno.test("formatDuration() and formatEntries() give readable text", () => {
   assertEquals(formatDuration(4230), "4.2 s");
   assertEquals(formatDuration(185_000), "3 min 5 s");
   assertEquals(formatEntries(1), "1 entry");

@@ -35,7 +35,7 @@ Deno.test("parseRetryAfter() reads seconds and HTTP-dates", async (t) => {
   }
 });
 
-Deno.test("HttpStatusError tells how long a server asks to wait", async () => {
+Deno.test("HttpStatusError states how long a server asks to wait", async () => {
   await using origin = new Origin();
   await using opened = await emptyCache();
   const rejection = async (path: string, headers: HeadersInit) => {
@@ -64,7 +64,7 @@ Deno.test("HttpStatusError tells how long a server asks to wait", async () => {
   assert(waitMs !== undefined && waitMs > 3_500_000 && waitMs <= 3_600_000);
 });
 
-Deno.test("HttpStatusError has no time to wait unless it is given one", () => {
+Deno.test("HttpStatusError has no waiting time unless given one", () => {
   assertEquals(new HttpStatusError(503).retryAfterMs, undefined);
   assertEquals(new HttpStatusError(503, { retryAfterMs: 5 }).retryAfterMs, 5);
 });
