@@ -89,7 +89,12 @@ export class Lru<T> {
     this.#nodes.delete(key);
     this.#bytes -= node.size;
     this.#unlink(node);
-    return node.value;
+    const value = node.value;
+    // Deleted nodes stay reachable, from each other and from the map's outgrown
+    // tables, until a full garbage collection. Their values must not.
+    const emptied: { value: T | undefined } = node;
+    emptied.value = undefined;
+    return value;
   }
 
   /** Takes everything out. */

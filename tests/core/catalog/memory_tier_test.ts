@@ -1,4 +1,4 @@
-import { assertEquals, assertStrictEquals } from "@std/assert";
+import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { MemoryTier } from "../../../src/core/catalog/memory_tier.ts";
 
 Deno.test("keep() drops the least recently used body above the maximum of items", () => {
@@ -84,3 +84,32 @@ Deno.test("delete() and clear() free the bytes", () => {
   tier.clear();
   assertEquals([tier.count, tier.bytes, tier.use("a")], [0, 0, undefined]);
 });
+
+Deno.test("bodies that were shed while young need no full garbage collection", () => {
+  const size = 1024;
+  const rounds = 10;
+  const bodiesPerRound = 100;
+  const tier = new MemoryTier({
+    maxItems: 4,
+    maxBytes: 1e9,
+    maxItemBytes: 1e9,
+  });
+  const before = Deno.memoryUsage().external;
+
+  for (let round = 0; round < rounds; round++) {
+    for (let i = 0; i < bodiesPerRound; i++) {
+      tier.keep(`${round} ${i}`, new Uint8Array(size));
+    }
+    collectYoung();
+  }
+
+  const retained = Deno.memoryUsage().external - before;
+  assert(retained < rounds * bodiesPerRound * size / 2, `${retained} stayed`);
+});
+
+/** Fills the young generation of the heap, which has 16 MiB at most, several times. */
+function collectYoung(): void {
+  let kept: unknown;
+  for (let i = 0; i < 4_000_000; i++) kept = { i };
+  assert(kept);
+}
