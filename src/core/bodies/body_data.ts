@@ -2,12 +2,12 @@
 export type BodyData = Uint8Array | Blob | ReadableStream<Uint8Array>;
 
 /**
- * Checks data before it is read. Shapes are looked at and not classes: npm's undici, node-fetch and polyfills bring
- * their own.
+ * Checks data before it is read. Looks at shapes, not classes: npm's undici, node-fetch and polyfills bring classes
+ * of their own.
  *
- * @param action What can't be done otherwise: "put" or "download".
- * @param data What was given.
- * @throws {TypeError} If it is nothing that can be read; the message names its kind and never its value.
+ * @param action The action that the message names: "put" or "download".
+ * @param data The data to check.
+ * @throws {TypeError} If the data can't be read; the message names its kind and never its value.
  */
 export function assertBodyData(
   action: string,
@@ -36,7 +36,7 @@ export function assertBodyData(
   }
 }
 
-/** The number of bytes, where it is known before they are read. */
+/** The number of bytes, where known before they are read. */
 export function lengthOf(data: BodyData): number | undefined {
   if (data instanceof Uint8Array) return data.byteLength;
 
@@ -56,14 +56,14 @@ export function isBlob(value: unknown): value is Blob {
     typeof value.type === "string";
 }
 
-/** Narrows to an object that may have the members of `T`, of any type. */
+/** Narrows a value to an object that may have the members of `T`, of any type. */
 export function isObject<T>(
   value: unknown,
 ): value is { readonly [Member in keyof T]?: unknown } {
   return typeof value === "object" && value !== null;
 }
 
-/** The kind of a value and never the value, which could be a URL. */
+/** Names the kind of a value, never the value, which could be a URL. */
 export function describe(value: unknown): string {
   if (value === null) return "null";
   if (typeof value !== "object") return typeof value;

@@ -2,27 +2,27 @@ import { type BodyData, describe } from "./body_data.ts";
 import { PIECE_BYTES } from "./byte_reader.ts";
 import { Pacer } from "../async/pacer.ts";
 
-/** Yields the bytes of whatever a downloader or a caller of `put()` gives. */
+/** The bytes that a downloader or a caller of `put()` gives, chunk by chunk. */
 export interface ChunkSource {
   /** The next chunk, at least one byte; undefined at the end. */
   next(): Promise<Uint8Array<ArrayBuffer> | undefined>;
-  /** Stops the source; a `next()` that waits ends. Never rejects. */
+  /** Stops the source and ends a `next()` that waits. Never rejects. */
   cancel(reason: unknown): Promise<void>;
 }
 
 /**
- * Makes a source of bytes, of a Blob or of a stream. An array is read piece by
- * piece as the source is asked, so it must not be changed until the end. Shared
- * memory is copied: another thread may change it, and readers expect their own.
+ * Makes a source of an array, a Blob or a stream. An array is read piece by piece, so
+ * it must not change before the end. Pieces of shared memory are copied, since another
+ * thread may change them.
  *
- * @param copies Whether pieces of an array are copied: readers keep them.
+ * @param copies Whether each piece of an array is a copy, for readers that keep it.
  */
 export function chunkSource(data: BodyData, copies: boolean): ChunkSource {
   if (data instanceof Uint8Array) return bytesSource(data, copies);
   return streamSource("getReader" in data ? data : data.stream());
 }
 
-/** A source whose first chunks were taken from it, and are given back. */
+/** Puts chunks that were taken from a source before it again. */
 export function replayed(
   taken: Uint8Array<ArrayBuffer>[],
   rest: ChunkSource,
@@ -74,15 +74,15 @@ function streamSource(stream: ReadableStream<Uint8Array>): ChunkSource {
       try {
         await reader.cancel(reason);
       } catch {
-        // It had failed on its own.
+        // The stream has failed already.
       }
     },
   };
 }
 
-/** The bytes, copied where they are in shared memory. */
+/** Copies bytes of shared memory; returns others as they are. */
 function unshared(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  // A copy by the constructor: `slice()` of a Node Buffer would be no copy.
+  // Copied by the constructor: `slice()` of a Node Buffer does not copy.
   return bytes.buffer instanceof ArrayBuffer
     ? bytes as Uint8Array<ArrayBuffer>
     : new Uint8Array(bytes);

@@ -3,19 +3,19 @@ import type { Transform } from "node:stream";
 import { MediaCacheError } from "../api/errors.ts";
 import type { ChunkSource } from "./chunk_source.ts";
 
-/** A format of compressed bytes. `br` can be tried, and not decoded: where a body is cut, nothing tells. */
+/** A format of compressed bytes. Bodies are not decoded from `br`: nothing shows that such a body was cut. */
 export type CompressedFormat = "gzip" | "zlib" | "deflate-raw" | "br";
 
-/** A format that bodies are decoded from. */
+/** A format from which bodies are decoded. */
 export type DecodedFormat = Exclude<CompressedFormat, "br">;
 
-/** Bytes of one decoded chunk, at most. */
+/** The longest decoded chunk, in bytes. */
 const CHUNK_BYTES = 65_536;
 
-// Node's streams and not `DecompressionStream`, which makes one chunk of all that a chunk decodes to (50 KB become 50
-// MB at once), and takes zlib without its checksum. These stop after each CHUNK_BYTES until they are read.
+// Node's streams stop after each CHUNK_BYTES until they are read. `DecompressionStream` makes a single chunk of all
+// that a chunk decodes to (50 KB become 50 MB), and accepts zlib data without its checksum.
 async function decoderOf(format: CompressedFormat): Promise<Decoder> {
-  // Loaded when it is needed: the first time takes some 40 ms.
+  // Loaded on demand: the first import takes some 40 ms.
   const zlib = await import("node:zlib");
   const options = { chunkSize: CHUNK_BYTES };
   switch (format) {
@@ -35,7 +35,7 @@ type Decoder = Transform & { readonly bytesWritten: number };
 /**
  * Decodes the first bytes of a body, to see whether they are of a format.
  *
- * @returns What they decode to, at most 64 KiB, which may be nothing yet; undefined when they are not of the format.
+ * @returns At most 64 KiB of decoded bytes, maybe none yet; undefined when the bytes are not of the format.
  */
 export async function tryDecode(
   format: CompressedFormat,
@@ -50,7 +50,7 @@ export async function tryDecode(
   };
   let first: Uint8Array = new Uint8Array();
   decoder.on("error", () => settle(undefined));
-  // Without a call of `end()` that means: bytes are left over. A checksum has told before that the others are right.
+  // `end()` was not called, so bytes are left over. A checksum has proved the bytes before.
   const hasChecksum = format === "gzip" || format === "zlib";
   decoder.on("end", () => settle(hasChecksum ? first : undefined));
   decoder.once("data", (output: Buffer) => {
@@ -62,7 +62,7 @@ export async function tryDecode(
   return await promise;
 }
 
-/** The decoded bytes of a compressed body, whose end must be that of the compressed data. */
+/** Decodes a compressed body, which must end where the compressed data ends. */
 export class DecodedSource implements ChunkSource {
   readonly #chunks: ChunkSource;
   readonly #format: DecodedFormat;
@@ -82,7 +82,7 @@ export class DecodedSource implements ChunkSource {
     this.#output = decoder[Symbol.asyncIterator]();
   }
 
-  /** Makes a source that has read nothing yet. */
+  /** Makes a source of decoded bytes. */
   static async of(
     chunks: ChunkSource,
     format: DecodedFormat,
@@ -112,7 +112,7 @@ export class DecodedSource implements ChunkSource {
     await this.#chunks.cancel(reason);
   }
 
-  /** Writes all compressed bytes, no faster than they are decoded. */
+  /** Writes all compressed bytes to the decoder, no faster than they are decoded. */
   async #feed(): Promise<void> {
     const decoder = this.#decoder;
     try {

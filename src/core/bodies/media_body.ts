@@ -1,21 +1,21 @@
 import type { ByteReader } from "./byte_reader.ts";
 
 /**
- * The bytes behind one Media: in RAM, in a file, or in a download that runs. It
- * is held from the start, for as long as nobody has read it.
+ * The bytes of a Media: in RAM, in a file, or in a running download. The body stays
+ * readable from the start until `release()`.
  */
 export interface MediaBody {
-  /** Bytes in all, where known. */
+  /** The bytes of the whole body, where known. */
   readonly size: number | undefined;
-  /** Whether all bytes are there, so that it can be a byte stream. */
+  /** Whether all bytes are there, so that the body can be a byte stream. */
   readonly whole: boolean;
   /**
-   * All bytes at once, of a body that needs nothing but RAM. One of those that is
-   * dropped unread, or half read, has nothing to give back.
+   * A copy of all bytes. Only bodies in RAM have this member; dropped unread or half
+   * read, they leave nothing to be closed.
    */
   copy?(): Uint8Array<ArrayBuffer>;
-  /** Reads the bytes from `start` up to `end`, or up to the last. */
+  /** Makes a reader of the bytes from `start` up to `end`, or to the end of the body. */
   reader(start: number, end: number): ByteReader;
-  /** Ends the hold of the unread Media; readers go on. Idempotent. */
+  /** Lets the unread body go; its readers go on. Idempotent. */
   release(): void;
 }

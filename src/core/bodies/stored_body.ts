@@ -5,44 +5,37 @@ import type { MediaBody } from "./media_body.ts";
 import type { OnFault, OpenFiles, SharedFile } from "../disk/open_files.ts";
 
 /**
- * Bytes per chunk for those who bring no buffer. Handing one to an HTTP server
- * takes as long as reading 256 KiB: in chunks of this size a file of 8 MiB is served
- * 260 times a second, in chunks of half of it 230 times; a reader in JavaScript does
- * not see the difference (measured).
+ * Bytes of a chunk for readers without a buffer of their own. To hand a chunk to an HTTP
+ * server takes as long as reading 256 KiB: a file of 8 MiB is served 260 times a second
+ * in chunks of this size, 230 times in chunks of half the size (measured).
  */
 const CHUNK_BYTES = 524_288;
 
-/** Told how many bytes a reader was handed. */
+/** Called with the bytes that a reader was handed. */
 export type OnServed = (bytes: number) => void;
 
-/** A body in RAM. The bytes are the memory tier's, so readers get copies. */
+/** A body in RAM. The bytes belong to the memory tier, so readers get copies. */
 export class MemoryBody implements MediaBody {
   readonly #bytes: Uint8Array;
   readonly #onServed: OnServed;
-  /** See {@linkcode MediaBody.whole}. */
   readonly whole = true;
 
-  /** Wraps bytes that nobody changes. */
+  /** Wraps bytes that do not change. */
   constructor(bytes: Uint8Array, onServed: OnServed) {
     this.#bytes = bytes;
     this.#onServed = onServed;
   }
 
-  /** See {@linkcode MediaBody.size}. */
   get size(): number {
     return this.#bytes.length;
   }
 
-  /**
-   * See {@linkcode MediaBody.copy}. Without a reader a hit of 10 KiB from disk
-   * takes 24 µs in place of 26 (measured).
-   */
+  // Without a reader, a hit of 10 KiB from disk takes 24 µs in place of 26 (measured).
   copy(): Uint8Array<ArrayBuffer> {
     this.#onServed(this.#bytes.length);
     return new Uint8Array(this.#bytes);
   }
 
-  /** See {@linkcode MediaBody.reader}. */
   reader(start: number, end: number): ByteReader {
     const bytes = this.#bytes;
     const readAt = (view: Uint8Array, position: number) => {
@@ -54,14 +47,13 @@ export class MemoryBody implements MediaBody {
     return new StoredReader(readAt, start, last, this.#onServed, () => {});
   }
 
-  /** See {@linkcode MediaBody.release}. */
   release(): void {}
 }
 
 /**
- * A body in a committed file, which stays readable when its entry goes.
+ * A body in a committed file, which stays readable when its entry is removed.
  *
- * @param onFault Told when the disk fails, in place of the listener of `files`.
+ * @param onFault Called when the disk fails, in place of the listener of `files`.
  */
 export function fileBody(
   files: OpenFiles,
@@ -80,13 +72,13 @@ export function fileBody(
   };
 }
 
-/** Reads all of a shared file, which is held meanwhile. */
+/** Reads all `size` bytes of a shared file, and holds the file meanwhile. */
 export async function readAll(
   file: SharedFile,
   size: number,
 ): Promise<Uint8Array<ArrayBuffer>> {
   if (size <= PIECE_BYTES) {
-    // Room for a byte more shows that the file ends there, in the same read.
+    // Room for a further byte: the same read shows that the file ends there.
     const room = new Uint8Array(size + 1);
     const count = await file.readAt(room, 0);
     if (count === size) return room.subarray(0, size);
@@ -94,7 +86,7 @@ export async function readAll(
   return await gather(fileReader(file, 0, size, size, () => {}), size);
 }
 
-/** Reads a file of `size` bytes from `start` to `end`, and holds it meanwhile. */
+/** Reads a file of `size` bytes from `start` to `end`, and holds the file meanwhile. */
 function fileReader(
   file: SharedFile,
   start: number,
@@ -124,8 +116,8 @@ function fileReader(
 }
 
 /**
- * Looks behind the last byte. The Python original rewrites files in place, and
- * the front of a longer body must not pass for the whole of the one before.
+ * Checks that the file ends behind the last byte. The Python original rewrites files in
+ * place: the front of a longer body must not pass for the body before.
  */
 function assertEnd(
   file: SharedFile,
@@ -143,7 +135,7 @@ function assertEnd(
   return typeof result === "number" ? check(result) : result.then(check);
 }
 
-/** Reads a body of known length, that can be read anywhere. */
+/** Reads a body of known length that can be read at any position. */
 export class StoredReader implements ByteReader {
   readonly #readAt: (
     view: Uint8Array,
@@ -169,7 +161,6 @@ export class StoredReader implements ByteReader {
     this.#onClose = onClose;
   }
 
-  /** See {@linkcode ByteReader.read}. */
   async read(): Promise<Uint8Array<ArrayBuffer> | undefined> {
     const left = this.#end - this.#position;
     if (left <= 0) return this.#finish();
@@ -179,7 +170,6 @@ export class StoredReader implements ByteReader {
     return count === view.length ? view : view.subarray(0, count);
   }
 
-  /** See {@linkcode ByteReader.readInto}. */
   readInto(view: Uint8Array): MaybePromise<number> {
     const left = this.#end - this.#position;
     if (left <= 0 || this.#onClose === undefined) {
@@ -204,21 +194,20 @@ export class StoredReader implements ByteReader {
     );
   }
 
-  /** See {@linkcode ByteReader.close}. */
   close(): void {
     this.#onClose?.();
     this.#onClose = undefined;
   }
 
   #served(count: number): number {
-    // A file that another program cut short must not look like a whole one.
+    // A file that another program has cut must not look complete.
     if (count === 0) {
       this.close();
       throw new IncompleteBodyError(this.#position, this.#end);
     }
     this.#position += count;
     this.#onServed(count);
-    // The handle goes back with the last byte, not with the read after it.
+    // The handle is released with the last byte, not with the read after it.
     if (this.#position >= this.#end) this.close();
     return count;
   }

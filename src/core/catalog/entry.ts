@@ -7,26 +7,26 @@ import { sidecarBytesOf, type StampedSidecar } from "../disk/sidecar.ts";
 /** The last millisecond that a Date can hold (ECMA-262, time values). */
 const MAX_TIME_MS = 8.64e15;
 
-/** What the catalog knows of one committed entry. */
+/** The catalog's record of a committed entry. */
 export interface Entry extends EntryInfo {
-  /** Tells its .dat from another that takes the name. */
+  /** The identity of the .dat, by which it is told from a successor. */
   readonly inode: number;
-  /** Tells the sidecar that says all this from another text; see `stampOf()`. */
+  /** The `stampOf()` of the sidecar that this record was read from. */
   readonly sidecarStamp: number;
-  /** When it was last used, in milliseconds since the epoch. */
+  /** The last use, in milliseconds since the epoch. */
   lastAccess: number;
-  /** The mtime of its .dat, as far as we know: a later one is another's touch. */
+  /** The known mtime of the .dat (ms since the epoch); a later one is another process's use. */
   mtimeMs: number;
-  /** See {@linkcode isYoung}. */
+  /** Whether a successor of the .dat may have the same state, see `isYoung()`. */
   isYoung: boolean;
 }
 
-/** What a sidecar's `ts` says: any number may stand there, but no other is a point in time. */
+/** The time of a sidecar's `ts` in milliseconds since the epoch, cut to what a Date can hold. */
 export function storedAtOf(ts: number): number {
   return Math.min(Math.max(ts * 1000, 0), MAX_TIME_MS);
 }
 
-/** Makes the index record of a pair. */
+/** Makes the record of a pair. */
 export function entryOf(
   sidecar: StampedSidecar,
   key: string,
@@ -45,19 +45,19 @@ export function entryOf(
     ...(sha256 !== undefined && { sha256 }),
     inode: facts.inode,
     sidecarStamp: sidecar.stamp,
-    // A clock that was set back must not make an entry immortal.
+    // A time of the future, by a wrong clock, must not make an entry immortal.
     lastAccess: Math.min(mtimeMs, now),
     mtimeMs,
     isYoung: isYoung(facts, now),
   };
 }
 
-/** About what the two files of an entry take on disk, in bytes. */
+/** Estimates the bytes that the two files of an entry take on disk. */
 export function occupiedBytesOf(entry: Entry): number {
   return inBlocks(entry.size) + inBlocks(sidecarBytesOf(entry));
 }
 
-/** Whether two entries are of the same files, as far as those tell. */
+/** Whether two records are of the same files, as far as the files tell. */
 export function areSame(a: Entry, b: Entry): boolean {
   return a.inode === b.inode && a.size === b.size &&
     a.storedAt === b.storedAt && a.sidecarStamp === b.sidecarStamp &&
@@ -65,7 +65,7 @@ export function areSame(a: Entry, b: Entry): boolean {
     a.sha256 === b.sha256;
 }
 
-/** An entry as users see it. */
+/** The facts of an entry for users. */
 export function infoOf(entry: Entry): EntryInfo {
   const { key, url, mimetype, filename, size, storedAt, lastAccess } = entry;
   const info = { key, url, mimetype, filename, size, storedAt, lastAccess };

@@ -2,25 +2,24 @@ import { Lru } from "./lru.ts";
 
 /** The three caps of the memory tier. */
 export interface MemoryCaps {
-  /** Bodies at the most. */
+  /** The largest number of bodies. */
   maxItems: number;
-  /** Bytes of all bodies at the most. */
+  /** The most bytes of all bodies together. */
   maxBytes: number;
-  /** Bytes of one body at the most; a larger one never enters. */
+  /** The most bytes of one body; a larger body never enters. */
   maxItemBytes: number;
 }
 
-/** Bodies kept in RAM, the least recently used of which leave first. */
+/** Keeps bodies in RAM; the least recently used leave first. */
 export class MemoryTier {
   readonly #caps: MemoryCaps;
   readonly #bodies = new Lru<{ url: string; bytes: Uint8Array }>();
 
-  /** A tier that starts empty. */
   constructor(caps: MemoryCaps) {
     this.#caps = caps;
   }
 
-  /** How many bodies are in RAM. */
+  /** The number of bodies in RAM. */
   get count(): number {
     return this.#bodies.count;
   }
@@ -30,28 +29,28 @@ export class MemoryTier {
     return this.#bodies.bytes;
   }
 
-  /** Whether a body of this size may enter. */
+  /** Whether a body of `size` bytes may enter. */
   admits(size: number): boolean {
     const { maxItems, maxBytes, maxItemBytes } = this.#caps;
     return maxItems >= 1 && size <= maxItemBytes && size <= maxBytes;
   }
 
   /**
-   * The body of a URL, which becomes the most recent. It is the tier's own:
-   * whoever hands it out makes a copy.
+   * The body of a URL, which becomes the most recent. The bytes belong to the tier:
+   * the caller copies them before it hands them out.
    */
   use(url: string): Uint8Array | undefined {
     return this.#bodies.use(url)?.bytes;
   }
 
-  /** The same body; its recency stays. */
+  /** The body of a URL, whose recency stays; the bytes belong to the tier. */
   peek(url: string): Uint8Array | undefined {
     return this.#bodies.peek(url)?.bytes;
   }
 
   /**
-   * Keeps `bytes`, which from now on belong to the tier, and sheds the least
-   * recently used bodies until all caps hold.
+   * Keeps `bytes`, which belong to the tier from now on, and drops the least recently
+   * used bodies until all caps hold.
    */
   keep(url: string, bytes: Uint8Array): void {
     this.#bodies.delete(url);

@@ -10,45 +10,45 @@ import type { Removal } from "./removal.ts";
 import { Pacer } from "../async/pacer.ts";
 import type { WriteTurns } from "./write_turns.ts";
 
-/** What deleting works on. */
+/** The parts of the cache that a {@linkcode Deletion} works on. */
 export interface DeletionParts {
   /** The files of the directory. */
   readonly store: PairStore;
-  /** What is known of the entries. */
+  /** The known entries. */
   readonly catalog: Catalog;
-  /** Files that are no entry. */
+  /** The known leftovers. */
   readonly leftovers: Leftovers;
   /** Removes entries. */
   readonly removal: Removal;
-  /** The turns of those who change names. */
+  /** Turns for changes of names in the directory. */
   readonly writes: WriteTurns;
-  /** Calls that use the disk. */
+  /** Counts the calls that use the disk. */
   readonly calls: OpenCalls;
-  /** Where events go. */
+  /** Emits events. */
   readonly hub: EventHub;
-  /** Where failures go. */
+  /** Counts and reports disk errors. */
   readonly errors: DiskErrors;
 }
 
-/** What is asked of the loading of the directory. */
+/** The loading of the directory, as deletions need it. */
 export interface LoadedDirectory {
   /** Waits until the catalog lists all entries that it counts. */
   hydrated(): Promise<void>;
-  /** Waits until a load that has begun has ended; never rejects. */
+  /** Waits for the end of a load that has begun; never rejects. */
   settled(): Promise<void>;
-  /** Finds entries that nobody told of. */
+  /** Scans the directory for entries that no list of changes has named. */
   discover(): Promise<void>;
-  /** Removes the index, which tells of entries that are gone. */
+  /** Removes the index, which names deleted entries. */
   forgetIndex(): Promise<void>;
 }
 
-/** Deletes entries for users: one, or all. */
+/** Answers `delete()` and `clear()`. */
 export class Deletion {
   readonly #parts: DeletionParts;
   readonly #directory: LoadedDirectory;
   readonly #readOnly: boolean;
 
-  /** Works on these parts; a `readOnly` cache deletes nothing. */
+  /** A `readOnly` cache deletes nothing. */
   constructor(
     parts: DeletionParts,
     directory: LoadedDirectory,
@@ -59,7 +59,7 @@ export class Deletion {
     this.#readOnly = readOnly;
   }
 
-  /** Removes an entry; true when there was one. */
+  /** Deletes the entry of a URL; true when there was one. */
   delete(url: string): Promise<boolean> {
     const { calls, store, writes, errors } = this.#parts;
     return calls.run(async () => {
@@ -75,7 +75,7 @@ export class Deletion {
     });
   }
 
-  /** Removes all entries, those of other processes and of earlier days included. */
+  /** Deletes all entries, also those that this process does not know yet. */
   clear(): Promise<void> {
     const { calls, store, writes, errors } = this.#parts;
     return calls.run(async () => {

@@ -5,17 +5,22 @@ import type { Entry } from "../catalog/entry.ts";
 import { areSameState } from "../disk/file_identity.ts";
 import type { PairStore } from "../disk/pair_store.ts";
 
-/** What noting a use works on. */
+/** The parts of the cache that {@linkcode writeLastUse} works on. */
 export interface LastUseParts {
   /** The files of the directory. */
   readonly store: PairStore;
-  /** What is known of the entries. */
+  /** The known entries. */
   readonly catalog: Catalog;
-  /** Where failures go. */
+  /** Counts and reports disk errors. */
   readonly errors: DiskErrors;
 }
 
-/** Sets the mtime of an entry's body to its last use, unless another process used it later. */
+/**
+ * Sets the mtime of an entry's .dat to its last use, unless another process used the
+ * entry later.
+ *
+ * @param timeMs The last use, in milliseconds since the epoch.
+ */
 export async function writeLastUse(
   { store, catalog, errors }: LastUseParts,
   entry: Entry,
@@ -24,12 +29,12 @@ export async function writeLastUse(
   if (catalog.peek(entry.url) !== entry) return;
   try {
     const facts = await store.facts(datName(entry.key));
-    // The body is gone, or a link by now, whose target is not ours.
+    // The .dat is gone, or the name is a link's by now, whose target is foreign.
     if (facts === undefined) return;
     const isKnown = areSameState(facts, entry);
     const isLater = facts.mtimeMs > timeMs && facts.mtimeMs <= Date.now();
     if (!isKnown && isLater) return;
-    // Where the body may be another's by now, the next lookup will tell.
+    // An unknown file may be a replacement: the next lookup will see.
     if (await store.touch(entry.key, timeMs) && isKnown) {
       entry.mtimeMs = timeMs;
     }

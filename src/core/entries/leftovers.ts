@@ -1,40 +1,40 @@
 import { inBlocks } from "../disk/blocks.ts";
 import type { PairStore } from "../disk/pair_store.ts";
 
-/** How long a leftover may belong to a write that is still going on elsewhere. */
+/** A leftover stays for this time (ms): another process may still be writing it. */
 export const GRACE_MS = 600_000;
 
-/** Files that are no entry and belong to none. */
+/** Files that belong to no entry. */
 export interface Leftover {
-  /** Names that go together, the sidecar first. */
+  /** The names that go together, the sidecar first. */
   readonly names: readonly string[];
-  /** Their bytes. */
+  /** The bytes of all files. */
   readonly bytes: number;
-  /** Bytes that the files take on disk. */
+  /** The bytes that the files take on disk, in whole blocks. */
   readonly occupiedBytes: number;
-  /** When the youngest was last written, in milliseconds since the epoch. */
+  /** The mtime of the youngest file, in milliseconds since the epoch. */
   readonly mtimeMs: number;
-  /** Why they are no entry. */
+  /** Why the files are no entry. */
   readonly reason: string;
-  /** What the disk failed with when it was asked for them. */
+  /** The disk error at the look for the entry, if there was one. */
   readonly error?: unknown;
 }
 
-/** The leftovers that are known, for those who find, use or remove them. */
+/** The known leftovers. */
 export interface Leftovers {
-  /** Takes note of a leftover, in place of any of its first name. */
+  /** Notes a leftover, in place of any with the same first name. */
   add(leftover: Leftover): void;
-  /** Forgets files of these names: part of an entry by now, or gone. */
+  /** Forgets files of these names, which are part of an entry by now, or removed. */
   forget(names: readonly string[]): void;
-  /** Whether a leftover is still within its grace. */
+  /** Whether a leftover is younger than {@linkcode GRACE_MS} at `now` (ms since the epoch). */
   isYoung(leftover: Leftover, now: number): boolean;
-  /** Dates a leftover from the future as of when it was first seen. */
+  /** Sets a time of the future to the time when the leftover was first seen. */
   date(leftover: Leftover): Promise<void>;
-  /** Whether leftovers are part of an entry by now, or being written again. */
+  /** Whether a file of these names is part of an entry by now, or being written again. */
   areNeeded(names: readonly string[]): Promise<boolean>;
 }
 
-/** Looks at files that are no entry; undefined when there are none any more. */
+/** Looks at files that belong to no entry; undefined when all of them are gone. */
 export async function leftoverOf(
   store: PairStore,
   names: readonly string[],
@@ -47,7 +47,7 @@ export async function leftoverOf(
     let facts = await store.facts(name).catch(() => undefined);
     if (facts === undefined) {
       if (!await store.hasName(name)) continue;
-      // It came back, or is a link, which has no time here: as old as can be.
+      // The file has come back, or the name is a link's, which counts as old as can be.
       facts = await store.facts(name).catch(() => undefined);
     }
     bytes += facts?.size ?? 0;

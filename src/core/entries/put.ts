@@ -25,27 +25,27 @@ import { Deadline } from "../async/deadline.ts";
 import { TaskQueue } from "../async/task_queue.ts";
 import { Pacer } from "../async/pacer.ts";
 
-/** What putting needs of the cache. */
+/** The parts of the cache that a {@linkcode Putter} works on. */
 export interface PutEnvironment {
   /** The cache's options. */
   readonly options: ResolvedOptions;
   /** The files of the directory. */
   readonly store: PairStore;
-  /** What is known of the entries. */
+  /** The known entries. */
   readonly catalog: Catalog;
-  /** Finds what is stored already. */
+  /** Finds stored entries. */
   readonly lookup: Lookup;
-  /** Makes bodies entries. */
+  /** Commits bodies. */
   readonly writer: EntryWriter;
-  /** Where failures go. */
+  /** Counts and reports disk errors. */
   readonly errors: DiskErrors;
   /** The budget of staged bytes. */
   readonly staging: StagingBudget;
-  /** Where events go. */
+  /** Emits events. */
   readonly hub: EventHub;
 }
 
-/** A body to be stored, and what its sidecar will say. */
+/** A body to be stored, and its facts for the sidecar. */
 interface Body {
   readonly url: string;
   readonly data: PutData;
@@ -53,24 +53,23 @@ interface Body {
   readonly filename: string;
 }
 
-/** Stores what callers have in hand, one after the other for each URL. */
+/** Stores the bodies of `put()` calls, one after the other for each URL. */
 export class Putter {
   readonly #env: PutEnvironment;
   readonly #queues = new Map<string, { queue: TaskQueue; users: number }>();
   readonly #controller = new AbortController();
   readonly #running = new Set<Promise<unknown>>();
 
-  /** Stores nothing yet. */
   constructor(env: PutEnvironment) {
     this.#env = env;
   }
 
-  /** Settles when all that is being stored now has ended. */
+  /** Waits for the puts that run now. */
   async settled(): Promise<void> {
     await Promise.allSettled(this.#running);
   }
 
-  /** Ends all that is being stored. */
+  /** Ends all running puts; their calls reject with `reason`. */
   abort(reason: unknown): void {
     this.#controller.abort(reason);
   }
@@ -103,8 +102,8 @@ export class Putter {
         cancel(data);
         return true;
       }
-      // A download may store it while a slow stream comes; its bytes stay too.
-      // What is known although it is gone may be forgotten meanwhile.
+      // Keep the bytes of a download that stores this URL meanwhile. An entry known
+      // from before may be forgotten meanwhile: `use()` has found it gone.
       const before = catalog.peek(url);
       const isWanted = () => {
         const now = catalog.peek(url);
@@ -153,7 +152,7 @@ export class Putter {
       return isStored;
     } finally {
       if (!isStored) await staged?.close();
-      // Not before the bytes are gone, for which a slow disk takes a while.
+      // Released last: until the file is closed its bytes take room on disk.
       reservation.release();
     }
   }
@@ -227,7 +226,7 @@ export class Putter {
         const chunk = await chunks.next();
         if (stopped !== undefined) throw stopped.reason;
         if (chunk === undefined) return received;
-        // The disk may be slow, which is no silence of the source.
+        // Paused: the time of a slow disk is not the source's.
         deadline.pause();
         const fits = received + chunk.length <= options.maxEntryBytes &&
           reservation.write(chunk.length);
@@ -247,7 +246,7 @@ export class Putter {
         if (pacer.due) await pacer.yield();
       }
     } catch (error) {
-      // A stream whose chunks are no bytes would go on otherwise.
+      // Cancel here, too: a stream of wrong chunks would go on.
       chunks.cancel(error);
       throw error;
     } finally {
@@ -257,7 +256,7 @@ export class Putter {
   }
 }
 
-/** How long the source may be silent: bytes in hand never are. */
+/** The longest time without a chunk, in milliseconds; endless for bytes in hand. */
 function idleMsOf(
   data: PutData,
   { idleTimeoutMs }: ResolvedOptions,
@@ -266,8 +265,8 @@ function idleMsOf(
 }
 
 /**
- * Bytes that the caller can't change any more, where they are few enough for the
- * memory tier, which wants a copy anyway. More are written as they are.
+ * Copies bytes of at most `maxBytes`, so that the caller can't change them meanwhile:
+ * the memory tier needs a copy anyway. Larger data is written as it is.
  */
 function owned(data: PutData, maxBytes: number): PutData {
   const isCopied = data instanceof Uint8Array && data.length <= maxBytes;
@@ -281,7 +280,7 @@ function assertString(name: string, value: unknown): void {
   );
 }
 
-/** Not awaited by anybody: a stream may take its time to end, or for ever. */
+/** Cancels a stream, without awaiting its end, which may never come. */
 function cancel(data: PutData): void {
   if (isStream(data)) data.cancel().catch(() => {});
 }

@@ -19,21 +19,21 @@ import { Pacer } from "../async/pacer.ts";
 export interface VerifyParts {
   /** The files of the directory. */
   readonly store: PairStore;
-  /** What is known of the entries. */
+  /** The known entries. */
   readonly catalog: Catalog;
   /** The open files of entries. */
   readonly files: OpenFiles;
-  /** Files that are no entry. */
+  /** The known leftovers. */
   readonly leftovers: Leftovers;
-  /** The turns of those who change names. */
+  /** Turns for changes of names in the directory. */
   readonly writes: WriteTurns;
-  /** Calls that use the disk. */
+  /** Counts the calls that use the disk. */
   readonly calls: OpenCalls;
-  /** Where failures go. */
+  /** Counts and reports disk errors. */
   readonly errors: DiskErrors;
 }
 
-/** Checks all files: lengths, digests where a sidecar has one, leftovers. */
+/** Checks all files: lengths, digests where the sidecar has one, leftovers. */
 export async function verify(
   { fix = false }: VerifyOptions,
   { store, catalog, files, leftovers, writes, calls, errors }: VerifyParts,
@@ -72,7 +72,7 @@ export async function verify(
   const found: Leftover[] = [];
 
   await store.prepare();
-  // In turn with commits, which would look like leftovers half-way.
+  // In turn with commits: the files of a running commit would look like leftovers.
   await writes.withoutLock(() =>
     scan(store, {
       onEntry: ({ key }) => keys.push(key),
@@ -103,7 +103,7 @@ export async function verify(
     if (found === undefined || !("file" in found)) continue;
     const { size } = found.facts;
     const { sha256 } = found.sidecar;
-    // Open until the end: no other file can have its inode before.
+    // Kept open until the end, so that no other file can get its inode meanwhile.
     using file = found.file;
     const digest = sha256 && await digestOf(file, size);
     if (digest === sha256) {
@@ -116,7 +116,7 @@ export async function verify(
     const reason = WRONG_DIGEST;
     report.problems.push({ names, bytes: size, reason, young: false });
     await writes.withLock(async () => {
-      // Another process may have replaced it meanwhile.
+      // Another process may have replaced the entry meanwhile.
       const now = await store.facts(datName(key));
       if (now?.inode === found.facts.inode) await remove(names);
     });
@@ -132,8 +132,8 @@ async function digestOf(file: DiskFile, size: number): Promise<string> {
     () => {},
     () => {},
   );
-  // Loaded when it is needed: with its WebAssembly it takes more memory than an
-  // idle cache does.
+  // Loaded on demand: with its WebAssembly the module takes more memory than an idle
+  // cache.
   const { crypto } = await import("@std/crypto/crypto");
   const digest = await crypto.subtle.digest("SHA-256", pieces(reader));
   return new Uint8Array(digest).toHex();
