@@ -39,7 +39,7 @@ const abrupt: [string, (cache: MediaCache) => Promise<void>][] = [
   }],
 ];
 for (const [what, close] of abrupt) {
-  Deno.test(`${what} aborts what runs`, async () => {
+  Deno.test(`${what} aborts running downloads`, async () => {
     await using temp = await tempDir();
     const cache = await MediaCache.open({
       cacheDir: temp.path,
@@ -83,7 +83,7 @@ for (const [what, close] of abrupt) {
   });
 }
 
-Deno.test("close() keeps a program alive for its timeout, which ends it", async () => {
+Deno.test("close() keeps a program alive at most until its timeout", async () => {
   const output = await runProgram(`
     const cache = await MediaCache.open({ cacheDir });
     const call = cache.getOrDownload("a:", () => new Promise(() => {}));
@@ -95,7 +95,7 @@ Deno.test("close() keeps a program alive for its timeout, which ends it", async 
   assertEquals(output, ["CacheClosedError", "closed"]);
 });
 
-Deno.test("a program ends although its cache is open", async () => {
+Deno.test("a program ends while its cache is open", async () => {
   const output = await runProgram(`
     const cache = await MediaCache.open({ cacheDir });
     const data = new Uint8Array(10_000_000);
@@ -109,7 +109,7 @@ Deno.test("a program ends although its cache is open", async () => {
   assertEquals(output, ["over"]);
 });
 
-Deno.test("a program ends although nobody reads what can't be stored", async () => {
+Deno.test("a program ends although nobody reads a body that can't be stored", async () => {
   const output = await runProgram(`
     const options = { cacheDir, maxSizeMb: 0, idleTimeoutMs: 10 };
     const cache = new MediaCache(options);
@@ -124,7 +124,7 @@ Deno.test("a program ends although nobody reads what can't be stored", async () 
   assertEquals(output, ["over"]);
 });
 
-Deno.test("after close() every call rejects, and close() itself does nothing", async () => {
+Deno.test("after close() every call rejects, and another close() does nothing", async () => {
   await using temp = await tempDir();
   const cache = await MediaCache.open({ cacheDir: temp.path });
   const media = await cache
@@ -156,7 +156,7 @@ Deno.test("after close() every call rejects, and close() itself does nothing", a
   await cache[Symbol.asyncDispose]();
 });
 
-Deno.test("calls that close() overtakes reject and leave nothing open", async () => {
+Deno.test("calls that are running when close() ends reject and leave no file open", async () => {
   await using temp = await tempDir();
   const recorder = new Recorder();
   const cache = await MediaCache.open({

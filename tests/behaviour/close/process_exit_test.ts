@@ -7,7 +7,7 @@ import { tempDir } from "../../fixtures/directory/temp_dir.ts";
 const MOD = new URL("../../../mod.ts", import.meta.url).href;
 const CONFIG = new URL("../../../deno.json", import.meta.url).pathname;
 
-Deno.test("a process ends by itself although its cache was not closed, and loses nothing that was stored", async () => {
+Deno.test("a process ends without a close of its cache, and loses no stored entry", async () => {
   await using dir = await tempDir();
   const cacheDir = join(dir.path, "cache");
   const path = join(dir.path, "bot.ts");

@@ -1,4 +1,7 @@
-/** Sidecars that are broken or lie, as a lookup and as the scan meet them. */
+/**
+ * Sidecars that are broken or state wrong facts, read by a lookup and by the
+ * scan.
+ */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { MediaCache, type MediaCacheEvent } from "../../../mod.ts";
@@ -11,14 +14,17 @@ import {
 import { bytesOf, pathsOf, writePair } from "../../fixtures/directory/files.ts";
 import { tempDir } from "../../fixtures/directory/temp_dir.ts";
 
-/** What becomes of the text of a good sidecar. */
+/** Turns the text of a good sidecar into another text. */
 type Break = (good: Uint8Array<ArrayBuffer>) => Uint8Array<ArrayBuffer>;
 
-/** How many bytes the bodies have at least; each has another length, and other bytes. */
+/**
+ * The minimum length of the bodies in bytes; each body has its own length and
+ * bytes.
+ */
 const BODY_BYTES = 40;
 
 function urlOf(index: number): string {
-  // Of one length, so that the sidecars are.
+  // URLs of one length, so that their sidecars have one length too.
   return `https://example.org/${String(index).padStart(5, "0")}.png`;
 }
 
@@ -38,12 +44,12 @@ function goodSidecar(index: number): Uint8Array<ArrayBuffer> {
 
 /**
  * Breaks the sidecars of a directory, each in its own way, and looks each up:
- * in a cache that knows nothing of the directory, and in one that has scanned it.
+ * in a cache that has not scanned the directory, and in one that has.
  *
- * Whatever is found must be found under its own URL, with its own bytes, and a
- * name and a type that are fit to be shown.
+ * A found entry must have its own URL, its own bytes, and a name and a type
+ * that are safe to show.
  *
- * @returns For each break, whether its entry was found: in every way, or in none.
+ * @returns For each break, whether its entry was found; both caches must agree.
  */
 async function lookUp(breaks: readonly Break[]): Promise<boolean[]> {
   await using dir = await tempDir();
@@ -97,7 +103,7 @@ async function lookUp(breaks: readonly Break[]): Promise<boolean[]> {
   return first;
 }
 
-Deno.test("a sidecar with any bit flipped is a miss, or the entry itself", async () => {
+Deno.test("a sidecar with any bit flipped is a miss or its own entry", async () => {
   const bits = goodSidecar(0).length * 8;
   const breaks = Array.from({ length: bits }, (_, bit): Break => (good) => {
     good[bit >> 3] = (good[bit >> 3] ?? 0) ^ 1 << (bit & 7);
@@ -106,9 +112,9 @@ Deno.test("a sidecar with any bit flipped is a miss, or the entry itself", async
 
   const found = await lookUp(breaks);
 
-  // Many bits only change the name, the type, the time, or blanks.
+  // Many bits change only the name, the type, the time, or blanks.
   assert(found.includes(true) && found.includes(false));
-  // None of those that make up the URL and the size may be.
+  // No bit of the URL and of the size may be among them.
   const text = new TextDecoder("latin1").decode(goodSidecar(0));
   for (const part of [urlOf(0), `${BODY_BYTES},`, '"url"', "{"]) {
     const start = text.indexOf(part) * 8;
@@ -119,7 +125,7 @@ Deno.test("a sidecar with any bit flipped is a miss, or the entry itself", async
   }
 });
 
-Deno.test("a sidecar that was cut anywhere is a miss", async () => {
+Deno.test("a sidecar truncated at any length is a miss", async () => {
   const { length } = goodSidecar(0);
   const breaks = Array.from(
     { length },
@@ -145,7 +151,7 @@ function encode(text: string): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(text);
 }
 
-Deno.test("a member of a wrong type is a miss, and one that nothing depends on is passed over", async () => {
+Deno.test("a member of a wrong type is a miss, unless no result depends on it", async () => {
   const types = {
     string: ['"x"', '"\\ud800"'],
     number: ["1.5", "-1", "1e400", "1e300", "9007199254740993", "-0.5"],
@@ -173,7 +179,7 @@ Deno.test("a member of a wrong type is a miss, and one that nothing depends on i
   assertEquals(found, times.map(() => true));
 });
 
-Deno.test("what no JSON parser, or no UTF-8 decoder, takes is a miss", async () => {
+Deno.test("text that no JSON parser or no UTF-8 decoder accepts is a miss", async () => {
   const prefix = (...bytes: number[]): Break => (good) =>
     new Uint8Array([...bytes, ...good]);
   const deep = "[".repeat(100_000);
@@ -199,7 +205,7 @@ Deno.test("what no JSON parser, or no UTF-8 decoder, takes is a miss", async () 
   assertEquals(found, found.map(() => false));
 });
 
-Deno.test("a sidecar longer than any of ours is a miss, though it be right", async () => {
+Deno.test("a sidecar longer than the maximum is a miss, even if it is valid", async () => {
   const padded = (length: number): Break => (good) => {
     const text = new Uint8Array(length).fill(0x20);
     text.set(good);
@@ -215,7 +221,7 @@ Deno.test("a sidecar longer than any of ours is a miss, though it be right", asy
   assertEquals(found, [true, false, false]);
 });
 
-Deno.test("what a sidecar nests, names twice or names oddly changes nothing", async () => {
+Deno.test("nested values, duplicate names and unusual names in a sidecar change nothing", async () => {
   const deep = "[".repeat(100_000) + "]".repeat(100_000);
   const found = await lookUp([
     withMember("deep", deep),
@@ -229,7 +235,7 @@ Deno.test("what a sidecar nests, names twice or names oddly changes nothing", as
   assertEquals(Object.hasOwn(Object.prototype, "url"), false);
 });
 
-Deno.test("a member that is named twice counts as it was named last", async () => {
+Deno.test("the last value of a duplicate member counts", async () => {
   const again = (member: string): Break => (good) => {
     const text = new TextDecoder().decode(good);
     return encode(text.replace(/\}$/, `, ${member}}`));
@@ -244,7 +250,7 @@ Deno.test("a member that is named twice counts as it was named last", async () =
   assertEquals(found, [true, false, false]);
 });
 
-Deno.test("sidecars that were swapped pose as nothing", async () => {
+Deno.test("swapped sidecars are never taken for other entries", async () => {
   await using dir = await tempDir();
   const a = await writePair(dir.path, "a", bytesOf(5, 1));
   const b = await writePair(dir.path, "b", bytesOf(5, 2));

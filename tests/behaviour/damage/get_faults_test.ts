@@ -12,7 +12,7 @@ import { tempDir } from "../../fixtures/directory/temp_dir.ts";
 
 const URL_A = "https://example.org/a.png";
 
-Deno.test("has() does not believe in an entry whose body is gone or cut short", async () => {
+Deno.test("has() is false for an entry with a missing or truncated body", async () => {
   await using dir = await tempDir();
   const gone = await writePair(dir.path, "gone", bytesOf(3));
   const cut = await writePair(dir.path, "cut", bytesOf(3));
@@ -27,7 +27,7 @@ Deno.test("has() does not believe in an entry whose body is gone or cut short", 
   ]);
 });
 
-Deno.test("a body that is gone drops its entry", async () => {
+Deno.test("an entry with a missing body is dropped", async () => {
   await using dir = await tempDir();
   const { dat } = await writePair(dir.path, URL_A, bytesOf(3));
   const recorder = new Recorder();
@@ -44,7 +44,7 @@ Deno.test("a body that is gone drops its entry", async () => {
   assertEquals([entries, totalBytes, diskErrors, hits], [0, 0, 0, 0]);
 });
 
-Deno.test("a body that does not fit its sidecar any more drops its entry, and stays for the grace", async () => {
+Deno.test("an entry with a body that does not match its sidecar is dropped, and its files stay for the grace period", async () => {
   await using dir = await tempDir();
   const { dat, json } = await writePair(dir.path, URL_A, bytesOf(5));
   const recorder = new Recorder();
@@ -66,7 +66,7 @@ Deno.test("a body that does not fit its sidecar any more drops its entry, and st
   assertEquals([await isThere(dat), await isThere(json)], [true, true]);
 });
 
-Deno.test("a lookup of a broken pair leaves what the scan counted of it", async () => {
+Deno.test("a lookup of a broken pair keeps the counts of the scan right", async () => {
   await using dir = await tempDir();
   const { dat, json } = await writePair(dir.path, URL_A, bytesOf(5), {
     sidecar: { size: 6 },
@@ -84,7 +84,7 @@ Deno.test("a lookup of a broken pair leaves what the scan counted of it", async 
   assertEquals(await isThere(dat), true);
 });
 
-Deno.test("a body that can't be read is a miss that keeps the entry", async () => {
+Deno.test("a body that cannot be read is a miss, and the entry stays", async () => {
   await using dir = await tempDir();
   await using cache = await MediaCache.open({
     cacheDir: dir.path,

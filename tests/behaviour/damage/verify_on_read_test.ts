@@ -15,10 +15,10 @@ import { tempDir } from "../../fixtures/directory/temp_dir.ts";
 
 const URL_A = "https://example.org/a.png";
 
-/** Bodies that enter RAM, and bodies that don't. */
+/** Bodies that enter RAM, and bodies that do not. */
 const SIZES = [["small", 4], ["large", 0]] as const;
 
-/** A directory with one entry, whose bytes have rotted since. */
+/** A directory with one entry, its body damaged after it was stored. */
 async function rotten(dir: string): Promise<{ dat: string; json: string }> {
   const bytes = bytesOf(600_000);
   const paths = await writePair(dir, URL_A, bytes, {
@@ -40,7 +40,7 @@ async function rot(path: string, position: number): Promise<void> {
 }
 
 for (const [size, maxMemoryItemMb] of SIZES) {
-  Deno.test(`with verifyOnRead a ${size} body that has rotted is dropped, and fetched again`, async () => {
+  Deno.test(`with verifyOnRead a damaged ${size} body is dropped and downloaded again`, async () => {
     await using dir = await tempDir();
     const { dat, json } = await rotten(dir.path);
     const recorder = new Recorder();
@@ -78,7 +78,7 @@ for (const [size, maxMemoryItemMb] of SIZES) {
     ]);
   });
 
-  Deno.test(`without verifyOnRead a ${size} body that has rotted is served`, async () => {
+  Deno.test(`without verifyOnRead a damaged ${size} body is served`, async () => {
     await using dir = await tempDir();
     await rotten(dir.path);
     await using cache = await MediaCache.open({
@@ -91,7 +91,7 @@ for (const [size, maxMemoryItemMb] of SIZES) {
     assertEquals((await media?.bytes())?.length, 600_000);
   });
 
-  Deno.test(`with verifyOnRead a good ${size} body, and one without a digest, are hits`, async () => {
+  Deno.test(`with verifyOnRead a good ${size} body, and a body without a digest, are hits`, async () => {
     await using dir = await tempDir();
     const bytes = bytesOf(600_000);
     await writePair(dir.path, "good", bytes, {
@@ -112,7 +112,7 @@ for (const [size, maxMemoryItemMb] of SIZES) {
   });
 }
 
-Deno.test("with verifyOnRead a large body is looked through once, for all who ask", async () => {
+Deno.test("with verifyOnRead a large body is hashed once for all concurrent readers", async () => {
   await using dir = await tempDir();
   await using cache = await MediaCache.open({
     cacheDir: dir.path,
@@ -127,11 +127,11 @@ Deno.test("with verifyOnRead a large body is looked through once, for all who as
   };
 
   assertEquals(await Promise.all([read(), read()]), [bytes, bytes]);
-  // Seen by nobody, since this file has been looked through.
+  // Not noticed: this file has been hashed already.
   await rot(pathsOf(dir.path, URL_A).dat, 0);
   assertEquals((await read())?.[1], bytes[1]);
 
-  // Another file is looked through again.
+  // A new file is hashed again.
   await rotten(dir.path);
   const replaced = await Deno.readFile(pathsOf(dir.path, URL_A).dat);
   await Deno.remove(pathsOf(dir.path, URL_A).dat);
@@ -139,7 +139,7 @@ Deno.test("with verifyOnRead a large body is looked through once, for all who as
   assertEquals(await read(), undefined);
 });
 
-Deno.test("with verifyOnRead a look without a trace does not show a body that has rotted, and leaves it", async () => {
+Deno.test("with verifyOnRead a peek does not show a damaged body, and leaves its files", async () => {
   await using dir = await tempDir();
   const { dat } = await rotten(dir.path);
   await using cache = await MediaCache.open({
@@ -153,7 +153,7 @@ Deno.test("with verifyOnRead a look without a trace does not show a body that ha
   assertEquals([media, await isThere(dat)], [undefined, true]);
 });
 
-Deno.test("with verifyOnRead the other caches of a directory learn that a body was dropped", async () => {
+Deno.test("with verifyOnRead other caches of the directory learn of a dropped body", async () => {
   await using dir = await tempDir();
   const { key } = await writePair(dir.path, URL_A, bytesOf(5), {
     sidecar: { sha256: digestOf(bytesOf(5)) },
@@ -171,7 +171,7 @@ Deno.test("with verifyOnRead the other caches of a directory learn that a body w
   assertEquals([entries, totalBytes], [1, 7]);
 });
 
-Deno.test("with verifyOnRead and readOnly a body that has rotted is a miss, and stays where it is", async () => {
+Deno.test("with verifyOnRead and readOnly a damaged body is a miss, and its files stay", async () => {
   await using dir = await tempDir();
   await rotten(dir.path);
   const before = await snapshotOf(dir.path);
@@ -188,7 +188,7 @@ Deno.test("with verifyOnRead and readOnly a body that has rotted is a miss, and 
   assertEquals(await snapshotOf(dir.path), before);
 });
 
-Deno.test("with verifyOnRead those who read a download go on when its entry is dropped", async () => {
+Deno.test("with verifyOnRead readers of a download continue when its entry is dropped", async () => {
   await using dir = await tempDir();
   await using cache = await MediaCache.open({
     cacheDir: dir.path,

@@ -20,7 +20,7 @@ async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
 
 const silent = { onEvent: () => {} };
 
-Deno.test("verify() finds a good directory good, and changes nothing", async () => {
+Deno.test("verify() finds no problem in a good directory, and changes nothing", async () => {
   await using dir = await tempDir();
   const bytes = bytesOf(600_000);
   const digest = await sha256(bytes);
@@ -46,7 +46,7 @@ Deno.test("verify() finds a good directory good, and changes nothing", async () 
   assertEquals(cache.stats().hits, 0);
 });
 
-Deno.test("verify() of nothing reports nothing", async () => {
+Deno.test("verify() of an empty cache reports nothing", async () => {
   await using dir = await tempDir();
   await using cache = new MediaCache({ cacheDir: join(dir.path, "new") });
 
@@ -61,7 +61,7 @@ Deno.test("verify() of nothing reports nothing", async () => {
   });
 });
 
-/** One good pair, and one of each kind of wrong; all as old as that. */
+/** One good pair, and one pair of each kind of damage, all of the given age. */
 async function wrongDirectory(
   dir: string,
   ageMs = OLD_MS,
@@ -94,10 +94,10 @@ async function wrongDirectory(
   };
 }
 
-Deno.test("verify() names all that is wrong, and touches none of it", async () => {
+Deno.test("verify() names every damaged file, and changes none", async () => {
   await using dir = await tempDir();
   const wrong = await wrongDirectory(dir.path);
-  // Opened for writing it would remove the old leftovers at once.
+  // A writing cache would remove the old leftovers when it opens.
   await using cache = await MediaCache.open({
     cacheDir: dir.path,
     readOnly: true,
@@ -118,7 +118,7 @@ Deno.test("verify() names all that is wrong, and touches none of it", async () =
   assertEquals(await snapshotOf(dir.path), before);
 });
 
-Deno.test("verify() with fix removes what is wrong, and nothing else", async () => {
+Deno.test("verify() with fix removes the damaged files, and no others", async () => {
   await using dir = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: dir.path, ...silent });
   await wrongDirectory(dir.path);
@@ -134,7 +134,7 @@ Deno.test("verify() with fix removes what is wrong, and nothing else", async () 
   assertEquals((await cache.verify()).problems, []);
 });
 
-Deno.test("verify() with fix leaves what another process may be about to complete, and tells", async () => {
+Deno.test("verify() with fix leaves and reports files that another process may be completing", async () => {
   await using dir = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: dir.path, ...silent });
   const { digest, ...young } = await wrongDirectory(dir.path, 0);
@@ -148,14 +148,14 @@ Deno.test("verify() with fix leaves what another process may be about to complet
     Object.values(young).map((names) => names.join()).sort(),
   );
   const left = new Set(await namesIn(dir.path));
-  // A wrong digest is proof, however young; all else is not.
+  // A wrong digest is proof at any age; other damage is not.
   assertEquals(digest.some((name) => left.has(name)), false);
   const [body] = young.noSidecar;
   const [staged] = young.staged;
   assertEquals([left.has(body ?? ""), left.has(staged ?? "")], [true, true]);
 });
 
-Deno.test("verify() with fix forgets entries that broke while the cache was open", async () => {
+Deno.test("verify() with fix drops entries that broke while the cache was open", async () => {
   await using dir = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: dir.path, ...silent });
   await cache.put("a", bytesOf(5), "image/png", "a.png");
@@ -173,7 +173,7 @@ Deno.test("verify() with fix forgets entries that broke while the cache was open
   assertEquals([entries, totalBytes, entriesInMemory], [1, 5, 1]);
 });
 
-Deno.test("verify() leaves a download that runs alone, and so does its fix", async () => {
+Deno.test("verify() leaves a running download alone, also with fix", async () => {
   await using dir = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: dir.path });
   const body = new TransformStream<
@@ -196,7 +196,7 @@ Deno.test("verify() leaves a download that runs alone, and so does its fix", asy
   assertEquals(await media.stored, true);
 });
 
-Deno.test("verify() with fix reports what it can't remove, and goes on", async () => {
+Deno.test("verify() with fix reports a file that it cannot remove, and continues", async () => {
   await using dir = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: dir.path, ...silent });
   const inTheWay = join(dir.path, `${"1".repeat(64)}.dat`);
@@ -217,7 +217,7 @@ Deno.test("verify() with fix reports what it can't remove, and goes on", async (
   ]);
 });
 
-Deno.test("verify() of a directory in which another cache stores reports no old problem", async () => {
+Deno.test("verify() reports no problem for entries that another cache is storing", async () => {
   await using dir = await tempDir();
   await using one = await MediaCache.open({ cacheDir: dir.path });
   await using two = await MediaCache.open({ cacheDir: dir.path });

@@ -12,7 +12,7 @@ import { tempDir } from "../../fixtures/directory/temp_dir.ts";
 
 const MB = 1_048_576;
 
-Deno.test("delete() removes both files, the bytes in memory and the entry", async () => {
+Deno.test("delete() removes both files, the entry, and its bytes in memory", async () => {
   await using dir = await tempDir();
   const recorder = new Recorder();
   await using cache = await MediaCache.open({
@@ -49,7 +49,7 @@ Deno.test("delete() removes both files, the bytes in memory and the entry", asyn
   assertEquals(key.length, 64);
 });
 
-Deno.test("delete() of an unknown URL is false and tells nothing", async () => {
+Deno.test("delete() of an unknown URL returns false and sends no event", async () => {
   await using dir = await tempDir();
   const recorder = new Recorder();
   await using cache = await MediaCache.open({
@@ -61,7 +61,7 @@ Deno.test("delete() of an unknown URL is false and tells nothing", async () => {
   assertEquals(recorder.of("deleted"), []);
 });
 
-Deno.test("delete() removes half a pair, which was no entry", async () => {
+Deno.test("delete() removes a file without its partner, which is not an entry", async () => {
   await using dir = await tempDir();
   const recorder = new Recorder();
   await using cache = await MediaCache.open({
@@ -76,7 +76,7 @@ Deno.test("delete() removes half a pair, which was no entry", async () => {
   assertEquals(await namesIn(dir.path), []);
 });
 
-Deno.test("delete() removes what another cache stored, whether known or not", async () => {
+Deno.test("delete() removes an entry that another cache stored, whether known or not", async () => {
   await using dir = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: dir.path });
   await using other = await MediaCache.open({ cacheDir: dir.path });
@@ -99,7 +99,7 @@ Deno.test("delete() works before the scan has run", async () => {
   assertEquals([cache.stats().entries, await namesIn(dir.path)], [0, []]);
 });
 
-Deno.test("what was got before a delete can be read to its end", async () => {
+Deno.test("a Media returned before a delete can be read to its end", async () => {
   await using dir = await tempDir();
   await using cache = await MediaCache.open({
     cacheDir: dir.path,
@@ -147,7 +147,7 @@ Deno.test("clear() removes every entry, known or not, and no foreign file", asyn
   assertEquals(await Array.fromAsync(cache.entries()), []);
 });
 
-Deno.test("clear() tells of each entry that it deletes, once", async () => {
+Deno.test("clear() sends one event for each entry that it deletes", async () => {
   await using dir = await tempDir();
   const recorder = new Recorder();
   await using cache = await MediaCache.open({
@@ -163,7 +163,7 @@ Deno.test("clear() tells of each entry that it deletes, once", async () => {
   assertEquals(recorder.of("deleted").map(({ url }) => url).sort(), ["a", "b"]);
 });
 
-Deno.test("clear() before the scan has run leaves nothing for it to find", async () => {
+Deno.test("clear() before the scan leaves no entry for the scan to find", async () => {
   await using dir = await tempDir();
   for (const url of ["a", "b", "c"]) {
     await writePair(dir.path, url, bytesOf(3));
@@ -178,7 +178,7 @@ Deno.test("clear() before the scan has run leaves nothing for it to find", async
   assertEquals(cache.stats().entries, 0);
 });
 
-Deno.test("what is put after clear() is stored", async () => {
+Deno.test("an entry put after clear() is stored", async () => {
   await using dir = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: dir.path });
   await cache.put("a", bytesOf(3), "image/png", "a.png");

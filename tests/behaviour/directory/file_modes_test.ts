@@ -1,7 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
 import { runProgram } from "../../fixtures/processes/program.ts";
 
-/** Stores, downloads and converts under a umask; prints the modes of all that is there meanwhile. */
+/**
+ * Stores, downloads and converts under a umask; prints the modes of every file
+ * meanwhile.
+ */
 const PROGRAM = `
   const mode = (path) => Deno.statSync(path).mode & 0o777;
   Deno.umask(UMASK);
@@ -33,7 +36,7 @@ const PROGRAM = `
 
 for (const umask of [0o000, 0o022, 0o177, 0o277, 0o777]) {
   const name = `0${umask.toString(8).padStart(3, "0")}`;
-  Deno.test(`under a umask of ${name} the owner may use all of ours, and nobody else any of it`, async () => {
+  Deno.test(`under a umask of ${name} the owner alone has access to the files of the cache`, async () => {
     const [seen] = await runProgram(PROGRAM.replace("UMASK", String(umask)));
 
     const { modes, parents, isStored, degraded } = seen as {
@@ -48,7 +51,7 @@ for (const umask of [0o000, 0o022, 0o177, 0o277, 0o777]) {
       assert(files.some(([name]) => name.endsWith(kind)), kind);
     }
     for (const [name, mode] of files) assertEquals(mode, 0o600, name);
-    // The parents are not ours: the umask counts, but the owner may use them.
+    // The umask applies to parents, but the owner may use them.
     const parent = 0o777 & ~umask | 0o700;
     assertEquals(parents, [parent, parent]);
     assertEquals([isStored, degraded], [true, []]);

@@ -14,7 +14,7 @@ import { tempDir } from "../../fixtures/directory/temp_dir.ts";
 
 const KEY = "0123456789abcdef".repeat(4);
 
-Deno.test("foreign names are never touched, however old", async () => {
+Deno.test("foreign files are never touched, whatever their age", async () => {
   await using dir = await tempDir();
   const names = [`${KEY}`, `${KEY}.part`, "x.json", "y.dat", ".hidden", "ü"];
   for (const name of names) {
@@ -37,7 +37,7 @@ Deno.test("foreign names are never touched, however old", async () => {
   assertEquals(cache.stats().orphanBytes, 0);
 });
 
-Deno.test("links, folders and FIFOs under our names are no entries, and hang nobody", async () => {
+Deno.test("links, folders and FIFOs under names of the cache are no entries, and block no call", async () => {
   await using dir = await tempDir();
   const secret = join(dir.path, "secret");
   await Deno.writeFile(secret, bytesOf(5));
@@ -70,7 +70,7 @@ Deno.test("links, folders and FIFOs under our names are no entries, and hang nob
   assertEquals(await isThere(join(dir.path, "elsewhere")), true);
 });
 
-Deno.test("a link to a file elsewhere is no body and no sidecar, and what it names stays as it was", async () => {
+Deno.test("a link to a file elsewhere is neither body nor sidecar, and its target stays unchanged", async () => {
   await using dir = await tempDir();
   await using elsewhere = await tempDir();
   const body = join(elsewhere.path, "body");
@@ -92,7 +92,7 @@ Deno.test("a link to a file elsewhere is no body and no sidecar, and what it nam
   for (const url of ["first", "second"]) {
     assertEquals(await cache.has(url), false, url);
     assertEquals(await cache.get(url), undefined, url);
-    // Storing replaces the link itself.
+    // A put replaces the link itself.
     await cache.put(url, bytesOf(7), "image/png", "a.png");
     await using media = await cache.get(url);
     assertEquals(await media?.bytes(), bytesOf(7));
@@ -103,14 +103,14 @@ Deno.test("a link to a file elsewhere is no body and no sidecar, and what it nam
   assertEquals(await Deno.readFile(body), bytesOf(5));
 });
 
-Deno.test("sockets under our names are no entries, and hang nobody", async () => {
+Deno.test("sockets under names of the cache are no entries, and block no call", async () => {
   await using dir = await tempDir();
   const first = await writePair(dir.path, "first", bytesOf(5));
   const second = await writePair(dir.path, "second", bytesOf(5));
   const listeners: Deno.UnixListener[] = [];
   for (const path of [first.dat, second.json]) {
     await Deno.remove(path);
-    // The address of a socket can't be as long as our names.
+    // The address of a socket cannot be as long as the names of the cache.
     const short = join(dir.path, "s");
     listeners.push(Deno.listen({ transport: "unix", path: short }));
     await Deno.rename(short, path);
@@ -128,7 +128,7 @@ Deno.test("sockets under our names are no entries, and hang nobody", async () =>
   for (const listener of listeners) listener.close();
 });
 
-Deno.test("a body of any other length than its sidecar says is a miss, empty ones included", async () => {
+Deno.test("a body of another length than its sidecar states is a miss, an empty body included", async () => {
   await using dir = await tempDir();
   const lengths = [0, 1, 4, 6, 5_000_000];
   for (const length of lengths) {

@@ -1,4 +1,4 @@
-/** What stands where a file of ours shall be, and is none, holds nobody up. */
+/** Foreign objects under the names of the cache's files block no call. */
 import { assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { MediaCache } from "../../../mod.ts";
@@ -9,7 +9,7 @@ import { bytesOf, isThere } from "../../fixtures/directory/files.ts";
 import { Recorder } from "../../fixtures/cache/recorder.ts";
 import { tempDir } from "../../fixtures/directory/temp_dir.ts";
 
-/** What takes longer than this hangs. */
+/** A call that takes longer than this hangs. */
 const HANGING_MS = 20_000;
 
 const URL = "https://example.org/a";
@@ -31,7 +31,7 @@ const OBSTACLES: Record<string, (path: string, outside: string) => unknown> = {
   "a FIFO": (path) => new Deno.Command("mkfifo", { args: [path] }).output(),
 };
 
-/** Fails where a task does not come to its end. */
+/** Rejects if a task does not end. */
 async function inTime<T>(what: string, task: Promise<T>): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>();
   const error = new Error(`${what} hangs`);
@@ -43,7 +43,7 @@ async function inTime<T>(what: string, task: Promise<T>): Promise<T> {
   }
 }
 
-/** A body in two chunks, so that what comes is described to others. */
+/** A body in two chunks, so that other processes get a description of it. */
 function download() {
   const chunks = [BYTES.slice(0, 2000), BYTES.slice(2000)];
   return Promise.resolve({ data: ReadableStream.from(chunks) });
@@ -69,7 +69,7 @@ for (const name of NAMES) {
   for (const [obstacle, make] of Object.entries(OBSTACLES)) {
     for (const speed of ["fast", "slow"]) {
       const shown = name.replace(/^[0-9a-f]{64}/, "{key}");
-      Deno.test(`${obstacle} named ${shown} holds nobody up on a ${speed} disk, and what is outside stays as it was`, async () => {
+      Deno.test(`${obstacle} named ${shown} blocks no call on a ${speed} disk, and no other file changes`, async () => {
         await using dir = await tempDir();
         await using elsewhere = await tempDir();
         const outside = join(elsewhere.path, "outside");
@@ -104,7 +104,7 @@ for (const name of NAMES) {
   }
 }
 
-Deno.test("the directory has a lock as soon as nothing else has its name", async () => {
+Deno.test("the directory has a lock as soon as the lock's name is free", async () => {
   await using dir = await tempDir();
   const path = join(dir.path, CHANGES_NAME);
   const recorder = new Recorder();

@@ -1,4 +1,4 @@
-/** Folders whose sidecars hold names and types that are no longer given. */
+/** Directories with sidecars that hold names and types of earlier versions. */
 import { assertEquals } from "@std/assert";
 import { MediaCache } from "../../../mod.ts";
 import {
@@ -11,7 +11,10 @@ import { indexEverything } from "../../fixtures/cache/indexing.ts";
 import { INDEX_NAME } from "../../../src/core/disk/file_names.ts";
 import { tempDir } from "../../fixtures/directory/temp_dir.ts";
 
-/** What an earlier version may have written, and what is shown of it. */
+/**
+ * Names and types that an earlier version may have written, and the values
+ * shown for them.
+ */
 const NAMES: Record<string, string> = {
   "Ab_c.jpg:large": "Ab_c.jpg",
   "what?.png": "what_.png",
@@ -38,7 +41,7 @@ const ENTRIES = [
 
 for (const indexed of [false, true]) {
   const how = indexed ? "with an index" : "without an index";
-  Deno.test(`names and types that are no longer legal are made legal when read, and stay as they are on disk, ${how}`, async () => {
+  Deno.test(`illegal names and types are made legal when read, and stay unchanged on disk, ${how}`, async () => {
     await using dir = await tempDir();
     using _indexing = indexed ? indexEverything() : undefined;
     const sidecars: string[] = [];

@@ -14,7 +14,7 @@ import { tempDir } from "../../fixtures/directory/temp_dir.ts";
 
 const silent = { onEvent: () => {} };
 
-Deno.test("a read-only cache changes nothing, whatever is asked of it", async () => {
+Deno.test("a read-only cache changes no file, whatever is called", async () => {
   await using dir = await tempDir();
   await writePair(dir.path, "a", bytesOf(5), { ageMs: 60_000 });
   await writePair(dir.path, "b", bytesOf(5), { ageMs: 50_000 });
@@ -64,7 +64,7 @@ Deno.test("a read-only cache changes nothing, whatever is asked of it", async ()
   assertEquals(await snapshotOf(dir.path), before);
 });
 
-Deno.test("a read-only cache still knows what was used last, for itself", async () => {
+Deno.test("a read-only cache keeps the order of uses in memory", async () => {
   await using dir = await tempDir();
   await writePair(dir.path, "a", bytesOf(5), { ageMs: 60_000 });
   await writePair(dir.path, "b", bytesOf(5), { ageMs: 50_000 });
@@ -79,7 +79,7 @@ Deno.test("a read-only cache still knows what was used last, for itself", async 
   assertEquals(order, ["a", "b"]);
 });
 
-Deno.test("a read-only cache makes no directory, and says so", async () => {
+Deno.test("a read-only cache makes no directory, and its open() rejects", async () => {
   await using dir = await tempDir();
   const cacheDir = join(dir.path, "missing");
   await using cache = new MediaCache({ cacheDir, readOnly: true, ...silent });
@@ -100,7 +100,7 @@ Deno.test("a read-only cache makes no directory, and says so", async () => {
   assertEquals(await isThere(cacheDir), false);
 });
 
-Deno.test("a read-only cache finds what another stores", async () => {
+Deno.test("a read-only cache finds entries that another cache stores", async () => {
   await using dir = await tempDir();
   await using reader = await MediaCache.open({
     cacheDir: dir.path,

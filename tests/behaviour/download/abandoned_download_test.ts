@@ -10,7 +10,7 @@ import { namesIn } from "../../fixtures/directory/files.ts";
 const get = ({ url, signal }: { url: string; signal: AbortSignal }) =>
   fetch(url, { signal });
 
-Deno.test("a reader that cancels harms no other, nor what is stored", async () => {
+Deno.test("a reader that cancels affects neither other readers nor the stored entry", async () => {
   await using origin = new Origin();
   await using temp = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: temp.path });
@@ -31,7 +31,7 @@ Deno.test("a reader that cancels harms no other, nor what is stored", async () =
   assertEquals(origin.requests("/a.bin"), 1);
 });
 
-Deno.test("a download that all readers have left is finished", async () => {
+Deno.test("a download continues to its end after every reader has left", async () => {
   await using origin = new Origin();
   await using temp = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: temp.path });
@@ -55,7 +55,7 @@ Deno.test("a download that all readers have left is finished", async () => {
   assertEquals(await hit?.bytes(), body);
 });
 
-Deno.test("a download whose callers have all given up waiting is finished", async () => {
+Deno.test("a download continues to its end after every caller has stopped waiting", async () => {
   await using temp = await tempDir();
   const recorder = new Recorder();
   const { onEvent } = recorder;
@@ -71,7 +71,7 @@ Deno.test("a download whose callers have all given up waiting is finished", asyn
   );
   controller.abort();
   await assertRejects(() => call);
-  // The lookup was still on its way, so nothing was started.
+  // The lookup had not ended, so no download was started.
   assertEquals(cache.inFlight(), []);
 
   const later = new AbortController();
@@ -117,7 +117,7 @@ Deno.test('whenAbandoned "abort" ends a download when the last one leaves', asyn
   assertEquals(await namesIn(cacheDir), []);
 });
 
-Deno.test("nobody joins a download that was abandoned and is about to end", async () => {
+Deno.test("no caller joins an abandoned download that is about to end", async () => {
   await using temp = await tempDir();
   const cacheDir = temp.path;
   await using cache = await MediaCache.open({
@@ -160,7 +160,7 @@ Deno.test('whenAbandoned "abort" ends a downloader that nobody waits for', async
 });
 
 for (const how of ["delete", "clear"] as const) {
-  Deno.test(`${how}() lets the readers of a running download finish, and nothing is stored`, async () => {
+  Deno.test(`${how}() lets the readers of a running download finish, and stores nothing`, async () => {
     await using temp = await tempDir();
     await using cache = await MediaCache.open({ cacheDir: temp.path });
     const tap = new Tap();
@@ -183,7 +183,7 @@ for (const how of ["delete", "clear"] as const) {
     assertEquals((await cache.get("a:"))?.size, 7);
   });
 
-  Deno.test(`${how}() ends a running download that nobody reads any more`, async () => {
+  Deno.test(`${how}() ends a running download without readers`, async () => {
     await using temp = await tempDir();
     await using cache = await MediaCache.open({ cacheDir: temp.path });
     const tap = new Tap();

@@ -58,7 +58,7 @@ const failures: [string, () => unknown, unknown][] = [
   ["rejects with no error at all", () => Promise.reject(undefined), undefined],
 ];
 for (const [what, downloader, wanted] of failures) {
-  Deno.test(`getOrDownload() passes on what a downloader that ${what} gives`, async () => {
+  Deno.test(`getOrDownload() rejects with the error of a downloader that ${what}`, async () => {
     await using opened = await emptyCache();
     const call = () =>
       opened.cache.getOrDownload("a:", downloader as typeof get);
@@ -74,7 +74,7 @@ for (const [what, downloader, wanted] of failures) {
 }
 
 for (const garbage of [undefined, null, "text", 5, {}, { data: "text" }]) {
-  Deno.test(`getOrDownload() rejects a downloader's ${JSON.stringify(garbage)}`, async () => {
+  Deno.test(`getOrDownload() rejects if a downloader gives ${JSON.stringify(garbage)}`, async () => {
     await using opened = await emptyCache();
 
     await assertRejects(
@@ -90,7 +90,7 @@ for (const garbage of [undefined, null, "text", 5, {}, { data: "text" }]) {
   });
 }
 
-Deno.test("every reader sees the error of a body that breaks, and the next call tries again", async () => {
+Deno.test("every reader gets the error of a body that breaks, and the next call downloads again", async () => {
   await using opened = await emptyCache();
   const { cache } = opened;
   const tap = new Tap();
@@ -115,7 +115,7 @@ Deno.test("every reader sees the error of a body that breaks, and the next call 
   assertEquals(await again.bytes(), pattern(7));
 });
 
-Deno.test("a stream of something else than bytes is an error", async () => {
+Deno.test("a stream of chunks that are not bytes is an error", async () => {
   await using opened = await emptyCache();
   const data = ReadableStream.from(["text"]) as unknown as ReadableStream;
 

@@ -1,4 +1,4 @@
-/** Which downloads count as failed, and what is told of each. */
+/** The downloads that count as failed, and the events about them. */
 import { assertEquals, assertRejects } from "@std/assert";
 import type { Downloader } from "../../../mod.ts";
 import { begin } from "../../fixtures/cache/begun.ts";
@@ -7,7 +7,7 @@ import { emptyCache } from "../../fixtures/cache/empty_cache.ts";
 
 const get: Downloader = ({ url, signal }) => fetch(url, { signal });
 
-/** A URL at which nobody listens. */
+/** A URL without a server. */
 function refusing(): string {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   listener.close();
@@ -53,7 +53,7 @@ const FAILURES: [what: string, downloader: Downloader, facts: unknown[]][] = [
 ];
 
 for (const [what, downloader, facts] of FAILURES) {
-  Deno.test(`a download that fails for ${what} counts once, whoever waits`, async () => {
+  Deno.test(`a download that fails with ${what} counts once, for any number of callers`, async () => {
     await using it = await emptyCache({ idleTimeoutMs: 100, maxDownloadMb: 1 });
     const call = () =>
       it.cache.getOrDownload("https://a/bot1:SECRET", downloader)
@@ -80,7 +80,7 @@ for (const [what, downloader, facts] of FAILURES) {
   });
 }
 
-Deno.test("a download that breaks after all callers have left it counts", async () => {
+Deno.test("a download that breaks after every caller has left counts", async () => {
   await using it = await emptyCache();
   const { tap, call } = await begin(it.cache, "a:");
   tap.write(pattern(10));
@@ -93,7 +93,7 @@ Deno.test("a download that breaks after all callers have left it counts", async 
   assertEquals(it.cache.stats().failures, 1);
 });
 
-Deno.test("downloads that callers, delete() or close() end are no failures", async () => {
+Deno.test("downloads ended by callers, delete() or close() do not count as failures", async () => {
   await using it = await emptyCache({ whenAbandoned: "abort" });
   const { cache, recorder } = it;
   const abandoned = await begin(cache, "abandoned:");
@@ -128,7 +128,7 @@ Deno.test("downloads that callers, delete() or close() end are no failures", asy
   assertEquals(cache.stats().failures, 0);
 });
 
-Deno.test("failures of anything but downloads don't count", async () => {
+Deno.test("failures of other calls do not count", async () => {
   await using it = await emptyCache({ maxEntryMb: 0.001 });
   const { cache } = it;
   const broken = new ReadableStream<Uint8Array>({

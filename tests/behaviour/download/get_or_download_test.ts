@@ -76,7 +76,7 @@ Deno.test("getOrDownload() works before the cache has loaded", async () => {
   assertEquals(recorder.of("diskError"), []);
 });
 
-Deno.test("getOrDownload() stores an empty body nowhere and returns it as it is", async () => {
+Deno.test("getOrDownload() returns an empty body and does not store it", async () => {
   await using origin = new Origin();
   await using temp = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: temp.path });
@@ -120,7 +120,7 @@ const downloads: [string, () => Download, string, string][] = [
   ],
 ];
 for (const [what, download, mimetype, filename] of downloads) {
-  Deno.test(`getOrDownload() takes ${what} from a downloader`, async () => {
+  Deno.test(`getOrDownload() accepts ${what} from a downloader`, async () => {
     await using temp = await tempDir();
     await using cache = await MediaCache.open({ cacheDir: temp.path });
 
@@ -139,7 +139,7 @@ for (const [what, download, mimetype, filename] of downloads) {
   });
 }
 
-Deno.test("getOrDownload() takes the decoded bytes of a compressed response", async () => {
+Deno.test("getOrDownload() stores the decoded bytes of a compressed response", async () => {
   await using origin = new Origin();
   await using temp = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: temp.path });
@@ -164,7 +164,7 @@ Deno.test("getOrDownload() takes the decoded bytes of a compressed response", as
   assertEquals((await cache.get(url))?.size, text.length);
 });
 
-Deno.test("getOrDownload() hands the caller's own URL to the downloader", async () => {
+Deno.test("getOrDownload() passes the caller's own URL to the downloader", async () => {
   await using temp = await tempDir();
   await using cache = await MediaCache.open({
     cacheDir: temp.path,
@@ -190,7 +190,7 @@ Deno.test("getOrDownload() hands the caller's own URL to the downloader", async 
   assertEquals([media.url, again.url], Array(2).fill("https://example.org/a"));
 });
 
-Deno.test("getOrDownload() rejects what is no URL or no downloader", async () => {
+Deno.test("getOrDownload() rejects if the URL or the downloader has a wrong type", async () => {
   await using temp = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: temp.path });
   const wrong = 5 as unknown;

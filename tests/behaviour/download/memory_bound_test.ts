@@ -4,7 +4,7 @@ import { Origin } from "../../fixtures/servers/origin.ts";
 
 const MB = 2 ** 20;
 
-/** A server of bodies whose length the path says. */
+/** A server of bodies; the path states the length. */
 function bodies(): Origin {
   const origin = new Origin();
   for (const size of [128 * MB, 256 * MB]) {
@@ -23,7 +23,7 @@ function bodies(): Origin {
   return origin;
 }
 
-/** Downloads 128 MiB, then 256 MiB, and prints by how much memory has grown at its peak. */
+/** Downloads 128 MiB, then 256 MiB, and prints the growth of peak memory. */
 function program(origin: Origin, readers: number, options = ""): string {
   return `
     const cache = await MediaCache.open({ cacheDir, ${options} });
@@ -55,7 +55,7 @@ function program(origin: Origin, readers: number, options = ""): string {
 }
 
 for (const readers of [1, 15]) {
-  Deno.test(`memory grows neither with a body nor with its ${readers + 1} readers, of whom one is stalled`, async () => {
+  Deno.test(`memory grows neither with a body nor with its ${readers + 1} readers, one of them stalled`, async () => {
     await using origin = bodies();
 
     const [result] = await runProgram(program(origin, readers)) as [
@@ -67,7 +67,7 @@ for (const readers of [1, 15]) {
   });
 }
 
-Deno.test("memory does not grow with a body that can't be stored", async () => {
+Deno.test("memory does not grow with a body that cannot be stored", async () => {
   await using origin = bodies();
 
   const [result] = await runProgram(`
@@ -96,7 +96,7 @@ Deno.test("memory does not grow with a body that can't be stored", async () => {
   assert(result.growth < 128 * MB, `${result.growth / MB} MiB`);
 });
 
-Deno.test("a Media that is dropped unread gives its file back", async () => {
+Deno.test("an unread Media that is garbage collected closes its file", async () => {
   const [open] = await runProgram(
     `
     const cache = await MediaCache.open({ cacheDir, maxMemoryItems: 0 });
@@ -132,7 +132,7 @@ Deno.test("a Media that is dropped unread gives its file back", async () => {
   assertEquals(open.after, 0);
 });
 
-Deno.test("a stream that is still read keeps its Media", async () => {
+Deno.test("a stream that is still read keeps its Media alive", async () => {
   const [sizes] = await runProgram(
     `
     const cache = await MediaCache.open({ cacheDir, maxMemoryItems: 0 });
@@ -159,7 +159,7 @@ Deno.test("a stream that is still read keeps its Media", async () => {
   assertEquals(sizes, 3_000_000);
 });
 
-Deno.test("a Media that was given back is collected, also after an error", async () => {
+Deno.test("a disposed Media is garbage collected, also after an error", async () => {
   const [alive] = await runProgram(
     `
     const cache = await MediaCache.open({ cacheDir, maxMemoryItems: 0, whenAbandoned: "abort" });

@@ -5,7 +5,7 @@ import { Progress } from "../../fixtures/cache/recorder.ts";
 import { Tap } from "../../fixtures/bodies/tap.ts";
 import { tempDir } from "../../fixtures/directory/temp_dir.ts";
 
-Deno.test("getOrDownload() tells a caller of progress, whatever the callback throws", async () => {
+Deno.test("getOrDownload() reports progress to the caller, even if the callback throws", async () => {
   await using temp = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: temp.path });
   const told: unknown[] = [];
@@ -33,7 +33,7 @@ Deno.test("getOrDownload() tells a caller of progress, whatever the callback thr
   ]);
 });
 
-Deno.test("inFlight() tells how far each download has come", async () => {
+Deno.test("inFlight() states the progress of each download", async () => {
   await using temp = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: temp.path });
   const tap = new Tap();

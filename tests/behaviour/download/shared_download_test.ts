@@ -92,7 +92,7 @@ Deno.test("a stalled reader delays neither the disk nor other readers", async ()
   assertEquals(await new Blob([start, rest]).bytes(), body);
 });
 
-Deno.test("readers that keep up are handed the same chunk, not copies", async () => {
+Deno.test("readers that keep up get the same chunk object, not a copy", async () => {
   await using temp = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: temp.path });
   const tap = new Tap();
@@ -111,7 +111,7 @@ Deno.test("readers that keep up are handed the same chunk, not copies", async ()
   assertEquals(new Set(chunks).size, 1);
 });
 
-Deno.test("getOrDownload() runs at most maxConcurrentDownloads, the next in order", async () => {
+Deno.test("getOrDownload() runs at most maxConcurrentDownloads, the others in order", async () => {
   await using temp = await tempDir();
   const { events, onEvent } = new Recorder();
   await using cache = await MediaCache.open({
@@ -172,7 +172,7 @@ Deno.test("a source that is always ready does not starve timers", async () => {
   assertEquals(media.size, progress.received);
 });
 
-Deno.test("callers that come after the end share nothing of a failure", async () => {
+Deno.test("callers that come after a failed download do not share the failure", async () => {
   await using temp = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: temp.path });
   let calls = 0;

@@ -4,7 +4,7 @@ import { pattern, readSome } from "../../fixtures/bodies/bytes.ts";
 import { Tap } from "../../fixtures/bodies/tap.ts";
 import { tempDir } from "../../fixtures/directory/temp_dir.ts";
 
-Deno.test("one caller's signal ends its wait and nobody else's", async () => {
+Deno.test("the signal of a caller ends the wait of that caller alone", async () => {
   await using temp = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: temp.path });
   const tap = new Tap();
@@ -23,7 +23,7 @@ Deno.test("one caller's signal ends its wait and nobody else's", async () => {
   assertEquals(await (await staying).bytes(), pattern(10));
 });
 
-Deno.test("one caller's signal ends its streams and nobody else's", async () => {
+Deno.test("the signal of a caller ends the streams of that caller alone", async () => {
   await using temp = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: temp.path });
   const tap = new Tap();
@@ -55,7 +55,7 @@ Deno.test("one caller's signal ends its streams and nobody else's", async () => 
   assertEquals(await unread!.stored, true);
 });
 
-Deno.test("a signal that is aborted before the call runs no downloader", async () => {
+Deno.test("a signal aborted before the call runs no downloader", async () => {
   await using temp = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: temp.path });
   const signal = AbortSignal.abort(new Error("enough"));
@@ -69,7 +69,7 @@ Deno.test("a signal that is aborted before the call runs no downloader", async (
   assertEquals(cache.stats().misses, 0);
 });
 
-Deno.test("a signal that is aborted during the lookup ends the call", async () => {
+Deno.test("a signal aborted during the lookup ends the call", async () => {
   await using temp = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: temp.path });
   await cache.put("a:", pattern(10), "", "");
@@ -84,7 +84,7 @@ Deno.test("a signal that is aborted during the lookup ends the call", async () =
   }
 });
 
-Deno.test("a signal ends the Media of a hit, too", async () => {
+Deno.test("a signal also ends the Media of a hit", async () => {
   await using temp = await tempDir();
   await using cache = await MediaCache.open({
     cacheDir: temp.path,
@@ -103,7 +103,7 @@ Deno.test("a signal ends the Media of a hit, too", async () => {
   await assertRejects(() => reader.read(), Error, "enough");
 });
 
-Deno.test("a signal that is aborted after the end harms nothing", async () => {
+Deno.test("a signal aborted after the end has no effect", async () => {
   await using temp = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: temp.path });
   const controller = new AbortController();

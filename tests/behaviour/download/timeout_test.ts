@@ -63,7 +63,7 @@ Deno.test("idleTimeoutMs ends a body that falls silent", async () => {
   assertStrictEquals(await tap.cancelled, error);
 });
 
-Deno.test("idleTimeoutMs does not count the time in which readers hold the source back", async () => {
+Deno.test("idleTimeoutMs does not count time in which readers hold the source back", async () => {
   await using temp = await tempDir();
   const cacheDir = temp.path;
   const cache = await MediaCache.open({
@@ -90,7 +90,7 @@ Deno.test("idleTimeoutMs does not count the time in which readers hold the sourc
   await cache.close();
 });
 
-Deno.test("timeoutMs ends a download that goes on for too long", async () => {
+Deno.test("timeoutMs ends a download that takes too long in total", async () => {
   await using temp = await tempDir();
   const cacheDir = temp.path;
   await using cache = await MediaCache.open({ cacheDir, timeoutMs: 50 });
@@ -111,7 +111,7 @@ Deno.test("timeoutMs ends a download that goes on for too long", async () => {
   assertEquals(await media.stored, false);
 });
 
-Deno.test("idleTimeoutMs counts from the answer, once there is one", async () => {
+Deno.test("idleTimeoutMs counts from the response", async () => {
   await using temp = await tempDir();
   const recorder = new Recorder();
   const { onEvent } = recorder;

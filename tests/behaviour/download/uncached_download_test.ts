@@ -38,7 +38,7 @@ for (const declared of [true, false]) {
   });
 }
 
-Deno.test("callers that come while a download is uncached run their own", async () => {
+Deno.test("callers that come during an uncached download start their own", async () => {
   await using opened = await smallCache();
   const tap = new Tap();
   const first = opened.cache
@@ -94,7 +94,7 @@ Deno.test("an uncached download ends when its unread Media is disposed", async (
   assertEquals(await media.stored, false);
 });
 
-Deno.test("a download that nobody reads ends when it can't be stored after all", async () => {
+Deno.test("a download without readers ends when it turns out that it cannot be stored", async () => {
   await using opened = await smallCache();
   const { data, cancelled } = new ReadySource(pattern(8 * MB));
   const media = await opened.cache
@@ -106,7 +106,7 @@ Deno.test("a download that nobody reads ends when it can't be stored after all",
   assertEquals(await media.stored, false);
 });
 
-Deno.test("maxSizeMb 0 stores nothing and downloads each time", async () => {
+Deno.test("maxSizeMb 0 stores nothing and downloads every time", async () => {
   await using temp = await tempDir();
   await using cache = await MediaCache.open({
     cacheDir: temp.path,
@@ -123,7 +123,7 @@ Deno.test("maxSizeMb 0 stores nothing and downloads each time", async () => {
   assertEquals(await namesIn(temp.path), []);
 });
 
-Deno.test("downloads that together exceed maxEntryMb go uncached", async () => {
+Deno.test("concurrent downloads that together exceed maxEntryMb continue uncached", async () => {
   await using opened = await smallCache();
   const { cache, recorder } = opened;
   const tap = new Tap();

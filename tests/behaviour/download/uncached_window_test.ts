@@ -6,7 +6,7 @@ import { KEPT, smallCache } from "../../fixtures/cache/small_cache.ts";
 
 const MB = 2 ** 20;
 
-Deno.test("a single chunk above the window passes it", async () => {
+Deno.test("a single chunk larger than the window passes through", async () => {
   await using opened = await smallCache();
   const body = pattern(5 * MB);
   const data = ReadableStream.from([body.slice(0, 3 * MB), body.slice(3 * MB)]);
@@ -17,7 +17,7 @@ Deno.test("a single chunk above the window passes it", async () => {
   assertEquals(await media.bytes(), body);
 });
 
-Deno.test("an uncached download runs no more than 1 Mb ahead of its slowest reader", async () => {
+Deno.test("an uncached download is at most 1 Mb ahead of its slowest reader", async () => {
   await using opened = await smallCache();
   const body = pattern(8 * MB);
   const source = new ReadySource(body);
@@ -32,7 +32,7 @@ Deno.test("an uncached download runs no more than 1 Mb ahead of its slowest read
   const fastReader = fast.body.getReader();
   let slowly = await readSome(slowReader, 65_536);
   let fastly = await readSome(fastReader, MB + 65_536);
-  // One chunk waits for its place in the window, and one more is being read.
+  // One chunk waits for its place in the window, and another is being read.
   assert(source.pulled <= slowly.length + MB + 2 * 65_536, `${source.pulled}`);
   const next = readSome(fastReader, MB);
   const more = await readSome(slowReader, MB);
@@ -46,7 +46,7 @@ Deno.test("an uncached download runs no more than 1 Mb ahead of its slowest read
   assertEquals(await new Blob([fastly, fastRest!]).bytes(), body);
 });
 
-Deno.test("a Media that was not begun before the window moved on rejects", async () => {
+Deno.test("an unread Media rejects when the window has moved past its start", async () => {
   await using opened = await smallCache();
   const body = pattern(4 * MB);
   const { data } = new ReadySource(body);
@@ -78,7 +78,7 @@ Deno.test("an uncached download waits for the first reader", async () => {
   assertEquals(await media.bytes(), body);
 });
 
-Deno.test("a range far ahead of the window is waited for", async () => {
+Deno.test("a range far ahead of the window is read when the window reaches it", async () => {
   await using opened = await smallCache();
   const body = pattern(6 * MB);
   const { data } = new ReadySource(body);
@@ -92,7 +92,7 @@ Deno.test("a range far ahead of the window is waited for", async () => {
   assertEquals(await media.stored, false);
 });
 
-Deno.test("laggards read staged bytes of a download that became uncached", async () => {
+Deno.test("slow readers read the staged bytes of a download that became uncached", async () => {
   await using opened = await smallCache({ maxSizeMb: 4 });
   const body = pattern(8 * MB);
   const { data } = new ReadySource(body);

@@ -115,7 +115,7 @@ Deno.test("formatEvent() gives every event one line, without the URL and its sec
   }
 });
 
-Deno.test("a cache tells what it does, with what it was done to", async () => {
+Deno.test("a cache sends an event for each operation", async () => {
   await using dir = await tempDir();
   await writePair(dir.path, "old", bytesOf(900), { ageMs: 9_000 });
   const recorder = new Recorder();
@@ -169,7 +169,7 @@ Deno.test("a cache tells what it does, with what it was done to", async () => {
   }
 });
 
-Deno.test("subscribe() tells from then on, until it is taken back", async () => {
+Deno.test("subscribe() reports events from then on, until it is undone", async () => {
   await using dir = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: dir.path });
   const seen: string[] = [];
@@ -183,7 +183,7 @@ Deno.test("subscribe() tells from then on, until it is taken back", async () => 
   assertEquals(seen, ["stored"]);
 });
 
-Deno.test("a listener that is subscribed twice is told twice, and taken back one by one", async () => {
+Deno.test("a listener subscribed twice is called twice, and unsubscribed one at a time", async () => {
   await using dir = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: dir.path });
   let count = 0;
@@ -199,7 +199,7 @@ Deno.test("a listener that is subscribed twice is told twice, and taken back one
   assertEquals(count, 3);
 });
 
-Deno.test("a listener that throws, or unsubscribes others, harms nobody", async () => {
+Deno.test("a listener that throws or unsubscribes others affects no other listener", async () => {
   await using dir = await tempDir();
   const seen: string[] = [];
   const throwing = () => {

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { MediaCache } from "../../../mod.ts";
 import { tempDir } from "../../fixtures/directory/temp_dir.ts";
 
-Deno.test("listeners that reject harm nobody", async () => {
+Deno.test("asynchronous listeners that reject have no effect on calls", async () => {
   await using dir = await tempDir();
   const told: string[] = [];
   await using cache = await MediaCache.open({

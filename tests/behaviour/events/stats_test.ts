@@ -19,7 +19,7 @@ const GAUGES = {
   degraded: [],
 };
 
-Deno.test("stats() has the original's numbers first, then ours, all plain", async () => {
+Deno.test("stats() has the members of the original first, then the others, all plain values", async () => {
   await using dir = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: dir.path });
 
@@ -59,7 +59,7 @@ Deno.test("stats() has the original's numbers first, then ours, all plain", asyn
   assertEquals(stats.maxMb, 500);
 });
 
-Deno.test("stats() is a snapshot, which later calls don't change", async () => {
+Deno.test("stats() is a snapshot that later calls do not change", async () => {
   await using dir = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: dir.path });
   const before = cache.stats();
@@ -95,7 +95,7 @@ Deno.test("snapshot() has a rate of 0 before the first lookup, and of 1 without 
   assertEquals(snapshot(counters, GAUGES).hitRate, 1);
 });
 
-Deno.test("hits are lookups that an entry answered, by whichever call", async () => {
+Deno.test("hits are lookups that found an entry, by any call", async () => {
   await using dir = await tempDir();
   const { key } = await writePair(dir.path, "a", bytesOf(3));
   await using cache = await MediaCache.open({ cacheDir: dir.path });
@@ -111,7 +111,7 @@ Deno.test("hits are lookups that an entry answered, by whichever call", async ()
   assertEquals([hits, misses, hitRate, bytesServed], [3, 0, 1, 9]);
 });
 
-Deno.test("a get() that finds nothing, has() and put() count no lookup", async () => {
+Deno.test("a get() that finds nothing, has() and put() do not count as lookups", async () => {
   await using dir = await tempDir();
   await writePair(dir.path, "a", bytesOf(3));
   await using cache = await MediaCache.open({ cacheDir: dir.path });
@@ -151,7 +151,7 @@ Deno.test("a miss is counted before the downloader runs", async () => {
   ]);
 });
 
-Deno.test("a download that fails is a miss as well", async () => {
+Deno.test("a failed download counts as a miss", async () => {
   await using dir = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: dir.path });
 
@@ -171,7 +171,7 @@ Deno.test("a download that fails is a miss as well", async () => {
   assertEquals([misses, hits, coalesced, diskErrors], [2, 0, 0, 0]);
 });
 
-Deno.test("those who join a download are misses, and coalesced", async () => {
+Deno.test("callers that join a download count as misses and as coalesced", async () => {
   await using dir = await tempDir();
   const recorder = new Recorder();
   await using cache = await MediaCache.open({

@@ -13,10 +13,10 @@ import { StillClock } from "../../model/still_clock.ts";
 
 const MB = 1_048_576;
 
-/** How many things are done one after the other; more by hand. */
+/** The number of successive steps; set it higher by hand for longer runs. */
 const STEPS = Number(Deno.env.get("TEST_STEPS") ?? 2_000);
 
-Deno.test("entries, order, victims and numbers are those of a simple model after every step", async () => {
+Deno.test("after every step entries, order, victims and numbers equal those of a simple model", async () => {
   await using temp = await tempDir();
   const ffmpeg = await videoMaker(temp.path);
   const random = new Random();
@@ -50,7 +50,7 @@ const settings: Record<string, [Partial<typeof CAPS>, MediaCacheOptions]> = {
 for (const slow of [false, true]) {
   for (const [what, [some, options]] of Object.entries(settings)) {
     const where = slow ? `${what} on a slow disk` : what;
-    Deno.test(`no cap is passed and nothing mixed, lost or left by many at once ${where}`, async () => {
+    Deno.test(`concurrent calls pass no cap, and mix up, lose or leave behind no bytes ${where}`, async () => {
       await using temp = await tempDir();
       const ffmpeg = await videoMaker(temp.path);
       const random = new Random();
@@ -79,7 +79,7 @@ for (const slow of [false, true]) {
   }
 }
 
-/** Lets several use a cache at once, and looks at what they leave. */
+/** Lets several callers use a cache concurrently, and checks the result. */
 async function crowd(
   dir: string,
   open: (onEvent: MediaCacheOptions["onEvent"]) => Promise<MediaCache>,

@@ -13,7 +13,7 @@ import { tempDir } from "../../fixtures/directory/temp_dir.ts";
 const SIZE = 1_000;
 const maxSizeMb = 3 * SIZE / 1_048_576;
 
-/** A full cache of a, b and c, the oldest first. */
+/** A full cache of a, b and c, oldest first. */
 async function full(
   dir: string,
 ): Promise<{ cache: MediaCache; recorder: Recorder }> {
@@ -35,7 +35,7 @@ async function order(cache: MediaCache): Promise<string> {
   return urls.join("");
 }
 
-Deno.test("a victim that was touched meanwhile is spared, and goes to where its time puts it", async () => {
+Deno.test("a victim touched meanwhile is spared, and moves to the place of its time", async () => {
   await using dir = await tempDir();
   const { cache, recorder } = await full(dir.path);
   await using _cache = cache;
@@ -47,7 +47,7 @@ Deno.test("a victim that was touched meanwhile is spared, and goes to where its 
   assertEquals(await order(cache), "dca");
 });
 
-Deno.test("when all were touched the oldest touch goes", async () => {
+Deno.test("when every entry was touched, the entry with the oldest touch is evicted", async () => {
   await using dir = await tempDir();
   const { cache, recorder } = await full(dir.path);
   await using _cache = cache;
@@ -61,7 +61,7 @@ Deno.test("when all were touched the oldest touch goes", async () => {
   assertEquals(recorder.of("evicted").map(({ url }) => url), ["b", "c"]);
 });
 
-Deno.test("a victim touched into the future is spared once, not for ever", async () => {
+Deno.test("a victim with a touch in the future is spared once only", async () => {
   await using dir = await tempDir();
   const { cache } = await full(dir.path);
   await using _cache = cache;
@@ -72,7 +72,7 @@ Deno.test("a victim touched into the future is spared once, not for ever", async
   assertEquals(await order(cache), "gfe");
 });
 
-Deno.test("a victim that is gone already makes room, and is no eviction", async () => {
+Deno.test("a victim that is already gone makes room, and does not count as evicted", async () => {
   await using dir = await tempDir();
   const { cache, recorder } = await full(dir.path);
   await using _cache = cache;
@@ -84,7 +84,7 @@ Deno.test("a victim that is gone already makes room, and is no eviction", async 
   assertEquals(await order(cache), "dcb");
 });
 
-Deno.test("a victim that can't be removed is told and counts as an orphan, and the put succeeds", async () => {
+Deno.test("a victim that cannot be removed is reported and counts as an orphan, and the put succeeds", async () => {
   await using dir = await tempDir();
   const { cache, recorder } = await full(dir.path);
   await using _cache = cache;
@@ -106,7 +106,7 @@ Deno.test("a victim that can't be removed is told and counts as an orphan, and t
   assertEquals([orphanBytes, totalBytes], [SIZE, 3 * SIZE]);
 });
 
-Deno.test("a put of many times the size of the old ones evicts as many as it takes", async () => {
+Deno.test("a put many times larger than the old entries evicts as many as needed", async () => {
   await using dir = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: dir.path, maxSizeMb });
   for (let i = 0; i < 100; i++) {
@@ -120,7 +120,7 @@ Deno.test("a put of many times the size of the old ones evicts as many as it tak
   assertEquals([await cache.has("66"), await cache.has("67")], [false, true]);
 });
 
-Deno.test("a victim that the disk does not let go stays an entry, and another makes room", async () => {
+Deno.test("a victim that the disk does not delete stays an entry, and another makes room", async () => {
   await using dir = await tempDir();
   const { cache, recorder } = await full(dir.path);
   await using _cache = cache;
@@ -145,7 +145,7 @@ Deno.test("a victim that the disk does not let go stays an entry, and another ma
   assertEquals(cache.stats().orphanBytes, 0);
 });
 
-Deno.test("where the disk lets no victim go nothing is stored", async () => {
+Deno.test("nothing is stored if the disk deletes no victim", async () => {
   await using dir = await tempDir();
   const { cache } = await full(dir.path);
   await using _cache = cache;
@@ -167,7 +167,7 @@ Deno.test("where the disk lets no victim go nothing is stored", async () => {
   assert(await put(cache, "d"));
 });
 
-Deno.test("what is used while it is about to be evicted stays", async () => {
+Deno.test("an entry used while it is about to be evicted stays", async () => {
   for (let point = 0; point < 40; point++) {
     await using dir = await tempDir();
     const { cache, recorder } = await full(dir.path);

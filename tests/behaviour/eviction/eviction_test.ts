@@ -34,7 +34,7 @@ async function order(cache: MediaCache): Promise<string> {
   return urls.join("");
 }
 
-Deno.test("storing evicts the least recently used entry, and its two files", async () => {
+Deno.test("storing evicts the least recently used entry and its two files", async () => {
   await using dir = await tempDir();
   const recorder = new Recorder();
   await using cache = await MediaCache.open({
@@ -62,7 +62,7 @@ Deno.test("storing evicts the least recently used entry, and its two files", asy
   );
 });
 
-Deno.test("entries() shows the most recent first, with all that is known", async () => {
+Deno.test("entries() lists the most recent first, with every property", async () => {
   await using dir = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: dir.path });
   const before = Date.now();
@@ -86,7 +86,7 @@ Deno.test("entries() shows the most recent first, with all that is known", async
   assert(before <= storedAt && storedAt < lastAccess);
 });
 
-Deno.test("entries() tells how things were when it began", async () => {
+Deno.test("entries() shows the state at its first step", async () => {
   await using dir = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: dir.path });
   await put(cache, "a", "b");
@@ -100,7 +100,7 @@ Deno.test("entries() tells how things were when it began", async () => {
   assertEquals(times, times.toSorted((a, b) => b - a));
 });
 
-Deno.test("a hit from memory counts as a use like any other", async () => {
+Deno.test("a hit from memory counts as a use", async () => {
   await using dir = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: dir.path, maxSizeMb });
   await put(cache, "a", "b", "c");
@@ -129,7 +129,7 @@ Deno.test("an oversize put evicts nothing", async () => {
   assertEquals(cache.stats().evictions, 0);
 });
 
-Deno.test("a put of exactly the budget evicts all others", async () => {
+Deno.test("a put of exactly the budget evicts every other entry", async () => {
   await using dir = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: dir.path, maxSizeMb });
   await put(cache, "a", "b", "c");
@@ -140,7 +140,7 @@ Deno.test("a put of exactly the budget evicts all others", async () => {
   assertEquals(await bodyBytesIn(dir.path), 3 * SIZE);
 });
 
-Deno.test("a put that fails evicts nothing", async () => {
+Deno.test("a failed put evicts nothing", async () => {
   await using dir = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: dir.path, maxSizeMb });
   await put(cache, "a", "b", "c");
@@ -151,7 +151,7 @@ Deno.test("a put that fails evicts nothing", async () => {
   assertEquals(await order(cache), "cba");
 });
 
-Deno.test("a download that fails evicts nothing, at whatever byte", async () => {
+Deno.test("a failed download evicts nothing, at whatever byte it fails", async () => {
   await using dir = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: dir.path, maxSizeMb });
   await put(cache, "a", "b", "c");
@@ -167,7 +167,7 @@ Deno.test("a download that fails evicts nothing, at whatever byte", async () => 
   assertEquals(await order(cache), "cba");
 });
 
-Deno.test("replacing an entry evicts no other when there is room without the old bytes", async () => {
+Deno.test("replacing an entry evicts no other if there is room without the old bytes", async () => {
   await using dir = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: dir.path, maxSizeMb });
   await put(cache, "a", "b", "c");
@@ -184,7 +184,7 @@ Deno.test("replacing an entry evicts no other when there is room without the old
   assertEquals(cache.stats().evictions, 0);
 });
 
-Deno.test("a larger replacement evicts others, never what it replaces", async () => {
+Deno.test("a larger replacement evicts others, never the replaced entry", async () => {
   await using dir = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: dir.path, maxSizeMb });
   await put(cache, "a", "b", "c");
@@ -198,7 +198,7 @@ Deno.test("a larger replacement evicts others, never what it replaces", async ()
   assertEquals(await bodyBytesIn(dir.path), 3 * SIZE);
 });
 
-Deno.test("opening a directory that is over the budget evicts nothing, storing does", async () => {
+Deno.test("opening a directory above the budget evicts nothing, the next store does", async () => {
   await using dir = await tempDir();
   for (const [i, url] of ["a", "b", "c", "d", "e"].entries()) {
     await writePair(dir.path, url, bytesOf(SIZE), { ageMs: 60_000 - i });
@@ -214,7 +214,7 @@ Deno.test("opening a directory that is over the budget evicts nothing, storing d
   assertEquals(await bodyBytesIn(dir.path), 3 * SIZE);
 });
 
-Deno.test("the bodies on disk are never above the budget, at any time", async () => {
+Deno.test("the bodies on disk never exceed the budget", async () => {
   const random = new Random();
   await using dir = await tempDir();
   await using cache = await MediaCache.open({
@@ -245,7 +245,7 @@ Deno.test("the bodies on disk are never above the budget, at any time", async ()
   assertEquals(await bodyBytesIn(dir.path), cache.stats().totalBytes);
 });
 
-Deno.test("what was got before its eviction can be read to its end", async () => {
+Deno.test("a Media returned before its eviction can be read to its end", async () => {
   await using dir = await tempDir();
   await using cache = await MediaCache.open({
     cacheDir: dir.path,

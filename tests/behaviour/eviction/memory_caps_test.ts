@@ -26,7 +26,7 @@ async function sourceOf(
   return media?.source;
 }
 
-Deno.test("all three caps of memory hold after every call, whatever the calls", async () => {
+Deno.test("the three caps of memory hold after every call", async () => {
   const random = new Random();
   await using dir = await tempDir();
   for (let i = 0; i < 10; i++) {
@@ -56,7 +56,7 @@ Deno.test("all three caps of memory hold after every call, whatever the calls", 
   }
 });
 
-Deno.test("hits after a restart shed as well", async () => {
+Deno.test("hits after a restart also evict from memory", async () => {
   await using dir = await tempDir();
   for (let i = 0; i < 9; i++) {
     await writePair(dir.path, `${i}`, bytesOf(1_000));
@@ -74,7 +74,7 @@ Deno.test("hits after a restart shed as well", async () => {
   assertEquals(await sourceOf(cache, "6"), "memory");
 });
 
-Deno.test("many hits at once shed as well", async () => {
+Deno.test("many concurrent hits also evict from memory", async () => {
   await using dir = await tempDir();
   for (let i = 0; i < 20; i++) {
     await writePair(dir.path, `${i}`, bytesOf(1_500));
@@ -90,7 +90,7 @@ Deno.test("many hits at once shed as well", async () => {
   assertEquals(cache.stats().entriesInMemory, 3);
 });
 
-Deno.test("a body above the cap of one is served from disk each time", async () => {
+Deno.test("a body above the cap for one body is served from disk every time", async () => {
   await using dir = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: dir.path, ...CAPS });
   await cache.put("a", bytesOf(2_001), "image/png", "a.png");
@@ -103,7 +103,7 @@ Deno.test("a body above the cap of one is served from disk each time", async () 
   assertEquals(cache.stats().memoryBytes, 2_000);
 });
 
-Deno.test("no items, or no bytes, keep nothing in memory", async () => {
+Deno.test("a cap of zero items or zero bytes keeps nothing in memory", async () => {
   const options: MediaCacheOptions[] = [
     { maxMemoryItems: 0 },
     { maxMemoryMb: 0 },
@@ -126,7 +126,7 @@ Deno.test("no items, or no bytes, keep nothing in memory", async () => {
   }
 });
 
-Deno.test("an entry that leaves the disk leaves memory too", async () => {
+Deno.test("an entry deleted from disk is dropped from memory too", async () => {
   await using dir = await tempDir();
   await using cache = await MediaCache.open({
     cacheDir: dir.path,

@@ -1,4 +1,6 @@
-/** What `stats()` says that the directory takes, beside what the disk says. */
+/**
+ * The disk usage that `stats()` states, compared with the blocks on the disk.
+ */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { MediaCache, type MediaCacheOptions } from "../../../mod.ts";
@@ -17,13 +19,13 @@ async function blocksIn(dir: string): Promise<number> {
   let bytes = 0;
   for await (const { name } of Deno.readDir(dir)) {
     const { blocks, size } = await Deno.lstat(join(dir, name));
-    // Windows does not tell the blocks.
+    // Windows has no number of blocks.
     bytes += blocks === null ? Math.ceil(size / 4096) * 4096 : blocks * 512;
   }
   return bytes;
 }
 
-/** Asserts that the estimate is right to 2 %, or to a block or two. */
+/** Asserts that the estimate is right within 2 %, or within two blocks. */
 async function assertNear(
   cache: MediaCache,
   dir: string,
@@ -58,7 +60,7 @@ async function put(
   assert(await cache.put(url, bytesOf(size), "image/png", "a.png", options));
 }
 
-Deno.test("occupiedBytes is what many small bodies take, evictions and deletions included", async () => {
+Deno.test("occupiedBytes is the disk usage of many small bodies, after evictions and deletions", async () => {
   await using dir = await tempDir();
   await using cache = await open(dir.path, { maxSizeMb: 0.05 });
   assertEquals(cache.stats().occupiedBytes, 0);
@@ -76,7 +78,7 @@ Deno.test("occupiedBytes is what many small bodies take, evictions and deletions
   await assertNear(cache, dir.path, "after clear()");
 });
 
-Deno.test("occupiedBytes is right for bodies and sidecars of all sizes, replaced ones too", async () => {
+Deno.test("occupiedBytes is right for bodies and sidecars of all sizes, replaced ones included", async () => {
   await using dir = await tempDir();
   await using cache = await open(dir.path);
   const sizes = [1, 4095, 4096, 4097, 10_000, 65_536, 300_001];
@@ -87,14 +89,14 @@ Deno.test("occupiedBytes is right for bodies and sidecars of all sizes, replaced
     await put(cache, urlOf(i), size);
   }
   await assertNear(cache, dir.path, "replaced");
-  // Sidecars of several blocks, and around the border of the first.
+  // Sidecars of several blocks, and of sizes around one block.
   for (const length of [3000, 3500, 4000, 9000, 50_000]) {
     await put(cache, `https://example.org/${"a".repeat(length)}`, 10);
   }
   await assertNear(cache, dir.path, "long URLs");
 });
 
-Deno.test("occupiedBytes is right after a restart, with and without an index, and at each step of it", async () => {
+Deno.test("occupiedBytes is right after a restart, with and without an index, and at each step of the start", async () => {
   await using dir = await tempDir();
   using _indexing = indexEverything();
   const count = 300;
@@ -110,7 +112,7 @@ Deno.test("occupiedBytes is right after a restart, with and without an index, an
     await using cache = await open(dir.path);
     assertEquals(cache.stats().occupiedBytes, closed);
     await assertNear(cache, dir.path, "from an index");
-    // What is found before its record is read leaves the pending ones.
+    // An entry found before its record is read leaves the pending ones.
     assert(await cache.has(urlOf(1)));
     await cache.get(urlOf(2));
     assertEquals(cache.stats().occupiedBytes, closed);
@@ -122,13 +124,13 @@ Deno.test("occupiedBytes is right after a restart, with and without an index, an
   }
   await Deno.remove(join(dir.path, ".media-cache.index"));
   await using cache = await open(dir.path);
-  // An index is being written by now, and is there when the cache is closed.
+  // An index is being written now, and is complete when the cache is closed.
   await cache.close();
   assertEquals(cache.stats().occupiedBytes, closed);
   await assertNear(cache, dir.path, "from sidecars");
 });
 
-Deno.test("occupiedBytes counts what another process stores, once it is known", async () => {
+Deno.test("occupiedBytes counts an entry of another process once it is known", async () => {
   await using dir = await tempDir();
   await using one = await open(dir.path);
   await using other = await open(dir.path);
@@ -142,7 +144,7 @@ Deno.test("occupiedBytes counts what another process stores, once it is known", 
   await assertNear(other, dir.path, "another's deletion");
 });
 
-Deno.test("occupiedBytes counts what is staged, and leftovers until they go", async () => {
+Deno.test("occupiedBytes counts staged files, and leftovers until they are removed", async () => {
   await using dir = await tempDir();
   for (let i = 0; i < 20; i++) {
     const { json } = await writePair(dir.path, urlOf(i), bytesOf(5000));

@@ -31,7 +31,7 @@ async function use(cache: MediaCache, url: string): Promise<void> {
   assertEquals(await media?.bytes(), bytesOf(SIZE));
 }
 
-/** The URLs that are stored, most recent first. */
+/** The URLs of the stored entries, most recent first. */
 async function order(cache: MediaCache): Promise<string> {
   return (await Array.fromAsync(cache.entries(), ({ url }) => url)).join("");
 }
@@ -54,7 +54,7 @@ async function mtimeOf(path: string): Promise<number> {
 for (
   const [how, shiftMs] of [["back", -YEARS_MS], ["forward", YEARS_MS]] as const
 ) {
-  Deno.test(`a clock that is set ${how} by years changes neither the order of uses nor the budget`, async () => {
+  Deno.test(`a clock set ${how} by years changes neither the order of uses nor the budget`, async () => {
     await using dir = await tempDir();
     using clock = new ShiftedClock();
     await using cache = await open(dir.path, ROOM_FOR_3);
@@ -88,7 +88,7 @@ for (
     assertEquals(times, [...new Set(times)].sort((a, b) => a - b));
   });
 
-  Deno.test(`the order of uses outlives a start with a clock set ${how} by years, and one with the right clock`, async () => {
+  Deno.test(`the order of uses survives a start with a clock set ${how} by years, and a start with the right clock`, async () => {
     await using dir = await tempDir();
     {
       await using cache = await open(dir.path);
@@ -133,14 +133,14 @@ for (
   });
 }
 
-Deno.test("a use that a wrong clock dated is the last one at the next start, but not at every start", async () => {
+Deno.test("a use dated by a wrong clock is the last use at the next start, but not at later starts", async () => {
   await using dir = await tempDir();
   const future = await writePair(dir.path, "f", bytesOf(SIZE), {
     ageMs: -YEARS_MS,
   });
   await writePair(dir.path, "a", bytesOf(SIZE), { ageMs: OLD_MS });
   {
-    // Files bear milliseconds, and the next use may come in the same one.
+    // Files have times in milliseconds, and the next use may fall in the same one.
     using _clock = new ShiftedClock(-1_000);
     await using cache = await open(dir.path);
     assertEquals(await order(cache), "fa");
@@ -155,7 +155,7 @@ Deno.test("a use that a wrong clock dated is the last one at the next start, but
   assertEquals(await order(cache), "af");
 });
 
-Deno.test("a cache that only reads leaves wrong dates as they are", async () => {
+Deno.test("a cache that only reads leaves wrong dates unchanged", async () => {
   await using dir = await tempDir();
   const { dat } = await writePair(dir.path, "f", bytesOf(SIZE), {
     ageMs: -YEARS_MS,
@@ -168,7 +168,7 @@ Deno.test("a cache that only reads leaves wrong dates as they are", async () => 
   assert(await mtimeOf(dat) > Date.now());
 });
 
-Deno.test("entries that a wrong clock dated, sidecars included, are evicted in the order of their uses", async () => {
+Deno.test("entries dated by a wrong clock, sidecars included, are evicted in the order of their uses", async () => {
   await using dir = await tempDir();
   for (const [i, url] of ["c", "a", "b"].entries()) {
     const ageMs = -YEARS_MS - i * 1_000;
@@ -183,7 +183,7 @@ Deno.test("entries that a wrong clock dated, sidecars included, are evicted in t
   assertEquals(await order(cache), "edb");
 });
 
-Deno.test("a leftover that a wrong clock dated has its grace from the first start that saw it", async () => {
+Deno.test("a leftover dated by a wrong clock gets its grace period from the first start that sees it", async () => {
   await using dir = await tempDir();
   const { dat, json } = await writePair(dir.path, "a", bytesOf(SIZE));
   await Deno.remove(json);
@@ -227,10 +227,10 @@ for (
     YEARS_MS * 25,
   ]] as const
 ) {
-  Deno.test(`verify() with fix removes leftovers dated ${when}, after a grace from the first time that it saw them`, async () => {
+  Deno.test(`verify() with fix removes leftovers dated ${when}, a grace period after it first saw them`, async () => {
     await using dir = await tempDir();
     const paths = await leftovers(dir.path, -aheadMs);
-    // Each in a process of its own, as the command line would.
+    // Each run in a process of its own, like the command line.
     const verify = async (fix: boolean) => {
       const options = { cacheDir: dir.path, onEvent: () => {} };
       await using cache = new MediaCache(options);
@@ -253,7 +253,7 @@ for (
   });
 }
 
-Deno.test("leftovers from the future go after their grace, also where their dates can't be set and lookups find them again", async () => {
+Deno.test("leftovers dated in the future are removed after the grace period, even if their dates cannot be set", async () => {
   await using dir = await tempDir();
   const paths = await leftovers(dir.path, -YEARS_MS);
   using clock = new ShiftedClock();
@@ -275,7 +275,7 @@ Deno.test("leftovers from the future go after their grace, also where their date
   assertEquals(refused.calls, 5);
 });
 
-Deno.test("a clock set forward by years makes no download that runs a leftover", async () => {
+Deno.test("a clock set forward by years turns no running download into a leftover", async () => {
   await using dir = await tempDir();
   await using cache = await open(dir.path);
   const source = new TransformStream<Uint8Array, Uint8Array>();
@@ -296,7 +296,7 @@ Deno.test("a clock set forward by years makes no download that runs a leftover",
   assertEquals(await media.stored, true);
 });
 
-Deno.test("what a link from a leftover's name leads to keeps its date, whatever date the leftover has", async () => {
+Deno.test("a link under a leftover's name keeps the date of its target, whatever date the leftover has", async () => {
   await using dir = await tempDir();
   await using elsewhere = await tempDir();
   const victim = join(elsewhere.path, "victim");
@@ -314,7 +314,7 @@ Deno.test("what a link from a leftover's name leads to keeps its date, whatever 
   assert(await mtimeOf(json) <= Date.now());
 });
 
-Deno.test("a use is not noted at what a link leads to that has taken the body's place", async () => {
+Deno.test("a use sets no time on the target of a link that has replaced the body", async () => {
   await using dir = await tempDir();
   await using elsewhere = await tempDir();
   const victim = join(elsewhere.path, "victim");

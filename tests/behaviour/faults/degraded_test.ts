@@ -16,7 +16,7 @@ async function urlsOf(cache: MediaCache): Promise<string[]> {
   return await Array.fromAsync(cache.entries(), ({ url }) => url);
 }
 
-Deno.test("where utime is refused entries are stored and used in true order, which is told once and is no disk error", async () => {
+Deno.test("where utime is refused entries are stored and used in true order, with one event and no disk error", async () => {
   await using dir = await tempDir();
   const recorder = new Recorder();
   const options = { cacheDir: dir.path, onEvent: recorder.onEvent };
@@ -45,7 +45,7 @@ Deno.test("where utime is refused entries are stored and used in true order, whi
     const { degraded, diskErrors, evictions } = cache.stats();
     assertEquals([degraded, diskErrors, evictions], [["utime"], 0, 1]);
   }
-  // Closing has tried to note the uses.
+  // close() has tried to write the times of the uses.
   const [event, ...others] = recorder.of("degraded");
   assertEquals([event?.operation, event?.reason, others], [
     "utime",
@@ -59,7 +59,7 @@ Deno.test("where utime is refused entries are stored and used in true order, whi
   assertEquals(again.stats().degraded, []);
 });
 
-Deno.test("uses that could not be noted on disk are noted as soon as times can be set", async () => {
+Deno.test("times that could not be set are set as soon as the disk accepts them", async () => {
   await using dir = await tempDir();
   const cacheDir = join(dir.path, "cache");
   const options = { cacheDir };
@@ -84,7 +84,7 @@ Deno.test("uses that could not be noted on disk are noted as soon as times can b
   assertEquals(await urlsOf(again), ["slow", "b"]);
 });
 
-/** The bytes of what is being written in a directory. */
+/** The bytes of the staged files in a directory. */
 async function stagedBytesIn(dir: string): Promise<number> {
   let bytes = 0;
   for (const name of await namesIn(dir)) {
@@ -95,7 +95,10 @@ async function stagedBytesIn(dir: string): Promise<number> {
   return bytes;
 }
 
-/** Waits until what is written has another time: the kernel's clock ticks every few milliseconds. */
+/**
+ * Waits until a written file gets another time: the kernel's clock ticks every
+ * few milliseconds.
+ */
 async function nextFileTime(path: string): Promise<void> {
   const timeOf = async () => {
     await Deno.writeTextFile(path, "");
@@ -105,7 +108,7 @@ async function nextFileTime(path: string): Promise<void> {
   while (await timeOf() === before);
 }
 
-Deno.test("where nobody listens, one line on the console tells of an operation that is refused", async () => {
+Deno.test("without a listener, one line on the console reports a refused operation", async () => {
   await using dir = await tempDir();
   using recorded = recordConsole();
   using _fault = new CallFault("utimeSync", REFUSED);
@@ -119,7 +122,7 @@ Deno.test("where nobody listens, one line on the console tells of an operation t
   ]]);
 });
 
-Deno.test("a fault of the disk when the time is set is a disk error, and nothing is degraded", async () => {
+Deno.test("a disk fault when a time is set is a disk error, and not a degradation", async () => {
   await using dir = await tempDir();
   const recorder = new Recorder();
   const { onEvent } = recorder;
@@ -133,7 +136,7 @@ Deno.test("a fault of the disk when the time is set is a disk error, and nothing
   assertEquals([degraded, diskErrors], [[], 1]);
 });
 
-Deno.test("formatEvent() tells what each operation that is refused costs", () => {
+Deno.test("formatEvent() states the effect of each refused operation", () => {
   for (const operation of REFUSABLES) {
     const reason = "EPERM";
     const line = formatEvent({ type: "degraded", time: 0, operation, reason });

@@ -59,7 +59,7 @@ for (const after of [0, 1, 65_536, 2 * MB + 5, 4 * MB]) {
   });
 }
 
-Deno.test("readers of a download whose disk fails go on, those before and behind", async () => {
+Deno.test("readers of a download continue when its disk fails, at any position", async () => {
   await using opened = await openCache();
   using _fault = new WriteFault(2 * MB + 5);
 
@@ -114,7 +114,7 @@ for (const name of ["openSync", "renameSync", "utimeSync"] as const) {
           const media = await cache.getOrDownload("a:", download);
           assertEquals(await media.bytes(), BODY);
           const isStored = await media.stored;
-          // A file system that refuses to set times is one to go on with.
+          // A file system that refuses to set times can be used on.
           const isRefused = name === "utimeSync" && error === DENIED;
           const isBroken = fault.calls > skip && !isRefused;
           assertEquals(isStored, !isBroken);
@@ -129,7 +129,7 @@ for (const name of ["openSync", "renameSync", "utimeSync"] as const) {
   }
 }
 
-Deno.test("a directory that was deleted while the cache runs is made again", async () => {
+Deno.test("a directory deleted while the cache runs is made again", async () => {
   await using temp = await tempDir();
   const cacheDir = `${temp.path}/cache`;
   await using cache = await MediaCache.open({ cacheDir });
@@ -141,7 +141,7 @@ Deno.test("a directory that was deleted while the cache runs is made again", asy
   assertEquals(await media.stored, true);
 });
 
-Deno.test("a directory that was deleted during a download costs its readers nothing", async () => {
+Deno.test("a directory deleted during a download costs its readers nothing", async () => {
   await using temp = await tempDir();
   const cacheDir = `${temp.path}/cache`;
   const recorder = new Recorder();
@@ -163,7 +163,7 @@ Deno.test("a directory that was deleted during a download costs its readers noth
   assertEquals(await media.stored, false);
 });
 
-Deno.test("a directory that can't be used at all makes downloads uncached", async () => {
+Deno.test("without a usable directory downloads are uncached", async () => {
   await using temp = await tempDir();
   const cacheDir = `${temp.path}/file`;
   await Deno.writeTextFile(cacheDir, "in the way");

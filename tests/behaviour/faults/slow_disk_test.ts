@@ -15,7 +15,7 @@ import { tempDir } from "../../fixtures/directory/temp_dir.ts";
 const BODY = pattern(6 * 2 ** 20);
 const download = () => Promise.resolve({ data: new ReadySource(BODY).data });
 
-/** A cache that does all I/O off the event loop. */
+/** A cache that does all I/O asynchronously. */
 async function slowCache(options = {}) {
   const temp = await tempDir();
   const slow = new SlowDisk();
@@ -35,7 +35,7 @@ async function slowCache(options = {}) {
   };
 }
 
-Deno.test("on a slow disk readers before, behind and beside each other get the same bytes", async () => {
+Deno.test("on a slow disk readers at any distance from each other get the same bytes", async () => {
   await using opened = await slowCache();
   const { cache } = opened;
 
@@ -60,7 +60,7 @@ Deno.test("on a slow disk readers before, behind and beside each other get the s
   for (const hit of hits) assertEquals(hit, BODY);
 });
 
-Deno.test("on a slow disk a reader shares its file with others, at positions of their own", async () => {
+Deno.test("on a slow disk readers share a file, each at its own position", async () => {
   await using opened = await slowCache();
   const { cache } = opened;
   await cache.put("a:", BODY, "", "");
@@ -77,7 +77,7 @@ Deno.test("on a slow disk a reader shares its file with others, at positions of 
   await media[Symbol.asyncDispose]();
 });
 
-Deno.test("on a slow disk readers go on when their entry is deleted, and unread ones can be read", async () => {
+Deno.test("on a slow disk readers continue when their entry is deleted, and unread Media can be read", async () => {
   await using opened = await slowCache();
   const { cache } = opened;
   await cache.put("a:", BODY, "", "");
@@ -94,7 +94,7 @@ Deno.test("on a slow disk readers go on when their entry is deleted, and unread 
   assertEquals(await unread.bytes(), BODY);
 });
 
-Deno.test("on a slow disk a reader may leave while it is read for", async () => {
+Deno.test("on a slow disk a reader may cancel during a read", async () => {
   await using opened = await slowCache();
   const { cache } = opened;
   await cache.put("a:", BODY, "", "");
@@ -111,7 +111,7 @@ Deno.test("on a slow disk a reader may leave while it is read for", async () => 
   assertEquals(await (await cache.get("a:"))!.bytes(), BODY);
 });
 
-Deno.test("close() on a slow disk waits for what is being written", async () => {
+Deno.test("close() on a slow disk waits for running writes", async () => {
   await using opened = await slowCache();
   const { cache } = opened;
 
@@ -125,7 +125,7 @@ Deno.test("close() on a slow disk waits for what is being written", async () => 
   assertEquals(await media.stored, true);
 });
 
-Deno.test("on a slow disk a lookup takes in no entry that is just being deleted", async () => {
+Deno.test("on a slow disk a lookup does not add an entry that is being deleted", async () => {
   await using opened = await slowCache();
   const { cache } = opened;
   await cache.delete("first:");
@@ -147,7 +147,7 @@ Deno.test("on a slow disk a lookup takes in no entry that is just being deleted"
   }
 });
 
-Deno.test("on a slow disk the budget holds although entries are used while room is made", async () => {
+Deno.test("on a slow disk the budget holds although entries are used during an eviction", async () => {
   await using opened = await slowCache({ maxSizeMb: 5_000 / 2 ** 20 });
   const { cache } = opened;
   const replace = true;
@@ -168,7 +168,7 @@ Deno.test("on a slow disk the budget holds although entries are used while room 
   }
 });
 
-Deno.test("on a slow disk a download that is deleted while it is described leaves no file open", async () => {
+Deno.test("on a slow disk a download deleted while its description is written leaves no file open", async () => {
   await using opened = await slowCache();
   const { cache } = opened;
   const { open } = Deno;

@@ -9,7 +9,7 @@ import { tempDir } from "../../fixtures/directory/temp_dir.ts";
 
 const MB = 1_048_576;
 
-Deno.test("getByKey() with peek leaves no trace", async () => {
+Deno.test("getByKey() with peek changes no order and no count", async () => {
   await using temp = await tempDir();
   const { events, onEvent } = new Recorder();
   await using cache = await MediaCache.open({
@@ -45,7 +45,7 @@ Deno.test("getByKey() with peek finds nothing where get() finds nothing", async 
   }
 });
 
-Deno.test("infoByKey() tells what entries() tells, and the digest of the sidecar", async () => {
+Deno.test("infoByKey() states the same as entries(), and the digest of the sidecar", async () => {
   await using temp = await tempDir();
   const sha256 = "0f".repeat(32);
   const { key } = await writePair(temp.path, "a:foreign", pattern(10), {
@@ -63,7 +63,7 @@ Deno.test("infoByKey() tells what entries() tells, and the digest of the sidecar
   assertEquals(media?.entry?.storedAt, info?.storedAt);
 });
 
-Deno.test("infoByKey() tells a use that is not on disk yet", async () => {
+Deno.test("infoByKey() states a use that is not on disk yet", async () => {
   await using temp = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: temp.path });
   await cache.put("a", pattern(10), "image/png", "a.png");
@@ -76,7 +76,7 @@ Deno.test("infoByKey() tells a use that is not on disk yet", async () => {
   assertEquals(await cache.infoByKey(keyOf("a")), latest);
 });
 
-Deno.test("joinByKey() joins the running download and counts as getOrDownload() does", async () => {
+Deno.test("joinByKey() joins a running download and counts like getOrDownload()", async () => {
   await using temp = await tempDir();
   await using cache = await MediaCache.open({
     cacheDir: temp.path,
@@ -101,7 +101,7 @@ Deno.test("joinByKey() joins the running download and counts as getOrDownload() 
   assertEquals(hit?.source, "memory");
 });
 
-Deno.test("joinByKey() joins nothing that does not run, and heeds the signal", async () => {
+Deno.test("joinByKey() is undefined without a running download, and follows the signal", async () => {
   await using temp = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: temp.path });
   const { tap, call } = await begin(cache, "a");
@@ -149,7 +149,7 @@ Deno.test("deleteByKey() detaches a running download", async () => {
   assertEquals(await media.stored, false);
 });
 
-Deno.test("what takes a key refuses what is none, and a closed cache", async () => {
+Deno.test("calls with a key refuse an invalid key and a closed cache", async () => {
   await using temp = await tempDir();
   const cache = await MediaCache.open({ cacheDir: temp.path });
   const key = keyOf("a");

@@ -7,12 +7,12 @@ import { tempDir } from "../../fixtures/directory/temp_dir.ts";
 
 const CANONICAL = "https://cdn.example.org/a.png";
 
-/** As a CDN's signed URLs need it. */
+/** The canonical URL that a CDN's signed URLs need. */
 function withoutQuery(url: string): string {
   return url.split("?")[0] ?? url;
 }
 
-Deno.test("URLs with one canonical URL are one entry, by whichever call", async () => {
+Deno.test("URLs with one canonical URL are one entry, for every call", async () => {
   await using dir = await tempDir();
   const recorder = new Recorder();
   await using cache = await MediaCache.open({
@@ -43,7 +43,7 @@ Deno.test("URLs with one canonical URL are one entry, by whichever call", async 
   assertEquals(cache.stats().entries, 0);
 });
 
-Deno.test("the sidecar holds the canonical URL, which hashes to the name", async () => {
+Deno.test("the sidecar holds the canonical URL, and its hash is the name of the file", async () => {
   await using dir = await tempDir();
   await using cache = await MediaCache.open({
     cacheDir: dir.path,
@@ -58,7 +58,7 @@ Deno.test("the sidecar holds the canonical URL, which hashes to the name", async
   assertEquals(await plain.has(CANONICAL), true);
 });
 
-Deno.test("the downloader is given the caller's own URL, and callers of one canonical URL share it", async () => {
+Deno.test("the downloader gets the caller's own URL, and callers with one canonical URL share it", async () => {
   await using dir = await tempDir();
   await using cache = await MediaCache.open({
     cacheDir: dir.path,
@@ -82,7 +82,7 @@ Deno.test("the downloader is given the caller's own URL, and callers of one cano
   assertEquals(asked, [`${CANONICAL}?sig=1`]);
 });
 
-Deno.test("a call rejects with what canonicalUrl throws", async () => {
+Deno.test("a call rejects with the error that canonicalUrl throws", async () => {
   await using dir = await tempDir();
   const error = new Error("no such media");
   await using cache = await MediaCache.open({
@@ -111,13 +111,13 @@ Deno.test("a call rejects with what canonicalUrl throws", async () => {
   assertEquals([called, cache.stats().misses], [false, 0]);
 });
 
-Deno.test("a canonicalUrl that gives no string, or an empty one, is a TypeError of every call", async () => {
+Deno.test("if canonicalUrl gives no string or an empty one, every call rejects with a TypeError", async () => {
   await using dir = await tempDir();
   const values = [undefined, null, 5, new URL(CANONICAL), new String("a"), ""];
   for (const value of values) {
     await using cache = await MediaCache.open({
       cacheDir: dir.path,
-      // @ts-expect-error as a caller without types would
+      // @ts-expect-error like a caller without types
       canonicalUrl: () => value,
     });
     const download = () => Promise.resolve({ data: bytesOf(3) });
@@ -137,11 +137,11 @@ Deno.test("a canonicalUrl that gives no string, or an empty one, is a TypeError 
   assertEquals(cache.stats().entries, 0);
 });
 
-Deno.test("a canonicalUrl that is asynchronous is a TypeError, and harms nobody when it rejects", async () => {
+Deno.test("an asynchronous canonicalUrl is a TypeError, and its rejection is handled", async () => {
   await using dir = await tempDir();
   await using cache = await MediaCache.open({
     cacheDir: dir.path,
-    // @ts-expect-error as a caller without types would
+    // @ts-expect-error like a caller without types
     canonicalUrl: () => Promise.reject(new Error("the caller's own")),
   });
 

@@ -25,7 +25,7 @@ Deno.test("get() of an unknown URL is undefined and counts nothing", async () =>
   assertEquals([hits, misses, hitRate], [0, 0, 0]);
 });
 
-Deno.test("get() tells all that put() was told, first from memory, after a restart from disk", async () => {
+Deno.test("get() returns the facts given to put(), first from memory, after a restart from disk", async () => {
   await using dir = await tempDir();
   const facts = {
     key: keyOf(URL_A),
@@ -54,7 +54,7 @@ Deno.test("get() tells all that put() was told, first from memory, after a resta
   assertEquals(cache.stats().hits, 2);
 });
 
-Deno.test("get() takes a URL object for its text, and normalises neither", async () => {
+Deno.test("get() treats a URL object like its text, and normalises neither", async () => {
   await using dir = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: dir.path });
   const url = new URL("https://example.org/a?b=1#c");
@@ -67,23 +67,23 @@ Deno.test("get() takes a URL object for its text, and normalises neither", async
   assertEquals(await cache.has(new URL(url)), true);
 });
 
-Deno.test("get() refuses what is no URL", async () => {
+Deno.test("get() refuses values that are not a URL", async () => {
   await using dir = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: dir.path });
 
   for (const url of [undefined, null, 5, {}, ["a"]]) {
-    // @ts-expect-error as a caller without types would
+    // @ts-expect-error like a caller without types
     await assertRejects(() => cache.get(url), TypeError, "url");
-    // @ts-expect-error as a caller without types would
+    // @ts-expect-error like a caller without types
     await assertRejects(() => cache.has(url), TypeError, "url");
-    // @ts-expect-error as a caller without types would
+    // @ts-expect-error like a caller without types
     await assertRejects(() => cache.delete(url), TypeError, "url");
   }
-  // @ts-expect-error as a caller without types would
+  // @ts-expect-error like a caller without types
   await assertRejects(() => cache.getByKey(5), TypeError, "key");
 });
 
-Deno.test("get() takes any string for a URL, be it empty, long or no Unicode", async () => {
+Deno.test("get() accepts any string as a URL: empty, long or not valid Unicode", async () => {
   await using dir = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: dir.path });
   const urls = ["", " ", "a\0b", "../x", "x".repeat(20_000), "\u{1f600}", "é"];
@@ -104,7 +104,7 @@ Deno.test("get() takes any string for a URL, be it empty, long or no Unicode", a
   assertEquals(await again?.bytes(), bytesOf(9));
 });
 
-Deno.test("get() returns bytes of the caller's own, from memory and from disk", async () => {
+Deno.test("get() returns bytes that the caller may change, from memory and from disk", async () => {
   await using dir = await tempDir();
   await writePair(dir.path, URL_A, bytesOf(3));
   await using cache = await MediaCache.open({ cacheDir: dir.path });
@@ -119,7 +119,7 @@ Deno.test("get() returns bytes of the caller's own, from memory and from disk", 
   }
 });
 
-Deno.test("has() touches nothing and counts nothing", async () => {
+Deno.test("has() changes no order and no count", async () => {
   await using dir = await tempDir();
   await writePair(dir.path, "a", bytesOf(3), { ageMs: 5_000 });
   await writePair(dir.path, "b", bytesOf(3), { ageMs: 1_000 });
@@ -156,7 +156,7 @@ Deno.test("getByKey() finds an entry by the hash that names its files", async ()
   }
 });
 
-Deno.test("a hit of what was put here, a moment before, opens nothing but the body", async () => {
+Deno.test("a hit of an entry stored just before opens only the body", async () => {
   await using dir = await tempDir();
   const options = { cacheDir: dir.path, maxMemoryItems: 0 };
   await using cache = await MediaCache.open(options);

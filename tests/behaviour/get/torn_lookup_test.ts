@@ -5,7 +5,10 @@ import { tempDir } from "../../fixtures/directory/temp_dir.ts";
 
 const SIZE = 40;
 
-/** What another process does to replace an entry, in its steps. Each version has a type of its own. */
+/**
+ * The steps in which another process replaces an entry. Each version has its
+ * own type.
+ */
 function replacing(dir: string, version: number): (() => void)[] {
   const { dat, json } = pathsOf(dir, "a");
   const mimetype = `image/x-${version}`;
@@ -19,7 +22,7 @@ function replacing(dir: string, version: number): (() => void)[] {
   ];
 }
 
-/** Lets something happen before the call of a number, counted over these functions. */
+/** Runs an action before the n-th call, counted over these functions. */
 function interrupt(
   at: number,
   what: () => void,

@@ -1,4 +1,4 @@
-// What becomes of GIFs where ffmpeg does not work: programs that stand in for it.
+// GIFs where ffmpeg does not work: scripts stand in for it.
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
 import { MediaCache, type MediaCacheOptions } from "../../../mod.ts";
@@ -12,19 +12,22 @@ import { tempDir } from "../../fixtures/directory/temp_dir.ts";
 
 const GIF = gifOfDelays([10, 20, 30]);
 
-/** Ends with an error, as an ffmpeg without the encoder does. */
+/** Ends with an error, like an ffmpeg without the encoder. */
 const NO_ENCODER = `echo "Unknown encoder 'libx264'" >&2; exit 1`;
 
 /** Runs the real ffmpeg. */
 const WORKS = `PATH='${Deno.env.get("PATH")}'; exec ffmpeg "$@"`;
 
-/** A script that does one thing with the cache's own GIF, and another with all others. */
+/**
+ * A script that does one action with the cache's own GIF, and another with all
+ * others.
+ */
 function byInput(own: string, others: string): string {
   return `prior=; for each; do [ "$prior" = -i ] && in=\${each#file:}; prior=$each; done
     if [ "$(wc -c <"$in")" -lt 50 ]; then ${own}; else ${others}; fi`;
 }
 
-/** A cache whose ffmpeg is a script, which can be another one later. */
+/** A cache with a script as ffmpeg; the test can replace the script. */
 async function withFfmpeg(
   script: string,
   options: MediaCacheOptions & { maxConcurrent?: number } = {},
@@ -48,7 +51,7 @@ async function withFfmpeg(
     recorder,
     folder: temp.path,
     becomes,
-    /** Downloads a GIF under a URL of its own; returns the type that comes of it. */
+    /** Downloads a GIF under a new URL; returns the type of the result. */
     async download(gif: Uint8Array<ArrayBuffer> = GIF): Promise<string> {
       const media = await cache.getOrDownload(`a:${++count}`, () => {
         return Promise.resolve({ data: gif });
@@ -90,13 +93,13 @@ const broken: [string, string, string][] = [
   ],
   ["does nothing", ":", "none of 6 frames"],
   [
-    "writes what is no video",
+    "writes a file that is not a video",
     'for out; do :; done; echo junk >"${out#file:}"; echo frame=6; echo frame=1',
     "no whole video",
   ],
 ];
 for (const [what, script, words] of broken) {
-  Deno.test(`an ffmpeg that ${what} is started for one GIF and a GIF of our own, and then rests`, async () => {
+  Deno.test(`an ffmpeg that ${what} is started for one GIF and for the cache's own GIF, then not for a while`, async () => {
     await using ffmpeg = await withFfmpeg(script);
     const { cache } = ffmpeg;
 
@@ -109,7 +112,9 @@ for (const [what, script, words] of broken) {
     assertEquals(more, []);
     assertMatch(warning!, /^ffmpeg fails: .*; tried again in 1 min$/);
     assertEquals(ffmpeg.reasons().length, 1);
-    if (what !== "does nothing" && what !== "writes what is no video") {
+    if (
+      what !== "does nothing" && what !== "writes a file that is not a video"
+    ) {
       assert(warning!.startsWith(`ffmpeg fails: ${words};`), warning);
       assertEquals(ffmpeg.reasons(), [`conversion failed: ${words}`]);
     }
@@ -118,7 +123,7 @@ for (const [what, script, words] of broken) {
   });
 }
 
-Deno.test("an ffmpeg that is of another format is started for one GIF and a GIF of our own", async () => {
+Deno.test("an ffmpeg of another format is started for one GIF and for the cache's own GIF", async () => {
   await using ffmpeg = await withFfmpeg("");
   const program = new Uint8Array([0x7f, 0x45, 0x4c, 0x46, 9, 9, 9, 0, 0, 10]);
   await Deno.writeFile(join(ffmpeg.folder, "stub"), program);
@@ -131,7 +136,7 @@ Deno.test("an ffmpeg that is of another format is started for one GIF and a GIF 
   for (const reason of ffmpeg.reasons()) assert(!/[^\P{C}]/u.test(reason));
 });
 
-Deno.test("without a listener the console is told once that ffmpeg fails, and why", async () => {
+Deno.test("without a listener the console gets one line that ffmpeg fails, with the reason", async () => {
   using recorded = recordConsole();
   await using temp = await tempDir();
   const ffmpeg = await stub(temp.path, NO_ENCODER);
@@ -155,7 +160,7 @@ Deno.test("without a listener the console is told once that ffmpeg fails, and wh
   );
 });
 
-Deno.test("an ffmpeg that fails rests for a minute, then for twice as long each time, up to an hour", async () => {
+Deno.test("a failing ffmpeg is not started for a minute, then for twice as long each time, up to an hour", async () => {
   using time = new FakeTime();
   await using ffmpeg = await withFfmpeg(NO_ENCODER);
   await ffmpeg.download();
@@ -172,7 +177,7 @@ Deno.test("an ffmpeg that fails rests for a minute, then for twice as long each 
   assertEquals(ffmpeg.warnings().length, 1);
 });
 
-Deno.test("a conversion that succeeds makes the next rest short, and the next failure known", async () => {
+Deno.test("a successful conversion makes the next pause short, and the next failure is reported", async () => {
   using time = new FakeTime();
   await using ffmpeg = await withFfmpeg(NO_ENCODER);
   await ffmpeg.download();
@@ -194,7 +199,7 @@ Deno.test("a conversion that succeeds makes the next rest short, and the next fa
   assertMatch(ffmpeg.warnings()[1]!, /SIGILL; tried again in 1 min$/);
 });
 
-Deno.test("an ffmpeg that is not there is looked for again", async () => {
+Deno.test("a missing ffmpeg is looked for again", async () => {
   using time = new FakeTime();
   await using ffmpeg = await withFfmpeg(WORKS);
   await Deno.remove(join(ffmpeg.folder, "stub"));
@@ -208,7 +213,7 @@ Deno.test("an ffmpeg that is not there is looked for again", async () => {
   assertMatch(ffmpeg.warnings().join(), /^cannot find [^,]*stub$/);
 });
 
-Deno.test("an ffmpeg that is not there for 16 GIFs at once is looked for again after a minute", async () => {
+Deno.test("an ffmpeg missing for 16 concurrent GIFs is looked for again after a minute", async () => {
   using time = new FakeTime();
   await using ffmpeg = await withFfmpeg(WORKS, { maxConcurrent: 16 });
   await Deno.remove(join(ffmpeg.folder, "stub"));
@@ -221,7 +226,7 @@ Deno.test("an ffmpeg that is not there for 16 GIFs at once is looked for again a
   assertEquals(ffmpeg.warnings().length, 1);
 });
 
-Deno.test("a disk that fails ffmpeg is no fault of ffmpeg: the next GIF is tried", async () => {
+Deno.test("a disk fault during a conversion does not count against ffmpeg: the next GIF is tried", async () => {
   const full =
     `echo "av_interleaved_write_frame(): No space left on device" >&2`;
   await using ffmpeg = await withFfmpeg(`${full}; exit 1`);
@@ -241,7 +246,7 @@ Deno.test("a disk that fails ffmpeg is no fault of ffmpeg: the next GIF is tried
   ]);
 });
 
-Deno.test("GIFs that make ffmpeg fail don't keep others from being converted", async () => {
+Deno.test("GIFs that make ffmpeg fail do not keep others from being converted", async () => {
   await using ffmpeg = await withFfmpeg(WORKS);
   const bad = gifOfDelays([10]);
   const isBad = `[ "$(wc -c <"$in")" = ${bad.length} ]`;
@@ -260,7 +265,7 @@ Deno.test("GIFs that make ffmpeg fail don't keep others from being converted", a
 });
 
 for (const maxConcurrent of [1, 16]) {
-  Deno.test(`of 16 GIFs that fail at once, ${maxConcurrent} at a time, one alone has ffmpeg tested`, async () => {
+  Deno.test(`of 16 GIFs that fail together, ${maxConcurrent} at a time, one alone has ffmpeg tested`, async () => {
     const all = `while [ "$(wc -l <"$here/runs")" -lt ${maxConcurrent} ]; do
       sleep 0.01; done; exit 1`;
     const script = byInput(`echo >>"$here/tests"; ${WORKS}`, all);
@@ -278,7 +283,7 @@ for (const maxConcurrent of [1, 16]) {
   });
 }
 
-Deno.test("a broken ffmpeg is started for the first of 16 GIFs at once, and not for the others", async () => {
+Deno.test("a broken ffmpeg is started for the first of 16 concurrent GIFs only", async () => {
   await using ffmpeg = await withFfmpeg(NO_ENCODER);
 
   await Promise.all(Array.from({ length: 16 }, () => ffmpeg.download()));
@@ -288,7 +293,7 @@ Deno.test("a broken ffmpeg is started for the first of 16 GIFs at once, and not 
   assertEquals(ffmpeg.cache.stats().conversionFailures, 1);
 });
 
-Deno.test("a test of ffmpeg ends with the download that asked for it, and says nothing", async () => {
+Deno.test("a test of ffmpeg ends with the download that started it, and reports nothing", async () => {
   const hang = 'echo $$ >"$here/said"; exec sleep 1000';
   await using ffmpeg = await withFfmpeg(byInput(hang, "exit 1"));
   const { cache, folder } = ffmpeg;

@@ -1,4 +1,4 @@
-// A place that no frame has drawn is transparent in browsers, and so it is white in a video.
+// Pixels that no frame has drawn are transparent in browsers: white in a video.
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { MediaCache } from "../../../mod.ts";
@@ -18,7 +18,7 @@ import { Random } from "../../fixtures/inputs/random.ts";
 import { Recorder } from "../../fixtures/cache/recorder.ts";
 import { tempDir } from "../../fixtures/directory/temp_dir.ts";
 
-/** The frames of the video that the cache makes of a GIF. */
+/** The frames of the video that the cache makes from a GIF. */
 async function convert(gif: Uint8Array<ArrayBuffer>): Promise<Picture[]> {
   await using temp = await tempDir();
   const { onEvent, events } = new Recorder();
@@ -34,7 +34,10 @@ async function convert(gif: Uint8Array<ArrayBuffer>): Promise<Picture[]> {
   return await pictures(video);
 }
 
-/** Compares a video, which has one frame for each of the GIF, with what browsers show. */
+/**
+ * Compares a video, which has one frame for each frame of the GIF, with the
+ * picture in browsers.
+ */
 async function check(spec: GifSpec, hint: string): Promise<void> {
   const found = await convert(makeGif(spec));
   const wanted = drawGif(spec);
@@ -44,8 +47,8 @@ async function check(spec: GifSpec, hint: string): Promise<void> {
   }
 }
 
-Deno.test("a place that no frame has drawn is white in each frame", async () => {
-  // Two squares of a canvas that is red by its background colour.
+Deno.test("pixels that no frame has drawn are white in each frame", async () => {
+  // Two squares on a canvas with a red background colour.
   const gif = Uint8Array.fromBase64(
     "R0lGODlhZABkAKEBAAAA//8AAP8AAP8AACH/C05FVFNDQVBFMi4wAwEAAAAh+QQICgD/" +
       "ACwAAAAAMgAyAAACM4yPqcvtD6OctNqLs968+w+G4kiW5omm6sq27gvH8kzX9o3n+s73" +
@@ -123,14 +126,14 @@ for (const [what, frames] of Object.entries(cases)) {
   });
 }
 
-Deno.test("a GIF of any frames is drawn as browsers draw it", async () => {
+Deno.test("a GIF with random frames is drawn as browsers draw it", async () => {
   const random = new Random();
   for (let round = 0; round < 6; round++) {
     await check(anyGif(random), random.hint);
   }
 });
 
-Deno.test("a copy of a GIF is the same however the GIF is read", async () => {
+Deno.test("a copy of a GIF is the same for any split of the GIF into chunks", async () => {
   const frames = [
     { delayCs: 10, disposal: 2 },
     { palette: LOCAL },
@@ -162,7 +165,7 @@ Deno.test("a copy of a GIF is the same however the GIF is read", async () => {
   }
 });
 
-Deno.test("a GIF whose copy has no room stays a GIF", async () => {
+Deno.test("a GIF without room for its copy stays a GIF", async () => {
   await using temp = await tempDir();
   const recorder = new Recorder();
   const frames = Array(60).fill(MIDDLE);

@@ -36,7 +36,7 @@ async function openCache(options: MediaCacheOptions = {}) {
   };
 }
 
-Deno.test("getOrDownload() gives a GIF as MP4, whatever its label", async () => {
+Deno.test("getOrDownload() returns a GIF as MP4, whatever its stated type", async () => {
   await using opened = await openCache();
   const { cache, recorder, names } = opened;
 
@@ -82,7 +82,7 @@ Deno.test("getOrDownload() gives a GIF as MP4, whatever its label", async () => 
   assertEquals(hit?.mimetype, "video/mp4");
 });
 
-Deno.test("all callers of a GIF get the one conversion, at any of its steps", async () => {
+Deno.test("all callers of a GIF share one conversion, at any of its steps", async () => {
   await using opened = await openCache();
   const { cache, recorder } = opened;
   const tap = new Tap();
@@ -115,7 +115,7 @@ Deno.test("all callers of a GIF get the one conversion, at any of its steps", as
   assertEquals([calls, cache.stats().conversions], [1, 1]);
 });
 
-Deno.test("many GIFs at once all become MP4, however much room one may take", async () => {
+Deno.test("many concurrent GIFs all become MP4, whatever the cap for one entry", async () => {
   await using opened = await openCache({ maxSizeMb: 40 });
   const { cache, recorder } = opened;
 
@@ -128,7 +128,7 @@ Deno.test("many GIFs at once all become MP4, however much room one may take", as
   assertEquals(recorder.of("uncached"), []);
 });
 
-Deno.test("a GIF over a limit streams before its download has ended", async () => {
+Deno.test("a GIF above a limit streams before its download has ended", async () => {
   await using opened = await openCache({ gifToMp4: { maxFrames: 3 } });
   const { cache, recorder } = opened;
   const gif = gifOfDelays(Array(20).fill(10));
@@ -171,7 +171,7 @@ const kept: [string, Uint8Array<ArrayBuffer>, MediaCacheOptions, number][] = [
   ],
 ];
 for (const [what, gif, options, failures] of kept) {
-  Deno.test(`a GIF ${what} stays one and is not tried again`, async () => {
+  Deno.test(`a GIF ${what} stays a GIF and is not tried again`, async () => {
     await using opened = await openCache(options);
     const { cache, recorder, names } = opened;
     const media = await cache
@@ -188,7 +188,7 @@ for (const [what, gif, options, failures] of kept) {
   });
 }
 
-Deno.test("gifToMp4 false leaves GIFs alone", async () => {
+Deno.test("gifToMp4 false keeps GIFs unchanged", async () => {
   await using opened = await openCache({ gifToMp4: false });
 
   const media = await opened.cache.getOrDownload(URL_GIF, download);
@@ -206,7 +206,7 @@ Deno.test("put() converts nothing", async () => {
   assertEquals(await media?.bytes(), GIF);
 });
 
-Deno.test("a GIF too large to be staged streams as it is", async () => {
+Deno.test("a GIF too large to be staged streams unchanged", async () => {
   await using opened = await openCache({ maxSizeMb: 0.001 });
   const gif = gifOfDelays(Array(100).fill(10));
 
@@ -218,7 +218,7 @@ Deno.test("a GIF too large to be staged streams as it is", async () => {
   assertEquals(await media.stored, false);
 });
 
-Deno.test("a fake GIF that names another file reads nothing of it", async () => {
+Deno.test("a fake GIF that names another file reads no byte of it", async () => {
   await using opened = await openCache();
   const { cache } = opened;
   await cache.put("secret:", pattern(5000), "image/png", "secret.png");
@@ -243,7 +243,7 @@ Deno.test("a fake GIF that names another file reads nothing of it", async () => 
   assertEquals(cache.stats().conversions, 0);
 });
 
-Deno.test("a GIF that would fill the memory never comes to ffmpeg, and is kept as it is", async () => {
+Deno.test("a GIF that would fill the memory never reaches ffmpeg, and stays a GIF", async () => {
   await using folder = await temporaryFolder();
   const ffmpeg = await stub(folder.path, `touch "$here/ran"`);
   await using opened = await openCache({ gifToMp4: { ffmpeg } });

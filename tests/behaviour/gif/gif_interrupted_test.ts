@@ -11,7 +11,10 @@ import { namesIn } from "../../fixtures/directory/files.ts";
 const GIF = gifOfDelays([10, 20, 30]);
 const download = () => Promise.resolve({ data: GIF });
 
-/** A cache whose ffmpeg says its process id and never ends, with a download that is being converted. */
+/**
+ * A cache whose ffmpeg prints its process id and never ends, with a download
+ * being converted.
+ */
 async function converting() {
   const temp = await tempDir();
   const ffmpeg = await stub(
@@ -51,7 +54,7 @@ async function converting() {
   };
 }
 
-Deno.test("a conversion ends when all who wait for it have given up", async () => {
+Deno.test("a conversion ends when every caller has stopped waiting", async () => {
   await using running = await converting();
   const { cache, controllers, recorder, calls } = running;
 
@@ -65,7 +68,7 @@ Deno.test("a conversion ends when all who wait for it have given up", async () =
   await cache.close();
 });
 
-Deno.test("a conversion that waits for its turn ends with the others", async () => {
+Deno.test("a conversion that waits for its turn ends in the same way", async () => {
   await using running = await converting();
   const { cache, settled } = running;
   const waiting = cache.getOrDownload("b:", download);
@@ -77,7 +80,7 @@ Deno.test("a conversion that waits for its turn ends with the others", async () 
   await settled;
 });
 
-Deno.test("with maxConcurrent 1, GIFs that come at once are converted one after the other", async () => {
+Deno.test("with maxConcurrent 1 concurrent GIFs are converted one after the other", async () => {
   await using temp = await tempDir();
   const path = Deno.env.get("PATH");
   const ffmpeg = await stub(
@@ -103,7 +106,7 @@ Deno.test("with maxConcurrent 1, GIFs that come at once are converted one after 
   assertEquals((await namesIn(temp.path)).includes("overlaps"), false);
 });
 
-Deno.test("a GIF that is aborted while it waits for its turn leaves it to the next", async () => {
+Deno.test("a GIF aborted while it waits for its turn leaves the turn to the next", async () => {
   await using running = await converting();
   const { cache, folder, controllers, settled } = running;
   const second = new AbortController();
@@ -138,7 +141,7 @@ for (const options of [{ abort: true }, { timeoutMs: 1 }]) {
 }
 
 for (const how of ["delete", "clear"] as const) {
-  Deno.test(`${how}() during a conversion leaves it to those who wait`, async () => {
+  Deno.test(`${how}() during a conversion lets it finish for the waiting callers`, async () => {
     await using running = await converting();
     const { cache, controllers, recorder, settled } = running;
 
@@ -152,7 +155,7 @@ for (const how of ["delete", "clear"] as const) {
   });
 }
 
-Deno.test("a video whose entry was deleted meanwhile reaches its caller unstored", async () => {
+Deno.test("a video whose entry was deleted meanwhile reaches its caller and is not stored", async () => {
   await using temp = await tempDir();
   const recorder = new Recorder();
   const { onEvent } = recorder;
@@ -178,7 +181,7 @@ const without: [string, string[], RegExp][] = [
   ],
 ];
 for (const [what, permissions, reason] of without) {
-  Deno.test(`without ${what} GIFs stay GIFs, and one warning says so`, async () => {
+  Deno.test(`without ${what} GIFs stay GIFs, with one warning`, async () => {
     await using temp = await tempDir();
     const program = join(temp.path, "main.ts");
     const cacheDir = join(temp.path, "cache");
@@ -234,15 +237,15 @@ for (const [what, permissions, reason] of without) {
 for (
   const [what, script] of [
     ["nothing", ":"],
-    ["what is no video", 'printf "junk!" >"$out"'],
+    ["a file that is not a video", 'printf "junk!" >"$out"'],
     ["too much", 'head -c 30000000 /dev/zero >"$out"'],
     [
-      "what the disk had no room for",
+      "a video that the disk has no room for",
       'echo "Error writing trailer: No space left on device" >&2',
     ],
   ] as const
 ) {
-  Deno.test(`a GIF stays a GIF when ffmpeg says that all went well and writes ${what}`, async () => {
+  Deno.test(`a GIF stays a GIF when ffmpeg reports success but writes ${what}`, async () => {
     await using temp = await tempDir();
     const frames = planOf(GIF).outputFrames;
     const ffmpeg = await stub(
@@ -266,9 +269,9 @@ for (
   });
 }
 
-Deno.test("a GIF that is deleted while it waits for ffmpeg becomes its own video, though it is downloaded again", async () => {
+Deno.test("a GIF deleted while it waits for ffmpeg becomes its own video, even if it is downloaded again", async () => {
   await using temp = await tempDir();
-  // Says when it begins, waits for an answer, and makes a copy of the GIF's bytes.
+  // Reports its start, waits for an answer, and copies the bytes of the GIF.
   const ffmpeg = await stub(
     temp.path,
     `prior=; for each; do [ "$prior" = -i ] && in=\${each#file:}; prior=$each; done

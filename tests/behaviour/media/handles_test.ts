@@ -8,7 +8,7 @@ import { tempDir } from "../../fixtures/directory/temp_dir.ts";
 const SIZE = 600_000;
 const url = (n: number) => `https://example.org/${n}`;
 
-/** A cache whose entries are never in memory. */
+/** A cache with no entry in memory. */
 async function diskCache(options = {}) {
   const temp = await tempDir();
   const cacheDir = temp.path;
@@ -19,7 +19,7 @@ async function diskCache(options = {}) {
   });
   return {
     cache,
-    /** How many files in the directory are open. */
+    /** The number of open files in the directory. */
     openFiles: () => openFiles(cacheDir).length,
     async [Symbol.asyncDispose]() {
       await cache.close();
@@ -49,7 +49,7 @@ async function assertReadable(all: Media[]): Promise<void> {
   }
 }
 
-Deno.test("of many unread Media no more than 256 keep their file open", async () => {
+Deno.test("at most 256 unread Media keep their files open", async () => {
   await using opened = await diskCache();
   await fill(opened, 400);
 
@@ -60,7 +60,7 @@ Deno.test("of many unread Media no more than 256 keep their file open", async ()
   assertEquals(opened.openFiles(), 0);
 });
 
-Deno.test("of many unread downloads no more than 256 keep their file open", async () => {
+Deno.test("at most 256 unread downloads keep their files open", async () => {
   await using opened = await diskCache();
   const all: Media[] = [];
   for (let n = 0; n < 400; n++) {
@@ -105,7 +105,7 @@ for (const [what, go] of goings) {
     assertEquals(opened.openFiles(), 0);
   });
 
-  Deno.test(`a reader goes on when its entry is ${what}`, async () => {
+  Deno.test(`a reader continues when its entry is ${what}`, async () => {
     await using opened = await diskCache({ maxSizeMb: 2 * SIZE / 2 ** 20 });
     const { cache } = opened;
     const body = pattern(SIZE);
@@ -134,7 +134,7 @@ for (const [what, go] of goings) {
   });
 }
 
-Deno.test("close() gives back what nobody has read, and readers go on", async () => {
+Deno.test("close() closes the files of unread Media, and readers continue", async () => {
   const opened = await diskCache();
   const { cache } = opened;
   await cache.put("a:", pattern(SIZE), "", "");

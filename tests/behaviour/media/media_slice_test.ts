@@ -34,7 +34,7 @@ onEach("slice() refuses what is no range", async (media) => {
   }
 });
 
-Deno.test("slice() waits for bytes that are still to come", async () => {
+Deno.test("slice() waits for bytes that are still downloading", async () => {
   await using temp = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: temp.path });
   const tap = new Tap();
@@ -57,7 +57,7 @@ Deno.test("slice() waits for bytes that are still to come", async () => {
 });
 
 for (const change of ["deleted", "replaced"] as const) {
-  Deno.test(`a slice that waits is read to its end when all else was read and the entry ${change}`, async () => {
+  Deno.test(`a waiting slice is read to its end after all other readers are done and the entry ${change}`, async () => {
     await using dir = await tempDir();
     const options = { cacheDir: dir.path, maxMemoryItems: 0 };
     await using cache = await MediaCache.open(options);
@@ -79,7 +79,7 @@ for (const change of ["deleted", "replaced"] as const) {
   });
 }
 
-Deno.test("a slice that is begun when all was read never has the bytes of another entry", async () => {
+Deno.test("a slice begun after all other readers are done never has the bytes of another entry", async () => {
   await using dir = await tempDir();
   const options = { cacheDir: dir.path, maxMemoryItems: 0 };
   await using cache = await MediaCache.open(options);
@@ -98,7 +98,7 @@ Deno.test("a slice that is begun when all was read never has the bytes of anothe
   }
 });
 
-Deno.test("a response that can't be made leaves the Media unread", async () => {
+Deno.test("a response that cannot be made leaves the Media unread", async () => {
   await using dir = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: dir.path });
   await cache.put("a", pattern(1000), "image/png", "a.png");

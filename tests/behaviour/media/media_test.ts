@@ -167,7 +167,7 @@ onEach(
   },
 );
 
-Deno.test("a hit's body is a byte stream, which fills the reader's own buffer", async () => {
+Deno.test("a hit's body is a byte stream that fills the reader's own buffer", async () => {
   await using temp = await tempDir();
   for (const maxMemoryItems of [0, 1]) {
     await using cache = await MediaCache.open({

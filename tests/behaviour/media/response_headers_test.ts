@@ -1,4 +1,7 @@
-/** What a hostile sender says of a body, on its way into the headers of `media.response()`. */
+/**
+ * Names and types that a hostile sender states, on their way into the headers
+ * of `media.response()`.
+ */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { type Downloader, MediaCache } from "../../../mod.ts";
 import { safeFilename } from "../../../src/core/text/filename.ts";
@@ -22,7 +25,7 @@ function download(cache: MediaCache, downloader: Downloader): Promise<unknown> {
     .then((media) => media.stored);
 }
 
-/** A Response whose headers hold whatever bytes a socket can carry. */
+/** A Response with any bytes in its headers that a socket can carry. */
 function rawResponse(name: string, type: string): Response {
   const raw = (text: string) =>
     String.fromCharCode(...new TextEncoder().encode(text.slice(0, 3000)))

@@ -11,7 +11,10 @@ import { tempDir } from "../../fixtures/directory/temp_dir.ts";
 
 const MAX_BYTES = 5_000;
 
-/** Makes every disk a slow one until the end of the test, so that calls overlap at each step. */
+/**
+ * Makes every disk a slow one until the end of the test, so that calls overlap
+ * at each step.
+ */
 function slowDisks(): Disposable {
   const { run } = IoMode.prototype;
   IoMode.prototype.run = (_sync, async) => async();
@@ -32,7 +35,7 @@ async function check(
   assertEquals(bytes, bytesOf(bytes.length, seed), hint);
 }
 
-/** Does one thing to one of ten URLs, whose bytes tell them apart. */
+/** Does one operation on one of ten URLs, whose bytes tell them apart. */
 async function act(cache: MediaCache, random: Random): Promise<void> {
   const seed = random.integer(0, 9);
   const url = `${seed}`;
@@ -59,7 +62,7 @@ async function act(cache: MediaCache, random: Random): Promise<void> {
 }
 
 for (const kind of ["fast", "slow"]) {
-  Deno.test(`on a ${kind} disk hundreds of calls at once leave whole entries, and numbers that are those of the disk`, async () => {
+  Deno.test(`on a ${kind} disk hundreds of concurrent calls leave whole entries, and numbers equal to those of the disk`, async () => {
     using _slow = kind === "slow" ? slowDisks() : undefined;
     const random = new Random();
     for (let round = 0; round < 12; round++) {

@@ -1,4 +1,7 @@
-/** What `put()` and a downloader may give as data, and what is refused by name. */
+/**
+ * Kinds of data that `put()` and a downloader may give, and the errors for
+ * other kinds.
+ */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Buffer } from "node:buffer";
 import { Readable } from "node:stream";
@@ -6,7 +9,7 @@ import type { Download, MediaCache } from "../../../mod.ts";
 import { bytesOf } from "../../fixtures/directory/files.ts";
 import { emptyCache } from "../../fixtures/cache/empty_cache.ts";
 
-/** Both ways of giving data; each resolves to what is stored. */
+/** Both ways to give data; each resolves to the stored bytes. */
 const WAYS: Record<
   string,
   (cache: MediaCache, data: unknown) => Promise<unknown>
@@ -23,7 +26,7 @@ const WAYS: Record<
   },
 };
 
-/** The same bytes in memory that threads share. */
+/** The same bytes in shared memory. */
 function shared(bytes: Uint8Array): Uint8Array<SharedArrayBuffer> {
   const copy = new Uint8Array(new SharedArrayBuffer(bytes.length));
   copy.set(bytes);
@@ -50,7 +53,7 @@ function foreignBlob(bytes: Uint8Array<ArrayBuffer>): unknown {
 }
 
 const SMALL = bytesOf(1000);
-const LARGE = bytesOf(5 * 2 ** 20); // more than goes to RAM, so that put() does not copy it first
+const LARGE = bytesOf(5 * 2 ** 20); // above the cap for RAM, so that put() does not copy it first
 
 const TAKEN: Record<string, [make: () => unknown, bytes: Uint8Array]> = {
   "a Node Buffer": [() => Buffer.from(SMALL), SMALL],
@@ -88,7 +91,7 @@ const REFUSED: [kind: string, make: () => unknown][] = [
 ];
 
 for (const [way, give] of Object.entries(WAYS)) {
-  Deno.test(`${way} takes whatever is bytes, a Blob or a stream`, async (t) => {
+  Deno.test(`${way} accepts all kinds of bytes, a Blob or a stream`, async (t) => {
     for (const [kind, [make, bytes]] of Object.entries(TAKEN)) {
       await t.step(kind, async () => {
         await using opened = await emptyCache({ maxMemoryItems: 0 });
@@ -102,7 +105,7 @@ for (const [way, give] of Object.entries(WAYS)) {
     }
   });
 
-  Deno.test(`${way} refuses other data by its name`, async (t) => {
+  Deno.test(`${way} refuses other data and names its kind`, async (t) => {
     for (const [kind, make] of REFUSED) {
       await t.step(kind, async () => {
         await using opened = await emptyCache();
@@ -122,7 +125,7 @@ for (const [way, give] of Object.entries(WAYS)) {
     }
   });
 
-  Deno.test(`${way} refuses data that is in use, gone, or a stream of no bytes`, async () => {
+  Deno.test(`${way} refuses locked, read or detached data, and a stream of other chunks`, async () => {
     const locked = new Blob([SMALL]).stream();
     locked.getReader();
     const detached = new Uint8Array(SMALL);

@@ -9,7 +9,7 @@ import { Recorder } from "../../fixtures/cache/recorder.ts";
 import { gifOfDelays } from "../../fixtures/gif/gif_writer.ts";
 import { tempDir } from "../../fixtures/directory/temp_dir.ts";
 
-/** A URL that has so many bytes in a sidecar. */
+/** A URL that takes this many bytes in a sidecar. */
 function longUrl(bytes: number, filling = "A"): string {
   const scheme = "data:image/png,";
   const size = new TextEncoder().encode(filling).length;
@@ -19,7 +19,7 @@ function longUrl(bytes: number, filling = "A"): string {
 const TOO_LONG = longUrl(2 * MAX_SIDECAR_BYTES);
 const REASON = "its URL is too long for a sidecar";
 
-Deno.test("a body whose URL is too long for a sidecar is not put, with its reason", async () => {
+Deno.test("put() stores no body whose URL is too long for a sidecar, and states the reason", async () => {
   await using dir = await tempDir();
   const recorder = new Recorder();
   await using cache = await MediaCache.open({
@@ -52,7 +52,7 @@ Deno.test("a body whose URL is too long for a sidecar is not put, with its reaso
   assertEquals(cache.stats().diskErrors, 0);
 });
 
-Deno.test("a download whose URL is too long for a sidecar goes uncached, with its reason", async () => {
+Deno.test("a download whose URL is too long for a sidecar is uncached, with the reason", async () => {
   await using dir = await tempDir();
   const recorder = new Recorder();
   await using cache = await MediaCache.open({
@@ -84,7 +84,7 @@ Deno.test("a download whose URL is too long for a sidecar goes uncached, with it
 Deno.test("a URL that just fits into a sidecar is stored, and found after a restart", async () => {
   await using dir = await tempDir();
   const long = MAX_SIDECAR_BYTES - 5000;
-  // Escaped, or of several bytes in UTF-8.
+  // Escaped characters, and characters of several bytes in UTF-8.
   const urls = [longUrl(long), longUrl(long / 6, "\u0001"), longUrl(long, "é")];
   {
     await using cache = await MediaCache.open({ cacheDir: dir.path });
@@ -98,7 +98,7 @@ Deno.test("a URL that just fits into a sidecar is stored, and found after a rest
   for (const url of urls) assertEquals(await cache.has(url), true);
 });
 
-Deno.test("fitsSidecar() counts the bytes of all that the sidecar says", () => {
+Deno.test("fitsSidecar() counts the bytes of every member of the sidecar", () => {
   const [mimetype, filename] = ["image/png", "a.png"];
   for (const filling of ["A", "é", "€", "🦕", "\u0001", '"', "\\"]) {
     const fits = (length: number) => {

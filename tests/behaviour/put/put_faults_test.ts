@@ -11,7 +11,7 @@ import { Recorder } from "../../fixtures/cache/recorder.ts";
 import { stored, URL_A } from "../../fixtures/cache/stored.ts";
 import { tempDir } from "../../fixtures/directory/temp_dir.ts";
 
-Deno.test("put() with replace keeps the old bytes when the new ones can't be stored", async () => {
+Deno.test("put() with replace keeps the old bytes when the new ones cannot be stored", async () => {
   await using dir = await tempDir();
   await using cache = await MediaCache.open({
     cacheDir: dir.path,
@@ -37,7 +37,7 @@ Deno.test("put() with replace keeps the old bytes when the new ones can't be sto
   assertEquals((await namesIn(dir.path)).length, 2);
 });
 
-Deno.test("put() stores nothing of an empty body, of any kind", async () => {
+Deno.test("put() does not store an empty body of any kind", async () => {
   await using dir = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: dir.path });
 
@@ -72,7 +72,7 @@ Deno.test("put() rejects with the source's own error and leaves nothing", async 
   assertEquals([stagedBytes, diskErrors, totalBytes], [0, 0, 0]);
 });
 
-Deno.test("put() cancels a stream as soon as it is too large, and leaves nothing", async () => {
+Deno.test("put() cancels a stream as soon as it is too large, and leaves no file", async () => {
   await using dir = await tempDir();
   await using cache = await MediaCache.open({
     cacheDir: dir.path,
@@ -90,7 +90,7 @@ Deno.test("put() cancels a stream as soon as it is too large, and leaves nothing
   assertEquals(cache.stats().stagedBytes, 0);
 });
 
-Deno.test("put() refuses what is no body, naming it, before anything is written", async () => {
+Deno.test("put() refuses other kinds of data, and names them, before it writes", async () => {
   await using dir = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: dir.path });
   const wrong = [["data", "text", "image/png", "a"], [
@@ -102,14 +102,14 @@ Deno.test("put() refuses what is no body, naming it, before anything is written"
 
   for (const [name, data, mimetype, filename] of wrong) {
     await assertRejects(
-      // @ts-expect-error as a caller without types would
+      // @ts-expect-error like a caller without types
       () => cache.put(URL_A, data, mimetype, filename),
       TypeError,
       name,
     );
   }
   await assertRejects(
-    // @ts-expect-error as a caller without types would
+    // @ts-expect-error like a caller without types
     () => cache.put(5, bytesOf(3), "image/png", "a"),
     TypeError,
     "url",
@@ -117,7 +117,7 @@ Deno.test("put() refuses what is no body, naming it, before anything is written"
   assertEquals(await namesIn(dir.path), []);
 });
 
-Deno.test("put() rejects when a chunk is no Uint8Array, and lets go of the stream", async () => {
+Deno.test("put() rejects when a chunk is not a Uint8Array, and releases the stream", async () => {
   await using dir = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: dir.path });
   const { promise: cancelled, resolve } = Promise.withResolvers<void>();
@@ -136,7 +136,7 @@ Deno.test("put() rejects when a chunk is no Uint8Array, and lets go of the strea
   assertEquals(await namesIn(dir.path), []);
 });
 
-Deno.test("put() makes the directory again when it was deleted meanwhile", async () => {
+Deno.test("put() makes the directory again after it was deleted", async () => {
   await using dir = await tempDir();
   const cacheDir = `${dir.path}/cache`;
   await using cache = await MediaCache.open({ cacheDir });
@@ -149,7 +149,7 @@ Deno.test("put() makes the directory again when it was deleted meanwhile", async
   assertEquals(await stored(cache), bytesOf(3));
 });
 
-Deno.test("put() counts a fault of the disk and resolves to false", async () => {
+Deno.test("put() counts a disk fault and resolves to false", async () => {
   await using dir = await tempDir();
   const recorder = new Recorder();
   await using cache = await MediaCache.open({

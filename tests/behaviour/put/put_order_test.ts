@@ -6,7 +6,7 @@ import { Tap } from "../../fixtures/bodies/tap.ts";
 import { stored, URL_A } from "../../fixtures/cache/stored.ts";
 import { tempDir } from "../../fixtures/directory/temp_dir.ts";
 
-Deno.test("put() stores the bytes as they were, whatever the caller does to the array afterwards", async () => {
+Deno.test("put() stores the bytes at the time of the call, whatever the caller does to the array later", async () => {
   await using dir = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: dir.path });
   const bytes = bytesOf(9);
@@ -20,7 +20,7 @@ Deno.test("put() stores the bytes as they were, whatever the caller does to the 
   assertEquals(await stored(cache), bytesOf(9));
 });
 
-Deno.test("concurrent puts of one URL store the first, and cancel the streams of the others", async () => {
+Deno.test("concurrent puts of one URL store the first body, and cancel the streams of the others", async () => {
   await using dir = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: dir.path });
   const later = Array.from({ length: 4 }, () => streamOf(bytesOf(5)));
@@ -38,7 +38,7 @@ Deno.test("concurrent puts of one URL store the first, and cancel the streams of
   assertEquals((await namesIn(dir.path)).length, 2);
 });
 
-Deno.test("a put that fails lets the next one of its URL store", async () => {
+Deno.test("after a failed put the next put of the URL stores", async () => {
   await using dir = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: dir.path });
 
@@ -55,7 +55,7 @@ Deno.test("a put that fails lets the next one of its URL store", async () => {
   assertEquals(await stored(cache), bytesOf(5));
 });
 
-Deno.test("put() during a download of that URL waits for it, and keeps what it stored", async () => {
+Deno.test("put() during a download of the URL waits for it, and keeps the downloaded body", async () => {
   await using dir = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: dir.path });
   const tap = new Tap();
@@ -75,7 +75,7 @@ Deno.test("put() during a download of that URL waits for it, and keeps what it s
   assertEquals(await stored(cache), bytesOf(9));
 });
 
-Deno.test("put() stores after a download of that URL has failed", async () => {
+Deno.test("put() stores after a failed download of the URL", async () => {
   await using dir = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: dir.path });
   const answer = Promise.withResolvers<Response>();
@@ -93,7 +93,7 @@ Deno.test("put() stores after a download of that URL has failed", async () => {
   assertEquals(await stored(cache), bytesOf(5));
 });
 
-Deno.test("put() does not replace what a download stored while the stream was still coming", async () => {
+Deno.test("put() does not replace a body that a download stored while the stream was still coming", async () => {
   await using dir = await tempDir();
   const recorder = new Recorder();
   await using cache = await MediaCache.open({
@@ -117,7 +117,7 @@ Deno.test("put() does not replace what a download stored while the stream was st
   assertEquals((await namesIn(dir.path)).length, 2);
 });
 
-Deno.test("close() waits for a put, and a put that never ends is cancelled", async () => {
+Deno.test("close() waits for a put, and cancels a put that never ends", async () => {
   await using dir = await tempDir();
   const cache = await MediaCache.open({ cacheDir: dir.path });
   const tap = new Tap();

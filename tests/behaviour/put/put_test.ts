@@ -17,7 +17,7 @@ import { Recorder } from "../../fixtures/cache/recorder.ts";
 import { stored, URL_A } from "../../fixtures/cache/stored.ts";
 import { tempDir } from "../../fixtures/directory/temp_dir.ts";
 
-Deno.test("put() stores a Uint8Array, a Blob and a stream alike, in pairs that sha256 names", async () => {
+Deno.test("put() stores a Uint8Array, a Blob and a stream alike, in pairs named by sha256", async () => {
   await using dir = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: dir.path });
   const bytes = bytesOf(700_000);
@@ -60,7 +60,7 @@ Deno.test("put() writes files that only their owner may read", async () => {
   }
 });
 
-Deno.test("put() keeps the stored bytes of a known URL, and cancels a stream unread", async () => {
+Deno.test("put() keeps the stored bytes of a known URL, and cancels an unread stream", async () => {
   await using dir = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: dir.path });
   await cache.put(URL_A, bytesOf(3), "image/png", "a.png");
@@ -91,7 +91,7 @@ Deno.test("put() makes a known URL the most recent", async () => {
   assertEquals(order, ["a", "c", "b"]);
 });
 
-Deno.test("put() with replace stores the new bytes, under their own name and type", async () => {
+Deno.test("put() with replace stores the new bytes, under the new name and type", async () => {
   await using dir = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: dir.path });
   await cache.put(URL_A, bytesOf(300), "image/png", "a.png");
@@ -112,7 +112,7 @@ Deno.test("put() with replace stores the new bytes, under their own name and typ
   assertEquals((await namesIn(dir.path)).length, 2);
 });
 
-Deno.test("put() makes every name safe, and every type one that a header can hold", async () => {
+Deno.test("put() makes every name safe, and every type valid in a header", async () => {
   await using dir = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: dir.path });
   const names = {
@@ -130,7 +130,7 @@ Deno.test("put() makes every name safe, and every type one that a header can hol
   }
 });
 
-Deno.test("put() with durable stores just the same", async () => {
+Deno.test("put() with durable stores the same files", async () => {
   await using dir = await tempDir();
   await using cache = await MediaCache.open({
     cacheDir: dir.path,
@@ -149,7 +149,7 @@ Deno.test("put() with durable stores just the same", async () => {
   assertEquals(cache.stats().diskErrors, 0);
 });
 
-Deno.test("put() and close() wait for no stream that takes for ever to cancel", async () => {
+Deno.test("put() and close() do not wait for a stream whose cancellation never ends", async () => {
   await using dir = await tempDir();
   const cache = await MediaCache.open({ cacheDir: dir.path, maxSizeMb: 1 });
   await cache.put("known", bytesOf(5), "image/png", "a.png");
@@ -165,7 +165,7 @@ Deno.test("put() and close() wait for no stream that takes for ever to cancel", 
   await cache.close();
 });
 
-Deno.test("put() tells why it stores nothing while others take all the room", async () => {
+Deno.test("put() states why it stores nothing while other stores use all the room", async () => {
   await using dir = await tempDir();
   const recorder = new Recorder();
   await using cache = await MediaCache.open({

@@ -8,7 +8,7 @@ import { Tap } from "../../fixtures/bodies/tap.ts";
 const get = ({ url, signal }: { url: string; signal: AbortSignal }) =>
   fetch(url, { signal });
 
-Deno.test("a server that hangs up midway is an error and no end", async () => {
+Deno.test("a server that hangs up midway is an error, not an end", async () => {
   await using raw = new RawOrigin(
     "HTTP/1.1 200 OK\nContent-Length: 1000\n\n",
     pattern(500),
@@ -22,7 +22,7 @@ Deno.test("a server that hangs up midway is an error and no end", async () => {
   await opened.assertEmpty();
 });
 
-Deno.test("bytes beyond the length that a server declares are not taken", async () => {
+Deno.test("bytes beyond the length that a server declares are ignored", async () => {
   await using raw = new RawOrigin(
     "HTTP/1.1 200 OK\nContent-Length: 400\n\n",
     pattern(500),
@@ -34,7 +34,7 @@ Deno.test("bytes beyond the length that a server declares are not taken", async 
   assertEquals(await media.bytes(), pattern(500).subarray(0, 400));
 });
 
-Deno.test("a body that is shorter than declared is incomplete", async () => {
+Deno.test("a body shorter than declared is incomplete", async () => {
   await using opened = await emptyCache();
   const data = ReadableStream.from([pattern(500), pattern(500)]);
 
@@ -47,7 +47,7 @@ Deno.test("a body that is shorter than declared is incomplete", async () => {
   await opened.assertEmpty();
 });
 
-Deno.test("a body that goes on beyond its declared length is cut at once", async () => {
+Deno.test("a body longer than declared is cut at once", async () => {
   await using opened = await emptyCache();
   const tap = new Tap();
 
@@ -67,7 +67,7 @@ Deno.test("a body that goes on beyond its declared length is cut at once", async
   await opened.assertEmpty();
 });
 
-Deno.test("a body that is declared too long for maxDownloadMb is refused at once", async () => {
+Deno.test("a body declared too long for maxDownloadMb is refused at once", async () => {
   await using opened = await emptyCache({ maxDownloadMb: 1 });
   const tap = new Tap();
 
@@ -85,7 +85,7 @@ Deno.test("a body that is declared too long for maxDownloadMb is refused at once
   await opened.assertEmpty();
 });
 
-Deno.test("a body that grows beyond maxDownloadMb is cut with an error", async () => {
+Deno.test("a body that grows above maxDownloadMb is cut with an error", async () => {
   await using opened = await emptyCache({ maxDownloadMb: 1 });
   const tap = new Tap();
 
@@ -100,7 +100,7 @@ Deno.test("a body that grows beyond maxDownloadMb is cut with an error", async (
   await opened.assertEmpty();
 });
 
-Deno.test("a body whose cancellation never ends holds up no error", async () => {
+Deno.test("an error does not wait for a body whose cancellation never ends", async () => {
   await using opened = await emptyCache({ maxDownloadMb: 1 });
   const data = new ReadableStream<Uint8Array>({
     cancel: () => new Promise(() => {}),
@@ -114,13 +114,13 @@ Deno.test("a body whose cancellation never ends holds up no error", async () => 
   );
 });
 
-/** A downloader that answers with 42 bytes and a Content-Length that does not fit them. */
+/** A downloader that answers with 42 bytes and a wrong Content-Length. */
 function madeUp(contentLength: string): () => Promise<Response> {
   const headers = { "Content-Length": contentLength };
   return () => Promise.resolve(new Response(pattern(42), { headers }));
 }
 
-Deno.test("a length that a Response declares twice is that length", async () => {
+Deno.test("a length that a Response declares twice counts once", async () => {
   await using opened = await emptyCache();
 
   const error = await assertRejects(async () => {
@@ -133,7 +133,7 @@ Deno.test("a length that a Response declares twice is that length", async () => 
   await opened.assertEmpty();
 });
 
-Deno.test("a body of which a Response declares two lengths, or none that is a number, is handed out and not stored", async () => {
+Deno.test("a body with two declared lengths, or with an invalid one, is returned and not stored", async () => {
   for (const value of ["30,31", "42,43", "-42", "0x2a", "42.0"]) {
     await using opened = await emptyCache();
 
@@ -149,7 +149,7 @@ Deno.test("a body of which a Response declares two lengths, or none that is a nu
   }
 });
 
-Deno.test("a length that no number holds is too large", async () => {
+Deno.test("a length above the largest number is too large", async () => {
   await using opened = await emptyCache();
 
   for (const value of ["9007199254740993", "9".repeat(400)]) {

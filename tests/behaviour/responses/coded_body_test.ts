@@ -1,4 +1,7 @@
-/** Bodies that arrive as their Content-Encoding says: decoded where that is certain, else not stored. */
+/**
+ * Bodies with a Content-Encoding: decoded where that is certain, else not
+ * stored.
+ */
 import {
   assert,
   assertEquals,
@@ -26,7 +29,7 @@ const MB = 2 ** 20;
 
 const get: Downloader = ({ url, signal }) => fetch(url, { signal });
 
-/** Deno decodes nothing when the request says that. */
+/** Deno decodes nothing when the request has this header. */
 const getIdentity: Downloader = ({ url, signal }) =>
   fetch(url, { signal, headers: { "Accept-Encoding": "identity" } });
 
@@ -56,7 +59,7 @@ const SVG = new TextEncoder().encode(
   `<svg xmlns="http://www.w3.org/2000/svg">${"<g/>".repeat(99)}</svg>`,
 );
 
-/** Bytes without any pattern, which begin like no format. */
+/** Bytes without any pattern, which begin like no known format. */
 function noise(length: number): Bytes {
   let state = 7;
   return Uint8Array.from({ length }, (_, i) => {
@@ -70,7 +73,10 @@ interface Case {
   body: Bytes;
   type: string;
   path?: string;
-  /** What is stored; undefined when nothing is, and the body comes as it was sent. */
+  /**
+   * The stored bytes; undefined when nothing is stored and the body comes as it
+   * was sent.
+   */
   stored?: Bytes;
 }
 
@@ -87,7 +93,7 @@ const CASES: Record<string, Case> = {
     type: "text/plain",
     stored: TEXT,
   },
-  "deflate of bytes that nobody names": {
+  "deflate of bytes of no known format": {
     encoding: "deflate",
     body: zlib(noise(9000)),
     type: "",
@@ -202,7 +208,7 @@ const CASES: Record<string, Case> = {
     ),
     type: "image/png",
   },
-  // Not as the name says, or a name that is not known.
+  // Not encoded as the name says, or with an unknown name.
   "gzip of a PNG that is called deflate": {
     encoding: "deflate",
     body: gzip(PNG),
@@ -277,7 +283,7 @@ const CASES: Record<string, Case> = {
     type: "",
     stored: new Uint8Array([0x1f]),
   },
-  "what is no coding": {
+  "a name that is not a coding": {
     encoding: "utf-8",
     body: noise(5000),
     type: "",
@@ -345,7 +351,10 @@ const CASES: Record<string, Case> = {
   },
 };
 
-/** A server that sends the body with its length, and one that sends it in pieces of which nobody knows how many. */
+/**
+ * Two servers: one sends the body with its length, the other in pieces without
+ * a length.
+ */
 const SENDERS: Record<string, (body: Bytes) => BodyInit> = {
   "whole": (body) => body,
   "in pieces": (body) =>
@@ -387,7 +396,7 @@ for (const [how, send] of Object.entries(SENDERS)) {
   });
 }
 
-Deno.test("a body that Deno leaves coded, since the request asked for identity, is decoded", async () => {
+Deno.test("a body that Deno leaves encoded, since the request asked for identity, is decoded", async () => {
   await using origin = new Origin();
   for (
     const [coding, body] of [["gzip", gzip(PNG)], ["GZIP", gzip(PNG)]] as const
@@ -403,7 +412,7 @@ Deno.test("a body that Deno leaves coded, since the request asked for identity, 
   }
 });
 
-Deno.test("a br body that Deno leaves coded, since the request asked for identity, is not stored", async () => {
+Deno.test("a br body that Deno leaves encoded, since the request asked for identity, is not stored", async () => {
   await using origin = new Origin();
   await using opened = await emptyCache();
   const headers = { "Content-Encoding": "br", "Content-Type": "image/png" };
@@ -451,7 +460,7 @@ Deno.test("a decoded body streams while it downloads, and its progress counts de
   assertEquals(await media.stored, true);
 });
 
-Deno.test("a coded body that is cut, damaged, or goes on behind its end is an error and no end", async () => {
+Deno.test("an encoded body that is cut, damaged, or followed by other bytes is an error, not an end", async () => {
   const coded = gzip(PNG);
   const damaged = coded.slice();
   damaged[coded.length - 6] = (damaged[coded.length - 6] ?? 0) ^ 0xff;
@@ -490,7 +499,7 @@ Deno.test("a coded body that is cut, damaged, or goes on behind its end is an er
   }
 });
 
-Deno.test("a length is that of the body where Content-Encoding names no coding", async () => {
+Deno.test("a length is that of the body if Content-Encoding names no coding", async () => {
   for (const encoding of ["identity", "aws-chunked", "utf-8"]) {
     await using opened = await emptyCache();
     const answer = (length: number) =>
@@ -517,7 +526,7 @@ Deno.test("a length is that of the body where Content-Encoding names no coding",
   }
 });
 
-Deno.test("a coded body that swells is cut by its decoded bytes", async () => {
+Deno.test("the limit for an encoded body counts its decoded bytes", async () => {
   const bomb = gzip(new Uint8Array(50 * MB));
   await using origin = new Origin();
   const headers = { "Content-Encoding": "x-gzip", "Content-Type": "image/png" };
@@ -533,7 +542,7 @@ Deno.test("a coded body that swells is cut by its decoded bytes", async () => {
   await opened.assertEmpty();
 });
 
-Deno.test("a caller who leaves while the first bytes of a coded body are awaited leaves nothing behind", async () => {
+Deno.test("a caller that leaves while the first bytes of an encoded body are awaited leaves nothing behind", async () => {
   await using origin = new Origin();
   await using opened = await emptyCache({ whenAbandoned: "abort" });
   const { url, tap } = origin.tap("/cat.png", {

@@ -9,7 +9,7 @@ const BOMB_MB = 50;
 const get = ({ url, signal }: { url: string; signal: AbortSignal }) =>
   fetch(url, { signal });
 
-/** 50 Mb of nothing, in some 50 KB. */
+/** 50 Mb of zeros, in some 50 KB. */
 async function bomb(): Promise<Uint8Array<ArrayBuffer>> {
   const zeros = new Uint8Array(MB);
   let left = BOMB_MB;
@@ -23,7 +23,7 @@ async function bomb(): Promise<Uint8Array<ArrayBuffer>> {
   return await new Response(zipped).bytes();
 }
 
-Deno.test("a body that swells when it is decoded is cut by its decoded bytes", async () => {
+Deno.test("the limit for a compressed body counts its decoded bytes", async () => {
   const zipped = await bomb();
   assert(zipped.length < 100_000);
   await using origin = new Origin();
@@ -40,7 +40,7 @@ Deno.test("a body that swells when it is decoded is cut by its decoded bytes", a
   await opened.assertEmpty();
 });
 
-Deno.test("a body that swells beyond maxEntryMb is not stored, and one that fits is, decoded", async () => {
+Deno.test("a body that decodes to more than maxEntryMb is not stored, and one that fits is stored decoded", async () => {
   const zipped = await bomb();
   await using origin = new Origin();
   const headers = { "Content-Encoding": "gzip" };
@@ -60,13 +60,13 @@ Deno.test("a body that swells beyond maxEntryMb is not stored, and one that fits
   }
 });
 
-Deno.test("a compressed body that is cut, or damaged, is an error and no end", async () => {
+Deno.test("a compressed body that is cut or damaged is an error, not an end", async () => {
   const zipped = await bomb();
   const damaged = zipped.slice();
   damaged[zipped.length >> 1] = (damaged[zipped.length >> 1] ?? 0) ^ 0xff;
   const bodies = {
     "/cut": zipped.slice(0, zipped.length >> 1),
-    // The checksum and the length of what was zipped.
+    // The checksum and the length of the original bytes.
     "/no-trailer": zipped.slice(0, -8),
     "/damaged": damaged,
     "/text": new TextEncoder().encode("not compressed at all"),

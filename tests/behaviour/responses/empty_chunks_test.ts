@@ -2,7 +2,7 @@ import { assertRejects } from "@std/assert";
 import { DownloadTimeoutError, MediaCache } from "../../../mod.ts";
 import { tempDir } from "../../fixtures/directory/temp_dir.ts";
 
-Deno.test("a source of nothing but empty chunks falls to the idle timeout", async () => {
+Deno.test("a source of nothing but empty chunks ends by the idle timeout", async () => {
   await using dir = await tempDir();
   await using cache = await MediaCache.open({
     cacheDir: dir.path,

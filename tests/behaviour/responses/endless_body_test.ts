@@ -1,4 +1,7 @@
-/** Servers on a socket that give no end, too little, too much, or more than they seem to. */
+/**
+ * Servers on a socket that send no end, too few bytes, too many, or more than
+ * they seem to.
+ */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
   DownloadTimeoutError,
@@ -17,7 +20,7 @@ const MB = 1_048_576;
 const get = ({ url, signal }: { url: string; signal: AbortSignal }) =>
   fetch(url, { signal });
 
-Deno.test("a server that never stops is cut at maxDownloadMb, and its connection is closed", async () => {
+Deno.test("an endless body is cut at maxDownloadMb, and its connection is closed", async () => {
   await using origin = new Origin();
   const cancelled = Promise.withResolvers<void>();
   const url = origin.on("/endless", () =>
@@ -38,7 +41,7 @@ Deno.test("a server that never stops is cut at maxDownloadMb, and its connection
   await opened.assertEmpty();
 });
 
-Deno.test("an endless body that can't be stored is cut just the same", async () => {
+Deno.test("an endless body that cannot be stored is cut in the same way", async () => {
   await using opened = await emptyCache({ maxDownloadMb: 3, maxEntryMb: 1 });
   const data = new ReadableStream<Uint8Array>({
     pull: (controller) => controller.enqueue(pattern(65_536)),
@@ -53,7 +56,7 @@ Deno.test("an endless body that can't be stored is cut just the same", async () 
   await opened.assertEmpty();
 });
 
-Deno.test("one byte a second is no silence, but timeoutMs ends it", async () => {
+Deno.test("one byte a second is not silence, but timeoutMs ends it", async () => {
   const opened = await emptyCache({ idleTimeoutMs: 1500, timeoutMs: 60_000 });
   const progress = new Progress();
   using time = new FakeTime();
@@ -80,7 +83,7 @@ Deno.test("one byte a second is no silence, but timeoutMs ends it", async () => 
   await opened[Symbol.asyncDispose]();
 });
 
-Deno.test("a server that never ends its headers falls to the idle timeout", async () => {
+Deno.test("endless headers end by the idle timeout", async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const connected = Promise.withResolvers<Deno.TcpConn>();
   const serving = (async () => {
@@ -107,7 +110,7 @@ Deno.test("a server that never ends its headers falls to the idle timeout", asyn
   await opened.assertEmpty();
 });
 
-Deno.test("a chunked body that is cut short is an error and no end", async () => {
+Deno.test("a truncated chunked body is an error, not an end", async () => {
   await using raw = new RawOrigin(
     "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n400\n",
     pattern(500),
@@ -121,7 +124,7 @@ Deno.test("a chunked body that is cut short is an error and no end", async () =>
   await opened.assertEmpty();
 });
 
-Deno.test("a body without any length ends where the connection does", async () => {
+Deno.test("a body without a length ends with the connection", async () => {
   await using raw = new RawOrigin("HTTP/1.0 200 OK\n\n", pattern(500));
   await using opened = await emptyCache();
 
@@ -131,7 +134,7 @@ Deno.test("a body without any length ends where the connection does", async () =
   assertEquals(await media.stored, true);
 });
 
-Deno.test("a length that is told twice, or no number, stores nothing wrong", async () => {
+Deno.test("a length declared twice, or an invalid one, stores no wrong body", async () => {
   for (
     const lengths of [
       "Content-Length: 400\nContent-Length: 500",
@@ -161,7 +164,7 @@ Deno.test("a length that is told twice, or no number, stores nothing wrong", asy
   }
 });
 
-Deno.test("a downloader that lies of the size in either way is told so", async () => {
+Deno.test("a downloader that states a wrong size, too small or too large, gets an error", async () => {
   for (const size of [0, 499, 501, 2 ** 31]) {
     await using opened = await emptyCache();
     const data = () => new Blob([pattern(500)]).stream();

@@ -1,4 +1,7 @@
-/** Which type an entry gets from what a response, a download or a caller of `put()` says. */
+/**
+ * The type of an entry, from the type that a response, a download or a caller
+ * of `put()` states.
+ */
 import { assertEquals } from "@std/assert";
 import { emptyCache } from "../../fixtures/cache/empty_cache.ts";
 import { Origin } from "../../fixtures/servers/origin.ts";
@@ -29,7 +32,7 @@ Deno.test("a Content-Type that is sent twice is read as response.blob() reads it
   }
 });
 
-Deno.test("a list of types can't show as a harmless type what a browser takes for a page", async () => {
+Deno.test("a list of types never shows a harmless type for a body that a browser would show as a page", async () => {
   await using opened = await emptyCache();
   const { cache } = opened;
   const mimetype = "image/png; a=b,text/html";
@@ -49,7 +52,7 @@ Deno.test("a list of types can't show as a harmless type what a browser takes fo
   }
 });
 
-Deno.test("put() takes a tab between the parameters of a type", async () => {
+Deno.test("put() accepts a tab between the parameters of a type", async () => {
   await using opened = await emptyCache();
   await opened.cache.put("a:", BYTES, "image/png;\tq=1", "a.png");
 

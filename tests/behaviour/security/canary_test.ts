@@ -1,4 +1,4 @@
-/** Secrets in URLs, in all places that a URL has, and where they turn up. */
+/** Secrets in each part of a URL, and the places where they appear. */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { formatEvent, MediaCache, type MediaCacheEvent } from "../../../mod.ts";
@@ -13,7 +13,9 @@ import { tempDir } from "../../fixtures/directory/temp_dir.ts";
 
 const CANARY = "cAnArY7f3a";
 
-/** A secret anywhere but in the last segment of the path, which names the file. */
+/**
+ * A secret anywhere but in the last segment of the path, which names the file.
+ */
 const URLS = [
   `https://api.example.org/file/bot1:${CANARY}/photos/a.png`,
   `https://cdn.example.org/a.png?token=${CANARY}&ex=1`,
@@ -23,7 +25,7 @@ const URLS = [
   `https://${CANARY}.example.org/a.png`,
 ];
 
-/** All that an error tells, its causes included. */
+/** All texts of an error, its causes included. */
 function toldBy(error: unknown): string[] {
   const lines: string[] = [];
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
@@ -33,7 +35,7 @@ function toldBy(error: unknown): string[] {
   return lines;
 }
 
-/** All that can befall a URL; gives what was told of it. */
+/** Every operation on a URL; gives the texts that reported it. */
 async function befall(
   cache: MediaCache,
   dir: string,
@@ -62,7 +64,7 @@ async function befall(
   await attempt(() => 5);
   await attempt(() => ({ data: gifOfDelays([10]).slice(0, -9) }));
   await cache.delete(url);
-  // A disk that fails: a file is in the place of the folder.
+  // A failing disk: a file stands in the place of the folder.
   await Deno.rename(dir, `${dir}.away`);
   await Deno.writeTextFile(dir, "");
   await attempt(() => ({ data: pattern(9), mimetype: "image/png" }));
@@ -81,7 +83,7 @@ Deno.test("a secret in a URL is in no error, on no console, in no line of log, a
   await using dir = await tempDir();
   using printed = recordConsole();
   const events: MediaCacheEvent[] = [];
-  // Without onEvent, so that it warns.
+  // Without onEvent, so that the console is warned.
   await using cache = await MediaCache.open({
     cacheDir: dir.path,
     maxSizeMb: 2,
@@ -120,7 +122,7 @@ Deno.test("a secret in a URL is in no error, on no console, in no line of log, a
   for (const line of lines) assert(!line.includes(CANARY), line);
 });
 
-Deno.test("a secret in a URL is in sidecars, and in nothing else on disk", async () => {
+Deno.test("a secret in a URL is in sidecars, and in no other file", async () => {
   await using dir = await tempDir();
   await using cache = await MediaCache.open({
     cacheDir: dir.path,
@@ -169,7 +171,7 @@ const PATHS = [
   ),
 ];
 
-Deno.test("a secret in a URL is on no page of the router but behind its token", async () => {
+Deno.test("a secret in a URL is on no page of the router except behind its token", async () => {
   await using dir = await tempDir();
   await using cache = await MediaCache.open({
     cacheDir: dir.path,

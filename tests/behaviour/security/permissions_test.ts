@@ -7,7 +7,10 @@ import { tempDir } from "../../fixtures/directory/temp_dir.ts";
 const MOD = new URL("../../../mod.ts", import.meta.url).href;
 const CONFIG = new URL("../../../deno.json", import.meta.url).pathname;
 
-/** Runs a bot in a process of its own; the last expression of its lines is printed as JSON. */
+/**
+ * Runs a bot in its own process; the last expression of its lines is printed as
+ * JSON.
+ */
 async function run(
   flags: string[],
   cacheDir: string,
@@ -40,7 +43,7 @@ async function run(
   };
 }
 
-/** A bot that does everything once. */
+/** A bot that does each operation once. */
 const EVERYTHING = `
   const bytes = new Uint8Array(300_000).fill(7);
   const cache = await MediaCache.open({ cacheDir, durable: true });
@@ -57,7 +60,7 @@ const EVERYTHING = `
   console.log(JSON.stringify(seen));
 `;
 
-Deno.test("reading and writing the directory are all the permissions that a cache needs", async () => {
+Deno.test("a cache needs only the permissions to read and to write the directory", async () => {
   await using dir = await tempDir();
 
   const { code, value, stderr } = await run(
@@ -74,7 +77,7 @@ Deno.test("reading and writing the directory are all the permissions that a cach
   assertEquals(value, [true, 300_000, 16, true, true, 0, true, 0]);
 });
 
-/** A bot that converts a GIF, and looks for what it was not given. */
+/** A bot that converts a GIF, and reports permissions that it was not given. */
 const CONVERSION = `
   const gif = new Uint8Array(${JSON.stringify([...gifOfDelays([10, 20])])});
   const events = [];
@@ -90,7 +93,7 @@ const CONVERSION = `
   console.log(JSON.stringify([...seen, ...events]));
 `;
 
-Deno.test("running ffmpeg is all that GIF to MP4 needs beside the directory", async () => {
+Deno.test("GIF to MP4 needs only the permission to run ffmpeg beside the directory", async () => {
   await using dir = await tempDir();
 
   const { code, value, stderr } = await run(
@@ -109,7 +112,7 @@ Deno.test("running ffmpeg is all that GIF to MP4 needs beside the directory", as
   assertEquals(value, ["video/mp4", true, 0, ...events]);
 });
 
-Deno.test("SECURITY.md names the flags that these tests give, and no others", async () => {
+Deno.test("SECURITY.md names the flags of these tests, and no others", async () => {
   const text = await Deno.readTextFile(
     new URL("../../../.github/SECURITY.md", import.meta.url),
   );
@@ -142,7 +145,7 @@ Deno.test("the directory may be missing below a parent that may be used", async 
   assertEquals((value as unknown[])[0], true, stderr);
 });
 
-Deno.test("reading alone is enough for a read-only cache", async () => {
+Deno.test("a read-only cache needs only the permission to read", async () => {
   await using dir = await tempDir();
   await writePair(dir.path, "a", bytesOf(5));
 
@@ -160,12 +163,15 @@ Deno.test("reading alone is enough for a read-only cache", async () => {
   assertEquals(value, [5, 0]);
 });
 
-/** A bot that has not the permissions. No \`--no-prompt\`: it must not be asked either. */
+/**
+ * A bot without the permissions. No \`--no-prompt\`: it must not be asked
+ * either.
+ */
 const DENIED = `
   Deno.permissions.request = Deno.permissions.requestSync = () => {
     throw new Error("prompted");
   };
-  // Whatever touches the disk without asking first would make Deno prompt.
+  // A disk operation without a check of permissions would make Deno prompt.
   let touched = false;
   for (const name of ["mkdir", "stat", "lstatSync", "openSync", "readDir"]) {
     const original = Deno[name];
@@ -190,7 +196,7 @@ const DENIED = `
   console.log(JSON.stringify({ message, seen }));
 `;
 
-Deno.test("without a permission ensureLoaded() names path and flag, and all else is a miss", async (t) => {
+Deno.test("without a permission ensureLoaded() names path and flag, and every other call is a miss", async (t) => {
   await using dir = await tempDir();
   const cases: [flags: string[], missing: string][] = [
     [[], `--allow-read=${dir.path}`],
@@ -222,7 +228,7 @@ Deno.test("without a permission ensureLoaded() names path and flag, and all else
   }
 });
 
-Deno.test("where a link leads, or parents are missing, the flag that is missing is named and nobody is asked", async () => {
+Deno.test("behind a link, or with missing parents, the error names the missing flag and Deno does not prompt", async () => {
   await using dir = await tempDir();
   await Deno.mkdir(join(dir.path, "real"));
   await Deno.symlink(join(dir.path, "real"), join(dir.path, "link"));
@@ -234,7 +240,7 @@ Deno.test("where a link leads, or parents are missing, the flag that is missing 
   for (const [path, wanted] of Object.entries(missing)) {
     const cacheDir = join(dir.path, path);
     const flags = [`--allow-read=${cacheDir}`, `--allow-write=${cacheDir}`];
-    // Without --no-prompt: where there is no terminal a prompt is an error.
+    // Without --no-prompt: a prompt without a terminal is an error.
     const { value } = await run(
       flags,
       cacheDir,

@@ -132,7 +132,7 @@ for (const [what, [play, options]] of Object.entries(scenes)) {
   });
 }
 
-Deno.test("a failed download is logged without its error's message, which may hold the URL", async () => {
+Deno.test("a failed download is logged without the message of its error, which may hold the URL", async () => {
   await using temp = await tempDir();
   const events: MediaCacheEvent[] = [];
   const onEvent = (event: MediaCacheEvent) => events.push(event);

@@ -6,7 +6,7 @@ import { tempDir } from "../../fixtures/directory/temp_dir.ts";
 
 const ROUTER = import.meta.resolve("../../../src/hono/stats_router.ts");
 
-/** Hands the cache everything that a path could be made of. */
+/** Gives the cache every text that a path could be made of. */
 const PROGRAM = `
   import { statsRouter } from ${JSON.stringify(ROUTER)};
   const names = ${JSON.stringify(HOSTILE_NAMES)};
@@ -54,7 +54,7 @@ const PROGRAM = `
   console.log(JSON.stringify(cacheDir));
 `;
 
-Deno.test("whatever names a body, no file is touched but our own in the folder", async () => {
+Deno.test("no name of a body makes the cache touch a file outside its folder", async () => {
   await using dir = await tempDir();
   const audit = join(dir.path, "audit.jsonl");
 

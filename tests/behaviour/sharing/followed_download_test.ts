@@ -23,7 +23,7 @@ import { tempDir } from "../../fixtures/directory/temp_dir.ts";
 const BODY = pattern(300_000);
 const PNG = { mimetype: "image/png", filename: "a.png" };
 
-/** Two caches on one directory, which do not know of each other. */
+/** Two caches on one directory, without knowledge of each other. */
 async function pair(options: MediaCacheOptions = {}) {
   const dir = await tempDir();
   const recorder = new Recorder();
@@ -35,7 +35,7 @@ async function pair(options: MediaCacheOptions = {}) {
     cacheDir,
     one,
     two,
-    /** What the second tells. */
+    /** The events of the second cache. */
     recorder,
     async [Symbol.asyncDispose]() {
       await one.close();
@@ -106,7 +106,7 @@ Deno.test("many callers of two caches cause one download", async () => {
   for (const body of bodies) assertEquals(body, BODY);
 });
 
-Deno.test("who waits for the downloader of the other gives up alone", async () => {
+Deno.test("a caller that waits for the downloader of the other cache stops waiting alone", async () => {
   await using caches = await pair();
   const { tap, call } = await begin(caches.one, "a", PNG);
   const controller = new AbortController();
@@ -122,7 +122,7 @@ Deno.test("who waits for the downloader of the other gives up alone", async () =
   assertEquals(await (await call).bytes(), BODY);
 });
 
-Deno.test("a download that all who followed it have left may fail, and the next caller begins anew", async () => {
+Deno.test("a download that every follower has left may fail, and the next caller starts anew", async () => {
   await using caches = await pair();
   const { tap, call } = await begin(caches.one, "a", PNG);
   const controller = new AbortController();
@@ -141,7 +141,7 @@ Deno.test("a download that all who followed it have left may fail, and the next 
   assertEquals(await media.bytes(), BODY);
 });
 
-Deno.test("a download that fails is begun again by those who followed it", async () => {
+Deno.test("followers of a failed download start it again", async () => {
   await using caches = await pair();
   const { tap, call } = await begin(caches.one, "a", PNG);
   const download = () => Promise.resolve({ data: BODY, ...PNG });
@@ -154,7 +154,7 @@ Deno.test("a download that fails is begun again by those who followed it", async
   assertEquals(await (await waiting).bytes(), BODY);
 });
 
-Deno.test("who has bytes of a download that fails sees an error, who has none goes on", async () => {
+Deno.test("with bytes of a failed download a reader gets an error, without bytes it continues", async () => {
   await using caches = await pair();
   const { one, two } = caches;
   const { tap, call } = await begin(one, "a", PNG);
@@ -187,7 +187,7 @@ for (
     ["length", { size: BODY.length - 1 }, { ...PNG, size: BODY.length }],
   ] as const
 ) {
-  Deno.test(`a download that is of another ${what} when it is begun again reaches new callers alone`, async () => {
+  Deno.test(`a restarted download of another ${what} reaches new callers alone`, async () => {
     await using caches = await pair();
     const { one, two } = caches;
     const { tap, call } = await begin(one, "a", { ...PNG, ...told });
@@ -205,7 +205,7 @@ for (
   });
 }
 
-Deno.test("a Media of which a slice was handed bytes never gives the body of another download", async () => {
+Deno.test("a Media with a slice that has bytes never gives the body of another download", async () => {
   await using caches = await pair();
   const { tap, call } = await begin(caches.one, "a", PNG);
   tap.write(BODY.slice(0, 1000));
@@ -231,7 +231,7 @@ Deno.test("a Media of which a slice was handed bytes never gives the body of ano
   );
 });
 
-Deno.test("a download that is deleted reaches those who follow it whole, unstored", async () => {
+Deno.test("a deleted download reaches its followers whole, and is not stored", async () => {
   await using caches = await pair();
   const { one, two } = caches;
   const { tap, call } = await begin(one, "a", PNG);
@@ -251,7 +251,7 @@ Deno.test("a download that is deleted reaches those who follow it whole, unstore
   assertEquals(await two.has("a"), false);
 });
 
-Deno.test("a download that is deleted is not followed any more", async () => {
+Deno.test("a deleted download is not followed any more", async () => {
   await using caches = await pair();
   const { one, two } = caches;
   const { tap, call } = await begin(one, "a", PNG);
@@ -270,7 +270,7 @@ Deno.test("a download that is deleted is not followed any more", async () => {
   tap.end();
 });
 
-Deno.test("whenAbandoned abort does not abort what another follows", async () => {
+Deno.test("whenAbandoned abort does not abort a download that another cache follows", async () => {
   await using caches = await pair({ whenAbandoned: "abort" });
   const { one, two } = caches;
   const { tap, call } = await begin(one, "a", PNG);
@@ -285,7 +285,7 @@ Deno.test("whenAbandoned abort does not abort what another follows", async () =>
   assertEquals(await theirs.bytes(), BODY);
 });
 
-Deno.test("who stops to follow with whenAbandoned abort leaves the download to the other", async () => {
+Deno.test("a follower that stops with whenAbandoned abort leaves the download to the other cache", async () => {
   await using caches = await pair({ whenAbandoned: "abort" });
   const { one, two } = caches;
   const { tap, call } = await begin(one, "a", PNG);
@@ -302,7 +302,7 @@ Deno.test("who stops to follow with whenAbandoned abort leaves the download to t
   assertEquals(await mine.bytes(), BODY);
 });
 
-Deno.test("a download that the other can't store is downloaded by each", async () => {
+Deno.test("a download that the other cache cannot store is downloaded by each", async () => {
   await using caches = await pair({ maxEntryMb: 0.1 });
   const { one, two } = caches;
   const { tap, call } = await begin(one, "a", PNG);
@@ -341,7 +341,7 @@ Deno.test("a read-only cache follows the download of another", async () => {
   assertEquals(await media.stored, true);
 });
 
-Deno.test("a cache that closes ends what it follows, and the other goes on", async () => {
+Deno.test("a cache that closes ends its followed downloads, and the other cache continues", async () => {
   await using caches = await pair();
   const { one, two } = caches;
   const { tap, call } = await begin(one, "a", PNG);
@@ -359,7 +359,7 @@ Deno.test("a cache that closes ends what it follows, and the other goes on", asy
   assertEquals(await mine.bytes(), BODY);
 });
 
-Deno.test("unread Media of what was followed are readable until close()", async () => {
+Deno.test("unread Media of followed downloads are readable until close()", async () => {
   await using caches = await pair();
   const { one, two } = caches;
   const { tap, call } = await begin(one, "a", PNG);
@@ -380,7 +380,7 @@ Deno.test("unread Media of what was followed are readable until close()", async 
   await mine[Symbol.asyncDispose]();
 });
 
-Deno.test("a download whose process died before it said a word is taken over", async () => {
+Deno.test("a download of a process that died without a description is taken over", async () => {
   await using caches = await pair();
   const path = join(caches.cacheDir, `${keyOf("a")}.download.part`);
   {
@@ -398,7 +398,7 @@ Deno.test("a download whose process died before it said a word is taken over", a
   }
 });
 
-Deno.test("what a process that died left half-written is written anew", async () => {
+Deno.test("a file that a process left half-written when it died is written anew", async () => {
   await using caches = await pair();
   const key = keyOf("a");
   for (const name of [`${key}.download.part`, `${key}.description.part`]) {
@@ -412,7 +412,7 @@ Deno.test("what a process that died left half-written is written anew", async ()
   assert(await media.stored);
 });
 
-Deno.test("what a process left in the midst of a commit does not keep others from following", async () => {
+Deno.test("files of a process that died during a commit do not keep others from following", async () => {
   await using caches = await pair();
   const { one, two, cacheDir } = caches;
   const path = join(cacheDir, `${keyOf("a")}.description.part`);
@@ -444,7 +444,7 @@ Deno.test("a download of a URL of 100 KiB is followed to its end", async () => {
   assertEquals([await mine.stored, await theirs.stored], [true, true]);
 });
 
-Deno.test("bytes whose type is not certain yet are a sign of life", async () => {
+Deno.test("bytes count as a sign of life before the type is certain", async () => {
   await using caches = await pair({ gifToMp4: true });
   const { one, two } = caches;
   const gif = new TextEncoder().encode("GIF89a");
@@ -465,7 +465,7 @@ Deno.test("bytes whose type is not certain yet are a sign of life", async () => 
   await (await call).body.cancel();
 });
 
-Deno.test("whenAbandoned abort ends a download when those who followed have left, too", async () => {
+Deno.test("whenAbandoned abort ends a download when its followers have left, too", async () => {
   await using caches = await pair({ whenAbandoned: "abort" });
   const { one, two } = caches;
   const { tap, call } = await begin(one, "a", PNG);
@@ -482,7 +482,7 @@ Deno.test("whenAbandoned abort ends a download when those who followed have left
   assertEquals(await mine.stored, false);
 });
 
-Deno.test("a followed download that is declared above maxDownloadMb is an error at once", async () => {
+Deno.test("a followed download declared above maxDownloadMb is an error at once", async () => {
   await using dir = await tempDir();
   const cacheDir = dir.path;
   await using one = await MediaCache.open({ cacheDir });
@@ -499,7 +499,7 @@ Deno.test("a followed download that is declared above maxDownloadMb is an error 
   assertEquals(await mine.bytes(), BODY);
 });
 
-Deno.test("who finds a body without its sidecar waits for the commit that is going on", async () => {
+Deno.test("a lookup that finds a body without its sidecar waits for the running commit", async () => {
   await using caches = await pair();
   const { one, two } = caches;
   const { renameSync } = Deno;
@@ -521,7 +521,7 @@ Deno.test("who finds a body without its sidecar waits for the commit that is goi
   assertEquals(await (await late)?.bytes(), BODY);
 });
 
-Deno.test("readers of a followed download go on when others read its entry by then", async () => {
+Deno.test("readers of a followed download continue when others read its entry already", async () => {
   await using caches = await pair({ maxMemoryItems: 0 });
   const { one, two } = caches;
   const { tap, call } = await begin(one, "a", PNG);
@@ -541,7 +541,7 @@ Deno.test("readers of a followed download go on when others read its entry by th
   assertEquals(await held?.bytes(), BODY);
 });
 
-Deno.test("a look at a followed file that fails once holds nobody up", async () => {
+Deno.test("a single failed look at a followed file blocks no reader", async () => {
   await using caches = await pair();
   const { one, two, recorder } = caches;
   const { tap, call } = await begin(one, "a", { ...PNG, size: BODY.length });
@@ -560,7 +560,7 @@ Deno.test("a look at a followed file that fails once holds nobody up", async () 
   assertEquals([await media.stored, await (await call).bytes()], [true, BODY]);
 });
 
-Deno.test("who can't look at a followed file any more downloads it, and who has bytes of it sees the error", async () => {
+Deno.test("when a followed file cannot be read any more, new callers download, and readers with bytes get the error", async () => {
   await using caches = await pair();
   const { one, two, recorder } = caches;
   const { tap, call } = await begin(one, "a", { ...PNG, size: BODY.length });

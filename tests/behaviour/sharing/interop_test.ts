@@ -1,6 +1,7 @@
 /**
- * The Python original opens our directory, and we open its. Where there is no
- * `python3`, a stand-in writes and removes the same files in the same order.
+ * The Python original opens directories of this cache, and this cache opens
+ * directories of the original. Without `python3`, a stand-in writes and removes
+ * the same files in the same order.
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
@@ -22,7 +23,7 @@ import { tempDir } from "../../fixtures/directory/temp_dir.ts";
 
 if (!hasPython) {
   const message = "no python3: interop with the original itself is not tested";
-  // In CI it is installed, so there its absence is a fault.
+  // CI has Python: there its absence is a fault.
   if (Deno.env.has("CI")) throw new Error(message);
   // deno-lint-ignore no-console
   console.error(message);
@@ -40,7 +41,7 @@ interface Shown {
 
 const LARGE = "https://example.org/large.bin";
 
-/** What the original may have written, the oldest first. */
+/** Entries that the original may have written, oldest first. */
 const ENTRIES: OriginalEntry[] = [
   {
     url: "https://example.org/no-time",
@@ -97,7 +98,7 @@ const ENTRIES: OriginalEntry[] = [
 ];
 
 for (const original of originals) {
-  Deno.test(`We open a directory that ${original.name} wrote`, async () => {
+  Deno.test(`the cache opens a directory that ${original.name} wrote`, async () => {
     await using dir = await tempDir();
     await original.write(dir.path, ENTRIES);
 
@@ -117,7 +118,7 @@ for (const original of originals) {
     assertEquals(kinds, new Set(["loaded", "hit"]));
   });
 
-  Deno.test(`What ${original.name} evicts while we read is read to its end, then a miss`, async () => {
+  Deno.test(`a body that ${original.name} evicts during a read is read to its end, then a miss`, async () => {
     await using dir = await tempDir();
     await using cache = await openWithoutMemory(dir.path);
     const data = bytes(3_000_000);
@@ -143,7 +144,7 @@ for (const original of originals) {
   for (
     const [change, size] of [["shorter", 1000], ["longer", 4_000_000]] as const
   ) {
-    Deno.test(`What ${original.name} rewrites ${change} while we read is an error, then the new body`, async () => {
+    Deno.test(`a body that ${original.name} rewrites ${change} during a read is an error, then the new body`, async () => {
       await using dir = await tempDir();
       await using cache = await openWithoutMemory(dir.path);
       await cache.put(LARGE, bytes(3_000_000), "image/png", "large.png");
@@ -165,7 +166,7 @@ for (const original of originals) {
 }
 
 for (const [change, length] of [["short of", 20], ["beyond", 40]] as const) {
-  Deno.test(`A body of the original's that is ${change} its size is a miss`, async () => {
+  Deno.test(`a body of the original that is ${change} its size is a miss`, async () => {
     await using dir = await tempDir();
     const entry = { url: LARGE, size: 30, ts: 1, data: bytes(length) };
     await standIn.write(dir.path, [entry]);
@@ -178,7 +179,7 @@ for (const [change, length] of [["short of", 20], ["beyond", 40]] as const) {
 }
 
 if (hasPython) {
-  Deno.test("The stand-in for Python writes byte for byte what Python writes", async () => {
+  Deno.test("the stand-in for Python writes the same bytes as Python", async () => {
     await using dir = await tempDir();
     const [ours, pythons] = [join(dir.path, "ours"), join(dir.path, "pythons")];
 
@@ -197,10 +198,10 @@ if (hasPython) {
     }
   });
 
-  Deno.test("Python opens our directory and finds what we stored, in that order", async () => {
+  Deno.test("Python opens a directory of the cache and finds its entries in their order", async () => {
     await using dir = await tempDir();
     await using cache = await MediaCache.open({ cacheDir: dir.path });
-    // In another order than the directory's, and by both ways in.
+    // Stored in another order than the directory's, and by both kinds of calls.
     for (
       const { url, mimetype = "image/png", ...entry } of ENTRIES.toReversed()
     ) {
@@ -216,7 +217,7 @@ if (hasPython) {
     const expected = await show(cache);
 
     assertEquals(expected.at(-1)?.mimetype, "video/mp4");
-    // What was read since, and what is still on its way, is none of Python's business.
+    // Python sees neither later reads nor downloads that are still running.
     await cache.getOrDownload(ENTRIES[0]!.url, () => Promise.reject());
     const { readable, writable } = new TransformStream<
       Uint8Array,

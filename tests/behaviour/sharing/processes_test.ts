@@ -17,7 +17,7 @@ const STEP = 4096;
 const CHUNKS = Array.from({ length: 40 }, (_, i) => pattern(STEP, i + 1));
 const SIZE = STEP * CHUNKS.length;
 
-/** What takes longer than this hangs; on an idle machine all of it takes much less. */
+/** A step that takes longer than this hangs; an idle machine needs far less. */
 const HANGING_MS = 10_000;
 
 function sha256(chunks: Uint8Array<ArrayBuffer>[]): Promise<string> {
@@ -57,7 +57,7 @@ Deno.test("4 processes of 25 callers each cause one request, and follow each oth
   assertEquals((await namesIn(cacheDir)).length, 2);
 });
 
-Deno.test("what one process stores, replaces or deletes the others see", async () => {
+Deno.test("each process sees the entries that another stores, replaces or deletes", async () => {
   await using processes = await share(3);
   const { all: [one, two, three] } = processes;
   assert(one !== undefined && two !== undefined && three !== undefined);
@@ -88,7 +88,7 @@ Deno.test("what one process stores, replaces or deletes the others see", async (
   }
 });
 
-Deno.test("what one process uses another does not evict", async () => {
+Deno.test("a process does not evict an entry that another process uses", async () => {
   await using processes = await share(3, { maxSizeMb: 3000 / 1_048_576 });
   const { all: [one, two, three] } = processes;
   assert(one !== undefined && two !== undefined && three !== undefined);
@@ -111,7 +111,7 @@ Deno.test("processes that store at the same time keep the directory within the b
   const filling = all.map((process, i) =>
     process.ask("fill", `${i % 2}`, 30_000)
   );
-  // Where the test fails before they end they are not to be told of.
+  // If the test fails before they end, their errors do not matter.
   for (const one of filling) one.catch(() => {});
   let [most, samples] = [0, 0];
   const stores = async () => {
@@ -152,7 +152,7 @@ Deno.test("processes that store at the same time keep the directory within the b
   assertEquals(stray(await namesIn(cacheDir)), []);
 });
 
-/** The bytes of bodies; undefined where some changed while they were looked at. */
+/** The bytes of bodies; undefined if a body changed during the look. */
 function sampledBytes(dir: string): number | undefined {
   const look = () => {
     const bodies = new Map<string, number>();
@@ -173,12 +173,12 @@ function sampledBytes(dir: string): number | undefined {
       );
     return isSame ? after.bytes : undefined;
   } catch {
-    // One was evicted.
+    // A file was evicted.
   }
   return undefined;
 }
 
-Deno.test("holders that are killed before they have a byte are replaced by one other each", async () => {
+Deno.test("holders killed before the first byte are replaced by one other each", async () => {
   await using processes = await share(4);
   await using origin = new SlowOrigin(CHUNKS, 1, ["silent", "silent"]);
   const wanting = new Map(processes.all.map((process) => [
@@ -207,7 +207,7 @@ Deno.test("holders that are killed before they have a byte are replaced by one o
   assert(Math.max(...times) < HANGING_MS);
 });
 
-Deno.test("when a holder is killed with bytes sent, who has some sees an error and the others go on", async () => {
+Deno.test("when a holder is killed with bytes sent, readers with bytes get an error and the others continue", async () => {
   await using processes = await share(3);
   await using origin = new SlowOrigin(CHUNKS, 1, ["partial"]);
   const [one, two] = processes.all;
@@ -237,7 +237,7 @@ Deno.test("when a holder is killed with bytes sent, who has some sees an error a
   assertEquals(origin.requests.length, 2);
 });
 
-Deno.test("a holder that hangs holds the others up for idleTimeoutMs", async () => {
+Deno.test("a hanging holder delays the others by idleTimeoutMs", async () => {
   await using processes = await share(3, { idleTimeoutMs: 1000 });
   await using origin = new SlowOrigin(CHUNKS, 1, ["silent"]);
   const wanting = new Map(processes.all.map((process) => [
@@ -258,7 +258,7 @@ Deno.test("a holder that hangs holds the others up for idleTimeoutMs", async () 
   assert(ms < HANGING_MS);
 });
 
-Deno.test("a process that hangs in the midst of a commit holds up no reader", async () => {
+Deno.test("a process that hangs during a commit blocks no reader", async () => {
   await using processes = await share(2);
   const [stopped, other] = processes.all;
   assert(stopped !== undefined && other !== undefined);

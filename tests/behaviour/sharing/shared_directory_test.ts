@@ -21,13 +21,13 @@ const maxSizeMb = 3 * SIZE / 1_048_576;
 
 async function put(cache: MediaCache, ...urls: string[]): Promise<void> {
   for (const url of urls) {
-    // In the same one nobody could tell which of two caches was first.
+    // Within one millisecond the order of two caches would be unknown.
     await nextMillisecond();
     assert(await cache.put(url, bytesOf(SIZE), "image/png", "a.png"));
   }
 }
 
-Deno.test("two caches of one directory find what the other stores", async () => {
+Deno.test("two caches of one directory find each other's entries", async () => {
   await using dir = await tempDir();
   await using one = await MediaCache.open({ cacheDir: dir.path });
   await using two = await MediaCache.open({ cacheDir: dir.path });
@@ -76,7 +76,7 @@ Deno.test("the lock of commits is free while readers are half-way and downloads 
   await one.put("stored", bytesOf(size), "image/png", "a.png");
   const { tap, call } = await begin(one, "running", { size });
   using lock = await Deno.open(join(dir.path, CHANGES_NAME), { write: true });
-  // A commit may end a few turns later where the disk is slow; a reader that held
+  // A commit may end a few turns later where the disk is slow; a reader with
   // the lock would never give it back here.
   const becomesFree = async () => {
     for (let turns = 0; turns < 10_000; turns++) {
@@ -111,7 +111,7 @@ Deno.test("the lock of commits is free while readers are half-way and downloads 
   }
 });
 
-Deno.test("a known put of what the other stored keeps its bytes", async () => {
+Deno.test("a put of a URL that the other cache stored keeps its bytes", async () => {
   await using dir = await tempDir();
   await using one = await MediaCache.open({ cacheDir: dir.path });
   await using two = await MediaCache.open({ cacheDir: dir.path });
@@ -123,7 +123,7 @@ Deno.test("a known put of what the other stored keeps its bytes", async () => {
   assertEquals(await media?.bytes(), bytesOf(SIZE));
 });
 
-Deno.test("what the other replaced is served anew from disk", async () => {
+Deno.test("an entry that the other cache replaced is served anew from disk", async () => {
   await using dir = await tempDir();
   const options = { cacheDir: dir.path, maxMemoryItems: 0 };
   await using one = await MediaCache.open(options);
@@ -140,13 +140,13 @@ Deno.test("what the other replaced is served anew from disk", async () => {
   assertEquals([one.stats().entries, one.stats().totalBytes], [1, 7]);
 });
 
-Deno.test("what the other replaced twice is served anew, although the inode may be the old one", async () => {
+Deno.test("an entry that the other cache replaced twice is served anew, even with the old inode", async () => {
   await using dir = await tempDir();
   const options = { cacheDir: dir.path, maxMemoryItems: 0 };
   await using one = await MediaCache.open(options);
   await using two = await MediaCache.open(options);
   await put(one, "a");
-  // As often as it takes that all is done within one tick of the disk's clock.
+  // Repeated until every step falls into one tick of the disk's clock.
   for (let i = 0; i < 100; i++) {
     for (const n of [1, 2, 3]) {
       if (n === 2) await (await one.get("a"))?.bytes();
@@ -161,7 +161,9 @@ Deno.test("what the other replaced twice is served anew, although the inode may 
   }
 });
 
-/** Puts an entry, dates it, looks it up, and puts a like one in its place. */
+/**
+ * Puts an entry, dates it, looks it up, and puts an equal entry in its place.
+ */
 async function replaceAlike(
   dir: string,
   ages: { beforeMs: number; afterMs: number },
@@ -186,7 +188,7 @@ async function replaceAlike(
   return cache;
 }
 
-Deno.test("what was rewritten at the same length is served anew", async () => {
+Deno.test("an entry rewritten at the same length is served anew", async () => {
   await using dir = await tempDir();
   const ages = { beforeMs: 60_000, afterMs: 0 };
   await using cache = await replaceAlike(dir.path, ages);
@@ -196,7 +198,7 @@ Deno.test("what was rewritten at the same length is served anew", async () => {
   assertEquals(await media?.bytes(), bytesOf(SIZE, 9));
 });
 
-Deno.test("what was looked up just after it was written is served anew, be it all alike", async () => {
+Deno.test("an entry looked up just after it was written is served anew, even with equal facts", async () => {
   await using dir = await tempDir();
   const ages = { beforeMs: -5000, afterMs: -5000 };
   await using cache = await replaceAlike(dir.path, ages);
@@ -208,7 +210,7 @@ Deno.test("what was looked up just after it was written is served anew, be it al
   assertEquals(await media?.bytes(), bytesOf(SIZE, 9));
 });
 
-Deno.test("what the other deleted is a miss, once it is not in memory", async () => {
+Deno.test("an entry that the other cache deleted is a miss, once it is not in memory", async () => {
   await using dir = await tempDir();
   await using one = await MediaCache.open({
     cacheDir: dir.path,
@@ -247,7 +249,7 @@ Deno.test("a touch in one cache protects from eviction by the other", async () =
   assertEquals(urls, ["d", "a", "c"]);
 });
 
-Deno.test("a touch that is flushed late does not take a later one of the other back", async () => {
+Deno.test("a touch that is flushed late does not undo a later touch of the other cache", async () => {
   await using dir = await tempDir();
   using timers = holdTimers();
   await using one = await MediaCache.open({ cacheDir: dir.path });
@@ -268,7 +270,7 @@ Deno.test("a touch that is flushed late does not take a later one of the other b
   assertEquals((await Deno.stat(dat)).mtime?.getTime(), later);
 });
 
-Deno.test("what the other evicted does not count any more when the next is stored", async () => {
+Deno.test("an entry that the other cache evicted does not count when the next is stored", async () => {
   await using dir = await tempDir();
   await using one = await MediaCache.open({ cacheDir: dir.path, maxSizeMb });
   await put(one, "a", "b", "c");
@@ -282,7 +284,7 @@ Deno.test("what the other evicted does not count any more when the next is store
   assertEquals((await namesIn(dir.path)).length, 2);
 });
 
-Deno.test("a closed cache refuses, and the other goes on", async () => {
+Deno.test("a closed cache rejects, and the other continues", async () => {
   await using dir = await tempDir();
   const one = await MediaCache.open({ cacheDir: dir.path });
   await using two = await MediaCache.open({ cacheDir: dir.path });
@@ -312,7 +314,7 @@ Deno.test("two caches that both store keep the directory within the budget", asy
   assertEquals([one.stats().entries, one.stats().totalBytes], [3, 3 * SIZE]);
 });
 
-Deno.test("what the other stored is listed, and what it deleted is not", async () => {
+Deno.test("an entry of the other cache is listed, and a deleted one is not", async () => {
   await using dir = await tempDir();
   await using one = await MediaCache.open({ cacheDir: dir.path });
   await using two = await MediaCache.open({ cacheDir: dir.path });
@@ -332,7 +334,7 @@ Deno.test("what the other stored is listed, and what it deleted is not", async (
 });
 
 for (const change of ["deleted", "replaced"]) {
-  Deno.test(`what the other ${change} is not served from memory any more`, async () => {
+  Deno.test(`an entry that the other cache ${change} is not served from memory any more`, async () => {
     await using dir = await tempDir();
     await using one = await MediaCache.open({ cacheDir: dir.path });
     await using two = await MediaCache.open({ cacheDir: dir.path });
@@ -356,7 +358,7 @@ for (const change of ["deleted", "replaced"]) {
   });
 }
 
-Deno.test("a list of changes that is deleted loses no entry, and the budget holds", async () => {
+Deno.test("a deleted list of changes loses no entry, and the budget holds", async () => {
   await using dir = await tempDir();
   const options = { cacheDir: dir.path, maxSizeMb };
   await using one = await MediaCache.open(options);
@@ -373,7 +375,7 @@ Deno.test("a list of changes that is deleted loses no entry, and the budget hold
   assertEquals(urls, ["d", "c", "b"]);
 });
 
-Deno.test("put() stores again what the other has deleted", async () => {
+Deno.test("put() stores again an entry that the other cache has deleted", async () => {
   await using dir = await tempDir();
   await using one = await MediaCache.open({ cacheDir: dir.path });
   await using two = await MediaCache.open({ cacheDir: dir.path });
@@ -387,7 +389,7 @@ Deno.test("put() stores again what the other has deleted", async () => {
   assertEquals([await one.has("a"), await two.has("a")], [true, true]);
 });
 
-Deno.test("uses of the other are learned although the list of changes is lost", async () => {
+Deno.test("uses in the other cache are learned although the list of changes is lost", async () => {
   await using dir = await tempDir();
   await using one = await MediaCache.open({ cacheDir: dir.path });
   await put(one, "a", "b", "c");
@@ -405,7 +407,7 @@ Deno.test("uses of the other are learned although the list of changes is lost", 
 });
 
 for (const change of ["deleted", "replaced"] as const) {
-  Deno.test(`what is ${change} while it is looked up for the first time is not served afterwards`, async () => {
+  Deno.test(`an entry ${change} during its first lookup is not served afterwards`, async () => {
     await using dir = await tempDir();
     await using one = await MediaCache.open({ cacheDir: dir.path });
     await using two = await MediaCache.open({
@@ -413,7 +415,7 @@ for (const change of ["deleted", "replaced"] as const) {
       maxMemoryItemMb: 2 * SIZE / 1_048_576,
     });
     const replace = true;
-    // At each of the points at which the lookup gives others a turn.
+    // At each of the points at which the lookup yields.
     for (let point = 0; point < 60; point++) {
       await put(one, "a");
       const lookup = async () => {
@@ -437,7 +439,7 @@ for (const change of ["deleted", "replaced"] as const) {
 }
 
 for (const way of ["linked elsewhere and deleted", "moved away"] as const) {
-  Deno.test(`a cache whose list of changes was ${way} soon sees what another does`, async () => {
+  Deno.test(`a cache whose list of changes was ${way} soon sees the changes of another`, async () => {
     await using dir = await tempDir();
     const cacheDir = join(dir.path, "cache");
     await using one = await MediaCache.open({ cacheDir });
@@ -466,7 +468,7 @@ for (const way of ["linked elsewhere and deleted", "moved away"] as const) {
   });
 }
 
-Deno.test("get() waits for what another process puts in the place of an entry", async () => {
+Deno.test("get() waits for the entry with which another process replaces an entry", async () => {
   await using dir = await tempDir();
   const options = { cacheDir: dir.path, maxMemoryItems: 0 };
   await using one = await MediaCache.open(options);
@@ -477,7 +479,7 @@ Deno.test("get() waits for what another process puts in the place of an entry", 
   const sidecar = JSON.parse(await Deno.readTextFile(json));
   using lock = await Deno.open(join(dir.path, CHANGES_NAME), { write: true });
 
-  // Half of a commit, by one who has the lock.
+  // Half of a commit, with the lock held.
   lock.tryLockSync(true);
   await Deno.remove(json);
   await Deno.writeFile(dat, bytesOf(7));
@@ -489,7 +491,7 @@ Deno.test("get() waits for what another process puts in the place of an entry", 
   assertEquals((await lookup)?.size, 7);
 });
 
-Deno.test("what is deleted between the look at the disk and what is made of it is no entry", async () => {
+Deno.test("files deleted during a lookup are not an entry", async () => {
   await using dir = await tempDir();
   await using one = await MediaCache.open({ cacheDir: dir.path });
   await using two = await MediaCache.open({ cacheDir: dir.path });
@@ -503,7 +505,7 @@ Deno.test("what is deleted between the look at the disk and what is made of it i
   };
 
   try {
-    // It began before, so it may have the bytes.
+    // The lookup began before, so it may have the bytes.
     assertEquals(await (await two.get("a"))?.bytes(), bytesOf(SIZE));
   } finally {
     PairStore.prototype.find = find;

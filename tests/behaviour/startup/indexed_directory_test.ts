@@ -1,4 +1,6 @@
-/** What a directory of many entries, which has an index, does as any other does. */
+/**
+ * A directory of many entries, with an index, behaves like any other directory.
+ */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { MediaCache, type MediaCacheOptions } from "../../../mod.ts";
@@ -45,7 +47,7 @@ async function fill(cacheDir: string, all: string[]): Promise<void> {
   await put(cache, ...all);
 }
 
-/** Files of so many entries, and an index of them. */
+/** Files of this many entries, and an index of them. */
 async function fillQuickly(cacheDir: string, count: number): Promise<string[]> {
   const all = urls(count);
   for (const [i, url] of all.entries()) {
@@ -63,7 +65,9 @@ async function order(cache: MediaCache): Promise<string[]> {
   return await Array.fromAsync(cache.entries(), ({ url }) => url);
 }
 
-/** The URLs of a directory, most recent first, and that the counts fit them. */
+/**
+ * The URLs of a directory, most recent first; asserts that the counts match.
+ */
 async function reopened(
   cacheDir: string,
   options: MediaCacheOptions = {},
@@ -94,7 +98,7 @@ Deno.test("a directory of few entries gets no index, and keeps none", async () =
   assertEquals(await hasIndex(dir.path), false);
 });
 
-Deno.test("open() counts what an index tells of without a look at the directory", async () => {
+Deno.test("open() counts the entries of an index without a look at the directory", async () => {
   using _indexing = indexEverything();
   await using dir = await tempDir();
   await fill(dir.path, urls(300));
@@ -111,7 +115,7 @@ Deno.test("open() counts what an index tells of without a look at the directory"
     const [{ entries: told } = {}] = recorder.of("loaded");
     assertEquals(told, 300);
     await use(cache, "7");
-    // What lies there beside them is not known.
+    // Other files in the directory are not known.
     assertEquals(await cache.put("x", bytesOf(1), "image/png", "x"), false);
     assert(recorder.of("diskError").length > 0);
   } finally {
@@ -124,7 +128,7 @@ Deno.test("open() counts what an index tells of without a look at the directory"
   assertEquals(cache.stats().entries, 301);
 });
 
-Deno.test("the order of uses outlives a restart with an index", async () => {
+Deno.test("the order of uses survives a restart with an index", async () => {
   using _indexing = indexEverything();
   await using dir = await tempDir();
   await fill(dir.path, urls(300));
@@ -142,7 +146,7 @@ Deno.test("the order of uses outlives a restart with an index", async () => {
   assertEquals(await reopened(dir.path), expected);
 });
 
-Deno.test("storing evicts the least recently used of what an index told of", async () => {
+Deno.test("storing evicts the least recently used entry of an index", async () => {
   using _indexing = indexEverything();
   await using dir = await tempDir();
   await fill(dir.path, urls(10));
@@ -159,7 +163,7 @@ Deno.test("storing evicts the least recently used of what an index told of", asy
   assertEquals(await bodyBytesIn(dir.path), 10 * SIZE);
 });
 
-Deno.test("an index that is damaged or gone makes no difference", async (t) => {
+Deno.test("a damaged or missing index makes no difference", async (t) => {
   using _indexing = indexEverything();
   await using dir = await tempDir();
   await fill(dir.path, urls(300));
@@ -196,17 +200,17 @@ Deno.test("an index that is damaged or gone makes no difference", async (t) => {
         assertEquals(cache.stats().totalBytes, 300 * SIZE);
         assertEquals(cache.stats().diskErrors, 0);
       }
-      // It was written anew.
+      // The index was written anew.
       assertEquals(await reopened(dir.path), urls(300).reverse());
     });
   }
 });
 
-Deno.test("what another cache did since the index was written is known at once", async () => {
+Deno.test("changes of another cache since the index was written are known at once", async () => {
   using _indexing = indexEverything();
   await using dir = await tempDir();
   await fill(dir.path, urls(300));
-  // It writes no index of its own until the end, as if it were killed.
+  // It writes no index until the end, as if it were killed.
   await using other = await MediaCache.open({ cacheDir: dir.path });
   await put(other, "new");
   await other.delete("7");
@@ -247,7 +251,7 @@ Deno.test("uses since the index was written count as soon as they are on disk", 
   assertEquals(await reopened(dir.path), ["0", "200", "4", ...rest]);
 });
 
-Deno.test("what other programs did since counts for the budget of the first store", async () => {
+Deno.test("changes of other programs since then count for the budget of the first store", async () => {
   using _indexing = indexEverything();
   await using dir = await tempDir();
   await fill(dir.path, urls(10));
@@ -267,7 +271,7 @@ Deno.test("what other programs did since counts for the budget of the first stor
   assertEquals(await media?.bytes(), bytesOf(2 * SIZE));
 });
 
-Deno.test("a directory that was copied with its index is read anew", async () => {
+Deno.test("a directory copied with its index is scanned anew", async () => {
   using _indexing = indexEverything();
   await using dir = await tempDir();
   await using copy = await tempDir();
@@ -331,7 +335,7 @@ Deno.test("two caches of one directory may close in either order", async () => {
   }
 });
 
-Deno.test("a cache that is readOnly reads an index and writes none", async () => {
+Deno.test("a read-only cache reads an index and writes none", async () => {
   using _indexing = indexEverything();
   await using dir = await tempDir();
   await fill(dir.path, urls(200));
@@ -352,7 +356,7 @@ Deno.test("a cache that is readOnly reads an index and writes none", async () =>
   assertEquals(await hasIndex(dir.path), false);
 });
 
-Deno.test("clear() leaves no index that tells of what is gone", async () => {
+Deno.test("clear() leaves no index of deleted entries", async () => {
   using _indexing = indexEverything();
   await using dir = await tempDir();
   await fill(dir.path, urls(200));
@@ -365,7 +369,7 @@ Deno.test("clear() leaves no index that tells of what is gone", async () => {
   assertEquals(await namesIn(dir.path), []);
 });
 
-Deno.test("the index is written after so many changes too, for one that is killed", async () => {
+Deno.test("the index is also written after enough changes, in case the process is killed", async () => {
   using _indexing = indexEverything(10);
   await using dir = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: dir.path });
@@ -375,7 +379,7 @@ Deno.test("the index is written after so many changes too, for one that is kille
   assertEquals(await reopened(dir.path), urls(30).reverse());
 });
 
-Deno.test("closing while the index is still read leaves all as it was", async () => {
+Deno.test("closing while the index is read changes nothing", async () => {
   using _indexing = indexEverything();
   await using dir = await tempDir();
   const all = await fillQuickly(dir.path, 3_000);
@@ -390,7 +394,7 @@ Deno.test("closing while the index is still read leaves all as it was", async ()
   assertEquals(await reopened(dir.path), ["17", ...rest]);
 });
 
-Deno.test("whoever needs all entries hurries the reading of the index", async () => {
+Deno.test("a call that needs all entries hurries the reading of the index", async () => {
   using _indexing = indexEverything();
   await using dir = await tempDir();
   const all = await fillQuickly(dir.path, 3_000);
@@ -405,7 +409,7 @@ Deno.test("whoever needs all entries hurries the reading of the index", async ()
   assertEquals(timers.waiting, []);
 });
 
-Deno.test("numbers are those of the directory at every moment while the index is read", async () => {
+Deno.test("the numbers are those of the directory at every moment while the index is read", async () => {
   using _indexing = indexEverything();
   await using dir = await tempDir();
   const all = await fillQuickly(dir.path, 3_000);

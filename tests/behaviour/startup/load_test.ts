@@ -5,7 +5,7 @@ import { bytesOf, writePair } from "../../fixtures/directory/files.ts";
 import { Recorder } from "../../fixtures/cache/recorder.ts";
 import { tempDir } from "../../fixtures/directory/temp_dir.ts";
 
-Deno.test("ensureLoaded() scans once, for all who call it at the same time or later", async () => {
+Deno.test("ensureLoaded() scans once, for all concurrent and later calls", async () => {
   await using dir = await tempDir();
   await writePair(dir.path, "a", bytesOf(3));
   const recorder = new Recorder();
@@ -22,7 +22,7 @@ Deno.test("ensureLoaded() scans once, for all who call it at the same time or la
   assertEquals([loaded?.entries, loaded?.totalBytes], [1, 3]);
 });
 
-Deno.test("ensureLoaded() tries again after it has failed", async () => {
+Deno.test("ensureLoaded() tries again after a failure", async () => {
   await using dir = await tempDir();
   const cacheDir = `${dir.path}/cache`;
   await Deno.writeTextFile(cacheDir, "in the way");
@@ -51,7 +51,7 @@ Deno.test("open() leaves nothing open when it fails", async () => {
   } finally {
     Deno.readDir = readDir;
   }
-  // What is left open is found by the sanitizer.
+  // The sanitizer finds files left open.
 });
 
 Deno.test("a cache that was never loaded serves, stores and deletes", async () => {
@@ -71,7 +71,7 @@ Deno.test("a cache that was never loaded serves, stores and deletes", async () =
   assertEquals(urls, ["c", "a"]);
 });
 
-Deno.test("a known put before the scan changes the recency alone", async () => {
+Deno.test("before the scan a put of a known URL changes only the order of uses", async () => {
   await using dir = await tempDir();
   await writePair(dir.path, "a", bytesOf(3), { ageMs: 9_000 });
   await writePair(dir.path, "b", bytesOf(3), { ageMs: 1_000 });
@@ -96,7 +96,7 @@ Deno.test("the constructor and stats() need no scan", async () => {
   assertEquals(cache.stats().entries, 1);
 });
 
-Deno.test("while a large directory is scanned, calls are answered and the event loop turns", async () => {
+Deno.test("during the scan of a large directory calls are answered and the event loop turns", async () => {
   await using dir = await tempDir();
   const count = 5_000;
   for (let i = 0; i < count; i++) {
@@ -140,7 +140,7 @@ Deno.test("while a large directory is scanned, calls are answered and the event 
   assertEquals(entries.at(-1)?.url, "0");
 });
 
-Deno.test("a scan gives the event loop a turn whenever a millisecond has passed", async () => {
+Deno.test("a scan yields to the event loop after each millisecond", async () => {
   await using dir = await tempDir();
   for (let i = 0; i < 50; i++) await writePair(dir.path, `${i}`, bytesOf(1));
   const { now } = performance;
@@ -182,7 +182,7 @@ Deno.test("entries that a scan finds after their use keep their place", async ()
   assertEquals(urls.length, 50);
 });
 
-Deno.test("a directory that can't be read for the moment is told, and loaded by the next call", async () => {
+Deno.test("a directory that cannot be read for a moment is reported, and loaded by the next call", async () => {
   await using dir = await tempDir();
   await writePair(dir.path, "a", bytesOf(3));
   const recorder = new Recorder();

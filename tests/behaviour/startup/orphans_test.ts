@@ -28,12 +28,14 @@ async function orphan(
   return dat;
 }
 
-/** The timer of the next clean-up: it waits for minutes, touches for seconds. */
+/**
+ * The timer of the next clean-up: it waits for minutes, touches for seconds.
+ */
 function sweepOf(timers: { waiting: HeldTimer[] }): HeldTimer | undefined {
   return timers.waiting.find(({ waitMs }) => waitMs > 5_000);
 }
 
-Deno.test("a young leftover is removed when its grace is over, by a timer that holds no process", async () => {
+Deno.test("a young leftover is removed after its grace period, by a timer that keeps no process alive", async () => {
   await using dir = await tempDir();
   const dat = await orphan(dir.path, "a", 4 * MINUTE_MS);
   using timers = holdTimers();
@@ -73,7 +75,7 @@ Deno.test("the first of several leftovers sets the time of the clean-up", async 
   assert((sweepOf(timers)?.waitMs ?? Infinity) <= MINUTE_MS);
 });
 
-Deno.test("close() takes the timer of the clean-up back", async () => {
+Deno.test("close() cancels the timer of the clean-up", async () => {
   await using dir = await tempDir();
   await orphan(dir.path, "a", 0);
   using timers = holdTimers();
@@ -88,7 +90,7 @@ Deno.test("close() takes the timer of the clean-up back", async () => {
   assertEquals(timers.waiting, []);
 });
 
-Deno.test("a leftover that has become an entry is not removed with its time", async () => {
+Deno.test("a leftover that became an entry is not removed", async () => {
   await using dir = await tempDir();
   const dat = await orphan(dir.path, "a", 0);
   using timers = holdTimers();
@@ -110,7 +112,7 @@ Deno.test("a leftover that has become an entry is not removed with its time", as
   assertEquals(await cache.has("a"), true);
 });
 
-Deno.test("what is put, deleted or found whole again counts as an orphan no more", async () => {
+Deno.test("a leftover counts as an orphan no more after a put, a delete, or when it is found whole", async () => {
   await using dir = await tempDir();
   for (const url of ["put", "deleted", "whole"]) {
     await orphan(dir.path, url, 0);
@@ -130,7 +132,7 @@ Deno.test("what is put, deleted or found whole again counts as an orphan no more
   assertEquals(cache.stats().orphanBytes, 0);
 });
 
-Deno.test("a leftover that is found by a lookup is removed in time as well", async () => {
+Deno.test("a leftover that a lookup finds is removed in time as well", async () => {
   await using dir = await tempDir();
   using timers = holdTimers();
   await using cache = await MediaCache.open({
@@ -145,7 +147,7 @@ Deno.test("a leftover that is found by a lookup is removed in time as well", asy
   assert((sweepOf(timers)?.waitMs ?? Infinity) <= 10 * MINUTE_MS);
 });
 
-Deno.test("a staged file stays while another process holds its lock, however old", async () => {
+Deno.test("a staged file stays while another process holds its lock, whatever its age", async () => {
   await using dir = await tempDir();
   const path = join(dir.path, `${keyOf("a")}.12ab0.part`);
   await Deno.writeFile(path, bytesOf(5));
@@ -185,7 +187,7 @@ Deno.test("a staged file stays while another process holds its lock, however old
   assertEquals(await namesIn(dir.path), []);
 });
 
-Deno.test("what can't be removed is told, and the cache opens all the same", async () => {
+Deno.test("a leftover that cannot be removed is reported, and the cache opens", async () => {
   await using dir = await tempDir();
   const inTheWay = join(dir.path, `${keyOf("a")}.dat`, "full");
   await Deno.mkdir(inTheWay, { recursive: true });
@@ -201,7 +203,7 @@ Deno.test("what can't be removed is told, and the cache opens all the same", asy
   assertEquals(await cache.put("b", bytesOf(3), "image/png", "b"), true);
 });
 
-Deno.test("a leftover from the future is removed when its grace is over", async () => {
+Deno.test("a leftover dated in the future is removed after its grace period", async () => {
   await using dir = await tempDir();
   await orphan(dir.path, "future", -99 * MINUTE_MS);
   using clock = new ShiftedClock();

@@ -5,7 +5,7 @@ import { CallFault } from "../../fixtures/faults/disk_faults.ts";
 import { namesIn } from "../../fixtures/directory/files.ts";
 import { tempDir } from "../../fixtures/directory/temp_dir.ts";
 
-Deno.test("probe() finds nothing wrong with a directory, and leaves nothing in it", async () => {
+Deno.test("probe() finds no problem in a good directory, and leaves no file in it", async () => {
   await using temp = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: temp.path });
 
@@ -13,7 +13,7 @@ Deno.test("probe() finds nothing wrong with a directory, and leaves nothing in i
   assertEquals(await namesIn(temp.path), []);
 });
 
-Deno.test("probe() tells why nothing can be stored, without a path", async () => {
+Deno.test("probe() states why nothing can be stored, without a path", async () => {
   await using temp = await tempDir();
   const cacheDir = join(temp.path, "cache");
   await using cache = await MediaCache.open({ cacheDir });
@@ -26,7 +26,7 @@ Deno.test("probe() tells why nothing can be stored, without a path", async () =>
   assertEquals(await cache.probe(), undefined);
 });
 
-Deno.test("probe() tells of a directory in which files can't be renamed, and opening rejects", async () => {
+Deno.test("probe() reports a directory in which files cannot be renamed, and opening rejects", async () => {
   await using temp = await tempDir();
   const error = new Deno.errors.PermissionDenied("Operation not permitted");
   using _fault = new CallFault("renameSync", error);
@@ -40,7 +40,7 @@ Deno.test("probe() tells of a directory in which files can't be renamed, and ope
   assertEquals(await namesIn(temp.path), []);
 });
 
-Deno.test("probe() tells of a directory that can't be made", async () => {
+Deno.test("probe() reports a directory that cannot be made", async () => {
   await using temp = await tempDir();
   await Deno.writeTextFile(join(temp.path, "file"), "");
   await using cache = new MediaCache({ cacheDir: join(temp.path, "file/dir") });
@@ -49,7 +49,7 @@ Deno.test("probe() tells of a directory that can't be made", async () => {
 });
 
 Deno.test({
-  name: "probe() tells of a missing permission",
+  name: "probe() reports a missing permission",
   permissions: { read: true, write: false, env: true, sys: true },
   async fn() {
     await using cache = new MediaCache({ cacheDir: "nowhere" });
@@ -61,7 +61,7 @@ Deno.test({
   },
 });
 
-Deno.test("probe() only looks when the cache is readOnly, and tells when it is closed", async () => {
+Deno.test("probe() changes nothing if the cache is readOnly, and states that a cache is closed", async () => {
   await using temp = await tempDir();
   const cacheDir = join(temp.path, "cache");
   await Deno.mkdir(cacheDir);

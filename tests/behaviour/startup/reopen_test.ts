@@ -27,7 +27,7 @@ async function use(cache: MediaCache, ...urls: string[]): Promise<void> {
   }
 }
 
-/** The URLs of a directory's entries, most recent first, as a new cache sees them. */
+/** The URLs of a directory's entries, most recent first, in a new cache. */
 async function reopened(
   cacheDir: string,
   options: MediaCacheOptions = {},
@@ -36,7 +36,7 @@ async function reopened(
   return await Array.fromAsync(cache.entries(), ({ url }) => url);
 }
 
-Deno.test("a new cache serves what an earlier one stored", async () => {
+Deno.test("a new cache serves the entries of an earlier cache", async () => {
   await using dir = await tempDir();
   {
     await using cache = await MediaCache.open({ cacheDir: dir.path });
@@ -53,7 +53,7 @@ Deno.test("a new cache serves what an earlier one stored", async () => {
   }
 });
 
-Deno.test("the order of uses outlives a restart, hits from memory and known puts included", async () => {
+Deno.test("the order of uses survives a restart, hits from memory and puts of known URLs included", async () => {
   await using dir = await tempDir();
   {
     await using cache = await MediaCache.open({ cacheDir: dir.path });
@@ -65,7 +65,7 @@ Deno.test("the order of uses outlives a restart, hits from memory and known puts
   assertEquals(await reopened(dir.path), ["c", "a", "b", "d"]);
 });
 
-Deno.test("the order of hits from disk outlives a restart", async () => {
+Deno.test("the order of hits from disk survives a restart", async () => {
   await using dir = await tempDir();
   for (const [i, url] of ["a", "b", "c"].entries()) {
     await writePair(dir.path, url, bytesOf(SIZE), { ageMs: 9_000 - i });
@@ -95,7 +95,7 @@ Deno.test("hundreds of puts and uses within milliseconds keep their order over a
   assertEquals(await reopened(dir.path), [...rest, ...uses].reverse());
 });
 
-Deno.test("puts within one millisecond keep their order even when nothing was flushed", async () => {
+Deno.test("puts within one millisecond keep their order even without a flush", async () => {
   await using dir = await tempDir();
   using _timers = holdTimers();
   const { now } = Date;
@@ -131,7 +131,7 @@ Deno.test("uses are on disk within 5 seconds, without a close", async () => {
   await killed.close();
 });
 
-Deno.test("eviction after a restart goes by the order of uses", async () => {
+Deno.test("eviction after a restart follows the order of uses", async () => {
   await using dir = await tempDir();
   const maxSizeMb = 3 * SIZE / 1_048_576;
   {
@@ -165,7 +165,7 @@ Deno.test("last access is the mtime of the body, and storedAt the ts of the side
   assertEquals(entry?.lastAccess, 1_710_000_000_000);
 });
 
-Deno.test("a body from the future is no more recent than what is used now", async () => {
+Deno.test("a body dated in the future is no more recent than an entry used now", async () => {
   await using dir = await tempDir();
   await writePair(dir.path, "future", bytesOf(SIZE), { ageMs: -3_600_000 });
   await writePair(dir.path, "old", bytesOf(SIZE), { ageMs: 3_600_000 });
@@ -183,7 +183,7 @@ Deno.test("a body from the future is no more recent than what is used now", asyn
   }
 });
 
-Deno.test("ties of mtime go by when they were stored", async () => {
+Deno.test("equal mtimes are ordered by the time of storing", async () => {
   await using dir = await tempDir();
   const urls = ["c", "a", "d", "b"];
   for (const [i, url] of urls.entries()) {

@@ -1,4 +1,4 @@
-/** What an index tells of is compared with the disk: nothing that it got wrong stays. */
+/** The index is compared with the disk, and its wrong records are corrected. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import {
@@ -18,7 +18,7 @@ const SIZE = 100;
 const COUNT = 100;
 const HOUR_MS = 3_600_000;
 
-/** Pairs whose bodies were used one after the other, up to an hour ago. */
+/** Pairs with bodies used one after the other, up to an hour ago. */
 async function fill(dir: string, count = COUNT): Promise<string[]> {
   const urls = Array.from({ length: count }, (_, i) => `${i}`);
   const start = Date.now() - HOUR_MS;
@@ -57,7 +57,7 @@ async function served(
 for (const verifyOnRead of [false, true]) {
   const how = verifyOnRead ? "with verifyOnRead" : "without verifyOnRead";
 
-  Deno.test(`what was rewritten in place with as many bytes is served as it is now, ${how}`, async () => {
+  Deno.test(`an entry rewritten in place at the same length is served as it is now, ${how}`, async () => {
     using _indexing = indexEverything();
     await using dir = await tempDir();
     const text = "x".repeat(SIZE);
@@ -79,7 +79,7 @@ for (const verifyOnRead of [false, true]) {
 
     for (let start = 0; start < 3; start++) {
       await using cache = await open();
-      // Before it was compared, and after that.
+      // Before and after the comparison.
       assertEquals(await served(cache, "a"), ["text/new", text]);
       assertEquals(await served(cache, "b"), ["text/new", text]);
       assertEquals((await order(cache)).length, 2);
@@ -88,7 +88,7 @@ for (const verifyOnRead of [false, true]) {
   });
 }
 
-Deno.test("a sidecar that was broken behind an index is a miss at once, and told", async (t) => {
+Deno.test("a sidecar broken after the index was written is a miss at once, and reported", async (t) => {
   const breakages: Record<string, (json: string, other: string) => unknown> = {
     "cut": (json) => Deno.truncate(json, 20),
     "emptied": (json) => Deno.truncate(json, 0),
@@ -131,7 +131,7 @@ Deno.test("a sidecar that was broken behind an index is a miss at once, and told
   }
 });
 
-Deno.test("put() right after opening stores what somebody has removed", async () => {
+Deno.test("put() right after opening stores an entry that another process has removed", async () => {
   using _indexing = indexEverything();
   await using dir = await tempDir();
   const urls = await fill(dir.path);
@@ -151,7 +151,7 @@ Deno.test("put() right after opening stores what somebody has removed", async ()
   assertEquals(cache.stats().entries, COUNT);
 });
 
-Deno.test("uses from the future keep their order, however they are read", async (t) => {
+Deno.test("uses dated in the future keep their order, with and without an index", async (t) => {
   for (const isTold of [true, false]) {
     await t.step(
       isTold ? "the index tells of them" : "the disk does",
@@ -180,7 +180,7 @@ Deno.test("uses from the future keep their order, however they are read", async 
   }
 });
 
-Deno.test("a use while the index is compared counts, also of what was replaced", async () => {
+Deno.test("a use during the comparison of the index counts, also of a replaced entry", async () => {
   using _indexing = indexEverything();
   await using dir = await tempDir();
   const cacheDir = dir.path;
@@ -211,7 +211,7 @@ Deno.test("a use while the index is compared counts, also of what was replaced",
   assertEquals((await order(cache)).slice(0, used.length), used);
 });
 
-Deno.test("a lookup before the index is read counts an entry once, and peeks leave its place", async () => {
+Deno.test("a lookup before the index is read counts an entry once, and peeks do not move it", async () => {
   using _indexing = indexEverything();
   await using dir = await tempDir();
   const urls = await fill(dir.path);
@@ -230,7 +230,7 @@ Deno.test("a lookup before the index is read counts an entry once, and peeks lea
   assertEquals(await order(cache), [used, ...rest]);
 });
 
-Deno.test("entries() of a cache that is closed before all is known rejects", async () => {
+Deno.test("entries() rejects if the cache is closed before all entries are known", async () => {
   using _indexing = indexEverything();
   await using dir = await tempDir();
   await fill(dir.path, 1_000);
@@ -245,7 +245,7 @@ Deno.test("entries() of a cache that is closed before all is known rejects", asy
   assertEquals(cache.stats().diskErrors, 0);
 });
 
-Deno.test("close() does not wait for others to have its index written", async () => {
+Deno.test("close() does not wait for others to write its index", async () => {
   using _indexing = indexEverything();
   await using dir = await tempDir();
   const urls = await fill(dir.path);

@@ -13,7 +13,7 @@ import { tempDir } from "../../fixtures/directory/temp_dir.ts";
 /** As many as a process leaves that is killed over and over. */
 const COUNT = 10_000;
 
-/** Leaves staged files that nobody writes any more: one, by many names. */
+/** Leaves staged files that no process writes: one file, by many names. */
 function leaveStaged(dir: string, ageMs: number): void {
   const path = (i: number) =>
     join(dir, `${keyOf(`${i}`)}.0a1b2c3d${i.toString(36)}.part`);
@@ -23,7 +23,7 @@ function leaveStaged(dir: string, ageMs: number): void {
   for (let i = 1; i < COUNT; i++) Deno.linkSync(path(0), path(i));
 }
 
-Deno.test("thousands of stale staged files go at the start, while timers run and lookups are answered", async () => {
+Deno.test("thousands of stale staged files are removed at the start, while timers run and lookups are answered", async () => {
   await using dir = await tempDir();
   leaveStaged(dir.path, OLD_MS);
   const { key } = await writePair(dir.path, "a", bytesOf(5));
@@ -45,7 +45,7 @@ Deno.test("thousands of stale staged files go at the start, while timers run and
   assertEquals(turns > 1, true);
 });
 
-Deno.test("thousands of young staged files stay for their grace, and are counted", async () => {
+Deno.test("thousands of young staged files stay for their grace period, and are counted", async () => {
   await using dir = await tempDir();
   leaveStaged(dir.path, 0);
   await using cache = await MediaCache.open({
