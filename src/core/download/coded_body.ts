@@ -71,15 +71,15 @@ const GZIP_EXTENSIONS: ReadonlySet<string> = new Set(
 export interface UncodedBody {
   /** Its bytes. */
   readonly chunks: ChunkSource;
-  /** The facts of them: size and refusal may differ from those of the body as it came. */
+  /** The facts of them: size and uncachedReason may differ from those of the body as it came. */
   readonly source: Source;
 }
 
 /** How to decode a body, or why it must not be stored. */
-type Verdict = { formats: DecodedFormat[] } | Refusal;
+type Verdict = { formats: DecodedFormat[] } | Undecodable;
 
-interface Refusal {
-  refusal: string;
+interface Undecodable {
+  uncachedReason: string;
   /** Whether the body is still coded for certain. */
   isCoded: boolean;
 }
@@ -117,10 +117,10 @@ export async function uncodedBody(
     verdict = await judge(codings, source, startOf(taken), isWhole);
   }
   let body = replayed(taken, chunks);
-  if ("refusal" in verdict) {
-    const { refusal = verdict.refusal } = source;
+  if ("uncachedReason" in verdict) {
+    const { uncachedReason = verdict.uncachedReason } = source;
     const size = verdict.isCoded ? codedSize : undefined;
-    return { chunks: body, source: { ...source, size, refusal } };
+    return { chunks: body, source: { ...source, size, uncachedReason } };
   }
   for (const format of verdict.formats) {
     // Without the declared length: the client may have undone another coding, and the end of a format tells by itself
@@ -144,7 +144,7 @@ async function judge(
     const found = await lookAt(coding, facts, bytes, isEnough);
     if (found === undefined) return undefined;
     if ("isPlain" in found) break;
-    if ("refusal" in found) {
+    if ("uncachedReason" in found) {
       return { ...found, isCoded: found.isCoded || formats.length > 0 };
     }
     formats.push(found.format);
@@ -157,7 +157,7 @@ async function judge(
 
 type Found =
   | { isPlain: true }
-  | Refusal
+  | Undecodable
   | { format: DecodedFormat; decoded: Uint8Array };
 
 const PLAIN: Found = { isPlain: true };
@@ -172,7 +172,7 @@ async function lookAt(
   const seen = formatSeen(bytes);
   if (seen === coding && seen !== "gzip") {
     return {
-      refusal: `it is still ${coding}, which can't be decoded here`,
+      uncachedReason: `it is still ${coding}, which can't be decoded here`,
       isCoded: true,
     };
   }
@@ -263,8 +263,8 @@ function gzipOf(
 
 const MAYBE_GZIP = "it may still be gzip, or be gzip itself";
 
-function uncertain(refusal: string): Refusal {
-  return { refusal, isCoded: false };
+function uncertain(uncachedReason: string): Undecodable {
+  return { uncachedReason, isCoded: false };
 }
 
 /** The first bytes in one array. */

@@ -84,9 +84,11 @@ export class DownloadBody {
   static async open(
     env: BodyEnvironment,
     key: string,
-    source: Pick<Source, "mimetype" | "filename" | "size" | "refusal"> & {
-      readonly url: string;
-    },
+    source:
+      & Pick<Source, "mimetype" | "filename" | "size" | "uncachedReason">
+      & {
+        readonly url: string;
+      },
     claimed: StagedFile | undefined,
     events: BodyEvents,
   ): Promise<DownloadBody> {
@@ -100,7 +102,9 @@ export class DownloadBody {
     if (readOnly) return uncached("the cache is read-only");
     if (maxEntryBytes === 0) return uncached("the cache may store nothing");
     if (!fitsSidecar(source)) return uncached(URL_TOO_LONG);
-    if (source.refusal !== undefined) return uncached(source.refusal);
+    if (source.uncachedReason !== undefined) {
+      return uncached(source.uncachedReason);
+    }
     if (size !== undefined && size > maxEntryBytes) return uncached(TOO_LARGE);
     const reservation = env.staging.reserve(size ?? 0);
     if (reservation === undefined) return uncached(CROWDED);
@@ -136,8 +140,8 @@ export class DownloadBody {
     deadline: Deadline,
   ): Promise<void> {
     if (this.#tee.cached) {
-      const refusal = this.#refusal(chunk.length);
-      if (refusal === undefined) {
+      const uncachedReason = this.#uncachedReason(chunk.length);
+      if (uncachedReason === undefined) {
         // Before the readers have it, who might do to it what they must not.
         this.#digest.update(chunk);
         try {
@@ -147,7 +151,7 @@ export class DownloadBody {
           await this.#uncache(DISK_FAILED);
         }
       } else {
-        await this.#uncache(refusal);
+        await this.#uncache(uncachedReason);
       }
     }
     deadline.pause();
@@ -238,7 +242,7 @@ export class DownloadBody {
     }
   }
 
-  #refusal(bytes: number): string | undefined {
+  #uncachedReason(bytes: number): string | undefined {
     const { maxEntryBytes } = this.#env.options;
     if (this.#tee.received + bytes > maxEntryBytes) return TOO_LARGE;
     return this.#reservation?.write(bytes) ? undefined : CROWDED;

@@ -37,7 +37,7 @@ export interface Source {
   /** The number of bytes that the body has if it is still coded. */
   codedSize?: number | undefined;
   /** Why the body must not be stored, although its readers get it. */
-  refusal?: string;
+  uncachedReason?: string;
 }
 
 /**
@@ -89,7 +89,7 @@ function fromResponse(response: Response, url: string): Source {
   );
 
   const codings = parseContentCodings(headers.get("content-encoding"));
-  const { size, refusal } = contentLength(headers);
+  const { size, uncachedReason } = contentLength(headers);
 
   return {
     body: body ?? new Uint8Array(0),
@@ -99,7 +99,7 @@ function fromResponse(response: Response, url: string): Source {
     size: codings.length > 0 ? undefined : size,
     codings,
     codedSize: size,
-    ...(refusal !== undefined && { refusal }),
+    ...(uncachedReason !== undefined && { uncachedReason }),
   };
 }
 
@@ -133,14 +133,14 @@ function fromDownload(download: Download, url: string): Source {
 // `fetch` fails then, so this is a Response that somebody made. Nobody knows where its body should have ended.
 function contentLength(
   headers: Headers,
-): { size: number | undefined; refusal?: string } {
+): { size: number | undefined; uncachedReason?: string } {
   const value = headers.get("content-length")?.trim();
   if (!value) return { size: undefined };
   const [length = "", ...others] = new Set(
     value.split(",").map((part) => part.trim().replace(/^0+(?=\d)/, "")),
   );
   if (!/^\d+$/.test(length) || others.length > 0) {
-    return { size: undefined, refusal: "its Content-Length is invalid" };
+    return { size: undefined, uncachedReason: "its Content-Length is invalid" };
   }
 
   return { size: Number(length) };

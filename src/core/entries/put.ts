@@ -123,15 +123,15 @@ export class Putter {
   async #store(body: Body, isWanted: () => boolean): Promise<boolean> {
     const { staging, store, errors, hub } = this.#env;
     const size = lengthOf(body.data);
-    const refusal = this.#refusal(body, size);
+    const uncachedReason = this.#uncachedReason(body, size);
     const mayStore = this.#mayStore(size);
-    const reservation = refusal === undefined && mayStore
+    const reservation = uncachedReason === undefined && mayStore
       ? staging.reserve(size ?? 0)
       : undefined;
     if (reservation === undefined) {
-      if (refusal !== undefined || mayStore) {
+      if (uncachedReason !== undefined || mayStore) {
         const { url } = body;
-        const reason = refusal ?? CROWDED;
+        const reason = uncachedReason ?? CROWDED;
         const key = keyOf(url);
         hub.emit({ type: "uncached", url, key, reason });
       }
@@ -194,7 +194,7 @@ export class Putter {
   }
 
   /** Why a body can never be stored. */
-  #refusal(body: Body, size: number | undefined): string | undefined {
+  #uncachedReason(body: Body, size: number | undefined): string | undefined {
     const { maxEntryBytes } = this.#env.options;
     if (size !== undefined && size > maxEntryBytes) return TOO_LARGE;
     return fitsSidecar(body) ? undefined : URL_TOO_LONG;

@@ -129,9 +129,9 @@ Deno.test("toSource() reads Content-Length", async (t) => {
   ];
   for (const [value, expected] of cases) {
     await t.step(value.slice(0, 20) || "(empty)", () => {
-      const { size, refusal } = fromHeaders({ "content-length": value });
+      const { size, uncachedReason } = fromHeaders({ "content-length": value });
 
-      assertEquals([size, refusal], [expected, undefined]);
+      assertEquals([size, uncachedReason], [expected, undefined]);
     });
   }
 });
@@ -152,10 +152,10 @@ Deno.test("toSource() does not let a body with an invalid Content-Length be stor
   ];
   for (const value of values) {
     await t.step(value, () => {
-      const { size, refusal } = fromHeaders({ "content-length": value });
+      const { size, uncachedReason } = fromHeaders({ "content-length": value });
 
       assertEquals(size, undefined);
-      assertEquals(refusal, "its Content-Length is invalid");
+      assertEquals(uncachedReason, "its Content-Length is invalid");
     });
   }
 });
