@@ -103,7 +103,8 @@ export class Inspector {
     for await (const { name } of this.#store.list()) {
       const found = classify(name);
       if (found.kind !== "staged" || found.key !== key) continue;
-      const facts = await this.#store.facts(name).catch(() => undefined);
+      const facts = await Promise.try(() => this.#store.facts(name))
+        .catch(() => undefined);
       if (facts === undefined) continue;
       const locked = await this.#store.isLocked(name);
       parts.push({ name, size: facts.size, locked });

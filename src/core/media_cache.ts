@@ -24,6 +24,7 @@ import { GifConversion } from "./gif/gif_conversion.ts";
 import { KEY_REGEXP } from "./text/key.ts";
 import { type CacheLimits, limitsOf } from "./api/limits.ts";
 import type { Hit } from "./entries/lookup.ts";
+import type { MaybePromise } from "./disk/io_mode.ts";
 import type { Media } from "./api/media.ts";
 import type { MediaCacheOptions } from "./api/options.ts";
 import {
@@ -214,7 +215,7 @@ export class MediaCache implements AsyncDisposable {
    */
   async get(url: string | URL): Promise<Media | undefined> {
     const canonical = this.#canonical(url);
-    return this.#recall(canonical) ?? await this.#get(canonical);
+    return await this.#get(canonical);
   }
 
   /**
@@ -233,6 +234,7 @@ export class MediaCache implements AsyncDisposable {
     if (!this.#isKey(key)) return undefined;
     if (!options.peek) {
       const url = await this.#parts.lookup.urlOf(key);
+      this.#assertOpen();
       return url === undefined ? undefined : await this.#get(url);
     }
     const hit = await this.#parts.lookup.peek(key);
@@ -387,10 +389,9 @@ export class MediaCache implements AsyncDisposable {
     options.signal?.throwIfAborted();
     let job = this.#joinable.get(canonical);
     if (job === undefined) {
-      const media = this.#recall(canonical, options.signal) ??
-        await this.#get(canonical, options.signal);
-      if (media !== undefined) return media;
+      const media = await this.#get(canonical, options.signal);
       options.signal?.throwIfAborted();
+      if (media !== undefined) return media;
       this.#assertOpen();
       // Another caller may have started it during the lookup.
       job = this.#joinable.get(canonical);
@@ -433,8 +434,11 @@ export class MediaCache implements AsyncDisposable {
       if (error instanceof CacheClosedError) throw error;
     }
     // A disk that fails is not counted: looking changes nothing.
-    await this.#parts.opener.catchUp(() => {});
-    const list = this.#parts.catalog.list();
+    const { calls, store, writes, catalog } = this.#parts;
+    if (store.ready) {
+      await calls.run(() => writes.catchUp(() => {})).catch(() => {});
+    }
+    const list = catalog.list();
     // The rest of an entry never changes.
     const times = list.map(({ lastAccess }) => lastAccess);
     for (const [i, entry] of list.entries()) {
@@ -630,20 +634,17 @@ export class MediaCache implements AsyncDisposable {
     await this.close();
   }
 
-  async #get(url: string, signal?: AbortSignal): Promise<Media | undefined> {
-    this.#assertOpen();
-    const start = performance.now();
-    const hit = await this.#parts.lookup.locate(url);
-    if (hit === undefined) return undefined;
-    this.#recheck(hit, signal);
-    return this.#countedHit(hit, start, signal);
-  }
-
-  /** The hit on an entry that is in RAM, without waiting for anything. */
-  #recall(url: string, signal?: AbortSignal): Media | undefined {
+  #get(url: string, signal?: AbortSignal): MaybePromise<Media | undefined> {
     const start = this.#hub.listening ? performance.now() : 0;
-    const hit = this.#parts.lookup.recall(url);
-    return hit && this.#countedHit(hit, start, signal);
+    const found = this.#parts.lookup.locate(url);
+    if (!(found instanceof Promise)) {
+      return found && this.#countedHit(found, start, signal);
+    }
+    return found.then((hit) => {
+      if (hit === undefined) return undefined;
+      this.#recheck(hit, signal);
+      return this.#countedHit(hit, start, signal);
+    });
   }
 
   #countedHit(hit: Hit, start: number, signal?: AbortSignal): Media {

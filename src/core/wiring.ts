@@ -120,7 +120,7 @@ export function makeParts(
     options,
   );
   const opener = new EntryOpener(
-    { store, catalog, files, leftovers, writes, calls, hub, errors },
+    { store, catalog, files, leftovers, writes, hub },
   );
   const onServed = (bytes: number) => {
     counters.bytesServed += bytes;

@@ -17,8 +17,10 @@ export interface Entry extends EntryInfo {
   lastAccess: number;
   /** The known mtime of the .dat (ms since the epoch); a later one is another process's use. */
   mtimeMs: number;
-  /** Whether a successor of the .dat may have the same state, see `isYoung()`. */
+  /** Whether successors of the two files may have the same state, see `isYoung()`. */
   isYoung: boolean;
+  /** The last look at the sidecar that found it unchanged, in milliseconds since the epoch; 0 at first. */
+  seenAtMs: number;
 }
 
 /** The time of a sidecar's `ts` in milliseconds since the epoch, cut to what a Date can hold. */
@@ -48,7 +50,11 @@ export function entryOf(
     // A time of the future, by a wrong clock, must not make an entry immortal.
     lastAccess: Math.min(mtimeMs, now),
     mtimeMs,
-    isYoung: isYoung(facts, now),
+    isYoung: isYoung(
+      { inode: facts.inode, mtimeMs: Math.max(mtimeMs, sidecar.writtenMs) },
+      now,
+    ),
+    seenAtMs: 0,
   };
 }
 

@@ -129,7 +129,7 @@ export class CacheDirectory {
   }
 
   /** The facts of a regular file; undefined when there is none of that name. */
-  facts(name: string): Promise<FileFacts | undefined> {
+  facts(name: string): MaybePromise<FileFacts | undefined> {
     return this.#fs.facts(this.path(name));
   }
 

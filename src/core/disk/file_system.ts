@@ -6,7 +6,7 @@ import { ensureDir } from "@std/fs/ensure-dir";
 import { dirname } from "@std/path/dirname";
 import { isAbsolute } from "@std/path/is-absolute";
 import { DiskFile, factsOf, type FileFacts } from "./disk_file.ts";
-import { stampOf } from "./file_identity.ts";
+import type { FileState } from "./file_identity.ts";
 import { IoMode, type MaybePromise } from "./io_mode.ts";
 import { type OnRefused, Refusals } from "./refusals.ts";
 
@@ -14,8 +14,8 @@ import { type OnRefused, Refusals } from "./refusals.ts";
 export interface FileText {
   /** The text; undefined when the file is too long to be read. */
   readonly text: string | undefined;
-  /** The {@linkcode stampOf} of the file before it was read. */
-  readonly stamp: number;
+  /** The state of the file before it was read. */
+  readonly state: FileState;
 }
 
 /** A name in a directory. */
@@ -201,15 +201,18 @@ export class FileSystem {
   }
 
   /** The facts of a regular file; undefined when there is none of that name. */
-  async facts(path: string): Promise<FileFacts | undefined> {
-    try {
-      return await this.io.run(
-        () => regular(Deno.lstatSync(path)),
-        async () => regular(await Deno.lstat(path)),
-      );
-    } catch (error) {
+  facts(path: string): MaybePromise<FileFacts | undefined> {
+    const noneIfNotFound = (error: unknown) => {
       if (isNotFound(error)) return undefined;
       throw error;
+    };
+    try {
+      return this.io.run(
+        () => regular(Deno.lstatSync(path)),
+        () => Deno.lstat(path).then(regular).catch(noneIfNotFound),
+      );
+    } catch (error) {
+      return noneIfNotFound(error);
     }
   }
 
@@ -294,13 +297,12 @@ export class FileSystem {
     isListed = false,
   ): Promise<FileText> {
     const file = await this.open(path, isListed);
-    const { size } = file.opened;
-    const stamp = stampOf(file.opened);
+    const state = file.opened;
     try {
-      if (size > maxBytes) return { text: undefined, stamp };
-      const bytes = new Uint8Array(size);
+      if (state.size > maxBytes) return { text: undefined, state };
+      const bytes = new Uint8Array(state.size);
       const length = await file.readAt(bytes, 0);
-      return { text: UTF_8.decode(bytes.subarray(0, length)), stamp };
+      return { text: UTF_8.decode(bytes.subarray(0, length)), state };
     } finally {
       file.close();
     }

@@ -4,7 +4,7 @@ import {
 } from "./cache_directory.ts";
 import { DirectorySync } from "./directory_sync.ts";
 import type { DiskFile, FileFacts } from "./disk_file.ts";
-import { stampOf } from "./file_identity.ts";
+import { type FileState, stampOf } from "./file_identity.ts";
 import { datName, jsonName } from "./file_names.ts";
 import { type FileSystem, isNotFound } from "./file_system.ts";
 import type { MaybePromise } from "./io_mode.ts";
@@ -38,8 +38,8 @@ export interface Broken {
 export interface Committed {
   /** Facts of the .dat. */
   readonly facts: FileFacts;
-  /** The stamp of the sidecar. */
-  readonly stamp: number;
+  /** The state of the sidecar. */
+  readonly sidecarState: FileState;
 }
 
 /** Reads and replaces the pairs of .dat and .json in a directory. */
@@ -131,11 +131,9 @@ export class PairStore extends CacheDirectory {
     try {
       const text = formatSidecar(sidecar);
       if (this.#durable) await staged.file.sync();
-      const stamp = stampOf(
-        description === undefined
-          ? await this.#writeText(json.from, text)
-          : await description.complete(text, this.#durable),
-      );
+      const sidecarState = description === undefined
+        ? await this.#writeText(json.from, text)
+        : await description.complete(text, this.#durable);
       if (await this.#fs.seems(json.to) && await this.#fs.remove(json.to)) {
         this.#names.dirty(key);
       }
@@ -153,7 +151,7 @@ export class PairStore extends CacheDirectory {
       made.unshift(json.to);
       if (description !== undefined) description.isNamed = false;
       await this.#names.sync();
-      return { facts, stamp };
+      return { facts, sidecarState };
     } catch (error) {
       this.#names.dirty(key);
       for (const path of [json.from, ...made]) await this.discard(path);
@@ -163,8 +161,9 @@ export class PairStore extends CacheDirectory {
   }
 
   /** The present stamp of the sidecar of `key`; undefined when there is no sidecar. */
-  async sidecarStamp(key: string): Promise<number | undefined> {
-    const facts = await this.#fs.facts(this.jsonPath(key));
+  sidecarStamp(key: string): MaybePromise<number | undefined> {
+    const facts = this.#fs.facts(this.jsonPath(key));
+    if (facts instanceof Promise) return facts.then((it) => it && stampOf(it));
     return facts && stampOf(facts);
   }
 
@@ -218,7 +217,7 @@ export class PairStore extends CacheDirectory {
     if (!this.ready) await this.prepare();
     try {
       const path = this.jsonPath(key);
-      const { text, stamp } = await this.#fs.readText(
+      const { text, state } = await this.#fs.readText(
         path,
         MAX_SIDECAR_BYTES,
         isListed,
@@ -227,7 +226,7 @@ export class PairStore extends CacheDirectory {
       const sidecar = parseSidecar(text, key);
       return typeof sidecar === "string"
         ? { reason: sidecar }
-        : { ...sidecar, stamp };
+        : { ...sidecar, stamp: stampOf(state), writtenMs: state.mtimeMs };
     } catch (error) {
       if (isNotFound(error)) return undefined;
       if (error instanceof TypeError) return { reason: "sidecar is not UTF-8" };

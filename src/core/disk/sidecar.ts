@@ -50,8 +50,13 @@ export interface Sidecar {
   conversion?: string;
 }
 
-/** A sidecar with the `stampOf()` of its file when it was read. */
-export type StampedSidecar = Sidecar & { readonly stamp: number };
+/** A sidecar, and the state of its file when it was read. */
+export type StampedSidecar = Sidecar & {
+  /** The `stampOf()` of the file. */
+  readonly stamp: number;
+  /** The mtime of the file, in milliseconds since the epoch. */
+  readonly writtenMs: number;
+};
 
 /** Writes the text of a sidecar. */
 export function formatSidecar(sidecar: Sidecar): string {

@@ -1,17 +1,19 @@
 import type { Broken, Found, PairStore } from "../disk/pair_store.ts";
-import type { OpenCalls } from "../async/open_calls.ts";
 import type { Catalog } from "../catalog/catalog.ts";
 import { areSame, type Entry, entryOf } from "../catalog/entry.ts";
-import type { DiskErrors, ReportFault } from "../reporting/disk_errors.ts";
 import type { DiskFile } from "../disk/disk_file.ts";
 import type { EventHub } from "../reporting/event_hub.ts";
-import { areSameState, isYoung } from "../disk/file_identity.ts";
+import { areSameState } from "../disk/file_identity.ts";
+import type { MaybePromise } from "../disk/io_mode.ts";
 import { datName, pairOf } from "../disk/file_names.ts";
 import { isNotFound } from "../disk/file_system.ts";
 import { keyOf } from "../text/key.ts";
 import { leftoverOf, type Leftovers } from "./leftovers.ts";
 import type { OpenFiles, SharedFile } from "../disk/open_files.ts";
 import type { WriteTurns } from "./write_turns.ts";
+
+/** For how long after a look at its sidecar an entry is taken to be the same, in milliseconds. */
+const TRUSTED_MS = 20;
 
 /** How long a lookup waits for an entry that another process is replacing. */
 const REPLACE_TIMEOUT_MS = 200;
@@ -34,14 +36,10 @@ export interface EntryOpenerParts {
   readonly files: OpenFiles;
   /** Files that are no entry. */
   readonly leftovers: Leftovers;
-  /** What other processes tell. */
+  /** The turns of those who change names. */
   readonly writes: WriteTurns;
-  /** Calls that use the disk. */
-  readonly calls: OpenCalls;
   /** Where events go. */
   readonly hub: EventHub;
-  /** Where failures go. */
-  readonly errors: DiskErrors;
 }
 
 /** Shares the open file of an entry. It must be held or claimed at once. */
@@ -64,8 +62,8 @@ export function shareEntryFile(
 }
 
 /**
- * Opens committed entries: known ones again, if it is sure that their files are still
- * the same, and others by their hashed paths.
+ * Opens committed entries: known entries whose files are still the same, and all
+ * others by their hashed paths.
  */
 export class EntryOpener {
   readonly #parts: EntryOpenerParts;
@@ -76,21 +74,23 @@ export class EntryOpener {
   }
 
   /**
-   * Learns what other processes have changed.
+   * Whether all that is remembered of an entry still holds, by the trust rule in
+   * lookup.ts.
    *
-   * @param report Told when the disk fails; by default it is counted.
+   * @throws The file system's error.
    */
-  async catchUp(
-    report: ReportFault = (operation, error) =>
-      this.#parts.errors.report(operation, error),
-  ): Promise<void> {
-    const { calls, store, writes } = this.#parts;
-    if (!store.ready) return;
-    try {
-      await calls.run(() => writes.catchUp(report));
-    } catch (error) {
-      report("learn of changes", error);
-    }
+  holds(entry: Entry): MaybePromise<boolean> {
+    const now = Date.now();
+    const agoMs = now - entry.seenAtMs;
+    if (agoMs >= 0 && agoMs < TRUSTED_MS) return true;
+    if (entry.isYoung) return false;
+    const decide = (stamp: number | undefined) => {
+      if (stamp !== entry.sidecarStamp) return false;
+      entry.seenAtMs = now;
+      return true;
+    };
+    const stamp = this.#parts.store.sidecarStamp(entry.key);
+    return stamp instanceof Promise ? stamp.then(decide) : decide(stamp);
   }
 
   /** Opens the entry of a URL, and holds its file. */
@@ -98,57 +98,49 @@ export class EntryOpener {
     const { store, catalog } = this.#parts;
     if (!store.ready) await store.prepare();
     const known = catalog.peek(url);
-    const isCertain = known !== undefined && await this.isCertain(known);
-    return isCertain && await this.#openKnown(known) ||
+    return known !== undefined && await this.#openKnown(known) ||
       await this.#discover(url, known);
   }
 
-  /** Whether an entry is what its sidecar says, and not only what an index told. */
-  async isCertain({ key, sidecarStamp }: Entry): Promise<boolean> {
-    const { store, catalog } = this.#parts;
-    return !catalog.isProvisional ||
-      await store.sidecarStamp(key) === sidecarStamp;
-  }
-
-  /**
-   * Whether no other file can look like that of an entry: it was looked at long
-   * enough after it was written, or was not changed until then.
-   */
-  async isSettled(entry: Entry): Promise<boolean> {
-    if (!entry.isYoung) return true;
-    const { catalog, writes } = this.#parts;
-    const isLearned = () => !isYoung(entry, writes.learnedAt);
-    if (isYoung(entry, Date.now())) return false;
-    if (!isLearned() && !writes.isFresh) await this.catchUp();
-    entry.isYoung = !isLearned() || catalog.peek(entry.url) !== entry;
-    return !entry.isYoung;
-  }
-
-  /** Opens an entry that is known, if it is sure that its file is still that one. */
+  /** Opens an entry whose files are still the same. */
   async #openKnown(entry: Entry): Promise<OpenEntry | undefined> {
+    // Another file could look the same.
+    if (entry.isYoung) return undefined;
+    const file = await this.#holdBody(entry);
+    if (file === undefined) return undefined;
+    try {
+      // After the body was opened: a new sidecar comes behind its body.
+      if (await this.holds(entry)) return { entry, file };
+    } catch (error) {
+      file.release(true);
+      throw error;
+    }
+    file.release(true);
+    return undefined;
+  }
+
+  /** Opens and holds the body of an entry, if its file is in the known state. */
+  async #holdBody(entry: Entry): Promise<SharedFile | undefined> {
     const { store, files } = this.#parts;
     const path = store.datPath(entry.key);
-    let file = files.find(path, entry.inode);
-    if (file !== undefined) {
+    if (files.find(path, entry.inode) !== undefined) {
       const facts = await store.facts(datName(entry.key));
-      if (facts?.inode !== entry.inode || facts.size !== entry.size) return;
-      // Who held it may have let go of it meanwhile.
-      file = files.find(path, entry.inode);
+      if (facts === undefined || !areSameState(facts, entry)) return undefined;
+      // Its last reader may have closed it meanwhile.
+      const shared = files.find(path, entry.inode);
+      if (shared !== undefined) {
+        shared.hold(true);
+        return shared;
+      }
     }
-    file ??= await this.#reopen(entry);
-    file?.hold(true);
-    return file && { entry, file };
-  }
-
-  async #reopen(entry: Entry): Promise<SharedFile | undefined> {
-    const { store, files } = this.#parts;
-    if (!await this.isSettled(entry)) return undefined;
     try {
       const file = await store.openBody(entry.key);
       if (areSameState(file.opened, entry)) {
-        return shareEntryFile(files, store, entry, file);
+        const shared = shareEntryFile(files, store, entry, file);
+        shared.hold(true);
+        return shared;
       }
-      // Another process has used it, or replaced or rewritten it.
+      // Another process has used the entry, or replaced or rewritten its body.
       file.close();
     } catch (error) {
       if (!isNotFound(error)) throw error;
@@ -177,6 +169,7 @@ export class EntryOpener {
   ): Promise<OpenEntry | undefined> {
     const { store, catalog, files, leftovers, hub } = this.#parts;
     const key = keyOf(url);
+    const now = Date.now();
     const watch = catalog.watch(url);
     let found: Found | Broken | undefined;
     try {
@@ -191,8 +184,10 @@ export class EntryOpener {
     const isCurrent = !watch.isDisturbed && catalog.peek(url) === known;
     if (found !== undefined && "file" in found) {
       let entry = entryOf(found.sidecar, key, found.facts);
+      entry.seenAtMs = now;
       if (isCurrent && known !== undefined && areSame(known, entry)) {
         catalog.seen(known, entry);
+        known.seenAtMs = now;
         entry = known;
       } else if (isCurrent) {
         catalog.found(entry);

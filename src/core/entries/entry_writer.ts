@@ -11,6 +11,7 @@ import { readAll } from "../bodies/stored_body.ts";
 import type { Removal } from "./removal.ts";
 import type { Sidecar } from "../disk/sidecar.ts";
 import type { Leftovers } from "./leftovers.ts";
+import { stampOf } from "../disk/file_identity.ts";
 import { shareEntryFile } from "./entry_opener.ts";
 import type { StagedFile } from "../disk/staged_file.ts";
 import type { WriteTurns } from "./write_turns.ts";
@@ -109,15 +110,19 @@ export class EntryWriter {
     // From here on the old pair is no longer what the catalog knows.
     const old = catalog.peek(url);
     catalog.forget(url);
-    const { facts, stamp } = await store.commit(key, staged, sidecar, mtimeMs)
+    const { facts, sidecarState } = await store
+      .commit(key, staged, sidecar, mtimeMs)
       .catch(async (error) => {
         const reason = "its commit has failed";
         await removal.restoreAfterFailure(key, old, reason);
         throw error;
       });
+    const stamp = stampOf(sidecarState);
+    const writtenMs = sidecarState.mtimeMs;
     const entry = {
-      ...entryOf({ ...sidecar, stamp }, key, { ...facts, size }),
+      ...entryOf({ ...sidecar, stamp, writtenMs }, key, { ...facts, size }),
       lastAccess: storedAt,
+      seenAtMs: Date.now(),
     };
     catalog.stored(entry);
     leftovers.forget(pairOf(key));

@@ -44,11 +44,13 @@ export async function leftoverOf(
   let occupiedBytes = 0;
   let mtimeMs: number | undefined;
   for (const name of names) {
-    let facts = await store.facts(name).catch(() => undefined);
+    const look = () =>
+      Promise.try(() => store.facts(name)).catch(() => undefined);
+    let facts = await look();
     if (facts === undefined) {
       if (!await store.hasName(name)) continue;
       // The file has come back, or the name is a link's, which counts as old as can be.
-      facts = await store.facts(name).catch(() => undefined);
+      facts = await look();
     }
     bytes += facts?.size ?? 0;
     occupiedBytes += inBlocks(facts?.size ?? 0);

@@ -1,3 +1,23 @@
+/*
+ * The trust rule. What is remembered of an entry (its bytes in RAM, its record in
+ * the catalog, its open file) holds
+ *
+ * 1. for 20 ms of the clock after a look at its sidecar, or
+ * 2. if its sidecar still has the stamp that it had at the last look: inode, time of
+ *    birth, length, mtime. This takes one lstat; no lock, and no list of changes.
+ *
+ * Otherwise the pair is read anew. Every change of an entry gives it another sidecar:
+ * a commit of ours renames a new file, and the Python original, which tells nobody,
+ * rewrites the file in place.
+ *
+ * A stamp that was taken within a tick of the time in it is young: a sidecar that is
+ * written later in that tick may have the same stamp, so rule 2 does not apply. Nor
+ * is the body of a young entry opened by what is remembered, or the bytes of a new
+ * body could be served under the description of the old. Bytes in RAM can't mix.
+ *
+ * `EntryOpener.holds()` applies the rule, for `locate()` and for files to be opened.
+ * `has()`, `info()` and `peek()` look at the disk each time.
+ */
 import type { Catalog } from "../catalog/catalog.ts";
 import type { Commits } from "../catalog/commits.ts";
 import type { OpenCalls } from "../async/open_calls.ts";
@@ -20,6 +40,7 @@ import type { ReadCheck } from "./read_check.ts";
 import { mismatchOf } from "../disk/sidecar.ts";
 import { areSameState } from "../disk/file_identity.ts";
 import type { FileFacts } from "../disk/disk_file.ts";
+import type { MaybePromise } from "../disk/io_mode.ts";
 import {
   fileBody,
   MemoryBody,
@@ -48,7 +69,7 @@ export interface LookupParts {
   readonly catalog: Catalog;
   /** The open files of entries. */
   readonly files: OpenFiles;
-  /** What other processes tell. */
+  /** The turns of those who change names. */
   readonly writes: WriteTurns;
   /** The commit that runs. */
   readonly commits: Commits;
@@ -87,32 +108,21 @@ export class Lookup {
   }
 
   /**
-   * The same as `locate()` of what is in RAM, as long as that is known to be
-   * fresh. A promise less, which is a quarter of what such a hit takes.
-   */
-  recall(url: string): Hit | undefined {
-    return this.#parts.writes.isFresh ? this.#recall(url) : undefined;
-  }
-
-  /**
    * Finds an entry, makes it the most recent, and holds its bytes. A fault of
-   * the disk is a miss, and leaves the entry as it is.
+   * the disk is a miss, and leaves the entry as it is. No promise for most entries
+   * in RAM: a promise takes as long as all the rest of such a hit.
    */
-  async locate(url: string): Promise<Hit | undefined> {
-    const { calls, catalog, writes, errors } = this.#parts;
-    if (!writes.isFresh && catalog.memory.peek(url)) {
-      await this.#opener.catchUp();
-    }
-    const recalled = this.#recall(url);
-    if (recalled !== undefined) return recalled;
+  locate(url: string): MaybePromise<Hit | undefined> {
+    const { catalog, errors } = this.#parts;
+    const entry = catalog.memory.peek(url) && catalog.peek(url);
+    if (entry === undefined) return this.#locate(url, false);
     try {
-      return await calls.run(() =>
-        this.#steady(url, () => this.#locateOnDisk(url))
-      );
+      const holds = this.#opener.holds(entry);
+      return holds === true ? this.#recall(url) : this.#locate(url, holds);
     } catch (error) {
-      errors.report("read an entry", error);
+      errors.report("look at an entry", error);
+      return undefined;
     }
-    return undefined;
   }
 
   /**
@@ -240,6 +250,24 @@ export class Lookup {
     return sidecar.url;
   }
 
+  async #locate(
+    url: string,
+    holds: MaybePromise<boolean>,
+  ): Promise<Hit | undefined> {
+    const { calls, errors } = this.#parts;
+    try {
+      return await calls.run(async () => {
+        const recalled = await holds && this.#recall(url);
+        return recalled ||
+          await this.#steady(url, () => this.#locateOnDisk(url));
+      });
+    } catch (error) {
+      errors.report("read an entry", error);
+    }
+    return undefined;
+  }
+
+  /** The hit on an entry whose bytes are in RAM. */
   #recall(url: string): Hit | undefined {
     const { catalog } = this.#parts;
     const bytes = catalog.memory.use(url);
@@ -320,10 +348,7 @@ export class Lookup {
   async #has(url: string): Promise<boolean> {
     const { store, catalog } = this.#parts;
     const entry = catalog.peek(url);
-    if (entry !== undefined && await this.#opener.isCertain(entry)) {
-      const facts = await store.facts(datName(entry.key));
-      if (facts?.size === entry.size) return true;
-    }
+    if (entry !== undefined && await this.#isUnchanged(entry)) return true;
     const found = await store.find(keyOf(url));
     if (found === undefined || !("file" in found)) return false;
     found.file.close();
@@ -336,6 +361,9 @@ export class Lookup {
     if (opened === undefined) return undefined;
     const { entry, file } = opened;
     try {
+      // The sidecar was read anew, and the bytes in RAM are those of this entry.
+      const recalled = catalog.peek(url) === entry && this.#recall(url);
+      if (recalled) return recalled;
       catalog.use(url);
       if (!catalog.memory.admits(entry.size)) {
         if (!await this.#check.passesFile(entry, file)) {

@@ -1,19 +1,11 @@
 import {
   type ChangeLog,
-  type Changes,
   LockTimeoutError,
   type LogPlace,
 } from "../sharing/change_log.ts";
 import type { ReportFault } from "../reporting/disk_errors.ts";
 import { TaskQueue } from "../async/task_queue.ts";
-import { startIdleTimer } from "../async/timer.ts";
 import { Pacer } from "../async/pacer.ts";
-
-/**
- * How long what is known counts as fresh, in milliseconds. A body in RAM is
- * served for so long after another process has replaced or deleted its entry.
- */
-const FRESH_MS = 20;
 
 /** How long opening waits for a directory in which others write all the time. */
 const BEGIN_TIMEOUT_MS = 500;
@@ -27,8 +19,6 @@ export interface Reconciler {
   refresh(key: string, report?: ReportFault): Promise<void>;
   /** Looks at all of them. */
   refreshAll(report?: ReportFault): Promise<void>;
-  /** Drops what is in RAM of the entries of these keys. */
-  dropFromMemory(changes: Changes): void;
 }
 
 /**
@@ -39,28 +29,12 @@ export class WriteTurns {
   readonly #log: ChangeLog;
   readonly #reconciler: Reconciler;
   readonly #queue = new TaskQueue();
-  #waiting = 0;
   #isLocked = false;
-  #learnedAt = -Infinity;
-  #stopTimer: (() => void) | undefined;
 
   /** Locks nothing yet. */
   constructor(log: ChangeLog, reconciler: Reconciler) {
     this.#log = log;
     this.#reconciler = reconciler;
-  }
-
-  /** Whether what is known is what the disk says, but for the last moment. */
-  get isFresh(): boolean {
-    return this.#stopTimer !== undefined;
-  }
-
-  /**
-   * Up to when all that other processes have changed is known, in milliseconds
-   * since the epoch.
-   */
-  get learnedAt(): number {
-    return this.#learnedAt;
   }
 
   /**
@@ -126,13 +100,8 @@ export class WriteTurns {
   }
 
   /** Runs a task in turn with those that change names here, but not elsewhere. */
-  async withoutLock<T>(task: () => Promise<T>): Promise<T> {
-    this.#waiting++;
-    try {
-      return await this.#queue.run(task);
-    } finally {
-      this.#waiting--;
-    }
+  withoutLock<T>(task: () => Promise<T>): Promise<T> {
+    return this.#queue.run(task);
   }
 
   /** Tells other processes that the entry of `key` is about to change. */
@@ -147,37 +116,27 @@ export class WriteTurns {
   }
 
   /**
-   * Learns what other processes have changed. While one of them, or of ours, is at
-   * it, what may have changed is at least not served from RAM.
+   * Learns what other processes have changed, for a list of all entries. What a
+   * process that holds the lock changes just now is left out.
    *
-   * @param report Told when the disk fails; by default it is counted.
+   * @param report Told when the disk fails.
    */
-  async catchUp(report?: ReportFault): Promise<void> {
-    this.#stopTimer ??= startIdleTimer(FRESH_MS, () => {
-      this.#stopTimer = undefined;
-    });
-    if (this.#waiting > 0) return await this.#dropFromMemory();
-    await this.withoutLock(async () => {
-      const locked = await this.#log.tryLock();
-      if (locked === "busy") return await this.#dropFromMemory();
-      if (!locked) return;
+  catchUp(report: ReportFault): Promise<void> {
+    return this.withoutLock(async () => {
+      if (await this.#log.tryLock() !== true) return;
       let isKnown: boolean;
       try {
         isKnown = await this.#learn(report);
       } finally {
         this.#log.unlock();
       }
-      if (isKnown) return;
-      this.#reconciler.dropFromMemory("unknown");
-      await this.#reconciler.refreshAll(report);
+      if (!isKnown) await this.#reconciler.refreshAll(report);
     });
   }
 
   /** Ends when all tasks have; none may be begun meanwhile. */
   async close(): Promise<void> {
     await this.withoutLock(() => Promise.resolve());
-    this.#stopTimer?.();
-    this.#stopTimer = undefined;
     this.#log.close();
   }
 
@@ -197,12 +156,7 @@ export class WriteTurns {
     return false;
   }
 
-  async #dropFromMemory(): Promise<void> {
-    this.#reconciler.dropFromMemory(await this.#log.peekChanges());
-  }
-
   async #learn(report?: ReportFault): Promise<boolean> {
-    const now = Date.now();
     const news = await this.#log.changes();
     if (news === "unknown") return false;
     const pacer = new Pacer();
@@ -210,7 +164,6 @@ export class WriteTurns {
       await this.#reconciler.refresh(key, report);
       if (pacer.due) await pacer.yield();
     }
-    this.#learnedAt = now;
     return true;
   }
 }

@@ -241,6 +241,7 @@ function parseRow(row: readonly unknown[], now: number): Entry | undefined {
     lastAccess: Math.min(mtimeMs, now),
     mtimeMs,
     isYoung: isYoung({ inode, mtimeMs }, now),
+    seenAtMs: 0,
   };
 }
 

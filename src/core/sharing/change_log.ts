@@ -252,19 +252,6 @@ export class ChangeLog {
     if (this.#end - this.#base >= MAX_RECORDS) await this.#cut();
   }
 
-  /**
-   * Keys that others have changed, or are about to. Needs no lock, and they are
-   * news again to one who has it.
-   */
-  async peekChanges(): Promise<Changes> {
-    const file = this.#file;
-    if (file === undefined || this.#known !== file) return NO_NEWS;
-    const facts = await file.facts();
-    if (!await this.#isCurrent(facts)) return "unknown";
-    const end = this.#endOf(facts.size);
-    return await this.#keys(this.#position ?? end, end);
-  }
-
   /** Closes the file, which gives the lock back. */
   close(): void {
     this.#file?.close();
@@ -282,7 +269,8 @@ export class ChangeLog {
     if (names === 0) return false;
     const now = performance.now();
     if (now - this.#seenAt < LOOK_MS) return true;
-    const named = await this.#fs.facts(this.#path).catch(() => undefined);
+    const named = await Promise.try(() => this.#fs.facts(this.#path))
+      .catch(() => undefined);
     if (named !== undefined && named.inode !== inode) return false;
     this.#seenAt = now;
     return true;

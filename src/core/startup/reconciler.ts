@@ -1,7 +1,6 @@
 import type { Catalog } from "../catalog/catalog.ts";
 import type { PairStore } from "../disk/pair_store.ts";
 import type { EventHub } from "../reporting/event_hub.ts";
-import type { Changes } from "../sharing/change_log.ts";
 import { areSame, type Entry, entryOf } from "../catalog/entry.ts";
 import type { Leftover, Leftovers } from "../entries/leftovers.ts";
 import { listNames, scan, scanNames } from "../entries/scan.ts";
@@ -105,16 +104,6 @@ export class DirectoryReconciler {
     const events = { onEntry, onLeftover };
     const scan = () => scanNames(store, names, events, pacer, now);
     await alone(() => catalog.whileScanning(scan));
-  }
-
-  /** See {@linkcode Reconciler.dropFromMemory}. */
-  dropFromMemory(changes: Changes): void {
-    const { catalog } = this.#parts;
-    if (changes === "unknown") return catalog.memory.clear();
-    for (const key of changes) {
-      const known = catalog.byKey(key);
-      if (known !== undefined) catalog.memory.delete(known.url);
-    }
   }
 
   /** Whether the files of an entry are a whole pair, be it another by now. */

@@ -19,6 +19,7 @@ import {
   standIn,
 } from "../../fixtures/python/original.ts";
 import { hasPython, pythonOriginal } from "../../fixtures/python/python.ts";
+import { ShiftedClock } from "../../fixtures/time/shifted_clock.ts";
 import { tempDir } from "../../fixtures/directory/temp_dir.ts";
 
 if (!hasPython) {
@@ -117,6 +118,36 @@ for (const original of originals) {
     const kinds = new Set(events.map(({ type }) => type));
     assertEquals(kinds, new Set(["loaded", "hit"]));
   });
+
+  for (const isOld of [true, false]) {
+    const age = isOld ? "an old" : "a new";
+    Deno.test(`${age} entry that ${original.name} rewrites or deletes is not served from memory any more`, async () => {
+      await using dir = await tempDir();
+      const url = "https://example.org/a";
+      const write = (size: number) =>
+        original.write(dir.path, [{ url, size, data: bytes(size) }]);
+      await write(700);
+      await using cache = await MediaCache.open({ cacheDir: dir.path });
+      await (await cache.get(url))?.bytes();
+      using clock = new ShiftedClock();
+      // So long after it was written its stamp is that of no other sidecar.
+      if (isOld) clock.aheadMs = 3_000;
+      await (await cache.get(url))?.bytes();
+      const look = async () => {
+        clock.aheadMs += 20;
+        const media = await cache.get(url);
+        return media && [media.source, (await media.bytes()).length];
+      };
+      assertEquals(await look(), ["memory", 700]);
+
+      await write(701);
+      assertEquals(await look(), ["disk", 701]);
+      assertEquals(await look(), ["memory", 701]);
+
+      await original.evictAll(dir.path);
+      assertEquals(await look(), undefined);
+    });
+  }
 
   Deno.test(`a body that ${original.name} evicts during a read is read to its end, then a miss`, async () => {
     await using dir = await tempDir();

@@ -13,6 +13,7 @@ import {
 } from "../../fixtures/directory/files.ts";
 import { holdTimers } from "../../fixtures/time/held_timers.ts";
 import { nextMillisecond } from "../../fixtures/time/next_millisecond.ts";
+import { ShiftedClock } from "../../fixtures/time/shifted_clock.ts";
 import { turn } from "../../fixtures/cache/recorder.ts";
 import { tempDir } from "../../fixtures/directory/temp_dir.ts";
 
@@ -319,7 +320,6 @@ Deno.test("an entry of the other cache is listed, and a deleted one is not", asy
   await using one = await MediaCache.open({ cacheDir: dir.path });
   await using two = await MediaCache.open({ cacheDir: dir.path });
   const listed = async () => {
-    using _timers = holdTimers();
     const entries = await Array.fromAsync(two.entries());
     return entries.map(({ url }) => url);
   };
@@ -339,7 +339,6 @@ for (const change of ["deleted", "replaced"]) {
     await using one = await MediaCache.open({ cacheDir: dir.path });
     await using two = await MediaCache.open({ cacheDir: dir.path });
     await put(one, "a");
-    using timers = holdTimers();
     await using before = await one.get("a");
     assertEquals(before?.source, "memory");
 
@@ -347,10 +346,7 @@ for (const change of ["deleted", "replaced"]) {
     else {
       await two.put("a", bytesOf(7), "audio/ogg", "b.oga", { replace: true });
     }
-    // A moment passes.
-    for (const { callback, waitMs } of timers.waiting) {
-      if (waitMs <= 50) callback();
-    }
+    using _later = new ShiftedClock(20);
 
     await using media = await one.get("a");
     assertEquals(media?.size, change === "deleted" ? undefined : 7);

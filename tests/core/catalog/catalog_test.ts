@@ -21,6 +21,7 @@ function entry(url: string, facts: Partial<Entry> = {}): Entry {
     lastAccess: 0,
     mtimeMs: 0,
     isYoung: false,
+    seenAtMs: 0,
     ...facts,
   };
 }

@@ -17,6 +17,7 @@ function entry(url: string, lastAccess: number): Entry {
     lastAccess,
     mtimeMs: 0,
     isYoung: false,
+    seenAtMs: 0,
   };
 }
 

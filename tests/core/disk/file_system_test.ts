@@ -172,9 +172,9 @@ Deno.test("readText() reads strict UTF-8 up to a maximum length", async () => {
   const path = join(dir.path, "a");
 
   await Deno.writeTextFile(path, "\ufeffgrün");
-  const { text, stamp } = await fs.readText(path, 100);
+  const { text, state } = await fs.readText(path, 100);
   assertEquals(text, "\ufeffgrün");
-  assertEquals(await fs.readText(path, 5), { text: undefined, stamp });
+  assertEquals(await fs.readText(path, 5), { text: undefined, state });
   await Deno.writeFile(path, Uint8Array.of(0xc3, 0x28));
   await assertRejects(() => fs.readText(path, 100), TypeError);
 });

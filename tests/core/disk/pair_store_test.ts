@@ -3,6 +3,7 @@ import { join } from "@std/path";
 import { PairStore } from "../../../src/core/disk/pair_store.ts";
 import type { StagedFile } from "../../../src/core/disk/staged_file.ts";
 import { FileSystem } from "../../../src/core/disk/file_system.ts";
+import { stampOf } from "../../../src/core/disk/file_identity.ts";
 import { keyOf } from "../../../src/core/text/key.ts";
 import { classify } from "../../../src/core/disk/file_names.ts";
 import {
@@ -103,7 +104,7 @@ Deno.test("commit() makes a pair of a staged body, and find() opens it", async (
     const store = storeIn(dir.path, durable);
     const staged = await stage(store, bytesOf(9));
 
-    const { facts, stamp } = await store.commit(
+    const { facts, sidecarState } = await store.commit(
       KEY,
       staged,
       sidecar(9),
@@ -114,7 +115,9 @@ Deno.test("commit() makes a pair of a staged body, and find() opens it", async (
     assertEquals(await namesIn(dir.path), [`${KEY}.dat`, `${KEY}.json`]);
     const found = await store.find(KEY);
     assert(found && "file" in found);
-    assertEquals(found.sidecar, { ...sidecar(9), stamp });
+    const stamp = stampOf(sidecarState);
+    const writtenMs = sidecarState.mtimeMs;
+    assertEquals(found.sidecar, { ...sidecar(9), stamp, writtenMs });
     assertEquals(await store.sidecarStamp(KEY), stamp);
     assertEquals(found.facts, facts);
     found.file.close();

@@ -32,6 +32,7 @@ function entry(url: string, facts: Partial<Entry> = {}): Entry {
     lastAccess: 1_763_762_612_999,
     mtimeMs: 1_763_762_612_999,
     isYoung: false,
+    seenAtMs: 0,
     ...facts,
   };
 }
