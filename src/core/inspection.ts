@@ -4,19 +4,19 @@ import { FileSystem } from "./disk/file_system.ts";
 import { classify, datName } from "./disk/file_names.ts";
 import type { Sidecar } from "./disk/sidecar.ts";
 
-/** A file of an entry that is being stored, or that a kill has left. */
+/** A .part file: of an entry that is being stored, or left by a killed process. */
 export interface StagedPart {
-  /** Its name. */
+  /** The name of the file. */
   readonly name: string;
-  /** Its bytes. */
+  /** The size of the file in bytes. */
   readonly size: number;
-  /** Whether somebody is writing it. */
+  /** Whether a process is writing the file. */
   readonly locked: boolean;
 }
 
 /**
- * The permission of Deno that is missing to use a folder, as its flag; undefined when
- * none is. Asks nobody.
+ * The flag of Deno that is missing to use a folder; undefined when none is. Never
+ * prompts.
  */
 export function missingPermission(
   dir: string,
@@ -25,35 +25,35 @@ export function missingPermission(
   return new FileSystem().missingPermission(dir, write);
 }
 
-/** What lies in the folder under one key. */
+/** The files of one key. */
 export interface Inspection {
-  /** The key. */
+  /** The key, in hexadecimal. */
   readonly key: string;
   /** Why there is no entry; undefined when there is one. */
   readonly reason: string | undefined;
-  /** What its sidecar says, if it can be believed. */
+  /** The sidecar, if it is valid. */
   readonly sidecar: Sidecar | undefined;
-  /** Bytes of its body, if there is one. */
+  /** The size of the .dat in bytes, if there is one. */
   readonly size: number | undefined;
-  /** When it was stored, in milliseconds since the epoch; 0 where nobody noted it. */
+  /** When the entry was stored, in milliseconds since the epoch; 0 if the sidecar lacks it. */
   readonly storedAt: number | undefined;
-  /** When it was last used, in milliseconds since the epoch. */
+  /** The last use, in milliseconds since the epoch. */
   readonly lastAccess: number | undefined;
-  /** What is on its way. */
+  /** The .part files of the key. */
   readonly staged: readonly StagedPart[];
 }
 
-/** Looks at the files of one key, and touches nothing. */
+/** Looks at the files of a key, and changes nothing. */
 export class Inspector {
   readonly #store: PairStore;
 
-  /** Looks into a folder that is there. */
+  /** `dir` is an existing folder. */
   constructor(dir: string) {
     const options = { dir, durable: false, readOnly: true };
     this.#store = new PairStore(new FileSystem(), options);
   }
 
-  /** The keys of which a file lies in the folder and that begin with these digits. */
+  /** The keys that begin with `prefix` and have a file in the folder. */
   async keysFrom(prefix: string): Promise<Set<string>> {
     const keys = new Set<string>();
     for await (const { name } of this.#store.list()) {
@@ -63,7 +63,7 @@ export class Inspector {
     return keys;
   }
 
-  /** What lies under a key. */
+  /** Looks at the files of a key. */
   async inspect(key: string): Promise<Inspection> {
     const nothing = {
       key,
@@ -78,7 +78,7 @@ export class Inspector {
       if (found !== undefined && "file" in found) {
         found.file.close();
         const { sidecar, facts: { size, mtimeMs } } = found;
-        // As entries() tells it: nothing was used in the future.
+        // As entries() has it: a time of the future counts as now.
         const lastAccess = Math.min(mtimeMs, Date.now());
         return {
           ...nothing,

@@ -39,18 +39,18 @@ import { type CacheParts, makeParts } from "./wiring.ts";
 import { startTimer } from "./async/timer.ts";
 import type { VerifyReport } from "./api/verify_report.ts";
 
-/** How long `close()` waits for what runs, in milliseconds. */
+/** How long `close()` waits for running downloads by default, in milliseconds. */
 const CLOSE_TIMEOUT_MS = 10_000;
 
-/** A hit is stored. */
+/** The `stored` of a hit. */
 const STORED: Promise<boolean> = Promise.resolve(true);
 
 /**
  * A streaming, disk-backed LRU cache: the same URL is never fetched twice.
  *
- * **One download.** Callers of one URL share one download, whenever they come.
+ * **One download.** Callers of the same URL share one download, whenever they come.
  * Each gets all bytes from the first, at a pace of its own. A failed download
- * fails for all who wait, and the next call tries again.
+ * fails for all waiting callers, and the next call tries again.
  *
  * **Stream first.** A download goes to the disk file and to its callers at the
  * same time. Memory does not grow with the size of a body or with the number of
@@ -64,11 +64,11 @@ const STORED: Promise<boolean> = Promise.resolve(true);
  *
  * **Bounds.** Committed entries never take more than `maxSizeMb`; the least
  * recently used leave first, also after a restart, and only to make room for
- * one that is stored. What was returned stays readable when its entry goes.
+ * a new entry. A returned Media stays readable when its entry is removed.
  *
- * **The directory is shared.** It belongs to the caches that are opened on it,
- * in one process or several, and to the Python original. Foreign names in it are
- * never touched.
+ * **The directory is shared** by the caches that are opened on it, in one process
+ * or several, and by the Python original. Files of foreign names in it are never
+ * touched.
  *
  * URLs are compared as given. URLs of Telegram hold the bot's token: no message
  * of an error and no line of {@linkcode formatEvent} holds a URL, but sidecars
@@ -100,16 +100,16 @@ export class MediaCache implements AsyncDisposable {
   readonly #env: DownloadEnvironment;
   readonly #jobs = new Set<DownloadJob>();
   readonly #joinable = new Map<string, DownloadJob>();
-  /** Whether nothing more can be read that was not begun. */
+  /** Shared with all Media: once closed, only readers that have begun go on. */
   readonly #lifetime = { closed: false };
   #closing: Promise<void> | undefined;
 
   /**
-   * Makes a cache. It reads nothing and blocks on nothing: lookups find what is
-   * on disk, and the first store builds the index. {@linkcode MediaCache.open}
-   * builds it at once.
+   * Makes a cache. The constructor reads nothing and blocks on nothing: lookups find
+   * entries on disk, and the first store builds the index.
+   * {@linkcode MediaCache.open} builds it at once.
    *
-   * @param options Where the files lie, and all limits.
+   * @param options The directory, and all limits.
    * @throws {TypeError} If an option is of the wrong type.
    * @throws {RangeError} If an option is out of range.
    */
@@ -139,13 +139,13 @@ export class MediaCache implements AsyncDisposable {
   /**
    * Makes a cache and builds its index.
    *
-   * @param options Where the files lie, and all limits.
+   * @param options The directory, and all limits.
    * @returns The cache.
    * @throws {TypeError} If an option is of the wrong type.
    * @throws {RangeError} If an option is out of range.
    * @throws {MediaCacheError} If the directory can't be used or written, or a
    * permission is missing; the message names the path and the flag. Or if this Deno
-   * is older than 2.7. See {@linkcode MediaCache.ensureLoaded}.
+   * is older than 2.7.
    *
    * @example Open a cache for a script
    * ```ts
@@ -165,7 +165,7 @@ export class MediaCache implements AsyncDisposable {
     try {
       await cache.ensureLoaded();
     } catch (error) {
-      // Nobody else could.
+      // The caller gets no cache to close.
       await cache.close();
       throw error;
     }
@@ -173,16 +173,16 @@ export class MediaCache implements AsyncDisposable {
   }
 
   /**
-   * Makes the directory, if need be, sees whether files can be made in it, and
+   * Makes the directory, if need be, checks that files can be made in it, and
    * builds the index from it, without reading a body and without holding the event
    * loop. Idempotent; concurrent calls share one scan. Nothing is evicted. Where a
    * large directory has its index on disk, the entries are counted at once and read
    * in the background.
    *
    * A fault that may pass (no room, no more open files, an I/O error) is reported
-   * as a disk error and rejects nothing: downloads go on uncached until it is over.
-   * A bot that must also run in a directory that it can't write catches what this
-   * rejects with, and uses the cache all the same.
+   * as a disk error, and the call resolves: downloads go on uncached until the fault
+   * is over. A bot that must also run without a writable directory catches the
+   * rejection, and uses the cache all the same.
    *
    * @throws {MediaCacheError} If the directory can't be used: it can't be made or
    * written (which a `readOnly` cache need not), or a permission is missing; the
@@ -219,10 +219,11 @@ export class MediaCache implements AsyncDisposable {
   }
 
   /**
-   * As {@linkcode MediaCache.get}, by the SHA-256 of the URL.
+   * Looks up a committed entry by the SHA-256 of its URL, for servers. Otherwise as
+   * {@linkcode MediaCache.get}.
    *
    * @param key 64 lower-case hexadecimal digits; with others nothing is found.
-   * @param options Whether to leave no trace.
+   * @param options Whether recency and counts stay.
    * @returns The media, or undefined when it is not stored.
    * @throws {TypeError} If `key` is not a string.
    * @throws {CacheClosedError} If the cache is closed.
@@ -244,11 +245,11 @@ export class MediaCache implements AsyncDisposable {
   }
 
   /**
-   * What is known of a committed entry, by the SHA-256 of its URL. Opens no body,
-   * touches nothing and counts nothing, as {@linkcode GetByKeyOptions.peek} has it.
+   * Finds the facts of a committed entry by the SHA-256 of its URL. Opens no body,
+   * changes no recency and counts nothing.
    *
    * @param key 64 lower-case hexadecimal digits; with others nothing is found.
-   * @returns The facts, or undefined when it is not stored.
+   * @returns The facts, or undefined when the URL is not stored.
    * @throws {TypeError} If `key` is not a string.
    * @throws {CacheClosedError} If the cache is closed.
    */
@@ -261,12 +262,12 @@ export class MediaCache implements AsyncDisposable {
    * joined, as in {@linkcode MediaCache.getOrDownload}.
    *
    * @param key 64 lower-case hexadecimal digits; with others nothing is found.
-   * @param options The caller's signal, and who is told of progress.
+   * @param options The caller's signal, and its listener for progress.
    * @returns The media, or undefined when no such download runs.
    * @throws {TypeError} If `key` is not a string.
    * @throws {CacheClosedError} If the cache is or becomes closed.
-   * @throws What the download fails with before its type is certain, or the
-   * reason of the signal.
+   * @throws The error of the download, if it fails before its type is certain, or
+   * the reason of the signal.
    */
   async joinByKey(
     key: string,
@@ -281,7 +282,7 @@ export class MediaCache implements AsyncDisposable {
   }
 
   /**
-   * Whether a URL is stored. Touches nothing and counts nothing.
+   * Whether a URL is stored. Changes no recency and counts nothing.
    *
    * @param url The URL, compared as given.
    * @returns True for a committed entry.
@@ -292,16 +293,16 @@ export class MediaCache implements AsyncDisposable {
   }
 
   /**
-   * Stores bytes as they are; nothing is converted. During a download of the
-   * same URL it waits for that. The bytes of a known URL stay, and a given
-   * stream is cancelled unread, unless `replace` is set. An array of more than
+   * Stores bytes as they are; nothing is converted. Waits for the end of a running
+   * download of the same URL. The bytes of a known URL stay, and a given stream is
+   * cancelled unread, unless `replace` is set. An array of more than
    * `maxMemoryItemMb` must not be changed before the call has settled.
    *
    * @param url The URL.
    * @param data The bytes.
    * @param mimetype Media type.
-   * @param filename File name; made safe where it is a path.
-   * @param options Whether to replace.
+   * @param filename File name; a path is made safe.
+   * @param options Whether to replace a stored entry.
    * @returns True when the URL is on disk afterwards; false for empty or
    * oversize data, a URL of more than some 1 MiB, or when the disk fails.
    * @throws {TypeError} If an argument is of the wrong type.
@@ -339,20 +340,22 @@ export class MediaCache implements AsyncDisposable {
   }
 
   /**
-   * The media of a URL: from the cache, from a download that runs already, or
-   * from one that this call starts. Resolves as soon as the type is certain:
-   * after the first 6 bytes, for a GIF after its conversion to MP4.
+   * Returns the media of a URL: from the cache, from a running download, or from a
+   * download that this call starts. Resolves as soon as the type is certain: after
+   * the first 6 bytes, for a GIF after its conversion to MP4.
    *
    * @param url The URL, compared as given.
-   * @param downloader Fetches what is not there. It is called once, for all who
-   * want the URL at the same time.
-   * @param options The caller's signal, and who is told of progress.
+   * @param downloader Fetches a URL that is not stored. Called once for all callers
+   * that want the URL at the same time.
+   * @param options The caller's signal, and its listener for progress.
    * @returns The media, whose stream runs along with the download.
    * @throws {HttpStatusError} If the downloader gave a `Response` with a status
    * other than 200 and 203.
    * @throws {TooLargeError} If the download is declared to be above `maxDownloadMb`.
-   * @throws {DownloadTimeoutError} If it is silent or takes too long.
-   * @throws {IncompleteBodyError} If it ends early, before the type is certain.
+   * @throws {DownloadTimeoutError} If the download brings no byte for `idleTimeoutMs`,
+   * or takes longer than `timeoutMs`.
+   * @throws {IncompleteBodyError} If the download ends early, before the type is
+   * certain.
    * @throws {CacheClosedError} If the cache is or becomes closed.
    * @throws The downloader's own error, or the reason of the signal.
    *
@@ -393,7 +396,7 @@ export class MediaCache implements AsyncDisposable {
       options.signal?.throwIfAborted();
       if (media !== undefined) return media;
       this.#assertOpen();
-      // Another caller may have started it during the lookup.
+      // Another caller may have started a download during the lookup.
       job = this.#joinable.get(canonical);
     }
     this.#counters.misses++;
@@ -403,9 +406,9 @@ export class MediaCache implements AsyncDisposable {
   }
 
   /**
-   * The committed entries, most recently used first, as they are when the
-   * iteration begins. Builds the index first. Touches nothing and counts nothing,
-   * not even a disk that fails: then these are the entries known so far.
+   * Lists the committed entries, most recently used first, as they are when the
+   * iteration begins. Builds the index first. Changes no recency and counts nothing,
+   * not even a disk fault, after which the entries known so far are listed.
    *
    * @returns The entries.
    * @throws {CacheClosedError} If the cache is closed.
@@ -430,16 +433,16 @@ export class MediaCache implements AsyncDisposable {
     try {
       await this.#parts.loader.whole();
     } catch (error) {
-      // A disk that fails only shortens the list: probe() tells why.
+      // A disk fault only shortens the list: probe() tells why.
       if (error instanceof CacheClosedError) throw error;
     }
-    // A disk that fails is not counted: looking changes nothing.
+    // A disk fault is not counted here.
     const { calls, store, writes, catalog } = this.#parts;
     if (store.ready) {
       await calls.run(() => writes.catchUp(() => {})).catch(() => {});
     }
     const list = catalog.list();
-    // The rest of an entry never changes.
+    // Only the last access of an entry can change during the iteration.
     const times = list.map(({ lastAccess }) => lastAccess);
     for (const [i, entry] of list.entries()) {
       yield { ...infoOf(entry), lastAccess: times[i] ?? entry.lastAccess };
@@ -447,16 +450,16 @@ export class MediaCache implements AsyncDisposable {
   }
 
   /**
-   * The downloads that run now, oldest first.
+   * Lists the running downloads, oldest first.
    *
-   * @returns What is known of each.
+   * @returns The facts of each.
    */
   inFlight(): DownloadInfo[] {
     return this.#running().map((job) => job.info);
   }
 
   /**
-   * Removes an entry. A running download of the URL is detached: its readers
+   * Deletes an entry. A running download of the URL is detached: its readers
    * finish, and nothing is stored.
    *
    * @param url The URL, compared as given.
@@ -470,7 +473,8 @@ export class MediaCache implements AsyncDisposable {
   }
 
   /**
-   * As {@linkcode MediaCache.delete}, by the SHA-256 of the URL.
+   * Deletes an entry by the SHA-256 of its URL, for servers. Otherwise as
+   * {@linkcode MediaCache.delete}.
    *
    * @param key 64 lower-case hexadecimal digits; with others nothing is found.
    * @returns True when there was an entry.
@@ -486,8 +490,8 @@ export class MediaCache implements AsyncDisposable {
   }
 
   /**
-   * Removes all entries, also those that other processes stored. Running
-   * downloads are detached, as in {@linkcode MediaCache.delete}.
+   * Deletes all entries, also those of other processes. Running downloads are
+   * detached, as in {@linkcode MediaCache.delete}.
    *
    * @throws {CacheClosedError} If the cache is closed.
    */
@@ -499,11 +503,11 @@ export class MediaCache implements AsyncDisposable {
 
   /**
    * Checks every file: its length, its digest where the sidecar has one, and
-   * whether it belongs to an entry at all. What does not, and is younger than 10
-   * minutes, is reported and never removed: another process may be writing it.
+   * whether it belongs to an entry at all. A file of no entry that is younger than
+   * 10 minutes is reported but not removed: another process may be writing it.
    *
-   * @param options Whether to remove what is wrong.
-   * @returns What was found.
+   * @param options Whether to remove files that are wrong.
+   * @returns The report.
    * @throws {MediaCacheError} If the directory can't be used.
    * @throws {CacheClosedError} If the cache is closed.
    *
@@ -534,8 +538,8 @@ export class MediaCache implements AsyncDisposable {
   }
 
   /**
-   * What the cache holds and has done. Plain data; no I/O and no lock, so it is
-   * cheap enough to poll.
+   * Takes a snapshot of sizes and counts: plain data, without I/O or locks, so cheap
+   * enough to poll.
    *
    * @returns A snapshot.
    */
@@ -558,16 +562,16 @@ export class MediaCache implements AsyncDisposable {
     });
   }
 
-  /** The caps that the options set. */
+  /** The limits that the options set. */
   get limits(): CacheLimits {
     return limitsOf(this.#options);
   }
 
   /**
-   * Sees whether entries can be stored, by writing a few bytes to the directory
-   * and removing them. A cache that is `readOnly` only looks for the directory.
+   * Checks whether entries can be stored, by writing a few bytes to the directory
+   * and removing them. A `readOnly` cache only looks for the directory.
    *
-   * @returns Why not, without any path; undefined when all is well.
+   * @returns The reason why not, without any path; undefined when all is well.
    *
    * @example Tell a supervisor
    * ```ts
@@ -586,9 +590,9 @@ export class MediaCache implements AsyncDisposable {
   }
 
   /**
-   * Tells a listener of every event from now on. What it throws is ignored.
+   * Calls a listener for each event from now on. An error that it throws is ignored.
    *
-   * @param listener Called with each event, at once.
+   * @param listener Called synchronously with each event.
    * @returns A function that ends the subscription.
    *
    * @example Count evictions
@@ -614,22 +618,22 @@ export class MediaCache implements AsyncDisposable {
   }
 
   /**
-   * Closes the cache. Running downloads finish, for 10 s at the most, and are
-   * then aborted; what is pending is written. Later calls reject with
-   * {@linkcode CacheClosedError}; streams that were begun can be read to their
-   * end, and a Media that nobody began to read rejects. Idempotent.
+   * Closes the cache. Running downloads may finish within 10 s, and are then aborted;
+   * pending uses are written. Later calls reject with {@linkcode CacheClosedError};
+   * streams that have begun can be read to their end, and an unread Media rejects.
+   * Idempotent.
    *
    * @param options How long to wait.
    */
   close(options: CloseOptions = {}): Promise<void> {
     const { abort = false, timeoutMs = CLOSE_TIMEOUT_MS } = options;
     this.#closing ??= this.#close(abort ? 0 : timeoutMs);
-    // Also when another call is waiting more patiently.
+    // Also if an earlier call waits for the downloads.
     if (abort) this.#abortAll();
     return this.#closing;
   }
 
-  /** The same as {@linkcode MediaCache.close}. */
+  /** Closes the cache, as {@linkcode MediaCache.close} without options does. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
@@ -659,7 +663,7 @@ export class MediaCache implements AsyncDisposable {
     return this.#hit(hit, signal);
   }
 
-  /** Much may have happened during a lookup. */
+  /** Throws if the cache was closed, or the call aborted, during a lookup. */
   #recheck({ body }: Hit, signal?: AbortSignal): void {
     try {
       this.#assertOpen();
@@ -713,7 +717,7 @@ export class MediaCache implements AsyncDisposable {
         `Cannot use URL: url must be a string or a URL: received ${typeof url}`,
       );
     }
-    // A lone surrogate is hashed, and written, as U+FFFD.
+    // UTF-8 has no lone surrogates: key and sidecar would hold U+FFFD anyway.
     const given = String(url).toWellFormed();
     const { canonicalUrl } = this.#options;
     if (canonicalUrl === undefined) return given;
@@ -721,7 +725,7 @@ export class MediaCache implements AsyncDisposable {
     if (typeof canonical === "string" && canonical !== "") {
       return canonical.toWellFormed();
     }
-    // Should it reject, nobody is there who could handle that.
+    // A promise is a wrong type here; its rejection must not stay unhandled.
     if (canonical instanceof Promise) canonical.catch(() => {});
     const received = canonical === "" ? "an empty string" : typeof canonical;
     throw new TypeError(
@@ -748,7 +752,7 @@ export class MediaCache implements AsyncDisposable {
     await this.#closeParts();
   }
 
-  /** Writes what is pending and lets go of all that nobody reads. */
+  /** Writes pending uses and the index, and closes all files without readers. */
   async #closeParts(): Promise<void> {
     const { calls, loader, leftovers, writes, touches, keeper, files } =
       this.#parts;
@@ -756,7 +760,7 @@ export class MediaCache implements AsyncDisposable {
     await calls.end();
     leftovers.stop();
     await stopped;
-    // The work in the background may have come to leftovers only now.
+    // The background work may have started the sweeper meanwhile.
     leftovers.stop();
     await writes.withoutLock(() => touches.flush());
     if (loader.isWhole) await keeper.save();
