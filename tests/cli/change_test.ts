@@ -1,4 +1,4 @@
-/** The commands that remove: verify, prune, rm. */
+/** The commands that remove files: verify, prune, rm. */
 import { assertEquals, assertMatch } from "@std/assert";
 import { MediaCache } from "../../mod.ts";
 import { cli, linesOf } from "../fixtures/processes/cli.ts";
@@ -14,7 +14,7 @@ import { tempDir } from "../fixtures/directory/temp_dir.ts";
 
 const MB = 1_048_576;
 
-Deno.test("verify tells what is wrong, and removes it only with --fix", async () => {
+Deno.test("verify lists problems, and removes them only with --fix", async () => {
   await using temp = await tempDir();
   const dir = temp.path;
   const { dat } = await writePair(dir, "https://whole", bytesOf(10));
@@ -59,7 +59,7 @@ Deno.test("verify tells what is wrong, and removes it only with --fix", async ()
   assertEquals((await cli(["verify", "--dir", dir])).code, 0);
 });
 
-Deno.test("prune removes the least recently used until the rest fits", async () => {
+Deno.test("prune removes the least recently used entries until the rest fits", async () => {
   await using temp = await tempDir();
   const dir = temp.path;
   const urls = ["https://new", "https://mid", "https://old"];
@@ -109,7 +109,7 @@ Deno.test("prune removes the least recently used until the rest fits", async () 
   assertEquals(await namesIn(dir), []);
 });
 
-Deno.test("rm removes what is there and tells what is not", async () => {
+Deno.test("rm removes entries and lists URLs without an entry", async () => {
   await using temp = await tempDir();
   const dir = temp.path;
   const urls = ["https://a", "https://b", "https://broken", "https://stays"];

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { reasonOf } from "../../src/cli/call/failures.ts";
 
-Deno.test("reasonOf() takes URLs out of messages", () => {
+Deno.test("reasonOf() removes URLs from messages", () => {
   const cases: [unknown, string][] = [
     [
       new TypeError(

@@ -1,4 +1,4 @@
-/** The commands that only look: stats, ls, explain, get. */
+/** The commands that change nothing: stats, ls, explain, get. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { cli, FakeOutput, linesOf } from "../fixtures/processes/cli.ts";
 import {
@@ -12,7 +12,7 @@ import { tempDir } from "../fixtures/directory/temp_dir.ts";
 
 const MINUTE = 60_000;
 
-/** Three entries, of which `old` is the least recently used. */
+/** Three entries; `old` is the least recently used. */
 async function folder() {
   const temp = await tempDir();
   const dir = temp.path;
@@ -38,7 +38,7 @@ async function folder() {
   };
 }
 
-Deno.test("stats prints what a folder holds, and its JSON", async () => {
+Deno.test("stats prints the contents of a folder, as text and as JSON", async () => {
   await using all = await folder();
   const orphan = `${"1".repeat(64)}.dat`;
   await Deno.writeFile(`${all.dir}/${orphan}`, bytesOf(7));
@@ -78,7 +78,7 @@ Deno.test("stats prints what a folder holds, and its JSON", async () => {
   assertEquals(await snapshotOf(all.dir), before);
 });
 
-Deno.test("stats of an empty folder says so", async () => {
+Deno.test("stats of an empty folder states that it is empty", async () => {
   await using temp = await tempDir();
   const { stdout } = await cli(["stats", "--dir", temp.path]);
   assertEquals(linesOf(stdout).slice(1), [
@@ -99,7 +99,7 @@ Deno.test("stats of an empty folder says so", async () => {
   });
 });
 
-Deno.test("ls lists entries, the most recent first, and no URLs", async () => {
+Deno.test("ls lists entries without URLs, the most recent first", async () => {
   await using all = await folder();
   const { code, stdout, stderr } = await cli(["ls", "--dir", all.dir]);
   const key = (entry: { key: string }) => entry.key.slice(0, 12);
@@ -135,7 +135,7 @@ Deno.test("ls sorts, filters and limits", async (t) => {
   }
 });
 
-Deno.test("ls shows URLs when asked for them", async () => {
+Deno.test("ls shows URLs on request", async () => {
   await using all = await folder();
   const args = ["ls", "--dir", all.dir, "--filter", "token"];
   const plain = await cli(args);
@@ -170,7 +170,7 @@ Deno.test("ls shows hostile URLs as text", async () => {
   assertEquals(/[[\p{Cc}\p{Cf}]--\n]/v.test(json.stdout), false);
 });
 
-Deno.test("explain tells why a GIF is still a GIF, also where nothing is written down", async () => {
+Deno.test("explain states why a GIF is still a GIF, even if the reason was not stored", async () => {
   await using temp = await tempDir();
   const gif = { mimetype: "image/gif", filename: "a.gif" };
   for (
@@ -196,7 +196,7 @@ Deno.test("explain tells why a GIF is still a GIF, also where nothing is written
   }
 });
 
-Deno.test("explain tells what is known of an entry", async () => {
+Deno.test("explain states the facts of an entry", async () => {
   await using temp = await tempDir();
   const dir = temp.path;
   const url = "https://a/cat.gif?token=s";
@@ -262,7 +262,7 @@ $`,
   assertEquals(await snapshotOf(dir), before);
 });
 
-Deno.test("explain tells no use in the future", async () => {
+Deno.test("explain shows no use in the future", async () => {
   await using temp = await tempDir();
   const url = "https://a/cat.gif";
   await writePair(temp.path, url, bytesOf(3), { ageMs: -60 * MINUTE });
@@ -272,7 +272,7 @@ Deno.test("explain tells no use in the future", async () => {
   assert(JSON.parse(run.stdout).lastAccess <= Date.now());
 });
 
-Deno.test("explain tells why a URL is not stored", async (t) => {
+Deno.test("explain states why a URL is not stored", async (t) => {
   const url = "https://a/cat.gif";
   const cases: [string, (dir: string) => Promise<unknown>, RegExp][] = [
     ["nothing", () => Promise.resolve(), /nothing is stored under its key/],
@@ -322,7 +322,7 @@ Deno.test("explain tells why a URL is not stored", async (t) => {
   }
 });
 
-Deno.test("explain tells what is being written, and why a GIF is one", async () => {
+Deno.test("explain shows a file that is being written, and why a GIF stays a GIF", async () => {
   await using temp = await tempDir();
   const url = "https://a/cat.gif";
   const { key } = await writePair(temp.path, url, bytesOf(5), {
@@ -348,7 +348,7 @@ Deno.test("explain tells what is being written, and why a GIF is one", async () 
   ]]);
 });
 
-Deno.test("--key needs exactly one key that begins so", async () => {
+Deno.test("--key needs exactly one key with the given start", async () => {
   await using temp = await tempDir();
   for (const end of ["a", "b"]) {
     await Deno.writeFile(
@@ -366,7 +366,7 @@ Deno.test("--key needs exactly one key that begins so", async () => {
   assertMatch(whole.stdout, /its sidecar is missing/);
 });
 
-Deno.test("get writes the bytes as they are, and touches nothing", async () => {
+Deno.test("get writes the bytes unchanged, and changes no order of uses", async () => {
   await using temp = await tempDir();
   const dir = `${temp.path}/cache`;
   await Deno.mkdir(dir);
@@ -402,7 +402,7 @@ Deno.test("get writes the bytes as they are, and touches nothing", async () => {
   assertEquals(await snapshotOf(dir), before);
 });
 
-Deno.test("get --output writes no file in the cache's folder, also through links", async () => {
+Deno.test("get --output writes no file in the cache's folder, even through links", async () => {
   await using temp = await tempDir();
   const dir = `${temp.path}/cache`;
   await Deno.mkdir(`${dir}/sub`, { recursive: true });
@@ -429,7 +429,7 @@ Deno.test("get --output writes no file in the cache's folder, also through links
   assertEquals(await snapshotOf(dir), before);
 });
 
-Deno.test("get --output replaces a file whole, or leaves it as it was", async () => {
+Deno.test("get --output replaces a file whole, or leaves it unchanged", async () => {
   await using temp = await tempDir();
   const dir = `${temp.path}/cache`;
   const out = `${temp.path}/out`;
@@ -455,7 +455,7 @@ Deno.test("get --output replaces a file whole, or leaves it as it was", async ()
   assertEquals(await namesIn(out), ["file", "same"]);
 });
 
-Deno.test("get keeps bytes from a terminal unless asked", async () => {
+Deno.test("get writes no bytes to a terminal unless asked", async () => {
   await using temp = await tempDir();
   await writePair(temp.path, "https://a", new TextEncoder().encode("hello"));
   const get = async (...args: string[]) => {
@@ -471,7 +471,7 @@ Deno.test("get keeps bytes from a terminal unless asked", async () => {
   assertEquals((await get("--output", "-")).stdout, "hello");
 });
 
-Deno.test("get of what is not there tells why, without the URL", async () => {
+Deno.test("get of a missing entry states the reason, without the URL", async () => {
   await using temp = await tempDir();
   const url = "https://a/secret";
   const { key } = await writePair(temp.path, url, bytesOf(5), {

@@ -8,7 +8,7 @@ import { cli, FakeOutput, linesOf } from "../fixtures/processes/cli.ts";
 import { writePair } from "../fixtures/directory/files.ts";
 import { tempDir } from "../fixtures/directory/temp_dir.ts";
 
-Deno.test("main() without a command shows the help as a complaint", async () => {
+Deno.test("main() without a command prints the help to standard error", async () => {
   const { code, stdout, stderr } = await cli([]);
   assertEquals([code, stdout], [2, ""]);
   assertMatch(stderr, /^Usage: media-cache COMMAND/m);
@@ -36,14 +36,14 @@ Deno.test("main() shows the help of the tool and of each command in 80 columns",
   assertEquals((await cli(["help", "lss"])).code, 2);
 });
 
-Deno.test("main() tells the version of the package", async () => {
+Deno.test("main() prints the version of the package", async () => {
   for (const flag of ["--version", "-V"]) {
     const { code, stdout } = await cli([flag]);
     assertEquals([code, stdout], [0, `${config.version}\n`]);
   }
 });
 
-Deno.test("main() calls a wrong command line what it is and exits with 2", async (t) => {
+Deno.test("main() names the mistake in a wrong command line and exits with 2", async (t) => {
   const cases: [string[], RegExp][] = [
     [["lss"], /unknown command lss: must be one of stats, ls/],
     [["--dir", "x", "ls"], /the command comes first/],
@@ -95,7 +95,7 @@ Deno.test("main() calls a wrong command line what it is and exits with 2", async
   }
 });
 
-Deno.test("main() never makes the folder that a command is to look at", async () => {
+Deno.test("main() never makes the folder that a command reads", async () => {
   await using temp = await tempDir();
   const dir = `${temp.path}/none`;
   const calls = [
@@ -122,13 +122,13 @@ Deno.test("main() never makes the folder that a command is to look at", async ()
   assertMatch(notFound, /can't open .*Not a directory/);
 });
 
-Deno.test("main() takes a file: URL as the folder", async () => {
+Deno.test("main() accepts a file: URL as the folder", async () => {
   await using temp = await tempDir();
   const { code } = await cli(["ls", "--dir", `file://${temp.path}`]);
   assertEquals(code, 0);
 });
 
-Deno.test("main() colors for terminals only, and not against NO_COLOR", async () => {
+Deno.test("main() uses colors only on terminals, and never with NO_COLOR", async () => {
   await using temp = await tempDir();
   await writePair(temp.path, "https://a", new Uint8Array(1));
   const args = ["ls", "--dir", temp.path];
@@ -143,7 +143,7 @@ Deno.test("main() colors for terminals only, and not against NO_COLOR", async ()
   assertMatch(await print(true, true), /^\p{Cc}\[1mKEY .*\p{Cc}\[22m\n/u);
 });
 
-Deno.test("main() ends quietly when nobody reads any more", async () => {
+Deno.test("main() ends quietly when the reader of its output has gone", async () => {
   await using temp = await tempDir();
   const stderr = new FakeOutput();
   const stdout = new FakeOutput();
@@ -154,7 +154,7 @@ Deno.test("main() ends quietly when nobody reads any more", async () => {
   assertEquals(stderr.text, "");
 });
 
-Deno.test("main() survives that nobody hears its complaints", async () => {
+Deno.test("main() continues when the reader of its errors has gone", async () => {
   const stderr = new FakeOutput();
   stderr.writeSync = () => {
     throw new Deno.errors.BrokenPipe();
@@ -162,7 +162,7 @@ Deno.test("main() survives that nobody hears its complaints", async () => {
   assertEquals((await cli(["nope"], { stderr })).code, 2);
 });
 
-Deno.test("main() tells of a disk that takes no output", async () => {
+Deno.test("main() reports a disk that takes no output", async () => {
   await using temp = await tempDir();
   const stdout = new FakeOutput();
   stdout.write = () => Promise.reject(new Error("No space left on device"));
@@ -171,7 +171,7 @@ Deno.test("main() tells of a disk that takes no output", async () => {
   assertEquals(result.stderr, "media-cache: No space left on device\n");
 });
 
-Deno.test("Call passes on what is no fault of the user", () => {
+Deno.test("Call rethrows errors that the user has not caused", () => {
   const output = new Output(new FakeOutput(), new FakeOutput(), false);
   const stdin = { readable: new ReadableStream<Uint8Array>() };
   const call = new Call({ dir: { value: "DIR", help: "" } }, ["--", "--x"], {

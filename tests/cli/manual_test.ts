@@ -1,4 +1,4 @@
-/** The manual of the command line names what the commands have. */
+/** The manual of the command line names the commands and their options. */
 import { assert, assertEquals } from "@std/assert";
 import { COMMANDS } from "../../src/cli/commands.ts";
 
@@ -35,7 +35,7 @@ for (const { name, options, permissions, json } of COMMANDS) {
     assertEquals(json === undefined, name === "get", "has --json");
   });
 
-  Deno.test(`the manual's examples of ${name} are calls that it takes`, () => {
+  Deno.test(`the manual's examples of ${name} are valid calls`, () => {
     const examples = [...section.matchAll(/^media-cache (\w+)(.*)$/gm)];
     assert(examples.length > 0, "no example");
     for (const [, command, rest = ""] of examples) {

@@ -1,4 +1,4 @@
-/** The tool as users run it: a process of its own, with no more than it needs. */
+/** The tool in a process of its own, with no more permissions than it needs. */
 import { assertEquals, assertMatch } from "@std/assert";
 import { MediaCache } from "../../mod.ts";
 import { CLI, cliProcess } from "../fixtures/processes/cli.ts";
@@ -88,7 +88,7 @@ Deno.test("warm runs with the permissions that its help names", async () => {
   assertEquals([video.code, video.stderr], [0, ""]);
 });
 
-Deno.test("a missing permission is told, and nothing is asked", async () => {
+Deno.test("a missing permission is reported without a prompt", async () => {
   await using all = await folder();
   const { dir, read } = all;
   const run = await cliProcess([], ["ls", "--dir", dir]);
@@ -106,7 +106,7 @@ Deno.test("a missing permission is told, and nothing is asked", async () => {
   assertMatch(warm.stderr, /can't read .*list: .*read access/);
 });
 
-Deno.test("the default folder is media_cache, below where it runs", async () => {
+Deno.test("the default folder is media_cache, below the working directory", async () => {
   await using temp = await tempDir();
   const cwd = temp.path;
   await Deno.mkdir(`${cwd}/media_cache`);
@@ -116,7 +116,7 @@ Deno.test("the default folder is media_cache, below where it runs", async () => 
   assertMatch(run.stdout, / 7 B .* a\.png\n$/);
 });
 
-Deno.test("output that is no terminal is plain, whatever the environment says", async () => {
+Deno.test("output to a pipe is plain, whatever the environment says", async () => {
   await using all = await folder();
   const args = ["ls", "--dir", all.dir];
   const plain = await cliProcess([all.read], args, { env: { NO_COLOR: "1" } });
@@ -124,13 +124,13 @@ Deno.test("output that is no terminal is plain, whatever the environment says", 
     env: { FORCE_COLOR: "1", NO_COLOR: "" },
   });
   assertEquals(plain.stdout.includes("\x1b"), false);
-  // The entries are a little older by then.
+  // The entries are a little older now.
   const ageless = (text: string) => text.replace(/(just now|\d+s ago) */g, "");
   assertEquals(ageless(forced.stdout), ageless(plain.stdout));
   assertEquals([forced.code, forced.stderr], [plain.code, plain.stderr]);
 });
 
-Deno.test("a closed pipe ends it quietly", async () => {
+Deno.test("a closed pipe ends the tool quietly", async () => {
   await using all = await folder();
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "--no-prompt", "-q", all.read, CLI, "ls", "--dir", all.dir],

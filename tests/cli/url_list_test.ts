@@ -14,7 +14,7 @@ function utf16(text: string, littleEndian: boolean): Uint8Array<ArrayBuffer> {
   return new Uint8Array(view.buffer);
 }
 
-Deno.test("parseUrls() splits at white space alone, and knows the lines", () => {
+Deno.test("parseUrls() splits at white space alone, and states the lines", () => {
   const cases: [text: string, ...urls: [url: string, line: number][]][] = [
     ["https://a/#x\r\n\r\n\thttps://b \n", ["https://a/#x", 1], [
       "https://b",
@@ -68,7 +68,7 @@ Deno.test("parseUrls() splits at white space alone, and knows the lines", () => 
   }
 });
 
-Deno.test("readUrls() reads files, what comes in, and URLs themselves, each URL once", async () => {
+Deno.test("readUrls() reads files, standard input, and URLs as arguments, each URL once", async () => {
   await using temp = await tempDir();
   const file = `${temp.path}/urls.txt`;
   await Deno.writeTextFile(file, "# a\nhttps://file\nhttps://file");
@@ -110,7 +110,7 @@ Deno.test("readUrls() reads files, what comes in, and URLs themselves, each URL 
   );
 });
 
-Deno.test("readUrls() tells the encoding of a list by its byte order mark", async () => {
+Deno.test("readUrls() detects the encoding of a list by its byte order mark", async () => {
   const text = "https://a/ü # 🦕\r\nhttps://b";
   const urls = [{ url: "https://a/ü", line: 1 }, { url: "https://b", line: 2 }];
   const wrong = ["https://ä", "https://a"];

@@ -13,7 +13,7 @@ import { Origin, RawOrigin } from "../fixtures/servers/origin.ts";
 import { Tap } from "../fixtures/bodies/tap.ts";
 import { tempDir } from "../fixtures/directory/temp_dir.ts";
 
-/** Of Linux, for a whole path (limits.h). */
+/** Linux's limit for a whole path (limits.h). */
 const MAX_PATH_LENGTH = 4096;
 
 const PNG = { "Content-Type": "image/png" };
@@ -23,7 +23,7 @@ function short(url: string): string {
   return pathsOf("", url).key.slice(0, 12);
 }
 
-/** Runs `warm` on a list that comes in. */
+/** Runs `warm` with a list on standard input. */
 function warm(
   dir: string,
   urls: string[],
@@ -34,7 +34,7 @@ function warm(
   return cli(["warm", "-", "--dir", dir, ...args], { stdin, ...options });
 }
 
-Deno.test("warm downloads a list, and a second time only what is missing", async () => {
+Deno.test("warm downloads a list, and the second time only missing entries", async () => {
   await using origin = new Origin();
   await using temp = await tempDir();
   const dir = `${temp.path}/made/for/it`;
@@ -74,7 +74,7 @@ Deno.test("warm downloads a list, and a second time only what is missing", async
   );
 });
 
-Deno.test("warm takes lists and URLs together, and tells where each stands", async () => {
+Deno.test("warm accepts lists and URLs together, and states the place of each", async () => {
   await using origin = new Origin();
   await using temp = await tempDir();
   const a = origin.bytes("/a,1.png", bytesOf(100), PNG);
@@ -116,7 +116,7 @@ Deno.test("warm takes lists and URLs together, and tells where each stands", asy
   ]);
 });
 
-Deno.test("warm --json prints a line for each URL and one for all", async () => {
+Deno.test("warm --json prints a line for each URL and a last line for all", async () => {
   await using origin = new Origin();
   await using temp = await tempDir();
   const a = origin.bytes("/a.png", bytesOf(100), PNG);
@@ -151,7 +151,7 @@ Deno.test("warm --json prints a line for each URL and one for all", async () => 
   ]);
 });
 
-Deno.test("warm tells why a URL is not stored, and shows URLs only if asked", async () => {
+Deno.test("warm states why a URL is not stored, and shows URLs only on request", async () => {
   await using origin = new Origin();
   await using temp = await tempDir();
   const empty = origin.bytes("/empty.png", bytesOf(0), PNG);
@@ -191,7 +191,7 @@ Deno.test("warm tells why a URL is not stored, and shows URLs only if asked", as
   assertMatch(shown.stderr, /line 4 \(ftp:\/\/a\/secret\): not an http/);
 });
 
-Deno.test("warm evicts only within a limit that it is given", async () => {
+Deno.test("warm evicts only within a given limit", async () => {
   await using origin = new Origin();
   await using temp = await tempDir();
   const urls = ["/a.png", "/b.png", "/c.png"].map((path) =>
@@ -209,7 +209,7 @@ Deno.test("warm evicts only within a limit that it is given", async () => {
   assertEquals(left.map(({ filename }) => filename), ["c.png"]);
 });
 
-Deno.test("warm turns GIFs into MP4 unless told to keep them", async () => {
+Deno.test("warm turns GIFs into MP4 unless told otherwise", async () => {
   await using origin = new Origin();
   await using temp = await tempDir();
   const gif = gifOfDelays([10, 10]);
@@ -220,11 +220,11 @@ Deno.test("warm turns GIFs into MP4 unless told to keep them", async () => {
   }
 });
 
-Deno.test("warm downloads nothing into a folder where nothing can be stored", async () => {
+Deno.test("warm downloads nothing into a folder that cannot store", async () => {
   await using origin = new Origin();
   await using temp = await tempDir();
   const url = origin.bytes("/a.png", bytesOf(100), PNG);
-  // So deep that there is no room for the name of a file, whoever asks.
+  // So deep that no user has room for the name of a file.
   let dir = temp.path;
   while (dir.length < MAX_PATH_LENGTH - 80) {
     const length = Math.min(200, MAX_PATH_LENGTH - 60 - dir.length);
@@ -239,7 +239,7 @@ Deno.test("warm downloads nothing into a folder where nothing can be stored", as
   assertEquals(origin.requests("/a.png"), 0);
 });
 
-Deno.test("warm of nothing does nothing", async () => {
+Deno.test("warm of an empty list does nothing", async () => {
   await using temp = await tempDir();
   const { code, stdout } = await warm(temp.path, ["# nothing"]);
   assertEquals(code, 0);
@@ -249,7 +249,7 @@ Deno.test("warm of nothing does nothing", async () => {
   );
 });
 
-Deno.test("warm leaves only whole entries when it is interrupted", async () => {
+Deno.test("warm leaves only whole entries after an interruption", async () => {
   await using origin = new Origin();
   await using temp = await tempDir();
   const a = origin.bytes("/a.png", bytesOf(100), PNG);
@@ -295,7 +295,7 @@ Deno.test("warm leaves only whole entries when it is interrupted", async () => {
   }]);
 });
 
-Deno.test("warm stops quietly when nobody reads its lines any more", async () => {
+Deno.test("warm stops quietly when the reader of its lines has gone", async () => {
   await using origin = new Origin();
   await using temp = await tempDir();
   const a = origin.bytes("/a.png", bytesOf(100), PNG);
@@ -308,7 +308,7 @@ Deno.test("warm stops quietly when nobody reads its lines any more", async () =>
   assertEquals((await namesIn(temp.path)).length, 2);
 });
 
-Deno.test("warm shows a bar for each download and one for all on a terminal", async () => {
+Deno.test("warm shows a bar for each download and a bar for all on a terminal", async () => {
   await using origin = new Origin();
   await using temp = await tempDir();
   const a = origin.bytes("/a.png", bytesOf(100), PNG);
@@ -333,7 +333,7 @@ Deno.test("warm shows a bar for each download and one for all on a terminal", as
     stderr.text,
     /\p{Cc}\[31mmedia-cache: line 1 \(.*HTTP 404\p{Cc}\[39m/u,
   );
-  // The cursor is back, lines go on at the edge, and no bar is left below.
+  // The cursor is visible, lines wrap again, and no bar is left below.
   assertMatch(stderr.text, /\p{Cc}\[\?25h[^]*\p{Cc}\[\?7h[^]*\p{Cc}\[0J$/u);
   assertEquals(linesOf(stdout.text).length, 1);
   assertMatch(
@@ -342,7 +342,7 @@ Deno.test("warm shows a bar for each download and one for all on a terminal", as
   );
 });
 
-Deno.test("warm draws no bar when told not to, or when nobody sees it", async () => {
+Deno.test("warm draws no bar when told not to, or without a terminal", async () => {
   await using origin = new Origin();
   await using temp = await tempDir();
   const a = origin.bytes("/a.png", bytesOf(100), PNG);

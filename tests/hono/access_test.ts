@@ -8,7 +8,7 @@ const BEARER = { Authorization: `Bearer ${TOKEN}` };
 const MEDIA = `/media/${keyOf("a:")}`;
 const CLOSED = ["", "/stats", "/metrics", "/entries", MEDIA, "/preview/x"];
 
-Deno.test("without options numbers are served, and nothing else is there", async () => {
+Deno.test("without options the numbers are served, and nothing else", async () => {
   await using router = await mounted();
   await router.cache.put("a:", pattern(3), "image/png", "a.png");
 
@@ -33,7 +33,7 @@ Deno.test("with a token only /healthz is open", async () => {
   assertEquals(await statusOf(router.ask(MEDIA, { method: "DELETE" })), 401);
 });
 
-Deno.test("no method of HTTP gets past the token, or finds out what is there", async () => {
+Deno.test("no HTTP method passes the token, or shows whether an entry exists", async () => {
   await using router = await mounted({ token: TOKEN });
   await router.cache.put("a:", pattern(3), "image/png", "a.png");
   const unknown = `/media/${keyOf("b:")}`;
@@ -51,7 +51,7 @@ Deno.test("no method of HTTP gets past the token, or finds out what is there", a
   assertEquals(router.cache.stats().entries, 1);
 });
 
-Deno.test("the token is taken as Bearer, and as the password of anybody", async () => {
+Deno.test("the token is accepted as Bearer, and as a password with any user name", async () => {
   await using router = await mounted({ token: TOKEN });
   const basic = (user: string, password: string) => ({
     Authorization: `Basic ${btoa(`${user}:${password}`)}`,
@@ -87,7 +87,7 @@ Deno.test("the token is taken as Bearer, and as the password of anybody", async 
   }
 });
 
-Deno.test("a 401 offers both ways in and holds nothing of the cache", async () => {
+Deno.test("a 401 offers both schemes and shows nothing of the cache", async () => {
   await using router = await mounted({ token: TOKEN });
 
   const response = await router.ask("/stats");
@@ -99,7 +99,7 @@ Deno.test("a 401 offers both ways in and holds nothing of the cache", async () =
   assertStringIncludes(challenge, 'Bearer realm="Media cache"');
 });
 
-Deno.test("with the token, or trusted, all is there", async () => {
+Deno.test("with the token or trusted, everything is served", async () => {
   for (const options of [{ token: TOKEN }, { access: "trusted" } as const]) {
     await using router = await mounted(options);
     await router.cache.put("a:", pattern(3), "image/png", "a.png");
@@ -141,7 +141,7 @@ Deno.test("a page of another origin can change nothing", async () => {
   assertEquals(await remove(origin), 204);
 });
 
-Deno.test("behind a proxy that ends TLS the origin's host decides", async () => {
+Deno.test("behind a proxy that ends TLS, the host of Origin decides", async () => {
   await using router = await mounted({ access: "trusted" });
   await router.cache.put("a:", pattern(3), "image/png", "a.png");
   const { host } = new URL(router.url);

@@ -16,14 +16,14 @@ import { tempDir } from "../fixtures/directory/temp_dir.ts";
 const TRUSTED = { access: "trusted" } as const;
 const SECRET = "https://host.example/bot1:secret/cat.png";
 
-/** All that a page links to or loads. */
+/** Every URL that a page links to or loads. */
 function linksOf(text: string): string[] {
   return [...text.matchAll(/(?:href|src)="([^"]*)"/g)].map(([, link]) =>
     link!.replaceAll("&amp;", "&")
   );
 }
 
-Deno.test("the dashboard without access names nothing", async () => {
+Deno.test("the dashboard without access shows no names", async () => {
   await using router = await mounted();
   const { cache } = router;
   await cache.put(SECRET, pattern(10), "image/png", "secret-cat.png");
@@ -44,7 +44,7 @@ Deno.test("the dashboard without access names nothing", async () => {
   tap.end();
 });
 
-Deno.test("the dashboard with access shows entries, and escapes what they are called", async () => {
+Deno.test("the dashboard with access shows entries, and escapes their names", async () => {
   await using router = await mounted(TRUSTED);
   const url = `a:"><script>alert(1)</script>`;
   const name = `<img src=x onerror=alert(1)>.png`;
@@ -58,7 +58,7 @@ Deno.test("the dashboard with access shows entries, and escapes what they are ca
   assertStringIncludes(text, `?to=preview/${keyOf(url)}`);
 });
 
-Deno.test("the dashboard cuts long URLs, which the page of an entry shows whole", async () => {
+Deno.test("the dashboard cuts long URLs, and the page of an entry shows them whole", async () => {
   await using router = await mounted(TRUSTED);
   const url = `data:image/png,${"A".repeat(900_000)}`;
   assert(await router.cache.put(url, pattern(10), "image/png", "a.png"));
@@ -71,7 +71,7 @@ Deno.test("the dashboard cuts long URLs, which the page of an entry shows whole"
   assertStringIncludes(page, url);
 });
 
-Deno.test("the dashboard loads nothing but its own, and nothing in it is inline", async () => {
+Deno.test("the dashboard loads only its own files, and has no inline script or style", async () => {
   await using router = await mounted(TRUSTED);
   await router.cache.put("a:", pattern(10), "image/png", "a.png");
 
@@ -87,7 +87,7 @@ Deno.test("the dashboard loads nothing but its own, and nothing in it is inline"
   assertEquals(response.headers.get("Referrer-Policy"), "no-referrer");
 });
 
-Deno.test("the dashboard's links hold wherever it is mounted", async () => {
+Deno.test("the dashboard's links work under any mount path", async () => {
   await using temp = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: temp.path });
   await cache.put("a:", pattern(10), "image/png", "a.png");
@@ -134,7 +134,7 @@ Deno.test("a followed link keeps its guard and its headers", async () => {
   assertEquals(await ask("?to=//other.example/x", token), 404);
 });
 
-Deno.test("the dashboard tells of an empty cache, a fault, and a closed one", async () => {
+Deno.test("the dashboard shows an empty cache, a fault, and a closed cache", async () => {
   await using router = await mounted(TRUSTED);
   const text = async () => await (await router.ask("")).text();
 
@@ -156,7 +156,7 @@ Deno.test("the dashboard tells of an empty cache, a fault, and a closed one", as
   assertStringIncludes(await text(), "the cache is closed");
 });
 
-Deno.test("a read-only cache says so", async () => {
+Deno.test("the dashboard of a read-only cache states that it is read-only", async () => {
   await using router = await mounted(TRUSTED, { readOnly: true });
 
   const text = await (await router.ask("")).text();
@@ -164,7 +164,7 @@ Deno.test("a read-only cache says so", async () => {
   assertStringIncludes(text, "This cache is read-only");
 });
 
-Deno.test("the sections alone are those of the page", async () => {
+Deno.test("the sections served alone equal those of the page", async () => {
   await using router = await mounted();
 
   const sections = await (await router.ask("?to=dashboard/sections")).text();
@@ -176,7 +176,7 @@ Deno.test("the sections alone are those of the page", async () => {
   assertEquals(ids, ["overview", "charts", "downloads", "entries", "events"]);
 });
 
-Deno.test("a picture that is large or unsafe is no thumbnail", async () => {
+Deno.test("a picture that is large or of an unsafe type has no thumbnail", async () => {
   await using router = await mounted(TRUSTED);
   const entries: [string, number, string][] = [
     ["image/png", 3_000_000, "large.png"],

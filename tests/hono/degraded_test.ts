@@ -4,7 +4,7 @@ import { CallFault } from "../fixtures/faults/disk_faults.ts";
 import { bytesOf } from "../fixtures/directory/files.ts";
 import { mounted, statusOf } from "../fixtures/servers/mounted.ts";
 
-Deno.test("the router tells programs and people what the file system refuses, and is healthy", async () => {
+Deno.test("the router reports refused operations to programs and people, and stays healthy", async () => {
   await using router = await mounted({}, { onEvent() {} });
   const samples = async () => {
     const text = await (await router.ask("/metrics")).text();

@@ -16,7 +16,7 @@ async function page(router: Mounted, query: string): Promise<Page> {
   return await (await router.ask(`/entries?${query}`)).json();
 }
 
-/** All pages, one after the other, and what happens before each. */
+/** All pages, one after the other; an action runs before each. */
 async function names(
   router: Mounted,
   query: string,
@@ -41,7 +41,7 @@ async function fill(cache: MediaCache): Promise<void> {
   }
 }
 
-Deno.test("/entries tells what entries() tells, most recent first", async () => {
+Deno.test("/entries lists the entries of entries(), most recent first", async () => {
   await using router = await mounted({ access: "trusted" });
   await fill(router.cache);
 
@@ -54,7 +54,7 @@ Deno.test("/entries tells what entries() tells, most recent first", async () => 
   assertEquals(router.cache.stats().hits, 0);
 });
 
-Deno.test("/entries sorts, and pages through all of them once", async () => {
+Deno.test("/entries sorts, and its pages hold each entry once", async () => {
   await using router = await mounted({ access: "trusted" });
   await fill(router.cache);
   await router.cache.get("x:c");
@@ -71,7 +71,7 @@ Deno.test("/entries sorts, and pages through all of them once", async () => {
   }
 });
 
-Deno.test("/entries skips and repeats nothing that stays, whatever comes and goes", async () => {
+Deno.test("/entries skips and repeats no entry that stays, while others come and go", async () => {
   await using router = await mounted({ access: "trusted" });
   await fill(router.cache);
   let step = 0;
@@ -86,7 +86,7 @@ Deno.test("/entries skips and repeats nothing that stays, whatever comes and goe
   assertEquals(found, ["a.bin", "b.bin", "c.bin", "d.bin"]);
 });
 
-Deno.test("/entries finds by parts of URL, name and type in any case", async () => {
+Deno.test("/entries finds parts of URL, name and type in any case", async () => {
   await using router = await mounted({ access: "trusted" });
   await fill(router.cache);
 
@@ -102,7 +102,7 @@ Deno.test("/entries finds by parts of URL, name and type in any case", async () 
   assertEquals(await names(router, "q=nothing"), []);
 });
 
-Deno.test("/entries refuses what it can't read", async () => {
+Deno.test("/entries refuses invalid parameters", async () => {
   await using router = await mounted({ access: "trusted" });
   await fill(router.cache);
   const { next } = await page(router, "sort=size&limit=1");

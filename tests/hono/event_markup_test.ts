@@ -74,7 +74,7 @@ const REASONS: [MediaCacheEvent, string][] = [
 ];
 
 for (const [index, [event, label, detail]] of EVENTS.entries()) {
-  Deno.test(`event ${index} of type ${event.type} is told without secrets`, async () => {
+  Deno.test(`event ${index} of type ${event.type} is shown without secrets`, async () => {
     const named = String(await eventMarkup({ event, count: 1 }, true));
     const nameless = String(await eventMarkup({ event, count: 3 }, false));
 
@@ -91,7 +91,7 @@ for (const [index, [event, label, detail]] of EVENTS.entries()) {
 }
 
 for (const [event, label] of REASONS) {
-  Deno.test(`why something was ${event.type} is told where names are`, async () => {
+  Deno.test(`the reason for ${event.type} is shown where names are shown`, async () => {
     const named = String(await eventMarkup({ event, count: 1 }, true));
     const nameless = String(await eventMarkup({ event, count: 1 }, false));
 
@@ -102,7 +102,7 @@ for (const [event, label] of REASONS) {
   });
 }
 
-/** Why downloads fail, and how that is told. */
+/** Errors of failed downloads, and the text for each. */
 const FAILURES: [error: unknown, reason: string][] = [
   [new HttpStatusError(404), "HTTP 404"],
   [
@@ -115,7 +115,7 @@ const FAILURES: [error: unknown, reason: string][] = [
 ];
 
 for (const [error, reason] of FAILURES) {
-  Deno.test(`a failure is told as ${reason}, with its URL only where names are`, async () => {
+  Deno.test(`a failure is shown as ${reason}, with its URL only where names are shown`, async () => {
     const facts = { ...errorFacts(error), error, received: 2048 };
     const event = { ...BASE, type: "failed", ...facts } as const;
 

@@ -6,7 +6,7 @@ import { statusOf } from "../fixtures/servers/mounted.ts";
 import { Origin } from "../fixtures/servers/origin.ts";
 import { tempDir } from "../fixtures/directory/temp_dir.ts";
 
-Deno.test("the example server caches for its hosts, shows it, and ends when told", async () => {
+Deno.test("the example server caches for its hosts, shows its entries, and ends on request", async () => {
   await using temp = await tempDir();
   await using origin = new Origin();
   const body = pattern(100_000);
@@ -49,7 +49,7 @@ Deno.test("the example server caches for its hosts, shows it, and ends when told
     ]
   ) assertEquals(await ask(foreign), 403, foreign);
 
-  // A download that runs when it is told to end still goes into the cache.
+  // A download that runs when the server is told to end is still stored.
   const { url: slow, tap } = origin.tap("/slow.png");
   const asked = fetch(server.proxied(slow));
   tap.write(pattern(10));
@@ -64,7 +64,7 @@ Deno.test("the example server caches for its hosts, shows it, and ends when told
   assertEquals(bodies.length, 2);
 });
 
-Deno.test("the example server tells on the console what a mount refuses", async () => {
+Deno.test("the example server reports on the console the operations that a mount refuses", async () => {
   await using temp = await tempDir();
   await using origin = new Origin();
   const url = origin.bytes("/a.png", pattern(10));

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { expose } from "../../src/hono/metrics/exposition.ts";
 import { Histogram } from "../../src/hono/metrics/histogram.ts";
 
-Deno.test("expose() lets no label and no help end its line or its quotes", () => {
+Deno.test("expose() escapes labels and help texts, so that none ends its line or its quotes", () => {
   const evil = 'a"}\n# evil 1\n\\';
   const histogram = new Histogram([1]);
   histogram.observe(0.5);

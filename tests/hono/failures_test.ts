@@ -1,4 +1,4 @@
-/** How the router tells of downloads that failed. */
+/** How the router reports failed downloads. */
 import { assertEquals, assertFalse, assertStringIncludes } from "@std/assert";
 import type { Downloader, MediaCache } from "../../mod.ts";
 import { statsRouter } from "../../src/hono/stats_router.ts";
@@ -10,7 +10,7 @@ import { Origin } from "../fixtures/servers/origin.ts";
 
 const SECRET = "https://secret-host.example/bot1:token/cat.png";
 
-/** The failures that a text of metrics tells, but for those that never happened. */
+/** The failures in a text of metrics, without those that never happened. */
 function failuresIn(text: string): Record<string, number> {
   const samples = text.matchAll(
     /^media_cache_download_failures_total\{reason="([^"]*)"\} (\d+)$/gm,
@@ -26,7 +26,7 @@ async function fail(cache: MediaCache, error: unknown): Promise<void> {
   await cache.getOrDownload(SECRET, downloader).catch(() => {});
 }
 
-Deno.test("failures are told by number and reason, with host and URL to those with access", async () => {
+Deno.test("failures are shown with number and reason, and with host and URL to readers with access", async () => {
   for (const options of [{}, { access: "trusted" } as const]) {
     await using origin = new Origin();
     await using router = await mounted(options);
@@ -59,7 +59,7 @@ Deno.test("failures are told by number and reason, with host and URL to those wi
   }
 });
 
-Deno.test("a download that was ended because nobody wanted it is in no number of failures", async () => {
+Deno.test("a download that was ended because its callers left does not count as failed", async () => {
   await using opened = await emptyCache({ whenAbandoned: "abort" });
   const { cache, recorder } = opened;
   const router = statsRouter(cache);
@@ -75,7 +75,7 @@ Deno.test("a download that was ended because nobody wanted it is in no number of
   assertEquals(cache.stats().failures, 1);
 });
 
-Deno.test("failures before the router was made are in its numbers, without a reason", async () => {
+Deno.test("failures before the router was made count, without a reason", async () => {
   await using opened = await emptyCache();
   const { cache } = opened;
   await fail(cache, new Error());
@@ -87,7 +87,7 @@ Deno.test("failures before the router was made are in its numbers, without a rea
   assertEquals(failuresIn(metrics), { Error: 1, other: 1 });
 });
 
-Deno.test("a server that makes up names, codes and statuses makes up no series without end", async () => {
+Deno.test("a server with changing names, codes and statuses makes a limited number of series", async () => {
   await using opened = await emptyCache();
   const { cache } = opened;
   const router = statsRouter(cache);

@@ -35,33 +35,33 @@ function busyColumns(timeline: Timeline): [column: number, hits: number][] {
     .filter(([, hits]) => hits > 0);
 }
 
-Deno.test("a timeline shows growth where it happened, in columns of 2 s at first", () => {
+Deno.test("a timeline shows growth at its time, in columns of 2 s at first", () => {
   const timeline = historyOf([1, 1, 1.7, 41], 119.5);
 
   assertEquals(timeline.spanMs, 120_000);
   assertEquals(busyColumns(timeline), [[-60, 3], [-40, 1]]);
 });
 
-Deno.test("all of a burst is shown at its own time, however long nothing happens then", () => {
+Deno.test("a burst is shown at its own time, however long the pause after it", () => {
   const timeline = historyOf([1, 1.1, 1.2, 1.3], 119.5);
 
   assertEquals(busyColumns(timeline), [[-60, 4]]);
 });
 
-Deno.test("a timeline grows with the age of the router, to an hour", () => {
+Deno.test("a timeline grows with the age of the router, up to an hour", () => {
   assertEquals(historyOf([], 121).spanMs, 600_000);
   assertEquals(historyOf([], 601).spanMs, 3_600_000);
   assertEquals(historyOf([], 100_000).spanMs, 3_600_000);
 });
 
-Deno.test("what was long ago is in no column, and a quiet hour is flat", () => {
+Deno.test("growth of more than an hour ago is in no column, and a quiet hour is flat", () => {
   const timeline = historyOf([10, 20], 10_000);
 
   assertEquals(busyColumns(timeline), []);
   assertEquals(new Set(timeline.levels("totalBytes")), new Set([20]));
 });
 
-Deno.test("a history is bounded, however much happens", () => {
+Deno.test("a history is bounded, whatever the number of events", () => {
   const hits = Array.from({ length: 10_000 }, (_, i) => i * 2);
 
   const timeline = historyOf(hits, 20_000);

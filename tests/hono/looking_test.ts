@@ -1,4 +1,4 @@
-/** Who looks at a cache changes nothing, whatever the state of its folder. */
+/** Read-only requests change nothing in a cache, in any state of its folder. */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { MediaCache, type MediaCacheOptions } from "../../mod.ts";
@@ -13,7 +13,7 @@ import { tempDir } from "../fixtures/directory/temp_dir.ts";
 const TRUSTED = { access: "trusted" } as const;
 const URLS = Array.from({ length: 10 }, (_, i) => `${i}:`);
 
-/** What a browser loads of the dashboard, and all else that only looks. */
+/** Every URL that the dashboard loads, and every other read-only request. */
 const PATHS = [
   "/",
   "/dashboard/sections",
@@ -25,7 +25,7 @@ const PATHS = [
   ...URLS.map((url) => `/preview/${keyOf(url)}`),
 ];
 
-/** Does something to each file of the folder whose name ends so. */
+/** Runs an action on each file of the folder with this end of its name. */
 async function eachFile(
   dir: string,
   end: string,
@@ -99,7 +99,7 @@ async function stored(options: MediaCacheOptions): Promise<Mounted> {
 for (const [what, act, options] of FAULTS) {
   for (const maxMemoryItems of [0, 64]) {
     const where = maxMemoryItems === 0 ? "on disk" : "in RAM";
-    Deno.test(`to look at a folder that ${what} changes nothing of entries ${where}`, async () => {
+    Deno.test(`read-only requests in a folder that ${what} change no entries ${where}`, async () => {
       const recorder = new Recorder();
       const { onEvent } = recorder;
       await using router = await stored({
@@ -118,7 +118,7 @@ for (const [what, act, options] of FAULTS) {
       const told = recorder.events.length;
 
       for (const path of PATHS) {
-        // By itself: a server that reads files, too, would be disturbed.
+        // Alone: a server that also reads files would be disturbed.
         const looked = statsRouter(cache, TRUSTED).request(path);
         await Promise.resolve(looked)
           .then((response) => response.bytes())
@@ -133,7 +133,7 @@ for (const [what, act, options] of FAULTS) {
   }
 }
 
-Deno.test("to look at a folder that was never opened, and can't be, changes nothing", async () => {
+Deno.test("read-only requests change nothing in a folder that was never opened, and cannot be", async () => {
   await using temp = await tempDir();
   const cacheDir = join(temp.path, "a file");
   await Deno.writeTextFile(cacheDir, "a file in its place");
@@ -150,7 +150,7 @@ Deno.test("to look at a folder that was never opened, and can't be, changes noth
   assertEquals(cache.stats(), before);
 });
 
-Deno.test("to look at a body that has rotted leaves it to those who use it", async () => {
+Deno.test("a read-only request leaves a damaged body for the users of the cache", async () => {
   await using router = await stored({ verifyOnRead: true, maxMemoryItems: 0 });
   const { cache, dir } = router;
   await eachFile(dir, ".dat", spoil);
@@ -164,7 +164,7 @@ Deno.test("to look at a body that has rotted leaves it to those who use it", asy
   assertEquals(cache.stats().entries, URLS.length - 1);
 });
 
-Deno.test("a look sees at once that another process has changed an entry", async () => {
+Deno.test("a read-only request sees at once that another process has changed an entry", async () => {
   await using router = await stored({});
   const { cache, dir } = router;
   await (await cache.get("0:"))?.bytes();

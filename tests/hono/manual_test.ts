@@ -1,4 +1,4 @@
-/** The manual of the router names the paths and metrics that the router has. */
+/** The manual of the router names the paths and metrics of the router. */
 import { assert, assertEquals } from "@std/assert";
 import { MediaCache } from "../../mod.ts";
 import { statsRouter } from "../../src/hono/stats_router.ts";
@@ -32,7 +32,7 @@ Deno.test("the router's manual names every path", async () => {
 
   const { routes } = statsRouter(cache, { access: "trusted" });
 
-  // What the dashboard alone asks for, and the mount with a slash at its end.
+  // Paths that only the dashboard requests, and the mount with a slash at its end.
   const inner = /^\/(?:dashboard\/|:slash)/;
   const paths = new Set(routes.map(({ path }) => path));
   for (const path of paths) {

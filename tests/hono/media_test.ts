@@ -17,7 +17,7 @@ const EXAMPLE = 784_111_777;
 const MEDIA = `/media/${keyOf("a:")}`;
 const TRUSTED = { access: "trusted" } as const;
 
-Deno.test("GET /media gives the bytes with their type, length and name", async () => {
+Deno.test("GET /media sends the bytes with their type, length and name", async () => {
   await using router = await mounted(TRUSTED);
   for (const size of [3, 300_000, 5 * MB]) {
     const body = pattern(size);
@@ -41,7 +41,7 @@ Deno.test("GET /media gives the bytes with their type, length and name", async (
   assertEquals(router.cache.stats().hits, 3);
 });
 
-Deno.test("GET /media shows only safe types in place, and no type can run anything", async () => {
+Deno.test("GET /media shows only safe types in place, and no type can run a script", async () => {
   await using router = await mounted(TRUSTED);
   const types = [
     ["text/html", "page.html"],
@@ -72,11 +72,11 @@ Deno.test("GET /media shows only safe types in place, and no type can run anythi
   }
 });
 
-Deno.test("HEAD /media tells the same headers, opens no file and counts nothing", async () => {
+Deno.test("HEAD /media sends the same headers, opens no file and counts nothing", async () => {
   await using router = await mounted(TRUSTED);
   await router.cache.put("a:", pattern(5 * MB), "video/mp4", "a.mp4");
   const whole = await router.ask(MEDIA);
-  // A server may be reading still for one that has been cancelled.
+  // A server may still be reading a file for a cancelled request.
   await whole.bytes();
   const before = router.cache.stats();
 
@@ -95,7 +95,7 @@ Deno.test("HEAD /media tells the same headers, opens no file and counts nothing"
   assertEquals(await statusOf(unknown), 404);
 });
 
-Deno.test("GET /media of what is not there is 404", async () => {
+Deno.test("GET /media of a missing entry is 404", async () => {
   await using router = await mounted(TRUSTED);
 
   for (const key of [keyOf("b:"), "x", "..%2f..%2fetc%2fpasswd", "%00"]) {
@@ -103,7 +103,7 @@ Deno.test("GET /media of what is not there is 404", async () => {
   }
 });
 
-Deno.test("GET /media gives single ranges, also of large bodies", async () => {
+Deno.test("GET /media sends single ranges, also of large bodies", async () => {
   await using router = await mounted(TRUSTED);
   const body = pattern(5 * MB);
   await router.cache.put("a:", body, "video/mp4", "a.mp4");
@@ -127,7 +127,7 @@ Deno.test("GET /media gives single ranges, also of large bodies", async () => {
   assertEquals(openFiles(router.dir), []);
 });
 
-Deno.test("GET /media answers several ranges with the whole, and 416 beyond the end", async () => {
+Deno.test("GET /media answers several ranges with the whole body, and a range beyond the end with 416", async () => {
   await using router = await mounted(TRUSTED);
   await router.cache.put("a:", pattern(5 * MB), "video/mp4", "a.mp4");
 
@@ -148,7 +148,7 @@ Deno.test("GET /media answers several ranges with the whole, and 416 beyond the 
   assertEquals(openFiles(router.dir), []);
 });
 
-Deno.test("GET /media heeds a range only for the version that If-Range names", async () => {
+Deno.test("GET /media follows a range only for the version that If-Range names", async () => {
   await using router = await mounted(TRUSTED);
   await router.cache.put("a:", pattern(100), "image/png", "a.png");
   const first = await router.ask(MEDIA);
@@ -163,11 +163,11 @@ Deno.test("GET /media heeds a range only for the version that If-Range names", a
   assertEquals(await status('"other"'), 200);
   assertEquals(await status("*"), 200);
   assertEquals(await status("Thu, 01 Jan 1970 00:00:00 GMT"), 200);
-  // Another version of the same second would have the same date.
+  // Another version within the same second would have the same date.
   assertEquals(await status(first.headers.get("Last-Modified")!), 200);
 });
 
-Deno.test("GET /media heeds a range for the exact date of an entry that is old enough", async () => {
+Deno.test("GET /media follows a range for the exact date of an entry that is old enough", async () => {
   await using router = await mounted(TRUSTED);
   await writePair(router.dir, "a:", pattern(100), { sidecar: { ts: EXAMPLE } });
   const status = (ifRange: string) =>
@@ -202,7 +202,7 @@ Deno.test("ranges of an entry that is replaced between them are never mixed", as
   }
 });
 
-Deno.test("a condition holds for the version that is sent, also where it comes between", async () => {
+Deno.test("a condition is checked against the version that is sent, even if an entry changes meanwhile", async () => {
   await using router = await mounted(TRUSTED);
   const { cache } = router;
   const put = (seed: number) =>
@@ -225,7 +225,7 @@ Deno.test("a condition holds for the version that is sent, also where it comes b
   assertEquals(openFiles(router.dir), []);
 });
 
-Deno.test("an answer without the body tells its version, and nothing of what it is", async () => {
+Deno.test("an answer without the body states its version, and nothing of its content", async () => {
   await using router = await mounted(TRUSTED);
   await router.cache.put("a:", pattern(100), "image/png", "a.png");
   const whole = await router.ask(MEDIA);
@@ -261,7 +261,7 @@ Deno.test("an answer without the body tells its version, and nothing of what it 
   }
 });
 
-Deno.test("GET /media heeds HTTP-dates alone", async () => {
+Deno.test("GET /media follows only valid HTTP-dates", async () => {
   await using router = await mounted(TRUSTED);
   await writePair(router.dir, "a:", pattern(9), { sidecar: { ts: EXAMPLE } });
   const status = (name: string, value: string) =>
@@ -292,7 +292,7 @@ Deno.test("GET /media heeds HTTP-dates alone", async () => {
   }
 });
 
-Deno.test("no Last-Modified lies after the Date of its answer", async () => {
+Deno.test("Last-Modified is never later than the Date of its answer", async () => {
   await using router = await mounted(TRUSTED);
   const now = Date.now() / 1000;
   for (const [index, ts] of [now + 3600, now * 10, 1e300].entries()) {
@@ -323,7 +323,7 @@ Deno.test("no Last-Modified lies after the Date of its answer", async () => {
   }
 });
 
-Deno.test("If-Match and If-None-Match heed whole entity tags alone", async () => {
+Deno.test("If-Match and If-None-Match match whole entity tags only", async () => {
   await using router = await mounted(TRUSTED);
   await router.cache.put("a:", pattern(10), "image/png", "a.png");
   const head = await router.ask(MEDIA, { method: "HEAD" });
@@ -348,7 +348,7 @@ Deno.test("If-Match and If-None-Match heed whole entity tags alone", async () =>
   }
 });
 
-Deno.test("GET /media spares the body of what the client has, without counting it", async () => {
+Deno.test("GET /media sends no body that the client has, and does not count the request", async () => {
   await using router = await mounted(TRUSTED);
   await router.cache.put("a:", pattern(5 * MB), "video/mp4", "a.mp4");
   const first = await router.ask(MEDIA);
@@ -380,7 +380,7 @@ Deno.test("GET /media spares the body of what the client has, without counting i
   assertEquals(await status(both), 200);
 });
 
-Deno.test("an ETag tells versions apart, with a digest and without, and lasts over a restart", async () => {
+Deno.test("an ETag differs between versions, with and without a digest, and survives a restart", async () => {
   for (const size of [10, 100_000]) {
     await using router = await mounted(TRUSTED);
     const etag = async (from = router) =>
@@ -399,7 +399,7 @@ Deno.test("an ETag tells versions apart, with a digest and without, and lasts ov
   }
 });
 
-Deno.test("an ETag is the digest where the sidecar has one", async () => {
+Deno.test("an ETag is the digest if the sidecar has a digest", async () => {
   await using router = await mounted(TRUSTED);
   const sha256 = "0F".repeat(32);
   await writePair(router.dir, "a:", pattern(10), { sidecar: { sha256 } });
@@ -424,7 +424,7 @@ Deno.test("a client that leaves early leaves no file open", async () => {
     await reader.read();
     await reader.cancel();
   }
-  // The server notices when it next writes; the whole body shows that it goes on.
+  // The server notices at its next write; the whole body shows that it continues.
   await (await router.ask(MEDIA)).bytes();
 
   while (openFiles(router.dir).length > 0) {
@@ -441,7 +441,7 @@ Deno.test("DELETE /media removes an entry once", async () => {
   assertEquals(router.cache.stats().entries, 0);
 });
 
-Deno.test("DELETE /media heeds the conditions of a request, and never answers 304", async () => {
+Deno.test("DELETE /media follows the conditions of a request, and never answers 304", async () => {
   await using router = await mounted(TRUSTED);
   await writePair(router.dir, "a:", pattern(9), { sidecar: { ts: EXAMPLE } });
   const head = await router.ask(MEDIA, { method: "HEAD" });
@@ -464,7 +464,7 @@ Deno.test("DELETE /media heeds the conditions of a request, and never answers 30
   assertEquals(await remove({ "If-Match": etag }), 404);
 });
 
-Deno.test("GET /preview shows what is safe, and looking changes nothing", async () => {
+Deno.test("GET /preview shows safe types, and changes nothing", async () => {
   await using router = await mounted(TRUSTED);
   await router.cache.put("a:", pattern(10), "image/png", "a.png");
   await router.cache.put("b:", pattern(10), "text/html", "b.html");

@@ -13,7 +13,7 @@ const OPENMETRICS = {
   headers: { Accept: "application/openmetrics-text;version=1.0.0,*/*;q=0.1" },
 };
 
-Deno.test("/metrics speaks OpenMetrics to those who ask for it", async () => {
+Deno.test("/metrics sends OpenMetrics to clients that accept it", async () => {
   await using router = await mounted();
 
   const response = await router.ask("/metrics", OPENMETRICS);
@@ -49,7 +49,7 @@ Deno.test("/metrics speaks OpenMetrics to those who ask for it", async () => {
   assert(families.length > 20);
 });
 
-Deno.test("/metrics speaks the older text format to everybody else", async () => {
+Deno.test("/metrics sends the older text format to all others", async () => {
   await using router = await mounted();
 
   const response = await router.ask("/metrics");
@@ -63,7 +63,7 @@ Deno.test("/metrics speaks the older text format to everybody else", async () =>
   assertMatch(text, /^media_cache_hits_total 0$/m);
 });
 
-Deno.test("/metrics observes times and sizes, and holds no URL, host or name", async () => {
+Deno.test("/metrics contains times and sizes, and no URL, host or name", async () => {
   await using router = await mounted();
   const { cache } = router;
   const media = await cache.getOrDownload(

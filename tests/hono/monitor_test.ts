@@ -24,7 +24,7 @@ Deno.test("routers of one cache share one subscription", async () => {
   assertStrictEquals(monitorOf(cache), monitorOf(cache));
 });
 
-Deno.test("recent events are the last ones, and hits in a row are one", async () => {
+Deno.test("recent events are the last ones, and successive hits are one event", async () => {
   await using temp = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: temp.path });
   const { events } = monitorOf(cache);
@@ -62,7 +62,7 @@ Deno.test("top entries are the largest, and the most used", async () => {
   assertEquals(first.mostUsed[0]?.uses, 3);
 });
 
-Deno.test("a use counter is bounded and keeps what is used most", () => {
+Deno.test("a use counter is bounded and keeps the most used entries", () => {
   const uses = new UseCounter();
   for (let i = 0; i < 10; i++) uses.add("often");
   for (let i = 0; i < 50_000; i++) uses.add(`${i}`);

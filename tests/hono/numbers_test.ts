@@ -2,7 +2,7 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { pattern } from "../fixtures/bodies/bytes.ts";
 import { mounted, statusOf } from "../fixtures/servers/mounted.ts";
 
-Deno.test("/stats has the original's keys with their meaning, and ours beside", async () => {
+Deno.test("/stats has the original's keys with their meaning, and further keys", async () => {
   await using router = await mounted({}, { maxSizeMb: 10 });
   const { cache } = router;
   await cache.put("a:1", pattern(1_048_576), "image/png", "a.png");
@@ -60,7 +60,7 @@ Deno.test("/healthz is ok while the directory can be written", async () => {
   assertEquals(await statusOf(router.ask("/healthz")), 200);
 });
 
-Deno.test("a closed cache still tells its numbers, and is not healthy", async () => {
+Deno.test("a closed cache still shows its numbers, and is not healthy", async () => {
   await using router = await mounted({ access: "trusted" });
   await router.cache.close();
 

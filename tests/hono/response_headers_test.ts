@@ -1,4 +1,7 @@
-/** What a hostile sender says of a body, as it leaves the router on a socket. */
+/**
+ * Names and types that a hostile sender states, in headers that the router
+ * sends on a socket.
+ */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { keyOf } from "../../src/core/text/key.ts";
 import { pattern } from "../fixtures/bodies/bytes.ts";
@@ -10,7 +13,7 @@ import { mounted } from "../fixtures/servers/mounted.ts";
 
 const TRUSTED = { access: "trusted" } as const;
 
-/** The lines of an answer before its body, as they came. */
+/** The lines of an answer before its body, as they arrived. */
 async function headOf(url: string, method: string): Promise<string[]> {
   const { hostname, port, pathname } = new URL(url);
   using connection = await Deno.connect({ hostname, port: Number(port) });
@@ -24,7 +27,7 @@ async function headOf(url: string, method: string): Promise<string[]> {
   for (;;) {
     const count = await connection.read(buffer);
     if (count === null) break;
-    // One character a byte, so that what is no UTF-8 shows.
+    // One character a byte, so that bytes that are not UTF-8 show.
     text += String.fromCharCode(...buffer.subarray(0, count));
   }
   const end = text.indexOf("\r\n\r\n");
@@ -48,7 +51,7 @@ const NAMES = new Set([
   "x-content-type-options",
 ]);
 
-Deno.test("no name and no type adds a line to an answer of the router, or breaks one", async () => {
+Deno.test("no name and no type adds or breaks a line in an answer of the router", async () => {
   await using router = await mounted(TRUSTED);
   const cases = [
     ...HOSTILE_NAMES.map((name) => [name, "image/png"]),

@@ -28,7 +28,7 @@ Deno.test("GET /media joins a running download and streams it", async () => {
   assertEquals(router.cache.stats().coalesced, 1);
 });
 
-Deno.test("GET /media gives a range of a running download as soon as its bytes are there", async () => {
+Deno.test("GET /media sends a range of a running download as soon as its bytes have arrived", async () => {
   await using router = await mounted(TRUSTED);
   const facts = { mimetype: "video/mp4", size: 2000 };
   const { tap, call } = await begin(router.cache, "a:", facts);
@@ -46,7 +46,7 @@ Deno.test("GET /media gives a range of a running download as soon as its bytes a
   tap.end();
 });
 
-Deno.test("HEAD /media tells of a running download what is certain, and joins nothing", async () => {
+Deno.test("HEAD /media states the certain facts of a running download, and does not join it", async () => {
   await using router = await mounted(TRUSTED);
   const film = { mimetype: "video/mp4", filename: "a.mp4", size: 7 };
   const { tap, call } = await begin(router.cache, "a:", film);
@@ -61,7 +61,7 @@ Deno.test("HEAD /media tells of a running download what is certain, and joins no
   assertEquals(router.cache.stats().coalesced, 0);
 });
 
-Deno.test("HEAD /media tells no type and no length of what may become a video, whatever its label", async () => {
+Deno.test("HEAD /media states no type and no length of a body that may become a video, whatever its label", async () => {
   await using router = await mounted(TRUSTED);
   for (const mimetype of ["image/gif", "image/png", "video/mp4"]) {
     const url = `${mimetype}:`;
@@ -86,7 +86,7 @@ Deno.test("HEAD /media tells no type and no length of what may become a video, w
   assertEquals(router.cache.stats().coalesced, 0);
 });
 
-Deno.test("a running download has no version that a condition or a range could name", async () => {
+Deno.test("a running download has no version for a condition or a range", async () => {
   await using router = await mounted(TRUSTED);
   const { tap, call } = await begin(router.cache, "a:", { size: 20 });
   tap.write(pattern(10));
@@ -114,7 +114,7 @@ Deno.test("a running download has no version that a condition or a range could n
   tap.end();
 });
 
-Deno.test("GET /media breaks off when the download does, and never ends cleanly", async () => {
+Deno.test("GET /media breaks off when the download does, and never ends as if complete", async () => {
   await using router = await mounted(TRUSTED);
   const { tap, call } = await begin(router.cache, "a:");
   tap.write(pattern(1000));
@@ -126,7 +126,7 @@ Deno.test("GET /media breaks off when the download does, and never ends cleanly"
   await assertRejects(() => response.bytes());
 });
 
-Deno.test("GET /media is 502 when a download fails before its type is known, and tells no URL", async () => {
+Deno.test("GET /media is 502 when a download fails before its type is known, and shows no URL", async () => {
   await using router = await mounted(TRUSTED);
   const { tap, call } = await begin(router.cache, "a:");
   const failing = assertRejects(() => call);
@@ -148,7 +148,7 @@ for (
     ["a link of the dashboard", `/?to=${MEDIA.slice(1)}`],
   ] as const
 ) {
-  Deno.test(`a client of ${what} that goes away while a download is silent leaves it`, async () => {
+  Deno.test(`a client of ${what} that goes away while a download is silent leaves the download`, async () => {
     await using router = await mounted(TRUSTED, { whenAbandoned: "abort" });
     const first = new AbortController();
     const asked = Promise.withResolvers<AbortSignal>();
@@ -177,7 +177,7 @@ for (
     await asking;
 
     await ended;
-    // For nobody is left, and not for its silence.
+    // Ended because no reader is left, and not because of its silence.
     assertEquals(download.reason.name, "AbortError");
   });
 }

@@ -5,7 +5,7 @@ import { mounted, statusOf } from "../fixtures/servers/mounted.ts";
 
 const TRUSTED = { access: "trusted" } as const;
 
-Deno.test("/view shows an entry by its type, and counts as no use", async () => {
+Deno.test("/view shows an entry by its type, and does not count as a use", async () => {
   await using router = await mounted(TRUSTED);
   const shown = [
     ["image/png", "a.png", "<img "],

@@ -1,4 +1,7 @@
-/** Bodies whose bytes tell which they are, and what makes videos of GIFs. */
+/**
+ * Bodies with bytes that identify them, and a program that makes videos of
+ * GIFs.
+ */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { pattern } from "../fixtures/bodies/bytes.ts";
@@ -20,13 +23,15 @@ const DIGITS = 8;
 /** The boxes of a video in front of its bytes. */
 const VIDEO_FRONT = new TextEncoder().encode("\0\0\0\x08ftyp\0\0\0\x08moov");
 
-/** The shortest video that can be. */
+/** The length of the shortest possible video. */
 export const MIN_VIDEO_BYTES = VIDEO_FRONT.length + HEAD_BYTES;
 
 /** The shortest GIF that `gifOf()` makes. */
 export const MIN_GIF_BYTES = GIF.length + DIGITS;
 
-/** A body that tells its number and length in its first eight bytes, if it has them. */
+/**
+ * A body with its number and length in its first eight bytes, if it has them.
+ */
 export function bodyOf(number: number, size: number): Uint8Array<ArrayBuffer> {
   const body = PATTERN.slice(0, size);
   if (size < HEAD_BYTES) return body.fill(number % 64);
@@ -36,7 +41,9 @@ export function bodyOf(number: number, size: number): Uint8Array<ArrayBuffer> {
   return body;
 }
 
-/** Checks that bytes are one whole body, whichever: a numbered one, a GIF or its video. */
+/**
+ * Checks that bytes are one whole body: a numbered body, a GIF or its video.
+ */
 export function assertWhole(bytes: Uint8Array<ArrayBuffer>): void {
   if (bytes.length < HEAD_BYTES) return;
   if (bytes[0] === GIF[0]) {
@@ -51,7 +58,7 @@ export function assertWhole(bytes: Uint8Array<ArrayBuffer>): void {
   assertSame(bytes, bodyOf(view.getUint32(0), view.getUint32(4)));
 }
 
-/** A GIF of a length, whose video will have another. */
+/** A GIF of a length; its video has another length. */
 export function gifOf(
   size: number,
   videoBytes: number,
@@ -61,7 +68,10 @@ export function gifOf(
   return concat([GIF, gap, new TextEncoder().encode(end)]);
 }
 
-/** The video that `videoMaker()` makes of a GIF: three boxes, as those of an MP4. */
+/**
+ * The video that `videoMaker()` makes of a GIF: three boxes, like those of an
+ * MP4.
+ */
 export function videoOf(videoBytes: number): Uint8Array<ArrayBuffer> {
   const mdat = new DataView(new ArrayBuffer(HEAD_BYTES));
   mdat.setUint32(0, videoBytes - VIDEO_FRONT.length);
@@ -71,7 +81,10 @@ export function videoOf(videoBytes: number): Uint8Array<ArrayBuffer> {
   return concat([VIDEO_FRONT, head, rest]);
 }
 
-/** Writes a program that stands in for ffmpeg, since that could not make videos of a given length. */
+/**
+ * Writes a program that stands in for ffmpeg, since ffmpeg cannot make videos
+ * of a given length.
+ */
 export async function videoMaker(folder: string): Promise<string> {
   await Deno.writeFile(join(folder, "video"), PATTERN);
   return await stub(
@@ -102,7 +115,7 @@ export async function videoMaker(folder: string): Promise<string> {
   );
 }
 
-/** Compares bytes, many of them fast. */
+/** Compares bytes, even many of them fast. */
 export function assertSame(actual: Uint8Array, expected: Uint8Array): void {
   assertEquals(actual.length, expected.length);
   const at = actual.findIndex((byte, i) => byte !== expected[i]);

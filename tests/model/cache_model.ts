@@ -1,55 +1,58 @@
 import { keyOf } from "../../src/core/text/key.ts";
 
-/** The caps of a cache, in bytes where they are not of items. */
+/** The caps of a cache, in bytes except the cap of items. */
 export interface Caps {
-  /** Of all entries. */
+  /** The cap of all entries. */
   maxBytes: number;
-  /** Of one entry, and of what is staged. */
+  /** The cap of one entry, and of staged bytes. */
   maxEntryBytes: number;
-  /** Of bodies in memory. */
+  /** The cap of the number of bodies in memory. */
   maxMemoryItems: number;
-  /** Of all bodies in memory. */
+  /** The cap of all bodies in memory. */
   maxMemoryBytes: number;
-  /** Of one body in memory. */
+  /** The cap of one body in memory. */
   maxMemoryItemBytes: number;
 }
 
 /** An entry. */
 export interface Kept {
-  /** Its URL. */
+  /** The URL. */
   readonly url: string;
-  /** Its bytes. */
+  /** The bytes of the body. */
   readonly bytes: Uint8Array;
 }
 
-/** Files in the directory that are no entry. */
+/** Files in the directory that are not an entry. */
 export interface Stray {
-  /** Bytes. */
+  /** The number of bytes. */
   readonly bytes: number;
-  /** When it was written. */
+  /** The time when the file was written. */
   readonly timeMs: number;
 }
 
-/** How long strays stay. */
+/** The grace period of strays, in milliseconds. */
 const GRACE_MS = 600_000;
 
-/** What a cache must hold and must have counted: lists, and nothing clever. */
+/** The expected state and counts of a cache, as simple lists. */
 export class CacheModel {
   /** The caps now. */
   caps: Caps;
   /** The entries, most recently used first. */
   entries: readonly Kept[] = [];
-  /** Those in memory, likewise. */
+  /** The entries in memory, in the same order. */
   memory: readonly Kept[] = [];
-  /** The URLs in the order that the directory has, should the process be killed now. */
+  /**
+   * The URLs in the order that the directory would have if the process were
+   * killed now.
+   */
   saved: readonly string[] = [];
-  /** What was evicted so far, the first one first. */
+  /** The evicted entries so far, the first one first. */
   readonly evicted: string[] = [];
   /** Leftovers by name. */
   readonly strays = new Map<string, Stray>();
-  /** Whether what was there at start must fit by now. */
+  /** Whether the entries there at start must fit by now. */
   isTrimmed = true;
-  /** What the statistics must say since the cache was opened. */
+  /** The statistics expected since the cache was opened. */
   counts = zeros();
 
   /** An empty cache. */
@@ -72,7 +75,7 @@ export class CacheModel {
     return this.entries.find((entry) => entry.url === url);
   }
 
-  /** A lookup; where the bytes must come from. */
+  /** A lookup; returns the source that the bytes must have. */
   hit(url: string): "memory" | "disk" {
     this.counts.hits++;
     const entry = this.touch(url);
@@ -92,7 +95,7 @@ export class CacheModel {
     return entry;
   }
 
-  /** A body goes in, and others out. */
+  /** A body is added, and others are removed. */
   store(url: string, bytes: Uint8Array): void {
     const others = [...without(this.entries, url)];
     while (sum(others) + bytes.length > this.caps.maxBytes) {
@@ -111,14 +114,14 @@ export class CacheModel {
     this.forgetStrays(url);
   }
 
-  /** An entry goes. */
+  /** An entry is removed. */
   remove(url: string): void {
     this.entries = without(this.entries, url);
     this.memory = without(this.memory, url);
     this.saved = this.saved.filter((saved) => saved !== url);
   }
 
-  /** Bytes were read, and stay in memory if the caps let them. */
+  /** Bytes were read, and stay in memory if the caps allow. */
   keepInMemory(entry: Kept): void {
     const { maxMemoryItems, maxMemoryBytes, maxMemoryItemBytes } = this.caps;
     this.memory = without(this.memory, entry.url);
@@ -133,7 +136,7 @@ export class CacheModel {
     this.memory = memory;
   }
 
-  /** What is pending was written. */
+  /** Pending touches were written. */
   save(): void {
     this.saved = this.entries.map(({ url }) => url);
   }
@@ -160,7 +163,7 @@ export class CacheModel {
     this.strays.delete(`${key}.json`);
   }
 
-  /** Old leftovers go. */
+  /** Old leftovers are removed. */
   sweep(nowMs: number): void {
     for (const [name, { timeMs }] of this.strays) {
       if (timeMs + GRACE_MS <= nowMs) this.strays.delete(name);

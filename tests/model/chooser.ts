@@ -4,7 +4,7 @@ import type { CacheModel } from "./cache_model.ts";
 
 const URLS = Array.from({ length: 24 }, (_, i) => `https://example.org/${i}`);
 
-/** Chooses at random, but rather what lies at the edge of a cap. */
+/** Chooses at random, with a preference for values at the edge of a cap. */
 export class Chooser {
   readonly #random: Random;
   readonly #model: CacheModel;
@@ -21,12 +21,12 @@ export class Chooser {
     return this.pick(URLS);
   }
 
-  /** A body that is like no other. */
+  /** A body unlike any other. */
   body(size: number = this.size()): Uint8Array<ArrayBuffer> {
     return bodyOf(++this.#bodies, size);
   }
 
-  /** The size of a body: small, large, or just what fits and one byte more. */
+  /** The size of a body: small, large, exactly at a cap, or one byte above. */
   size(): number {
     const { maxEntryBytes, maxBytes } = this.#model.caps;
     const room = Math.max(0, maxBytes - this.#model.bytes);
@@ -46,7 +46,7 @@ export class Chooser {
     return this.#random.integer(1, Math.max(1, max));
   }
 
-  /** True once in so many times. */
+  /** True once in this many times, on average. */
   chance(of: number): boolean {
     return this.#random.chance(of);
   }

@@ -4,7 +4,7 @@ import type { Download, Media, MediaCache } from "../../mod.ts";
 import type { Random } from "../fixtures/inputs/random.ts";
 import { assertSame, Planned } from "./bodies.ts";
 
-/** What a caller does with what it is given. */
+/** What a caller does with the Media that it gets. */
 export type Behaviour =
   | "read"
   | "slice"
@@ -14,7 +14,7 @@ export type Behaviour =
   | "dispose"
   | "abort";
 
-/** Those that leave before the end. */
+/** The callers that leave before the end. */
 export const LEAVING: readonly Behaviour[] = [
   "cancel",
   "cancel unread",
@@ -24,23 +24,28 @@ export const LEAVING: readonly Behaviour[] = [
 
 /** A download to make. */
 export interface DownloadPlan {
-  /** What is sent, up to where it fails. */
+  /** The bytes sent, up to the failure. */
   bytes: Uint8Array<ArrayBuffer>;
-  /** What readers must get, if anything. */
+  /** The bytes that readers must get, if any. */
   result: Uint8Array<ArrayBuffer>;
-  /** What the downloader says that the length is. */
+  /** The length that the downloader states. */
   declared: number | undefined;
-  /** The bytes after which the source fails; -1 where it does not even answer. */
+  /**
+   * The number of bytes after which the source fails; -1 if it does not answer
+   * at all.
+   */
   failsAt: number | undefined;
-  /** Whether more than the first bytes may come before the callers have theirs. */
+  /**
+   * Whether more than the first bytes may come before the callers have theirs.
+   */
   isHeld: boolean;
   /** The form of the answer. */
   form: "stream" | "response" | "bytes";
-  /** What each caller does. */
+  /** The action of each caller. */
   callers: readonly Behaviour[];
-  /** Whether what the readers see is an error. */
+  /** Whether the readers see an error. */
   isBroken: boolean;
-  /** Whether it is stored in the end. */
+  /** Whether the body is stored in the end. */
   isStored: boolean;
 }
 
@@ -48,10 +53,10 @@ export interface DownloadPlan {
 const HEAD_BYTES = 16;
 
 /**
- * Makes one download, and lets its callers do what they do with it.
+ * Runs one download, and lets its callers use it.
  *
  * @param onPull Called when the source is asked for more.
- * @param whileHeld Done while the body is held.
+ * @param whileHeld Runs while the body is held.
  */
 export async function play(
   cache: MediaCache,
@@ -89,7 +94,7 @@ export async function play(
     }
     return await read(media, behaviour, plan);
   });
-  // Those who leave have left by now, as long as no turn has passed.
+  // Callers that leave have left by now, as long as no turn has passed.
   for (let i = 0; i < 10; i++) await Promise.resolve();
   if (plan.isHeld) await setImmediate();
   await whileHeld();

@@ -4,20 +4,22 @@ import type { MediaCache } from "../../mod.ts";
 import { DERIVED } from "../fixtures/directory/files.ts";
 import type { Caps } from "./cache_model.ts";
 
-/** No sidecar is longer in these tests; one may be on its way to its name. */
+/**
+ * No sidecar is longer in these tests; a sidecar may be on its way to its name.
+ */
 const MAX_SIDECAR_BYTES = 1_000;
 
-/** What is in a directory. */
+/** The contents of a directory. */
 export interface Directory {
   /** The length of every file by its name. */
   readonly sizes: ReadonlyMap<string, number>;
   /** Bytes of all bodies. */
   readonly bodyBytes: number;
-  /** Bytes of all that is staged. */
+  /** Bytes of all staged files. */
   readonly stagedBytes: number;
 }
 
-/** Looks at a directory, some files of which are `strays`. */
+/** Reads a directory, some files of which are `strays`. */
 export function look(
   dir: string,
   strays: ReadonlyMap<string, unknown> = new Map(),
@@ -43,7 +45,7 @@ export function look(
   return { sizes, bodyBytes, stagedBytes };
 }
 
-/** Checks what must hold at any time, whatever is going on. */
+/** Checks the facts that must hold at any time, during any operation. */
 export function assertBounds(
   cache: MediaCache,
   directory: Directory,
@@ -67,7 +69,9 @@ export function assertBounds(
   atMost("committed on disk", directory.bodyBytes, maxBytes);
 }
 
-/** Checks that the numbers are those of the directory, while nothing is going on. */
+/**
+ * Checks that the numbers are those of the directory, while no operation runs.
+ */
 export async function assertAccounts(
   cache: MediaCache,
   { sizes, bodyBytes }: Directory,

@@ -3,31 +3,31 @@ import { gifOf, MIN_GIF_BYTES, MIN_VIDEO_BYTES, videoOf } from "./bodies.ts";
 import type { Caps } from "./cache_model.ts";
 import { type Behaviour, type DownloadPlan, LEAVING } from "./download.ts";
 
-/** The options that decide what becomes of a download. */
+/** The options that decide the result of a download. */
 export interface Conversion {
-  /** See the option of the cache. */
+  /** The option `gifToMp4.onlyIfSmaller` of the cache. */
   onlyIfSmaller: boolean;
-  /** See the option of the cache. */
+  /** The option `whenAbandoned` of the cache. */
   whenAbandoned: "finish" | "abort";
 }
 
-/** A plan, and what becomes of the GIF if it is one. */
+/** A plan, and the result for a GIF if it is one. */
 export interface PlannedDownload extends DownloadPlan {
   /** Whether a video must have been made of it. */
   video: "made" | "failed" | undefined;
   /**
-   * Whether it counts as failed; undefined where all callers leave a body and that
-   * ends it, if it has not failed before.
+   * Whether the download counts as failed; undefined where all callers leave a body and
+   * that ends it, unless it has failed before.
    */
   isFailure: boolean | undefined;
 }
 
-/** The type of a body is certain after so many bytes, or at its end. */
+/** The type of a body is certain after this many bytes, or at its end. */
 const TYPE_BYTES = 6;
 
 const STAYING: readonly Behaviour[] = ["read", "slice", "wait"];
 
-/** Chooses a download, and says what must become of it. */
+/** Chooses a download, and states its expected result. */
 export function planDownload(
   random: Random,
   caps: Caps,
@@ -113,12 +113,12 @@ function choose(random: Random, from: readonly Behaviour[]): Behaviour[] {
   return Array.from({ length: count }, () => random.pick(from));
 }
 
-/** A length that is not the true one. */
+/** A wrong length. */
 function lie(random: Random, size: number): number {
   return random.pick([size + random.integer(1, 100), Math.max(0, size - 1)]);
 }
 
-/** Caps under which something is evicted all the time. */
+/** Caps that cause evictions all the time. */
 export function randomCaps(random: Random): Caps {
   const maxBytes = random.chance(20) ? 0 : random.integer(1, 60_000);
   return {

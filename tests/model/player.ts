@@ -11,13 +11,13 @@ import {
   Planned,
 } from "./bodies.ts";
 
-/** The URLs that all play with. */
+/** The URLs that all players use. */
 export const URLS: readonly string[] = ["a:", "b:", "c:", "d:", "e:", "f:"];
 
-/** The longest body that is played with. */
+/** The longest body that players use. */
 const MAX_BYTES = 700_000;
 
-/** Does at random whatever a cache can be asked to do, with no regard for others that do the same. */
+/** Does random operations on a cache, concurrently with other players. */
 export class Player {
   readonly #cache: MediaCache;
   readonly #random: Random;
@@ -25,14 +25,14 @@ export class Player {
   readonly #pending: Promise<void>[] = [];
   #bodies = 0;
 
-  /** Calls `look` whenever something may have changed. */
+  /** Calls `look` whenever a change may have happened. */
   constructor(cache: MediaCache, random: Random, look: () => void) {
     this.#cache = cache;
     this.#random = random;
     this.#look = look;
   }
 
-  /** Does so many things, one after the other. */
+  /** Does this many operations, one after the other. */
   async play(steps: number): Promise<void> {
     for (let step = 0; step < steps; step++) {
       try {

@@ -8,13 +8,18 @@ import { play } from "./download.ts";
 import { type Conversion, planDownload, randomCaps } from "./plan.ts";
 import { type Stage, Subject } from "./subject.ts";
 
-/** More than there are entries, so that each gets a millisecond of its own. */
+/**
+ * More than the number of entries, so that each gets a millisecond of its own.
+ */
 const ROOM_MS = 50;
 
-/** After so long no touch may be lost. */
+/** The age in milliseconds after which no touch may be lost. */
 const SAVED_AFTER_MS = 5_000;
 
-/** Does one thing after the other to a cache and to a model, and compares them. */
+/**
+ * Does one operation after the other on a cache and on a model, and compares
+ * them.
+ */
 export class Sequence {
   readonly #stage: Stage;
   readonly #subject: Subject;
@@ -30,12 +35,12 @@ export class Sequence {
     this.#choose = new Chooser(stage.random, this.#model);
   }
 
-  /** What was done lately, for those who look for the cause of a failure. */
+  /** The latest operations, to find the cause of a failure. */
   get story(): string {
     return this.#subject.story.join("\n");
   }
 
-  /** Does so many things at random. */
+  /** Does this many random operations. */
   async run(steps: number): Promise<void> {
     const { clock } = this.#stage;
     await this.#open();
@@ -178,7 +183,9 @@ export class Sequence {
     if (plan.isStored) this.#model.store(url, result);
   }
 
-  /** One download takes the room that another would need, or just leaves it. */
+  /**
+   * One download takes the room that another would need, or leaves just enough.
+   */
   async #crowd(first: string, second: string): Promise<void> {
     const { random } = this.#stage;
     const { caps, counts } = this.#model;
@@ -212,7 +219,7 @@ export class Sequence {
   async #delete(url: string): Promise<void> {
     this.#subject.log("delete", url);
     const { key } = pathsOf("", url);
-    // A key alone says not whose leftover it is.
+    // A key alone does not tell whose leftover it is.
     const deleted = this.#model.hasStray(url) || this.#choose.chance(2)
       ? await this.#subject.cache.delete(url)
       : await this.#subject.cache.deleteByKey(key);
@@ -239,7 +246,9 @@ export class Sequence {
     await this.#subject.pass(SAVED_AFTER_MS + this.#choose.draw(100_000));
   }
 
-  /** Closes the cache, or leaves as a killed process does, and opens another. */
+  /**
+   * Closes the cache, or leaves as a killed process does, and opens another.
+   */
   async #reopen(close: boolean): Promise<void> {
     const { clock } = this.#stage;
     this.#subject.log(close ? "close" : "leave");
@@ -255,7 +264,7 @@ export class Sequence {
       this.#subject.leaveStray(url, ending, bytes, timeMs);
     }
     await this.#open();
-    // Before anybody has asked it to look at all there is.
+    // Before any call has needed the whole directory.
     if (this.#subject.isLazy) await this.#step();
   }
 

@@ -1,4 +1,4 @@
-/** A clock that goes on, and timers that run out, when the test says so. */
+/** A clock that the test moves, and timers that the test fires. */
 export class StillClock implements Disposable {
   readonly #real = {
     now: Date.now,
@@ -28,12 +28,12 @@ export class StillClock implements Disposable {
     return this.#now;
   }
 
-  /** Sets the clock forward; timers don't notice. */
+  /** Sets the clock forward; timers do not notice. */
   advance(ms: number): void {
     this.#now += ms;
   }
 
-  /** Lets time pass, and waits for what timers do meanwhile. */
+  /** Lets time pass, and waits for the work of timers meanwhile. */
   async pass(ms: number): Promise<void> {
     const end = this.#now + ms;
     for (;;) {
@@ -49,12 +49,12 @@ export class StillClock implements Disposable {
     this.#now = end;
   }
 
-  /** Forgets all timers, as if their process were killed. */
+  /** Drops all timers, as if their process were killed. */
   dropTimers(): void {
     this.#timers.clear();
   }
 
-  /** Brings the real ones back. */
+  /** Restores the real clock and timers. */
   [Symbol.dispose](): void {
     const { now, setTimeout, clearTimeout, unrefTimer } = this.#real;
     Date.now = now;

@@ -9,7 +9,7 @@ import { assertAccounts, assertBounds, type Directory, look } from "./look.ts";
 import type { Conversion } from "./plan.ts";
 import type { StillClock } from "./still_clock.ts";
 
-/** What changes nothing in the directory. */
+/** Calls that change nothing in the directory. */
 const QUIET: ReadonlySet<MediaCacheEvent["type"]> = new Set([
   "hit",
   "joined",
@@ -19,13 +19,13 @@ const QUIET: ReadonlySet<MediaCacheEvent["type"]> = new Set([
 
 const MB = 1_048_576;
 
-/** Where a cache is tried. */
+/** The parts that a test of a cache needs. */
 export interface Stage {
   /** The cache's directory. */
   readonly dir: string;
-  /** What makes videos of GIFs. */
+  /** The program that makes videos of GIFs. */
   readonly ffmpeg: string;
-  /** Chooses what is done. */
+  /** The source of random choices. */
   readonly random: Random;
   /** The time. */
   readonly clock: StillClock;
@@ -35,7 +35,7 @@ export interface Stage {
 export class Subject {
   /** The model. */
   readonly model: CacheModel;
-  /** What happened lately. */
+  /** The latest operations. */
   readonly story: string[] = [];
   readonly #stage: Stage;
   #cache = new MediaCache();
@@ -43,10 +43,10 @@ export class Subject {
   readonly #evicted: string[] = [];
   #uncached = false;
   #failure: unknown;
-  /** Whether the cache may not have looked at all of its directory yet. */
+  /** Whether the cache may not have read all of its directory yet. */
   isLazy = false;
 
-  /** Opens nothing yet. */
+  /** A subject without a cache; `open()` opens the first. */
   constructor(stage: Stage, caps: Caps) {
     this.#stage = stage;
     this.model = new CacheModel(caps);
@@ -57,13 +57,15 @@ export class Subject {
     return this.#cache;
   }
 
-  /** Notes what happens. */
+  /** Records an operation. */
   log(...words: unknown[]): void {
     this.story.push(words.join(" "));
     if (this.story.length > 60) this.story.shift();
   }
 
-  /** Opens another cache, which looks at its directory now or as late as it can. */
+  /**
+   * Opens another cache, which reads its directory now or as late as possible.
+   */
   async open(caps: Caps, options: Conversion, isLazy: boolean): Promise<void> {
     const { dir, ffmpeg, clock } = this.#stage;
     const { onlyIfSmaller, whenAbandoned } = options;
@@ -96,12 +98,14 @@ export class Subject {
     this.#stage.clock.dropTimers();
   }
 
-  /** Gives back what the end of a process would have. */
+  /** Releases the resources that the end of a process would release. */
   async end(): Promise<void> {
     for (const cache of [this.#cache, ...this.#left]) await cache.close();
   }
 
-  /** Lets so much time pass that all that is pending is written, and old leftovers go. */
+  /**
+   * Lets time pass until pending touches are written and old leftovers removed.
+   */
   async pass(ms: number): Promise<void> {
     const { clock } = this.#stage;
     await clock.pass(ms);
@@ -109,7 +113,7 @@ export class Subject {
     this.model.sweep(clock.now);
   }
 
-  /** Leaves a file in the directory that is no entry, and none of an entry. */
+  /** Leaves a file in the directory that belongs to no entry. */
   leaveStray(
     url: string,
     ending: string,
@@ -142,7 +146,7 @@ export class Subject {
     );
   }
 
-  /** Checks that the cache, its directory and the model are at one. */
+  /** Checks that the cache, its directory and the model agree. */
   async check(): Promise<void> {
     const { dir, clock } = this.#stage;
     const { model } = this;
@@ -169,7 +173,10 @@ export class Subject {
     );
   }
 
-  /** A failed download is told before its file is gone. */
+  /**
+   * Waits for the removal of a failed download's file, which comes after its
+   * event.
+   */
   async #settle(): Promise<void> {
     const { dir } = this.#stage;
     const { strays } = this.model;
@@ -190,7 +197,7 @@ export class Subject {
     if (!QUIET.has(event.type)) this.#assertBounds();
   }
 
-  /** The cache ignores what its listeners throw, so a failure is kept. */
+  /** The cache ignores errors of its listeners, so a failure is kept. */
   #assertBounds(): Directory {
     const { caps, isTrimmed, strays } = this.model;
     const directory = look(this.#stage.dir, strays);

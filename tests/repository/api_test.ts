@@ -4,7 +4,7 @@
  *
  *     deno test --allow-all tests/repository/api_test.ts -- --update
  */
-// deno-lint-ignore-file no-explicit-any -- what `deno doc --json` prints has no types
+// deno-lint-ignore-file no-explicit-any -- the JSON of `deno doc --json` has no types
 import { fromFileUrl } from "@std/path";
 import config from "../../deno.json" with { type: "json" };
 
@@ -108,7 +108,9 @@ function members(owner: string, def: any): string[] {
   ];
 }
 
-/** Without the implementations of overloaded functions, which nobody can call. */
+/**
+ * Without the implementations of overloaded functions, which no caller sees.
+ */
 function signatures(
   declarations: any[],
   definition: (each: any) => any,
@@ -134,7 +136,7 @@ function param(each: any): string {
   if (each.kind === "assign") return param({ ...each.left, optional: true });
   const annotation = each.tsType ? `: ${type(each.tsType)}` : "";
   if (each.kind === "rest") return `...${each.arg.name}${annotation}`;
-  // How a parameter is taken apart is no business of the caller.
+  // Destructuring of a parameter does not concern the caller.
   return `${each.name ?? "_"}${optional(each)}${annotation}`;
 }
 
@@ -205,7 +207,9 @@ function type(node: any): string {
   }
 }
 
-/** For the rare rest: the JSON itself, without positions and comments. */
+/**
+ * For the rare other kinds: the JSON itself, without positions and comments.
+ */
 function plain(node: any): string {
   return JSON.stringify(
     node,

@@ -20,7 +20,7 @@ const SMALL: Target = {
   unit: "MiB",
 };
 
-/** Judges by what each contender measured. */
+/** Judges the measurements of each contender. */
 function judged(target: Target, measured: Record<string, number[]>) {
   return judge(target, ([contender]) => {
     const values = measured[contender];
@@ -28,30 +28,30 @@ function judged(target: Target, measured: Record<string, number[]>) {
   });
 }
 
-Deno.test("summarize() finds the middle, whatever the order", () => {
+Deno.test("summarize() finds the median, in any order", () => {
   const { median, min, max, count } = summarize([9, 1, 5]);
 
   assertEquals([median, min, max, count], [5, 1, 9, 3]);
 });
 
-Deno.test("summarize() takes the mean of two in the middle", () => {
+Deno.test("summarize() takes the mean of the two values in the middle", () => {
   assertEquals(summarize([1, 2, 4, 8]).median, 3);
 });
 
-Deno.test("summarize() refuses to sum up nothing", () => {
+Deno.test("summarize() refuses an empty list", () => {
   assertThrows(() => summarize([]), RangeError);
 });
 
-Deno.test("one outlier is no spread, many are", () => {
+Deno.test("one outlier does not count as spread, many do", () => {
   assertEquals(spreadOf(summarize([10, 10, 10, 10, 90])), 0);
   assertEquals(spreadOf(summarize([8, 9, 10, 11, 12])), 0.2);
 });
 
-Deno.test("a single measurement has no spread that is known", () => {
+Deno.test("a single measurement has an unknown spread", () => {
   assertEquals(spreadOf(summarize([1])), undefined);
 });
 
-Deno.test("judge() compares medians with what is wanted", () => {
+Deno.test("judge() compares medians with the target", () => {
   const met = judged(FASTER, { ours: [1, 1, 1], theirs: [3, 3, 3] });
   const missed = judged(FASTER, { ours: [1, 1, 1], theirs: [2.9, 2.9, 2.9] });
 
@@ -60,13 +60,13 @@ Deno.test("judge() compares medians with what is wanted", () => {
   assertEquals([met, missed].map(isProven), [true, false]);
 });
 
-Deno.test("judge() says that a rival was not measured", () => {
+Deno.test("judge() states that a rival was not measured", () => {
   const { verdict, figure } = judged(FASTER, { ours: [1, 1, 1] });
 
   assertEquals([verdict, figure], ["not measured", undefined]);
 });
 
-Deno.test("judge() tells what nothing but the necessary would come to", () => {
+Deno.test("judge() states the figure of the necessary work alone", () => {
   const target: Target = {
     ...FASTER,
     floor: [["bare", "put"], ["theirs", "put"]],
@@ -94,7 +94,7 @@ Deno.test("a target is not proven by a single measurement", () => {
   assertEquals(isProven(judged(FASTER, { ours: [1], theirs: [9] })), false);
 });
 
-Deno.test("the spread of memory counts against what is allowed", () => {
+Deno.test("the spread of memory counts against the allowed growth", () => {
   const judgement = judged(SMALL, { ours: [MIB, 4 * MIB, 9 * MIB] });
 
   assertEquals([judgement.figure, judgement.wanted], [4, "≤ 64 MiB"]);

@@ -1,4 +1,7 @@
-/** The bot of the examples, with the permissions that it asks for, on a stand-in for Telegram. */
+/**
+ * The example bot, with the permissions that it asks for, on a stand-in for
+ * Telegram.
+ */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { pattern } from "../fixtures/bodies/bytes.ts";
@@ -54,7 +57,7 @@ const FILES: [method: string, filename: string, file: SentFile][] = [
   }],
 ];
 
-Deno.test("The bot sends back each file that it is sent, also after two answers of 429, downloads it once, and tells its token nobody", async () => {
+Deno.test("the bot sends back each file that it gets, also after two answers of 429, downloads it once, and shows its token nowhere", async () => {
   await using dir = await tempDir();
   await using api = new BotApi();
   const bot = await startExample("bot.ts", {
@@ -63,7 +66,7 @@ Deno.test("The bot sends back each file that it is sent, also after two answers 
     env: { BOT_TOKEN: api.token, TELEGRAM_API_ROOT: `http://${api.host}` },
   });
   await using cleanUp = new AsyncDisposableStack();
-  // The stand-in would wait for a bot that goes on after the test has failed.
+  // The stand-in would wait for a bot that continues after the test has failed.
   cleanUp.defer(async () => {
     if (!hasEnded) bot.kill("SIGKILL");
     await bot.status;

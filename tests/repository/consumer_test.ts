@@ -94,7 +94,7 @@ const STRICTEST = {
   verbatimModuleSyntax: true,
 };
 
-/** What a run gives that prints nothing. */
+/** The output of a run that prints nothing. */
 const OK = { success: true, stdout: "", stderr: "" };
 
 Deno.test("a program that has only the package and a folder caches", async () => {
@@ -158,7 +158,7 @@ Deno.test("a program that has only the package and a folder caches", async () =>
 
 Deno.test("a strict program that links a clone type-checks and runs", async () => {
   await using temp = await tempDir();
-  // Relative paths count from where the folder really is.
+  // Relative paths count from the real path of the folder.
   const cwd = await Deno.realPath(temp.path);
   await Deno.writeTextFile(join(cwd, "main.ts"), LINKING);
   await Deno.writeTextFile(
@@ -188,7 +188,7 @@ Deno.test("a strict program that links a clone type-checks and runs", async () =
   assertMatch(result.stdout, /"entries": 0,[^]*^200 0$/m);
 });
 
-/** Lets a new DENO_DIR have the npm packages that this project has fetched. */
+/** Copies the npm packages that this project has fetched to a new DENO_DIR. */
 async function borrowNpm(denoDir: string): Promise<void> {
   const { stdout } = await runDeno(["info", "--json"], {
     cwd: fromFileUrl(new URL("../../", import.meta.url)),

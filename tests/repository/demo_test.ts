@@ -1,4 +1,4 @@
-/** The demo of the examples, where there is no terminal. */
+/** The example demo, without a terminal. */
 import { assertEquals, assertMatch } from "@std/assert";
 import { pattern } from "../fixtures/bodies/bytes.ts";
 import { startExample } from "../fixtures/package/example.ts";
@@ -6,7 +6,7 @@ import { Origin } from "../fixtures/servers/origin.ts";
 import { Tap } from "../fixtures/bodies/tap.ts";
 import { tempDir } from "../fixtures/directory/temp_dir.ts";
 
-Deno.test("The demo shows a miss, hits, one download for many callers, and a GIF's conversion, in plain lines", async () => {
+Deno.test("the demo shows a miss, hits, one download for many callers, and a GIF's conversion, in plain lines", async () => {
   await using dir = await tempDir();
 
   const { code, text } = await run(dir.path, []);
@@ -28,7 +28,7 @@ Deno.test("The demo shows a miss, hits, one download for many callers, and a GIF
   assertEquals(text.match(/[^\P{Cc}\n]/u), null);
 });
 
-Deno.test("The demo downloads URLs, tells of each that fails in one line, and then ends with 1", async () => {
+Deno.test("the demo downloads URLs, reports each failure in one line, and then ends with 1", async () => {
   await using dir = await tempDir();
   await using origin = new Origin();
   const photo = origin.bytes("/a%20photo.jpg", pattern(10_240));
@@ -44,7 +44,7 @@ Deno.test("The demo downloads URLs, tells of each that fails in one line, and th
   assertMatch(text, /\n +nonsense: Invalid URL.*\n/);
 });
 
-Deno.test("The demo ends at Ctrl-C, in the middle of a download", async () => {
+Deno.test("the demo ends at Ctrl-C, in the middle of a download", async () => {
   await using dir = await tempDir();
   await using origin = new Origin();
   const { promise: asked, resolve } = Promise.withResolvers<void>();
@@ -73,7 +73,7 @@ async function run(cwd: string, args: string[]) {
   return { code, text: text + new TextDecoder().decode(stderr) };
 }
 
-/** What the demo leaves behind goes with the folder. */
+/** Files that the demo leaves behind go with the folder. */
 function start(cwd: string, args: string[]): Promise<Deno.ChildProcess> {
   return startExample("demo.ts", { cwd, args, env: { TMPDIR: cwd } });
 }

@@ -1,4 +1,4 @@
-/** The shape of the house: which file may import, call or spawn what. */
+/** The order of the rooms: which file may import, call or spawn which other. */
 import { assertEquals } from "@std/assert";
 import { walk } from "@std/fs/walk";
 import { fromFileUrl } from "@std/path";
@@ -6,11 +6,13 @@ import config from "../../deno.json" with { type: "json" };
 
 const root = new URL("../../", import.meta.url);
 
-/** Files of the file system's own calls, and the one that starts programs. */
+/** The file with the file system's calls, and the file that starts programs. */
 const FILE_SYSTEM = "src/core/disk/file_system.ts";
 const SPAWNER = "src/core/gif/ffmpeg.ts";
 
-/** Calls it too, for files that a user of the command line names. */
+/**
+ * Calls the file system too, for files that a user of the command line names.
+ */
 const USER_FILES = "src/cli/call/user_files.ts";
 
 /** `Deno.open`, `Deno.readTextFileSync`, …; not the types, `Deno.FsFile`. */
@@ -19,7 +21,10 @@ const FILE_CALLS =
 const SPAWN_CALLS =
   /\bDeno\.(?:Command\b|run\b|spawn)|"(?:node:)?child_process"/;
 
-/** The rooms of `src/core`: a file imports from its own room, or from one to the left. */
+/**
+ * The rooms of `src/core`: a file imports from its own room, or from a room to
+ * the left.
+ */
 const ROOMS = [
   ...["text", "api", "reporting", "async", "disk", "catalog", "bodies"],
   ...["sharing", "gif", "entries", "index", "startup", "download"],
@@ -28,7 +33,7 @@ const ROOMS = [
 /** Files of `src/core` that see all rooms, and that no room sees. */
 const HALL = ["wiring.ts", "media_cache.ts", "inspection.ts"];
 
-/** What the subpaths see of the core. */
+/** The part of the core that the subpaths see. */
 const OPEN_TO_SUBPATHS =
   /^src\/core\/(?:media_cache\.ts|inspection\.ts|api\/|text\/|async\/pacer\.ts)/;
 
@@ -40,7 +45,7 @@ interface Module {
   }[];
 }
 
-/** Each module that an export reaches, with what it imports, types included. */
+/** Each module that an export reaches, with its imports, types included. */
 async function graph(file: string): Promise<Map<string, string[]>> {
   const { stdout } = await new Deno.Command(Deno.execPath(), {
     args: ["info", "--json", file],
@@ -57,7 +62,9 @@ async function graph(file: string): Promise<Map<string, string[]>> {
   ]));
 }
 
-/** `src/core/catalog/lru.ts` for a file of ours; other specifiers stay. */
+/**
+ * `src/core/catalog/lru.ts` for a file of this package; other specifiers stay.
+ */
 function short(specifier: string): string {
   return specifier.startsWith(root.href)
     ? specifier.slice(root.href.length)
@@ -111,11 +118,11 @@ for (const file of Object.values(config.exports)) {
 }
 const texts = await sources();
 
-Deno.test("imports in src point one way", () => {
+Deno.test("imports in src form no cycle", () => {
   assertEquals(cycle(all), undefined);
 });
 
-Deno.test("the core needs no npm package and none of the other exports", () => {
+Deno.test("the core needs no npm package and no other export", () => {
   // Each subpath has a folder of its own in src, beside core.
   const unwanted = [...core.values()].flat()
     .filter((each) => /^npm:|^src\/(?!core\/)\w+\//.test(each));
@@ -134,7 +141,7 @@ Deno.test("npm packages stay in the folder of the export that needs them", () =>
   assertEquals(strangers, []);
 });
 
-Deno.test("the folders of the exports need nothing of each other", () => {
+Deno.test("the folders of the exports do not import from each other", () => {
   const crossing = [...all].flatMap(([module, imports]) =>
     imports.filter((each) => {
       const [from, to] = [module, each].map((path) =>
@@ -201,7 +208,7 @@ Deno.test(`only ${SPAWNER} starts programs`, () => {
   assertEquals(callers(SPAWN_CALLS, SPAWNER), {});
 });
 
-/** The files that match, with what matched, but for those that may. */
+/** The matching files with the matched text, without the allowed files. */
 function callers(
   calls: RegExp,
   ...allowed: string[]

@@ -9,7 +9,7 @@ import { publishedFiles } from "../fixtures/package/published_files.ts";
 
 const root = fromFileUrl(new URL("../../", import.meta.url));
 
-/** Folders without pages of ours. */
+/** Folders without pages of this package. */
 const SKIPPED = [/\.git$/, /\.denow$/, /coverage$/, /node_modules$/];
 
 /** Text that JSR renders: whole manuals, and the module docs of TypeScript files. */
@@ -59,7 +59,7 @@ function follow(
   const broken: string[] = [];
   let count = 0;
   for (const [page, text] of texts) {
-    // Code, fenced or in backticks, holds brackets that are no links.
+    // Code, fenced or in backticks, holds brackets that are not links.
     const prose = text.replace(/^[ *]*```[\s\S]*?```/gm, "")
       .replace(/`[^`]*`/g, "");
     for (const [, target] of prose.matchAll(/\]\(([^)\s]+)\)/g)) {
