@@ -30,11 +30,14 @@
  *
  * - {@linkcode MediaCache} has all methods, {@linkcode MediaCacheOptions} all
  *   options, {@linkcode Media} tells what a lookup returns.
- * - `@media-cache/media-cache/hono` is a router with statistics, metrics and a
- *   dashboard; `@media-cache/media-cache/cli` is the command line tool.
- * - The [manual](./README.md) has the promises, the limits, permissions,
- *   containers and figures; [SECURITY.md](./.github/SECURITY.md) tells what the
- *   cache guards against.
+ * - The [README](./README.md) has promises, limits and permissions. The manuals
+ *   are [the cache in full](./src/core/api/README.md),
+ *   [GIF to MP4](./src/core/gif/README.md) and
+ *   [on disk, and sharing a folder](./src/core/disk/README.md).
+ * - `@media-cache/media-cache/hono` is a [router](./src/hono/README.md) with
+ *   statistics, metrics and a dashboard; `@media-cache/media-cache/cli` is the
+ *   [command line tool](./src/cli/README.md).
+ * - [SECURITY.md](./.github/SECURITY.md) tells what the cache guards against.
  * - [examples/bot.ts](./examples/bot.ts) is a whole Telegram bot,
  *   [examples/stats_server.ts](./examples/stats_server.ts) a server with the
  *   dashboard.

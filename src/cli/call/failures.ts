@@ -1,4 +1,4 @@
-/** Exit codes, as `--help` and the README list them. */
+/** Exit codes, as `--help` and the manual list them. */
 export const EXIT: {
   readonly ok: 0;
   readonly failure: 1;
