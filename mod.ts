@@ -65,11 +65,10 @@ export type {
   Download,
   DownloadContext,
   Downloader,
-} from "./src/core/api/downloader.ts";
-export type { DownloadInfo } from "./src/core/api/download_info.ts";
+  DownloadInfo,
+} from "./src/core/api/download.ts";
 export type { EntryInfo } from "./src/core/api/entry_info.ts";
-export type { CacheStats } from "./src/core/api/stats.ts";
-export type { CacheLimits } from "./src/core/api/limits.ts";
+export type { CacheLimits, CacheStats } from "./src/core/api/stats.ts";
 export {
   CacheClosedError,
   DownloadTimeoutError,

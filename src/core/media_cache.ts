@@ -9,8 +9,7 @@ import type {
   VerifyOptions,
 } from "./api/call_options.ts";
 import { CachedMedia } from "./bodies/cached_media.ts";
-import type { Downloader } from "./api/downloader.ts";
-import type { DownloadInfo } from "./api/download_info.ts";
+import type { Downloader, DownloadInfo } from "./api/download.ts";
 import {
   type DownloadEnvironment,
   DownloadJob,
@@ -22,19 +21,24 @@ import { EventHub } from "./reporting/event_hub.ts";
 import type { MediaCacheListener } from "./api/events.ts";
 import { GifConversion } from "./gif/gif_conversion.ts";
 import { KEY_REGEXP } from "./text/key.ts";
-import { type CacheLimits, limitsOf } from "./api/limits.ts";
 import type { Hit } from "./entries/lookup.ts";
 import type { MaybePromise } from "./disk/io_mode.ts";
 import type { Media } from "./api/media.ts";
-import type { MediaCacheOptions } from "./api/options.ts";
 import {
+  type MediaCacheOptions,
   type ResolvedOptions,
   resolveOptions,
-} from "./api/resolved_options.ts";
+} from "./api/options.ts";
 import { Putter } from "./entries/put.ts";
 import { Semaphore } from "./async/semaphore.ts";
 import { StagingBudget } from "./disk/staging_budget.ts";
-import { type CacheStats, Counters, snapshot } from "./api/stats.ts";
+import {
+  type CacheLimits,
+  type CacheStats,
+  Counters,
+  limitsOf,
+  snapshot,
+} from "./api/stats.ts";
 import { type CacheParts, makeParts } from "./wiring.ts";
 import { startTimer } from "./async/timer.ts";
 import type { VerifyReport } from "./api/verify_report.ts";

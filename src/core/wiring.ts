@@ -24,7 +24,7 @@ import { OrphanSweeper } from "./startup/orphan_sweeper.ts";
 import { ReadCheck } from "./entries/read_check.ts";
 import { Removal } from "./entries/removal.ts";
 import type { Refusals } from "./disk/refusals.ts";
-import type { ResolvedOptions } from "./api/resolved_options.ts";
+import type { ResolvedOptions } from "./api/options.ts";
 import { Touches } from "./catalog/touches.ts";
 import { writeLastUse } from "./entries/last_use.ts";
 import { WriteTurns } from "./entries/write_turns.ts";

@@ -1,3 +1,5 @@
+import { OptionCheck } from "../core/api/option_check.ts";
+
 /** Options of {@linkcode statsRouter}: who may see more than numbers. */
 export interface StatsRouterOptions {
   /**
@@ -30,40 +32,24 @@ const TOKEN_REGEXP = /^[\w.~+/-]+=*$/;
  * @throws {RangeError} If an option has a value that can't be used.
  */
 export function resolveAccess(options: StatsRouterOptions): Access {
-  if (typeof options !== "object" || options === null) {
-    throw new TypeError(invalid("options", "an object", options));
-  }
-  const unknown = Object.keys(options).find((name) => !KNOWN.has(name));
-  if (unknown !== undefined) {
-    throw new TypeError(
-      invalid("options", "token or access", `the name ${unknown}`),
-    );
-  }
-  const { token, access } = options;
+  const check = new OptionCheck("build router");
+  check.object("options", options);
+  const { token, access, ...others } = options;
+  check.nothingLeft(others);
   if (access !== undefined) {
     if (token !== undefined) {
-      throw new TypeError(invalid("options", "token or access", "both"));
+      throw check.error(TypeError, "options", "token or access", "both");
     }
-    if (access === "trusted") return { kind: "trusted" };
-    throw new RangeError(invalid("access", '"trusted"', access));
+    return { kind: check.choice("access", access, ["trusted"]) };
   }
   // `token: undefined` is most likely a variable that nobody has set.
   if (!("token" in options)) return { kind: "numbers" };
+  // No message shows a token.
   if (typeof token !== "string") {
-    throw new TypeError(invalid("token", "a string", typeof token));
+    throw check.error(TypeError, "token", "a string", typeof token);
   }
   if (TOKEN_REGEXP.test(token)) return { kind: "token", token };
-  throw new RangeError(
-    `Cannot build router: token must be one or more letters, digits or -._~+/: received ${
-      token === "" ? "none" : "others"
-    }`,
-  );
-}
-
-const KNOWN: ReadonlySet<string> = new Set(["token", "access"]);
-
-function invalid(name: string, wanted: string, value: unknown): string {
-  return `Cannot build router: ${name} must be ${wanted}: received ${
-    String(value)
-  }`;
+  const wanted = "one or more letters, digits or -._~+/";
+  const received = token === "" ? "none" : "others";
+  throw check.error(RangeError, "token", wanted, received);
 }

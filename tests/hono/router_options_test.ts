@@ -13,7 +13,11 @@ const WRONG: [unknown, typeof TypeError | typeof RangeError, string][] = [
   [{ token: 7 }, TypeError, "token must be a string: received number"],
   [{ token: "a", access: "trusted" }, TypeError, "received both"],
   [{ access: "public" }, RangeError, 'access must be "trusted"'],
-  [{ acess: "trusted" }, TypeError, "received the name acess"],
+  [
+    { acess: "trusted" },
+    TypeError,
+    'must be one that is known: received "acess"',
+  ],
   [null, TypeError, "options must be an object"],
 ];
 

@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { pathOfFileUrl } from "../../core/text/file_url.ts";
+import { directoryPath } from "../../core/api/options.ts";
 import type { CommandOption } from "./command_option.ts";
 import { UsageError } from "./failures.ts";
 import type { Output } from "../output/output.ts";
@@ -49,12 +49,9 @@ export class Call {
 
   /** The cache's folder. */
   get dir(): string {
-    const dir = this.text("dir") ?? "media_cache";
-    const path = dir.startsWith("file://") ? pathOfFileUrl(dir) : dir;
-    if (path === undefined || path === "" || path.includes("\0")) {
-      throw new UsageError("--dir must name a folder of this machine");
-    }
-    return path;
+    const path = directoryPath(this.text("dir") ?? "media_cache");
+    if (path !== undefined) return path;
+    throw new UsageError("--dir must name a folder of this machine");
   }
 
   /** Whether a switch was given. */

@@ -1,4 +1,4 @@
-import type { DownloadContext } from "../../core/api/downloader.ts";
+import type { DownloadContext } from "../../core/api/download.ts";
 import { HttpStatusError } from "../../core/api/errors.ts";
 import type { MediaCacheEvent } from "../../core/api/events.ts";
 import { errorFacts } from "../../core/text/failure_reason.ts";

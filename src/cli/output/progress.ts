@@ -1,6 +1,6 @@
 import type { Writable } from "node:stream";
 import cliProgress from "cli-progress";
-import type { DownloadInfo } from "../../core/api/download_info.ts";
+import type { DownloadInfo } from "../../core/api/download.ts";
 import { shortKey } from "./entry_record.ts";
 import type { CliOutput } from "./output.ts";
 import { printable } from "./printable.ts";

@@ -1,3 +1,5 @@
+import { OptionCheck } from "./option_check.ts";
+
 /** The limits a GIF must keep to be converted: they bound what a conversion can cost. */
 export interface GifLimits {
   /** The largest canvas, in pixels. */
@@ -116,64 +118,39 @@ export function resolveGifToMp4(
     maxTotalPixels = 500_000_000,
     ...others
   } = options;
-  const [unknown] = Object.keys(others);
-  if (unknown !== undefined) {
-    throw new TypeError(
-      `Cannot open cache: each option of gifToMp4 must be one that is known: received "${unknown}"`,
-    );
-  }
-  if (typeof ffmpeg !== "string" || ffmpeg === "" || ffmpeg.includes("\0")) {
-    throw new TypeError(message("ffmpeg", "a name or a path", ffmpeg));
-  }
-  if (stills !== "convert" && stills !== "keep") {
-    throw new TypeError(message("stills", `"convert" or "keep"`, stills));
-  }
-  if (typeof onlyIfSmaller !== "boolean") {
-    throw new TypeError(message("onlyIfSmaller", "a boolean", onlyIfSmaller));
-  }
+  const check = new OptionCheck("open cache", "gifToMp4");
+  check.nothingLeft(others);
+  const positive = (name: string, value: number, max: number) => {
+    const wanted = `a number above 0 and of at most ${max}`;
+    const isRight = (n: number) => n > 0 && n <= max;
+    return check.value(name, value, "number", wanted, isRight);
+  };
+  const count = (name: string, value: number) => {
+    const wanted = "a safe integer of at least 1";
+    const isRight = (n: number) => Number.isSafeInteger(n) && n >= 1;
+    return check.value(name, value, "number", wanted, isRight);
+  };
   return {
-    ffmpeg,
-    stills,
-    onlyIfSmaller,
+    ffmpeg: check.value(
+      "ffmpeg",
+      ffmpeg,
+      "string",
+      "a name or a path",
+      (name) => name !== "" && !name.includes("\0"),
+    ),
+    stills: check.choice("stills", stills, ["convert", "keep"]),
+    onlyIfSmaller: check.value("onlyIfSmaller", onlyIfSmaller, "boolean"),
     timeoutMs: positive("timeoutMs", timeoutMs, MAX_TIMEOUT_MS),
-    maxConcurrent: positiveInteger("maxConcurrent", maxConcurrent),
+    maxConcurrent: count("maxConcurrent", maxConcurrent),
     limits: {
-      maxPixels: positiveInteger("maxPixels", maxPixels),
-      maxFrames: positiveInteger("maxFrames", maxFrames),
+      maxPixels: count("maxPixels", maxPixels),
+      maxFrames: count("maxFrames", maxFrames),
       maxDurationMs: positive(
         "maxDurationMs",
         maxDurationMs,
         Number.MAX_SAFE_INTEGER,
       ),
-      maxTotalPixels: positiveInteger("maxTotalPixels", maxTotalPixels),
+      maxTotalPixels: count("maxTotalPixels", maxTotalPixels),
     },
   };
-}
-
-function positive(name: string, value: number, max: number): number {
-  const wanted = "a positive number";
-  if (typeof value !== "number") {
-    throw new TypeError(message(name, wanted, value));
-  }
-  if (!(value > 0)) throw new RangeError(message(name, wanted, value));
-  if (value > max) throw new RangeError(message(name, `at most ${max}`, value));
-  return value;
-}
-
-function positiveInteger(name: string, value: number): number {
-  const wanted = "a positive integer";
-  if (typeof value !== "number") {
-    throw new TypeError(message(name, wanted, value));
-  }
-  if (!Number.isSafeInteger(value) || value <= 0) {
-    throw new RangeError(message(name, wanted, value));
-  }
-  return value;
-}
-
-function message(name: string, wanted: string, value: unknown): string {
-  const received = typeof value === "string"
-    ? JSON.stringify(value)
-    : String(value);
-  return `Cannot open cache: gifToMp4.${name} must be ${wanted}: received ${received}`;
 }

@@ -1,5 +1,11 @@
+import { fromFileUrl } from "@std/path/from-file-url";
 import type { MediaCacheListener } from "./events.ts";
-import type { GifToMp4Options } from "./gif_options.ts";
+import {
+  type GifToMp4Options,
+  type ResolvedGifToMp4,
+  resolveGifToMp4,
+} from "./gif_options.ts";
+import { OptionCheck } from "./option_check.ts";
 
 /** Options of {@linkcode MediaCache}. 1 Mb is 1,048,576 bytes; fractions are allowed. */
 export interface MediaCacheOptions {
@@ -114,4 +120,163 @@ export interface MediaCacheOptions {
    * once per kind; with it nothing is printed.
    */
   onEvent?: MediaCacheListener;
+}
+
+/** {@linkcode MediaCacheOptions}, checked and complete, with sizes in bytes. */
+export interface ResolvedOptions {
+  /** The directory as a path. */
+  dir: string;
+  /** Cap of committed bytes. */
+  maxBytes: number;
+  /** Cap of bodies in RAM. */
+  maxMemoryItems: number;
+  /** Cap of bytes in RAM. */
+  maxMemoryBytes: number;
+  /** Cap of one body in RAM, in bytes. */
+  maxMemoryItemBytes: number;
+  /** Cap of one stored body, and of staged bytes in all. */
+  maxEntryBytes: number;
+  /** Cap of one download, in bytes. */
+  maxDownloadBytes: number;
+  /** Longest silence of a download. */
+  idleTimeoutMs: number;
+  /** Longest time of a download. */
+  timeoutMs: number;
+  /** Downloads at a time. */
+  maxConcurrentDownloads: number;
+  /** How GIFs are converted; undefined when they are not. */
+  gifToMp4: ResolvedGifToMp4 | undefined;
+  /** See {@linkcode MediaCacheOptions.canonicalUrl}. */
+  canonicalUrl: ((url: string) => string) | undefined;
+  /** See {@linkcode MediaCacheOptions.whenAbandoned}. */
+  whenAbandoned: "finish" | "abort";
+  /** See {@linkcode MediaCacheOptions.durable}. */
+  durable: boolean;
+  /** See {@linkcode MediaCacheOptions.verifyOnRead}. */
+  verifyOnRead: boolean;
+  /** See {@linkcode MediaCacheOptions.readOnly}. */
+  readOnly: boolean;
+  /** See {@linkcode MediaCacheOptions.onEvent}. */
+  onEvent: MediaCacheListener | undefined;
+}
+
+const MB = 1_048_576;
+
+/**
+ * Checks options and fills in the defaults.
+ *
+ * @throws {TypeError} If an option is of the wrong type.
+ * @throws {RangeError} If a number is out of range.
+ */
+export function resolveOptions(options: MediaCacheOptions): ResolvedOptions {
+  const check = new OptionCheck("open cache");
+  check.object("options", options);
+  const {
+    cacheDir = "media_cache",
+    maxSizeMb = 500,
+    maxMemoryItems = 64,
+    maxMemoryMb = 64,
+    maxMemoryItemMb = 4,
+    maxEntryMb,
+    maxDownloadMb = 2048,
+    idleTimeoutMs = 30_000,
+    timeoutMs = Infinity,
+    maxConcurrentDownloads = 64,
+    gifToMp4 = true,
+    canonicalUrl,
+    whenAbandoned = "finish",
+    durable = false,
+    verifyOnRead = false,
+    readOnly = false,
+    onEvent,
+    ...others
+  } = options;
+  check.nothingLeft(others);
+  const bytes = (name: string, value: number) => {
+    const wanted = "a number of at least 0";
+    check.value(name, value, "number", wanted, (mb) => mb >= 0);
+    return Math.floor(value * MB);
+  };
+  const time = (name: string, value: number) =>
+    check.value(name, value, "number", "a number above 0", (ms) => ms > 0);
+  const count = (name: string, value: number, min: number) => {
+    const wanted = `an integer of at least ${min}`;
+    const isCount = (n: number) =>
+      n >= min && (Number.isInteger(n) || n === Infinity);
+    return check.value(name, value, "number", wanted, isCount);
+  };
+  const maxBytes = bytes("maxSizeMb", maxSizeMb);
+  return {
+    dir: directory(check, cacheDir),
+    maxBytes,
+    maxMemoryItems: count("maxMemoryItems", maxMemoryItems, 0),
+    maxMemoryBytes: bytes("maxMemoryMb", maxMemoryMb),
+    maxMemoryItemBytes: bytes("maxMemoryItemMb", maxMemoryItemMb),
+    maxEntryBytes: maxEntryMb === undefined
+      ? maxBytes
+      : Math.min(maxBytes, bytes("maxEntryMb", maxEntryMb)),
+    maxDownloadBytes: bytes("maxDownloadMb", maxDownloadMb),
+    idleTimeoutMs: time("idleTimeoutMs", idleTimeoutMs),
+    timeoutMs: time("timeoutMs", timeoutMs),
+    maxConcurrentDownloads: count(
+      "maxConcurrentDownloads",
+      maxConcurrentDownloads,
+      1,
+    ),
+    gifToMp4: conversion(check, gifToMp4),
+    canonicalUrl: check.value("canonicalUrl", canonicalUrl, "function"),
+    whenAbandoned: check.choice("whenAbandoned", whenAbandoned, [
+      "finish",
+      "abort",
+    ]),
+    durable: check.value("durable", durable, "boolean"),
+    verifyOnRead: check.value("verifyOnRead", verifyOnRead, "boolean"),
+    readOnly: check.value("readOnly", readOnly, "boolean"),
+    onEvent: check.value("onEvent", onEvent, "function"),
+  };
+}
+
+function directory(check: OptionCheck, value: string | URL): string {
+  const wanted = "a path or a file: URL of this machine";
+  if (value instanceof URL) {
+    if (value.protocol !== "file:") {
+      throw check.error(TypeError, "cacheDir", wanted, `"${value.protocol}"`);
+    }
+  } else check.value("cacheDir", value, "string", wanted);
+  const path = directoryPath(value);
+  if (path !== undefined) return path;
+  const received = value instanceof URL ? value.href : JSON.stringify(value);
+  throw check.error(RangeError, "cacheDir", wanted, received);
+}
+
+/**
+ * Returns the path of a directory that is given as a path or as a `file:` URL;
+ * undefined where it can be none of this machine.
+ */
+export function directoryPath(value: string | URL): string | undefined {
+  const isUrl = value instanceof URL || value.startsWith("file://");
+  const path = isUrl ? pathOfFileUrl(value) : value;
+  return path === "" || path?.includes("\0") ? undefined : path;
+}
+
+function pathOfFileUrl(text: string | URL): string | undefined {
+  const url = URL.parse(text);
+  if (url?.protocol !== "file:") return undefined;
+  // `fromFileUrl()` would drop the host of `file://host/dir` where there are no
+  // UNC paths, and so name another directory.
+  if (url.hostname !== "" && Deno.build.os !== "windows") return undefined;
+  try {
+    return fromFileUrl(url);
+  } catch {
+    return undefined; // its escapes are no UTF-8
+  }
+}
+
+function conversion(
+  check: OptionCheck,
+  value: boolean | GifToMp4Options,
+): ResolvedGifToMp4 | undefined {
+  if (typeof value === "boolean") return value ? resolveGifToMp4() : undefined;
+  check.object("gifToMp4", value, "a boolean or an object");
+  return resolveGifToMp4(value);
 }

@@ -1,9 +1,5 @@
 import { chunkSource } from "../bodies/chunk_source.ts";
-import type {
-  Download,
-  DownloadContext,
-  Downloader,
-} from "../api/downloader.ts";
+import type { Download, DownloadContext, Downloader } from "../api/download.ts";
 import { type Source, toSource } from "./source.ts";
 
 /**

@@ -10,7 +10,7 @@ import type { StagedFacts } from "../disk/staged_description.ts";
 import type { StagedFile } from "../disk/staged_file.ts";
 import { fitsSidecar, formatSidecar, type Sidecar } from "../disk/sidecar.ts";
 import { MediaCacheError } from "../api/errors.ts";
-import type { ResolvedOptions } from "../api/resolved_options.ts";
+import type { ResolvedOptions } from "../api/options.ts";
 import type { Reservation, StagingBudget } from "../disk/staging_budget.ts";
 import type { Source } from "./source.ts";
 import { Tee } from "../bodies/tee.ts";

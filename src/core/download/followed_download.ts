@@ -2,7 +2,7 @@ import type { Lookup } from "../entries/lookup.ts";
 import type { MediaFacts } from "../bodies/cached_media.ts";
 import { Deadline } from "../async/deadline.ts";
 import type { BodyEnvironment } from "./download_body.ts";
-import type { DownloadInfo } from "../api/download_info.ts";
+import type { DownloadInfo } from "../api/download.ts";
 import { MediaCacheError, TooLargeError } from "../api/errors.ts";
 import type { DiskFile } from "../disk/disk_file.ts";
 import { FollowedBody } from "../sharing/followed_body.ts";

@@ -5,8 +5,7 @@ import { type ChunkSource, chunkSource } from "../bodies/chunk_source.ts";
 import { uncodedBody } from "./coded_body.ts";
 import { Deadline } from "../async/deadline.ts";
 import { type BodyEnvironment, DownloadBody } from "./download_body.ts";
-import type { DownloadInfo } from "../api/download_info.ts";
-import type { Downloader } from "../api/downloader.ts";
+import type { Downloader, DownloadInfo } from "../api/download.ts";
 import { IncompleteBodyError, TooLargeError } from "../api/errors.ts";
 import type { EventHub } from "../reporting/event_hub.ts";
 import type {

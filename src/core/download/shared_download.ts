@@ -1,7 +1,6 @@
 import { fileBody } from "../bodies/stored_body.ts";
 import { callSafely } from "../reporting/call_safely.ts";
 import { CachedMedia, type MediaFacts } from "../bodies/cached_media.ts";
-import type { DownloadInfo } from "../api/download_info.ts";
 import type { GetOrDownloadOptions } from "../api/call_options.ts";
 import {
   DownloadRun,
@@ -9,7 +8,7 @@ import {
   type RunEnvironment,
 } from "./own_download.ts";
 import type { Claim } from "../sharing/download_claims.ts";
-import type { Downloader } from "../api/downloader.ts";
+import type { Downloader, DownloadInfo } from "../api/download.ts";
 import { MediaCacheError } from "../api/errors.ts";
 import type { DiskFile } from "../disk/disk_file.ts";
 import { fitsSidecar } from "../disk/sidecar.ts";

@@ -12,7 +12,7 @@ import {
   parseContentCodings,
 } from "../text/content_codings.ts";
 import { parseFilename } from "../text/content_disposition.ts";
-import type { Download } from "../api/downloader.ts";
+import type { Download } from "../api/download.ts";
 import { HttpStatusError } from "../api/errors.ts";
 import {
   filenameFromUrl,

@@ -18,7 +18,7 @@ import { fitsSidecar } from "../disk/sidecar.ts";
 import { safeFilename } from "../text/filename.ts";
 import { keyOf } from "../text/key.ts";
 import { cleanMimetype } from "../text/mimetype.ts";
-import type { ResolvedOptions } from "../api/resolved_options.ts";
+import type { ResolvedOptions } from "../api/options.ts";
 import type { StagedFile } from "../disk/staged_file.ts";
 import type { Reservation, StagingBudget } from "../disk/staging_budget.ts";
 import { Deadline } from "../async/deadline.ts";

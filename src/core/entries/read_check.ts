@@ -8,7 +8,7 @@ import type { PairStore } from "../disk/pair_store.ts";
 import type { EventHub } from "../reporting/event_hub.ts";
 import type { Leftovers } from "./leftovers.ts";
 import type { Removal } from "./removal.ts";
-import type { ResolvedOptions } from "../api/resolved_options.ts";
+import type { ResolvedOptions } from "../api/options.ts";
 import type { WriteTurns } from "./write_turns.ts";
 
 /** Why an entry goes whose bytes are not those that were stored. */

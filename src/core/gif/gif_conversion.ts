@@ -16,7 +16,7 @@ import {
 } from "./ffmpeg_check.ts";
 import { GifScanner } from "./gif_scanner.ts";
 import type { ResolvedGifToMp4 } from "../api/gif_options.ts";
-import type { ResolvedOptions } from "../api/resolved_options.ts";
+import type { ResolvedOptions } from "../api/options.ts";
 import type { GifPlan } from "./gif_plan.ts";
 import { isWholeMp4 } from "./mp4_boxes.ts";
 import { Semaphore } from "../async/semaphore.ts";

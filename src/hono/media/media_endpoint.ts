@@ -1,5 +1,5 @@
 import type { Context } from "hono";
-import type { DownloadInfo } from "../../core/api/download_info.ts";
+import type { DownloadInfo } from "../../core/api/download.ts";
 import type { EntryInfo } from "../../core/api/entry_info.ts";
 import { CacheClosedError } from "../../core/api/errors.ts";
 import type { MediaCache } from "../../core/media_cache.ts";

@@ -1,7 +1,6 @@
-import type { DownloadInfo } from "../../core/api/download_info.ts";
-import type { CacheLimits } from "../../core/api/limits.ts";
+import type { DownloadInfo } from "../../core/api/download.ts";
 import type { MediaCache } from "../../core/media_cache.ts";
-import type { CacheStats } from "../../core/api/stats.ts";
+import type { CacheLimits, CacheStats } from "../../core/api/stats.ts";
 import type { FailureCount } from "../metrics/failure_counts.ts";
 import type { Monitor } from "../metrics/monitor.ts";
 import type { RecentEvent } from "../metrics/recent_events.ts";

@@ -1,6 +1,6 @@
 import { html } from "hono/html";
 import { formatBytes } from "../../core/text/quantities.ts";
-import type { DownloadInfo } from "../../core/api/download_info.ts";
+import type { DownloadInfo } from "../../core/api/download.ts";
 import type { DashboardView } from "./dashboard_view.ts";
 import type { Markup } from "./markup.ts";
 

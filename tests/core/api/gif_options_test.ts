@@ -38,51 +38,51 @@ Deno.test("resolveGifToMp4() names the option and the value that it refuses", ()
     [
       { timeoutMs: -1 },
       RangeError,
-      "timeoutMs must be a positive number: received -1",
+      "timeoutMs must be a number above 0 and of at most 2147483647: received -1",
     ],
     [
       { timeoutMs: NaN },
       RangeError,
-      "timeoutMs must be a positive number: received NaN",
+      "timeoutMs must be a number above 0 and of at most 2147483647: received NaN",
     ],
     [
       { timeoutMs: 2 ** 31 },
       RangeError,
-      "timeoutMs must be at most 2147483647: received 2147483648",
+      "timeoutMs must be a number above 0 and of at most 2147483647: received 2147483648",
     ],
     [
       { timeoutMs: "9" },
       TypeError,
-      `timeoutMs must be a positive number: received "9"`,
+      `timeoutMs must be a number above 0 and of at most 2147483647: received "9"`,
     ],
     [
       { maxConcurrent: 0 },
       RangeError,
-      "maxConcurrent must be a positive integer: received 0",
+      "maxConcurrent must be a safe integer of at least 1: received 0",
     ],
     [
       { maxFrames: 1.5 },
       RangeError,
-      "maxFrames must be a positive integer: received 1.5",
+      "maxFrames must be a safe integer of at least 1: received 1.5",
     ],
     [
       { maxPixels: Infinity },
       RangeError,
-      "maxPixels must be a positive integer: received Infinity",
+      "maxPixels must be a safe integer of at least 1: received Infinity",
     ],
     [
       { maxTotalPixels: null },
       TypeError,
-      "maxTotalPixels must be a positive integer: received null",
+      "maxTotalPixels must be a safe integer of at least 1: received null",
     ],
     [
       { maxDurationMs: 0 },
       RangeError,
-      "maxDurationMs must be a positive number: received 0",
+      "maxDurationMs must be a number above 0 and of at most 9007199254740991: received 0",
     ],
     [
       { stills: "drop" },
-      TypeError,
+      RangeError,
       `stills must be "convert" or "keep": received "drop"`,
     ],
     [
@@ -90,7 +90,16 @@ Deno.test("resolveGifToMp4() names the option and the value that it refuses", ()
       TypeError,
       "onlyIfSmaller must be a boolean: received 1",
     ],
-    [{ ffmpeg: "" }, TypeError, `ffmpeg must be a name or a path: received ""`],
+    [
+      { stills: 1 },
+      TypeError,
+      `stills must be "convert" or "keep": received 1`,
+    ],
+    [
+      { ffmpeg: "" },
+      RangeError,
+      `ffmpeg must be a name or a path: received ""`,
+    ],
   ];
 
   for (const [options, kind, text] of cases) {

@@ -6,7 +6,7 @@ import {
   assertThrows,
 } from "@std/assert";
 import { Buffer } from "node:buffer";
-import type { Download } from "../../../src/core/api/downloader.ts";
+import type { Download } from "../../../src/core/api/download.ts";
 import { HttpStatusError } from "../../../src/core/api/errors.ts";
 import { type Source, toSource } from "../../../src/core/download/source.ts";
 

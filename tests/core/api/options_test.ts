@@ -5,7 +5,7 @@ import {
   MediaCacheError,
   type MediaCacheOptions,
 } from "../../../mod.ts";
-import { resolveOptions } from "../../../src/core/api/resolved_options.ts";
+import { resolveOptions } from "../../../src/core/api/options.ts";
 import { bytesOf, isThere } from "../../fixtures/directory/files.ts";
 import { tempDir } from "../../fixtures/directory/temp_dir.ts";
 

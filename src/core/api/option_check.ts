@@ -1,0 +1,93 @@
+/** The types by which options are checked, as `typeof` names them. */
+export type OptionType = "boolean" | "function" | "number" | "string";
+
+/**
+ * Checks options given by users: a value of a wrong type throws a TypeError, any
+ * other wrong value a RangeError. Each message names the option, the values that
+ * it may have, and the value received.
+ */
+export class OptionCheck {
+  readonly #task: string;
+  readonly #group: string | undefined;
+
+  /**
+   * Creates a check.
+   *
+   * @param task The work that a wrong option prevents, such as "open cache".
+   * @param group The option that has these options as its members, if any.
+   */
+  constructor(task: string, group?: string) {
+    this.#task = task;
+    this.#group = group;
+  }
+
+  /** Throws unless the options are an object. */
+  object(name: string, value: unknown, wanted = "an object"): void {
+    if (typeof value === "object" && value !== null) return;
+    throw this.error(TypeError, name, wanted, shown(value));
+  }
+
+  /** Throws if members are left after all known options were taken. */
+  nothingLeft(others: object): void {
+    const [unknown] = Object.keys(others);
+    if (unknown === undefined) return;
+    const of = this.#group === undefined ? "" : ` of ${this.#group}`;
+    throw new TypeError(
+      `Cannot ${this.#task}: each option${of} must be one that is known: received ${
+        shown(unknown)
+      }`,
+    );
+  }
+
+  /**
+   * Returns the value of an option, which may be undefined.
+   *
+   * @param wanted Says what the value must be.
+   * @param isRight Tells whether a value of the right type is allowed.
+   */
+  value<T>(
+    name: string,
+    value: T,
+    type: OptionType,
+    wanted: string = `a ${type}`,
+    isRight: (value: T) => boolean = () => true,
+  ): T {
+    if (value === undefined) return value;
+    const found: string = typeof value;
+    if (found !== type) {
+      throw this.error(TypeError, name, wanted, shown(value));
+    }
+    if (isRight(value)) return value;
+    throw this.error(RangeError, name, wanted, shown(value));
+  }
+
+  /** Returns the value of an option that names one of several choices. */
+  choice<T extends string>(name: string, value: T, choices: readonly T[]): T {
+    const wanted = choices.map(shown).join(" or ");
+    return this.value(
+      name,
+      value,
+      "string",
+      wanted,
+      (each) => choices.includes(each),
+    );
+  }
+
+  /** Creates the error of an option; `received` is shown as it is. */
+  error(
+    Type: typeof RangeError | typeof TypeError,
+    name: string,
+    wanted: string,
+    received: string,
+  ): Error {
+    const path = this.#group === undefined ? name : `${this.#group}.${name}`;
+    return new Type(
+      `Cannot ${this.#task}: ${path} must be ${wanted}: received ${received}`,
+    );
+  }
+}
+
+/** Strings in quotes, other values as `String()` shows them. */
+function shown(value: unknown): string {
+  return typeof value === "string" ? JSON.stringify(value) : String(value);
+}
