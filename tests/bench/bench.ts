@@ -1,4 +1,4 @@
-/** What all rows are made with. */
+/** The parts that all rows use. */
 import type { Cell, Sample } from "./measurement.ts";
 import { original, type Python } from "./python.ts";
 import { deno, type Work } from "./work.ts";
@@ -7,15 +7,15 @@ import { deno, type Work } from "./work.ts";
 export interface Bench {
   /** Whether sizes, counts and rounds are small. */
   readonly quick: boolean;
-  /** Where the directories of all cells are made. */
+  /** The parent folder of the directories of all cells. */
   readonly dir: string;
-  /** Where bodies are fetched from. */
+  /** The origin that serves bodies. */
   readonly origin: string;
   /** Python, if the machine has it. */
   readonly python: Python | undefined;
 }
 
-/** What contenders are called in tables. The key is the name of the file. */
+/** The names of contenders in tables. The key is the name of the file. */
 export const NAMES = {
   ours: "media-cache",
   original: "Python original",
@@ -31,13 +31,13 @@ export const NAMES = {
 /** This package. */
 export const OURS = NAMES.ours;
 
-/** What does nothing but what this package's files need. */
+/** The contender that does only the work that this package's files need. */
 export const FLOOR = NAMES.bare_pairs;
 
-/** Of what there are files in `contenders/`, and the original. */
+/** The files in `contenders/`, and the original. */
 export type ContenderFile = keyof typeof NAMES;
 
-/** Options of a job beside those that every one has. */
+/** Options of a job beside the common ones. */
 export type WorkOptions = Readonly<Record<string, unknown>>;
 
 /** The same work for many contenders. */
@@ -58,7 +58,7 @@ export function cells(
   }));
 }
 
-/** Work of this package alone, by a name of its own. */
+/** Work of this package alone, under a name of its own. */
 export function cell(
   { origin }: Bench,
   contender: string,

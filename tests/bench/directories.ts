@@ -1,4 +1,4 @@
-/** Directories of many entries, which are filled once and used by many cells. */
+/** Directories of many entries, filled once and used by many cells. */
 import { join } from "@std/path";
 import type { Bench } from "./bench.ts";
 import { measuredPackage } from "./measured_package.ts";
@@ -12,7 +12,7 @@ export const ENTRY_BYTES = 1024;
 
 const filled = new Map<string, Promise<string>>();
 
-/** The directory with so many entries, as a clean close has left it. */
+/** A directory with this many entries, as a clean close leaves it. */
 export function directoryOf(bench: Bench, entries: number): Promise<string> {
   // An earlier package may write another index.
   const id = `${measuredPackage()} ${entries}`;
@@ -24,7 +24,7 @@ export function directoryOf(bench: Bench, entries: number): Promise<string> {
   return directory;
 }
 
-/** Removes all that is no entry, so that nothing makes opening faster. */
+/** Removes all other files, so that no index makes opening faster. */
 export async function leaveEntriesAlone(dir: string): Promise<void> {
   for await (const { name } of Deno.readDir(dir)) {
     if (!/\.(?:dat|json)$/.test(name)) await Deno.remove(join(dir, name));

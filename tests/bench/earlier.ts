@@ -8,9 +8,9 @@ import { tryProgram } from "./program.ts";
 
 /** A checkout of an earlier commit, which is removed when it is disposed. */
 export interface Earlier extends AsyncDisposable {
-  /** What tables call it. */
+  /** The name in tables. */
   readonly name: string;
-  /** A `deno.json` by which the present benchmark imports the earlier package. */
+  /** A `deno.json` that maps the package to the earlier commit. */
   readonly config: string;
 }
 
@@ -45,7 +45,10 @@ export async function checkOut(ref: string): Promise<Earlier> {
   };
 }
 
-/** The earlier imports, those that the present benchmark needs, and the earlier exports. */
+/**
+ * The earlier imports, those that the present benchmark needs, and the earlier
+ * exports.
+ */
 async function configOf(dir: string): Promise<unknown> {
   const read = async (url: URL) => JSON.parse(await Deno.readTextFile(url));
   const base = toFileUrl(`${dir}/`);
@@ -64,12 +67,15 @@ async function configOf(dir: string): Promise<unknown> {
   };
 }
 
-/** What is no work of this package. */
+/** Names of contenders other than this package. */
 const RIVALS: ReadonlySet<string> = new Set(
   [...Object.values(NAMES), NGINX].filter((name) => name !== OURS),
 );
 
-/** The same row for the present commit and an earlier one, without rivals and targets. */
+/**
+ * The same row for the present and an earlier commit, without rivals and
+ * targets.
+ */
 export function compared(row: Row, { name, config }: Earlier): Row {
   const cells = row.cells.filter(({ contender }) => !RIVALS.has(contender))
     .flatMap((cell): Cell[] => {

@@ -1,9 +1,9 @@
-/** Requests without a pause, by wrk. */
+/** Requests without a pause, from wrk. */
 import { NotMeasuredError } from "./measurement.ts";
 import { assertLength } from "./jobs/job.ts";
 import { tryProgram } from "./program.ts";
 
-/** Seconds that one request takes of the whole, with so many connections. */
+/** The average seconds for each request, with this many connections. */
 export async function load(
   url: string,
   connections: number,
@@ -19,7 +19,7 @@ export async function load(
   return 1 / perSecond;
 }
 
-/** Sees to it that a URL answers with so many bytes. */
+/** Asserts that a URL answers with this many bytes. */
 export async function assertServes(url: string, size: number): Promise<void> {
   const response = await fetch(url);
   assertLength((await response.bytes()).length, size);

@@ -1,4 +1,4 @@
-/** What was measured with, and where. */
+/** The machine and the programs of a measurement. */
 import os from "node:os";
 import process from "node:process";
 import type { Place } from "./place.ts";
@@ -26,7 +26,7 @@ export async function machineFacts(
   };
 }
 
-/** The first line that a program says of itself, or "none". */
+/** The first line of a program's version, or "none". */
 async function versionOf(program: string, flag: string): Promise<string> {
   const said = await tryProgram(program, [flag]);
   return said?.text.split("\n")[0]?.trim() ?? "none";

@@ -1,5 +1,5 @@
 /**
- * Measures this package against its rivals, on the same work, by turns, each time
+ * Measures this package and its rivals with the same work, by turns, each time
  * in a fresh process and a fresh directory.
  *
  *     ./denow task bench --help
@@ -67,7 +67,7 @@ for (const [i, row] of rows.entries()) {
   const result = await runRow(row, place.path, { repeat: !quick });
   results.push(result);
   console.log(rowTable(row, result));
-  // After each row, since who interrupts an hour's work wants what there is.
+  // After each row: a user who interrupts an hour's work wants the rows so far.
   const report = { facts, quick, seconds: elapsed(), rows: results };
   await Deno.writeTextFile(json, JSON.stringify(report, undefined, 2) + "\n");
 }
@@ -95,7 +95,7 @@ if (options.plots !== undefined) {
 }
 if (strict && !judgements.every(isProven)) Deno.exitCode = 1;
 
-/** The options; ends the program where there is nothing to measure. */
+/** The options; ends the program if there is nothing to measure. */
 function readOptions(args: string[]): Options {
   try {
     const options = parseOptions(args);

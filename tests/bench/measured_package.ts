@@ -1,4 +1,4 @@
-/** Which checkout of the package the processes of a cell import. */
+/** The checkout of the package that the processes of a cell import. */
 import { AsyncLocalStorage } from "node:async_hooks";
 import { fromFileUrl } from "@std/path";
 

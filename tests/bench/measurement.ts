@@ -1,34 +1,37 @@
-/** What the benchmark measures: rows of cells, and what came out of them. */
+/** The rows of cells that the benchmark measures, and their results. */
 import type { Judgement, Target } from "./verdict.ts";
 import type { Summary } from "./statistics.ts";
 
-/** What one process measured. */
+/** The measures of one process. */
 export interface Sample {
-  /** By name: seconds an operation, bytes, or a number. */
+  /** By name: seconds per operation, bytes, or a number. */
   readonly measures: Readonly<Record<string, number>>;
-  /** Milliseconds of CPU an operation, of those measures that have it. */
+  /** Milliseconds of CPU per operation, for measures that have it. */
   readonly cpuMs?: Readonly<Record<string, number>>;
-  /** The most memory that was resident. */
+  /** The peak of resident memory, in bytes. */
   readonly peakRssBytes?: number | undefined;
 }
 
 /** One contender's share of a row. */
 export interface Cell {
-  /** Whose it is. */
+  /** The name of the contender. */
   readonly contender: string;
-  /** In how many rounds, where that is less than in all. */
+  /** The number of rounds, if fewer than the row has. */
   readonly rounds?: number;
   /** Measures once, in a fresh process and the given fresh directory. */
   run(dir: string): Promise<Sample>;
 }
 
-/** How a measure is shown. */
+/** The way to show a measure. */
 export interface Column {
   /** Name of the measure. */
   readonly measure: string;
-  /** Its heading. */
+  /** The heading of the column. */
   readonly title: string;
-  /** What its values are: seconds, shown as such or as operations or bytes a second; bytes; a number. */
+  /**
+   * The unit of the values: seconds, shown as such or as operations or bytes a
+   * second; bytes; a number.
+   */
   readonly unit: "time" | "rate" | "bytes" | "count" | { bytesPerOp: number };
 }
 
@@ -36,53 +39,58 @@ export interface Column {
 export interface Row {
   /** A short name, for `--only`. */
   readonly id: string;
-  /** What is measured. */
+  /** The work that is measured. */
   readonly title: string;
-  /** What to know when comparing. */
+  /** A remark for the comparison. */
   readonly note?: string;
-  /** Who measures it. */
+  /** The contenders. */
   readonly cells: readonly Cell[];
-  /** What is shown. */
+  /** The columns to show. */
   readonly columns: readonly Column[];
-  /** What is wanted; empty where figures are only shown. */
+  /** The targets; empty where figures are only shown. */
   readonly targets: readonly Target[];
-  /** How often each cell is measured. */
+  /** The number of rounds of each cell. */
   readonly rounds: number;
-  /** Makes what the cells share, and returns what removes it. */
+  /**
+   * Makes the shared resources of the cells, and returns a function that
+   * removes them.
+   */
   prepare?(): Promise<AsyncDisposable>;
 }
 
-/** What a contender's cell came to. */
+/** The result of a contender's cell. */
 export interface CellResult {
-  /** Whose it is. */
+  /** The name of the contender. */
   readonly contender: string;
-  /** All that was measured, a sample a round. */
+  /** Every measurement, a sample per round. */
   readonly samples: readonly Sample[];
-  /** Each measure, summed up. */
+  /** Each measure, summarized. */
   readonly summaries: Readonly<Record<string, Summary>>;
-  /** Milliseconds of CPU, summed up. */
+  /** Milliseconds of CPU, summarized. */
   readonly cpuMs: Readonly<Record<string, Summary>>;
-  /** Peak of resident memory, summed up. */
+  /** Peak of resident memory, summarized. */
   readonly peakRssBytes: Summary | undefined;
-  /** Why it was not measured. */
+  /** Why the cell was not measured. */
   readonly missing: string | undefined;
 }
 
-/** What a row came to. */
+/** The result of a row. */
 export interface RowResult {
   /** The row's short name. */
   readonly id: string;
-  /** What was measured. */
+  /** The work that was measured. */
   readonly title: string;
   /** Each contender. */
   readonly cells: readonly CellResult[];
   /** Each target. */
   readonly judgements: readonly Judgement[];
-  /** How often the row was measured before, with too large a spread. */
+  /**
+   * The number of earlier measurements of the row that had too large a spread.
+   */
   readonly repeats: number;
 }
 
-/** A contender can't run on this machine. */
+/** The error of a contender that cannot run on this machine. */
 export class NotMeasuredError extends Error {
   override name = "NotMeasuredError";
 }

@@ -1,5 +1,5 @@
 /**
- * Serves cached files over HTTP, each of so many bytes, at `/SIZE`. Prints its
+ * Serves cached files over HTTP, each of the given size, at `/SIZE`. Prints its
  * port. Takes JSON: see {@linkcode MediaServerOptions}.
  */
 // deno-lint-ignore-file no-console
@@ -7,7 +7,7 @@ import { MediaCache } from "@media-cache/media-cache";
 import { statsRouter } from "@media-cache/media-cache/hono";
 import { randomBytes } from "./jobs/job.ts";
 
-/** What is served, and how. */
+/** The files to serve, and the way. */
 export interface MediaServerOptions {
   /** The cache's directory. */
   readonly dir: string;

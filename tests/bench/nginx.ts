@@ -1,13 +1,15 @@
-/** nginx, as a server of files. */
+/** nginx, as a file server. */
 import { dirname, join } from "@std/path";
 import { randomBytes } from "./jobs/job.ts";
 import { NotMeasuredError } from "./measurement.ts";
 import type { Server } from "./server.ts";
 
-/** What tables call it. */
+/** The name in tables. */
 export const NGINX = "nginx, sendfile";
 
-/** Starts it on a folder with one file of so many bytes, named by its size. */
+/**
+ * Starts nginx on a folder with one file of the given size, named by its size.
+ */
 export async function startNginx(dir: string, size: number): Promise<Server> {
   await Deno.mkdir(dir, { recursive: true });
   await Deno.writeFile(join(dir, `${size}`), randomBytes(size));
@@ -44,7 +46,7 @@ function spawn(args: string[]): Deno.ChildProcess {
 function configOf(root: string, port: number): string {
   const folders = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
     .map((name) => `${name}_temp_path ${dirname(root)}/${name};`);
-  // The user is ours, since nobody else may look into the folder.
+  // nginx runs as this user: no other may read the folder.
   const user = Deno.uid() === 0 ? "user root;" : "";
   return `
     ${user}
@@ -65,7 +67,7 @@ function configOf(root: string, port: number): string {
   `;
 }
 
-/** Waits until it listens, or has ended. */
+/** Waits until nginx listens, or has ended. */
 async function answers(origin: string, child: Deno.ChildProcess) {
   const ended = child.status.then(({ code }) => {
     throw new Error(`nginx has ended with ${code}`);

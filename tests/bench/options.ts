@@ -1,27 +1,27 @@
 /** The command line of the benchmark. */
 import { parseArgs } from "node:util";
 
-/** What the command line says. */
+/** The options of the command line. */
 export interface Options {
   /** Whether sizes, counts and rounds are small. */
   readonly quick: boolean;
-  /** Whether anything but proven targets is a failure. */
+  /** Whether the exit code is 1 unless every target is proven. */
   readonly strict: boolean;
-  /** Ids of the rows to measure, or what they start with; all when empty. */
+  /** Ids of the rows to measure, or their beginnings; every row when empty. */
   readonly only: readonly string[];
-  /** Where the files go. */
+  /** The folder of the measured files. */
   readonly dir: string | undefined;
-  /** Where the figures go, as JSON. */
+  /** The file of the figures, as JSON. */
   readonly json: string | undefined;
   /** A folder for plots. */
   readonly plots: string | undefined;
   /** A commit to compare with, in place of rivals. */
   readonly against: string | undefined;
-  /** Whether to say only what the options are. */
+  /** Whether to print only the options. */
   readonly help: boolean;
 }
 
-/** What the options are. */
+/** The text that lists the options. */
 export const HELP = `Measures this package against its rivals.
 
     ./denow task bench [options]
@@ -29,12 +29,12 @@ export const HELP = `Measures this package against its rivals.
   --quick       small sizes, one round: a smoke test of a minute or so
   --strict      exit with 1 unless every target is met, measured more than once
                 and with a spread of 30 % at the most
-  --only ROW    measure only rows whose id starts so; may be repeated
+  --only ROW    measure only rows with an id that starts with ROW; repeatable
   --against REF compare with an earlier commit in place of the rivals
-  --dir DIR     where the files go; /dev/shm or the temporary folder otherwise
-  --json FILE   where the figures go; a file in the temporary folder otherwise
+  --dir DIR     folder of the files; /dev/shm or the temporary folder otherwise
+  --json FILE   file of the figures; a file in the temporary folder otherwise
   --plots DIR   draw the scaling curves as SVG into a folder
-  --help        say this
+  --help        print this text
 `;
 
 /** Reads the command line. */

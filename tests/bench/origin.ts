@@ -6,7 +6,10 @@
 
 const CHUNK_BYTES = 65_536;
 
-/** Bytes to take bodies from, each chunk from another place, so that none is like the one before. */
+/**
+ * The bytes of bodies; each chunk comes from another place, so that none equals
+ * the one before.
+ */
 const block = new Uint8Array(16 * 1_048_576);
 for (let i = 0; i < block.length; i += CHUNK_BYTES) {
   crypto.getRandomValues(block.subarray(i, i + CHUNK_BYTES));
@@ -21,7 +24,7 @@ Deno.serve({
   const headers = {
     "Content-Length": String(length),
     "Content-Type": "video/mp4",
-    // Without it, HTTP caches keep nothing.
+    // Without it HTTP caches keep nothing.
     "Cache-Control": "public, max-age=86400",
   };
   if (length <= CHUNK_BYTES) {

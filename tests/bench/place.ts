@@ -1,14 +1,14 @@
-/** The directory that everything is measured in. */
+/** The directory of all measurements. */
 import { statfs } from "node:fs/promises";
 import os from "node:os";
 import { MIB } from "./bench.ts";
 import { tryProgram } from "./program.ts";
 
-/** A directory of our own, and what it lies on. */
+/** A new directory, and its file system. */
 export interface Place extends AsyncDisposable {
-  /** Its path. */
+  /** The path of the directory. */
   readonly path: string;
-  /** Its file system, such as "tmpfs". */
+  /** The file system, such as "tmpfs". */
   readonly fileSystem: string;
 }
 
@@ -39,8 +39,8 @@ export async function makePlace(parent: string | undefined): Promise<Place> {
 }
 
 /**
- * Writes and removes a file. A virtual machine's memory may come to it only when
- * it is first touched, at a tenth of the speed.
+ * Writes and removes a file. The host may give a virtual machine its memory
+ * only when the memory is first touched, at a tenth of the speed.
  */
 export async function touchMemory(dir: string, bytes: number): Promise<void> {
   const path = `${dir}/touched`;
@@ -53,7 +53,10 @@ export async function touchMemory(dir: string, bytes: number): Promise<void> {
   await Deno.remove(path);
 }
 
-/** Whether so many files of a block each fit on a directory's disk, or in memory. */
+/**
+ * Whether this many files of a block each fit on a directory's disk, or in
+ * memory.
+ */
 export async function fits(dir: string, files: number): Promise<boolean> {
   const { bsize, bavail, type } = await statfs(dir);
   const needed = files * (Math.max(bsize, 4096) + 1024);
@@ -71,9 +74,9 @@ async function sharedMemory(): Promise<string | undefined> {
 }
 
 /**
- * On ext4 a file is slow to make where many were just removed. With this
- * attribute each cell's directory gets a corner of its own. Elsewhere, or
- * without the right to, it fails, and nothing is lost.
+ * ext4 makes files slowly where many were just removed. With this attribute
+ * each cell's directory gets a block group of its own. On other file systems,
+ * or without the right to set it, setting fails, and nothing is lost.
  */
 async function spreadOut(path: string): Promise<void> {
   await tryProgram("chattr", ["+T", path]);

@@ -1,11 +1,11 @@
-/** The scaling curves, drawn. */
+/** The plots of the scaling curves. */
 import * as Plot from "@observablehq/plot";
 import { join } from "@std/path";
 import { parseHTML } from "linkedom";
 import type { RowResult } from "./measurement.ts";
 import { digits } from "./table.ts";
 
-/** A point of a curve, and how far its measurements lie apart. */
+/** A point of a curve, and the spread of its measurements. */
 interface Point {
   readonly curve: string;
   readonly x: number;
@@ -24,10 +24,10 @@ interface Chart {
 const MILLI = 1e3;
 const PER_MIB = 1 / 2 ** 20;
 
-/** In the middle between black and white, so that they are seen on either. */
+/** Between black and white, so that both light and dark pages show it. */
 const COLORS = ["#2f81f7", "#d9730d", "#2da44e", "#a371f7"];
 
-/** Draws what was measured into a folder, as SVG. Returns the paths. */
+/** Draws the measurements into a folder, as SVG. Returns the paths. */
 export async function drawPlots(
   results: readonly RowResult[],
   dir: string,
@@ -85,7 +85,7 @@ function chartsOf(results: readonly RowResult[]): Chart[] {
   ];
 }
 
-/** A curve over the cells of a row, which are named by numbers. */
+/** A curve over the cells of a row with numbers as names. */
 function curve(
   results: readonly RowResult[],
   id: string,
@@ -112,7 +112,7 @@ function point(
 }
 
 function svgOf({ title, points, linear = false }: Chart): string {
-  // Its types are for browsers, which Deno's do not know.
+  // Its types are for browsers, and Deno's types lack theirs.
   const { document } = parseHTML("<body></body>") as unknown as {
     document: object;
   };
@@ -126,7 +126,7 @@ function svgOf({ title, points, linear = false }: Chart): string {
     x: {
       label: null,
       type: "log",
-      // What is no power of it gets no number at its tick.
+      // Values that are not a power of it get no number at their tick.
       base: linear ? 2 : 10,
       ticks: [...new Set(points.map(({ x }) => x))],
       tickFormat: digits,
@@ -151,7 +151,9 @@ function svgOf({ title, points, linear = false }: Chart): string {
   return `${svg.outerHTML}\n`;
 }
 
-/** The title, the names of the curves, and colours for a light and a dark page. */
+/**
+ * The title, the names of the curves, and colours for a light and a dark page.
+ */
 function headOf(title: string, curves: string[]): string {
   const names = curves.map((name, i) =>
     `<tspan dx="${i && 18}" fill="${COLORS[i]}">● ${name}</tspan>`

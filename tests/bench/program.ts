@@ -1,14 +1,14 @@
 /** Programs that a machine may have or not. */
 
-/** What a program said. */
+/** The result of a program. */
 export interface Said {
-  /** Whether it ended well. */
+  /** Whether it exited with 0. */
   readonly success: boolean;
-  /** All that it printed, errors last. */
+  /** The standard output, then the standard error. */
   readonly text: string;
 }
 
-/** Runs a program to its end; undefined where there is no such program. */
+/** Runs a program to its end; undefined if it does not exist. */
 export async function tryProgram(
   program: string,
   args: string[],

@@ -1,4 +1,4 @@
-/** Python for the original, with aiofiles where that can be had. */
+/** Python for the original, with aiofiles if available. */
 import { fromFileUrl, join } from "@std/path";
 import { NotMeasuredError, type Sample } from "./measurement.ts";
 import { tryProgram } from "./program.ts";
@@ -9,15 +9,15 @@ const KEPT = fromFileUrl(
   new URL("../../.denow/fetched/bench-python", import.meta.url),
 );
 
-/** A Python to run, and what it does files with. */
+/** A Python program, and its library for files. */
 export interface Python {
   /** The program. */
   readonly program: string;
-  /** "aiofiles 25.1.0", or how it does without. */
+  /** "aiofiles 25.1.0", or the library in its place. */
   readonly files: string;
 }
 
-/** Finds Python, and installs aiofiles into an environment of its own if need be. */
+/** Finds Python, and installs aiofiles into a virtual environment if needed. */
 export async function findPython(
   { install }: { install: boolean },
 ): Promise<Python | undefined> {
@@ -45,7 +45,7 @@ export async function original(
   if (python === undefined) throw new NotMeasuredError("there is no python3");
   return await output(
     new Deno.Command(python.program, {
-      // It shall leave no compiled files in our folder.
+      // Without compiled files in the folder of the benchmark.
       args: ["-B", PROGRAM, JSON.stringify(work)],
       stdout: "piped",
       stderr: "piped",
@@ -53,7 +53,10 @@ export async function original(
   );
 }
 
-/** The version of its aiofiles; empty without, undefined without that Python. */
+/**
+ * The version of its aiofiles; empty without aiofiles, undefined without that
+ * Python.
+ */
 async function versionOf(program: string): Promise<string | undefined> {
   const code =
     "import importlib.metadata as m\ntry: print(m.version('aiofiles'))\nexcept m.PackageNotFoundError: print()";

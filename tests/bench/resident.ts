@@ -1,35 +1,36 @@
-/** Resident memory and time of CPU, as Linux tells them. */
+/** Resident memory and CPU time, from Linux. */
 
 /** Clock ticks a second, which Linux has fixed for programs (`USER_HZ`). */
 const TICKS = 100;
 
-/** The most that was resident, in bytes; undefined on other systems. */
+/** The peak of resident memory, in bytes; undefined on other systems. */
 export function peakRss(): number | undefined {
   return status("VmHWM");
 }
 
-/** What is resident now, in bytes; undefined on other systems. */
+/** The resident memory now, in bytes; undefined on other systems. */
 export function currentRss(): number | undefined {
   return status("VmRSS");
 }
 
-/** Forgets the peak; returns what is resident now. */
+/** Resets the peak; returns the resident memory now. */
 export function resetPeak(): number {
   Deno.writeTextFileSync("/proc/self/clear_refs", "5");
   return currentRss() ?? NaN;
 }
 
-/** The peaks of a process and of its children, added up. */
+/** The peaks of a process and of its children, summed. */
 export function peakRssOf(pid: number): number | undefined {
   return sum(family(pid).map((each) => status("VmHWM", each)));
 }
 
-/** Seconds of CPU that a process and its children have used by now. */
+/** Seconds of CPU that a process and its children have used. */
 export function cpuSecondsOf(pid: number): number | undefined {
   return sum(
     family(pid).map((each) => {
       const text = Deno.readTextFileSync(`/proc/${each}/stat`);
-      // The name, in parentheses, may hold blanks; what follows may not.
+      // The name, in parentheses, may contain blanks; the fields after it may
+      // not.
       const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
       return (Number(fields[11]) + Number(fields[12])) / TICKS;
     }),

@@ -1,4 +1,4 @@
-/** Measures a row: all contenders by turns, each time afresh. */
+/** Measures a row: all contenders by turns, each time in a new process. */
 import { join } from "@std/path";
 import {
   type Cell,
@@ -11,7 +11,7 @@ import {
 import { summarize, type Summary } from "./statistics.ts";
 import { isUnsure, judge, type Judgement } from "./verdict.ts";
 
-/** Measures a row, and once more if what matters lies too far apart. */
+/** Measures a row, and once more if the spread of a target is too large. */
 export async function runRow(
   row: Row,
   dir: string,
@@ -31,7 +31,7 @@ async function runRounds(row: Row, dir: string): Promise<CellResult[]> {
   const missing = new Map<Cell, string>();
   for (const cell of row.cells) samples.set(cell, []);
   for (let round = 0; round < row.rounds; round++) {
-    // Whoever always came after the same one would inherit its mess.
+    // A contender that always came after the same other would inherit its load.
     for (const cell of shuffled(row.cells)) {
       if (missing.has(cell) || round >= (cell.rounds ?? Infinity)) continue;
       try {

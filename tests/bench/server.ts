@@ -1,10 +1,10 @@
 /** A server in a process of its own. */
 
-/** A process that listens somewhere. */
+/** A process that listens on a port. */
 export interface Server extends AsyncDisposable {
-  /** Its origin, such as `http://127.0.0.1:8080`. */
+  /** The origin of its URLs, such as `http://127.0.0.1:8080`. */
   readonly origin: string;
-  /** Its process. */
+  /** The server process. */
   readonly pid: number;
 }
 

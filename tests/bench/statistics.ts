@@ -1,20 +1,20 @@
-/** What many measurements of one thing say. Pure. */
+/** Summaries of many measurements of one value. Pure. */
 
-/** A median, and how far the measurements lie apart. */
+/** A median, and the spread of the measurements. */
 export interface Summary {
-  /** The middle one; the mean of the two in the middle of an even number. */
+  /** The middle value; the mean of the two in the middle of an even number. */
   readonly median: number;
-  /** From the first quartile to the third. Undefined when there is only one. */
+  /** From the first quartile to the third. Undefined for a single value. */
   readonly interquartile: number | undefined;
-  /** The least. */
+  /** The smallest value. */
   readonly min: number;
-  /** The most. */
+  /** The largest value. */
   readonly max: number;
-  /** How many there are. */
+  /** The number of values. */
   readonly count: number;
 }
 
-/** Sums up measurements, of which there must be one at least. */
+/** Summarizes measurements; at least one is needed. */
 export function summarize(values: readonly number[]): Summary {
   const sorted = values.toSorted((a, b) => a - b);
   const [min, max] = [sorted[0], sorted.at(-1)];
@@ -32,7 +32,9 @@ export function summarize(values: readonly number[]): Summary {
   };
 }
 
-/** The value below which a share of sorted values lies, by linear interpolation. */
+/**
+ * The value below which a share of sorted values lies, by linear interpolation.
+ */
 export function quantile(sorted: readonly number[], share: number): number {
   const at = (sorted.length - 1) * share;
   const low = sorted[Math.floor(at)] ?? NaN;
@@ -40,7 +42,10 @@ export function quantile(sorted: readonly number[], share: number): number {
   return low + (high - low) * (at - Math.floor(at));
 }
 
-/** The interquartile range as a share of the median, or of `scale` where that is larger. */
+/**
+ * The interquartile range as a share of the median, or of `scale` where that is
+ * larger.
+ */
 export function spreadOf(
   { median, interquartile }: Summary,
   scale = 0,

@@ -3,7 +3,7 @@ import type { CellResult, Column, Row, RowResult } from "./measurement.ts";
 import { spreadOf, type Summary } from "./statistics.ts";
 import { isUnsure, type Judgement } from "./verdict.ts";
 
-/** One row's contenders. */
+/** The contenders of one row. */
 export function rowTable(row: Row, { cells, repeats }: RowResult): string {
   const withCpu = row.columns.filter(({ measure }) =>
     cells.some(({ cpuMs }) => measure in cpuMs)
@@ -76,7 +76,7 @@ function figure(
   return spread ? `${value} ±${Math.round(spread * 50)}%` : value;
 }
 
-/** Three digits. */
+/** A number with three digits. */
 export function digits(value: number): string {
   const plain = Math.abs(value) >= 100
     ? Math.round(value)
@@ -84,7 +84,7 @@ export function digits(value: number): string {
   return plain.toLocaleString("en", { maximumFractionDigits: 20 });
 }
 
-/** A time in the unit that suits it. */
+/** A time in the unit that fits its size. */
 export function time(seconds: number): string {
   if (seconds >= 1) return `${digits(seconds)} s`;
   if (seconds >= 1e-3) return `${digits(seconds * 1e3)} ms`;

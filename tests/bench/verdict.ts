@@ -1,53 +1,53 @@
-/** Whether a target is met. Pure. */
+/** Compares measurements with targets. Pure. */
 import { spreadOf, type Summary } from "./statistics.ts";
 
-/** The largest spread that a figure may have to be trusted. */
+/** The largest spread of a figure that may be trusted. */
 export const MAX_SPREAD = 0.3;
 
-/** One of the things measured in a row: whose, and which. */
+/** A measured value of a row: the contender, and the measure. */
 export type Measured = readonly [contender: string, measure: string];
 
-/** What a figure made of medians must come to. */
+/** A limit for a figure that is made of medians. */
 export interface Target {
-  /** What is wanted, for people. */
+  /** The title for readers. */
   readonly title: string;
-  /** What the figure is made of. */
+  /** The values that make the figure. */
   readonly needs: readonly Measured[];
   /**
-   * The same for what does nothing but the necessary, which shows what stands in
-   * the way of a target that is missed; empty where there is no such thing.
+   * The same for a contender that does only the necessary work: its figure
+   * shows the obstacle to a missed target; empty without such a contender.
    */
   readonly floor?: readonly Measured[];
-  /** Makes the figure of the medians of what it needs. */
+  /** Makes the figure from the medians that it needs. */
   readonly figure: (...medians: number[]) => number;
-  /** The least that is wanted, or the most. */
+  /** The least or the largest value allowed. */
   readonly limit: { readonly atLeast: number } | { readonly atMost: number };
-  /** What the limit is counted in: a ratio (×), or MiB. */
+  /** The unit of the limit: a ratio (×), or MiB. */
   readonly unit: "×" | "MiB";
 }
 
-/** How a target came out. */
+/** The result of a target. */
 export type Verdict = "met" | "missed" | "not measured";
 
 /** A target, judged. */
 export interface Judgement {
-  /** What was wanted. */
+  /** The title of the target. */
   readonly title: string;
   /** The bound, such as "≥ 8×". */
   readonly wanted: string;
-  /** What was measured. */
+  /** The measured figure. */
   readonly figure: number | undefined;
-  /** What would be measured if nothing but the necessary was done, where known. */
+  /** The figure if only the necessary work was done, where known. */
   readonly floor: number | undefined;
-  /** What it is counted in. */
+  /** The unit of the figure. */
   readonly unit: Target["unit"];
-  /** The largest spread of what it is made of; undefined when measured once. */
+  /** The largest spread of its values; undefined when measured once. */
   readonly spread: number | undefined;
-  /** How it came out. */
+  /** The result. */
   readonly verdict: Verdict;
 }
 
-/** Judges a target by what was measured. */
+/** Judges a target by the measurements. */
 export function judge(
   target: Target,
   lookUp: (measured: Measured) => Summary | undefined,
@@ -71,7 +71,7 @@ export function judge(
   }
   const value = figureOf(summaries);
   const met = "atLeast" in limit ? value >= bound : value <= bound;
-  // Half of next to nothing is no noise where far more is allowed.
+  // Half of almost nothing is not noise where far more is allowed.
   const scale = unit === "MiB" ? bound * 2 ** 20 : 0;
   const spreads = summaries.map((summary) => spreadOf(summary, scale));
   const spread = spreads.reduce<number | undefined>(
@@ -85,13 +85,16 @@ export function judge(
   return { title, wanted, figure: value, floor, unit, spread, verdict };
 }
 
-/** Whether the measurements of a target lie too far apart, or are too few to tell. */
+/**
+ * Whether the measurements of a target have too large a spread, or are too few
+ * to know it.
+ */
 export function isUnsure({ verdict, spread }: Judgement): boolean {
   return verdict !== "not measured" &&
     (spread === undefined || spread > MAX_SPREAD);
 }
 
-/** Whether a target was met beyond doubt. */
+/** Whether a target was met with a small enough spread. */
 export function isProven(judgement: Judgement): boolean {
   return judgement.verdict === "met" && !isUnsure(judgement);
 }

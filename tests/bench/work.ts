@@ -1,4 +1,4 @@
-/** What a process is told to measure, and how it is started. */
+/** The work of a process, and the way to start it. */
 import { dirname, fromFileUrl, join } from "@std/path";
 import { measuredPackage } from "./measured_package.ts";
 import type { Sample } from "./measurement.ts";
@@ -7,19 +7,19 @@ const WORKER = fromFileUrl(new URL("worker.ts", import.meta.url));
 
 /** A program for Deno, in a process of its own. */
 export interface Work {
-  /** Name of the file in `jobs/` that does it. */
+  /** The name of the file in `jobs/` with the job. */
   readonly job: string;
-  /** Name of the file in `contenders/` that it is done with. */
+  /** The name of the file in `contenders/` with the contender. */
   readonly contender?: string;
-  /** Where the files go. */
+  /** The folder of its files. */
   readonly dir: string;
-  /** Anything else that the job wants to know. */
+  /** Further options of the job. */
   readonly [option: string]: unknown;
 }
 
-/** Does some work in a fresh Deno; returns what it measured. */
+/** Does some work in a new Deno process; returns its measurements. */
 export async function deno(work: Work): Promise<Sample> {
-  // The Web Cache API keeps its files there, and would remember earlier ones.
+  // The Web Cache API keeps its files there, and would see earlier ones.
   const own = work.contender === "web_cache"
     ? { DENO_DIR: join(dirname(work.dir), "deno") }
     : undefined;
@@ -52,7 +52,7 @@ export function denoCommand(
   });
 }
 
-/** Runs a program to its end; returns what it printed, as JSON. */
+/** Runs a program to its end; returns its output, parsed as JSON. */
 export async function output(command: Deno.Command): Promise<Sample> {
   const { success, stdout, stderr } = await command.output();
   const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes).trim();
@@ -60,7 +60,7 @@ export async function output(command: Deno.Command): Promise<Sample> {
   return JSON.parse(text(stdout));
 }
 
-/** The line that says what went wrong: Deno's first one, Python's last. */
+/** The line with the error: the first line of Deno, the last of Python. */
 function reasonOf(errors: string): string {
   const lines = errors.split("\n");
   const line = lines.find((line) => /^error:/i.test(line)) ?? lines.at(-1);

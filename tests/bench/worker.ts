@@ -1,4 +1,7 @@
-/** Does one piece of work in a process of its own. Prints what it measured as JSON. */
+/**
+ * Does one piece of work in a process of its own. Prints its measurements as
+ * JSON.
+ */
 // deno-lint-ignore-file no-console
 import type { OpenContender } from "./contenders/contender.ts";
 import type { Job } from "./jobs/job.ts";

@@ -32,7 +32,8 @@ Deno.test("the router's manual names every path", async () => {
 
   const { routes } = statsRouter(cache, { access: "trusted" });
 
-  // Paths that only the dashboard requests, and the mount with a slash at its end.
+  // Paths that only the dashboard requests, and the mount with a slash at its
+  // end.
   const inner = /^\/(?:dashboard\/|:slash)/;
   const paths = new Set(routes.map(({ path }) => path));
   for (const path of paths) {

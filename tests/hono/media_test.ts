@@ -12,7 +12,9 @@ import { openFiles } from "../fixtures/directory/open_files.ts";
 
 const MB = 1_048_576;
 
-/** The time of RFC 9110's examples, Sun, 06 Nov 1994 08:49:37 GMT, in seconds. */
+/**
+ * The time of RFC 9110's examples, Sun, 06 Nov 1994 08:49:37 GMT, in seconds.
+ */
 const EXAMPLE = 784_111_777;
 const MEDIA = `/media/${keyOf("a:")}`;
 const TRUSTED = { access: "trusted" } as const;
@@ -424,7 +426,8 @@ Deno.test("a client that leaves early leaves no file open", async () => {
     await reader.read();
     await reader.cancel();
   }
-  // The server notices at its next write; the whole body shows that it continues.
+  // The server notices at its next write; the whole body shows that it
+  // continues.
   await (await router.ask(MEDIA)).bytes();
 
   while (openFiles(router.dir).length > 0) {

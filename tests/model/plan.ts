@@ -16,8 +16,8 @@ export interface PlannedDownload extends DownloadPlan {
   /** Whether a video must have been made of it. */
   video: "made" | "failed" | undefined;
   /**
-   * Whether the download counts as failed; undefined where all callers leave a body and
-   * that ends it, unless it has failed before.
+   * Whether the download counts as failed; undefined where all callers leave a
+   * body and that ends it, unless it has failed before.
    */
   isFailure: boolean | undefined;
 }

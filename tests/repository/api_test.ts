@@ -8,7 +8,9 @@
 import { fromFileUrl } from "@std/path";
 import config from "../../deno.json" with { type: "json" };
 
-/** The shape of the JSON that this file reads; a later Deno may print another. */
+/**
+ * The shape of the JSON that this file reads; a later Deno may print another.
+ */
 const KNOWN_VERSION = 2;
 
 const docs = new Map<string, any>();

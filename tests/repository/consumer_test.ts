@@ -1,7 +1,7 @@
 /**
  * A program in an empty folder imports the package from JSR, as a bot would,
- * with no more permission than its cache folder; a server mounts the router, and
- * the command line tool runs from there. Another program links a clone.
+ * with no more permission than its cache folder; a server mounts the router,
+ * and the command line tool runs from there. Another program links a clone.
  */
 import { assertEquals, assertMatch } from "@std/assert";
 import { relative } from "node:path";

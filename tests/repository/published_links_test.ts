@@ -1,6 +1,7 @@
 /**
  * Links and images lead to files and headings that exist: those of published
- * pages to published files, those of the other manuals to files of the repository.
+ * pages to published files, those of the other manuals to files of the
+ * repository.
  */
 import { assertEquals, assertGreater } from "@std/assert";
 import { walk } from "@std/fs/walk";
@@ -12,7 +13,10 @@ const root = fromFileUrl(new URL("../../", import.meta.url));
 /** Folders without pages of this package. */
 const SKIPPED = [/\.git$/, /\.denow$/, /coverage$/, /node_modules$/];
 
-/** Text that JSR renders: whole manuals, and the module docs of TypeScript files. */
+/**
+ * Text that JSR renders: whole manuals, and the module docs of TypeScript
+ * files.
+ */
 async function publishedPages(
   files: ReadonlyMap<string, string>,
 ): Promise<Map<string, string>> {
@@ -26,7 +30,10 @@ async function publishedPages(
   return texts;
 }
 
-/** All files of the repository, with a slash in front, and the texts of its manuals. */
+/**
+ * All files of the repository, with a slash in front, and the texts of its
+ * manuals.
+ */
 async function repository(): Promise<
   { files: Set<string>; manuals: Map<string, string> }
 > {

@@ -1,21 +1,23 @@
-/** Bodies that follow from their URLs, so that every byte can be checked by anybody. */
+/** Bodies made from their URLs, so that every reader can check every byte. */
 import { Buffer } from "node:buffer";
 import { pattern } from "../fixtures/bodies/bytes.ts";
 
-/** A prime, so that no two bodies begin alike before the last of them has begun. */
+/** A prime: two bodies begin alike only after the last of them has begun. */
 const PATTERN_BYTES = 1_048_573;
 const STEP = 7_919;
 const MAX_BYTES = 4_194_304;
 
 const PATTERN = pattern(PATTERN_BYTES);
 
-/** The length of a body: from 1 byte to 4 MiB, as many short ones as long ones. */
+/**
+ * The length of a body: from 1 byte to 4 MiB, as many short ones as long ones.
+ */
 export function sizeOf(id: number): number {
   const share = (id * 2_654_435_761 % 2 ** 32) / 2 ** 32;
   return Math.floor(MAX_BYTES ** share);
 }
 
-/** The pieces that a body is made of, from one position to another. */
+/** The pieces of a body, from one position to another. */
 export function* piecesOf(
   id: number,
   start: number,
@@ -40,7 +42,7 @@ export function bodyOf(id: number): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** Whether these bytes stand at a position of a body. */
+/** Whether a body has these bytes at a position. */
 export function isRight(
   id: number,
   position: number,

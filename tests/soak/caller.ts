@@ -4,21 +4,21 @@ import { bodyOf, isRight, sizeOf } from "./bodies.ts";
 import { FAULTS, type Faults, Planned } from "./faults.ts";
 import type { Tally } from "./tally.ts";
 
-/** What all callers share. */
+/** The parts that all callers share. */
 export interface World {
   /** The cache they call. */
   readonly cache: MediaCache;
   /** The origin's address. */
   readonly origin: string;
-  /** How many URLs there are. */
+  /** The number of URLs. */
   readonly urls: number;
-  /** One download in so many is broken; none if infinite. */
+  /** One of this many downloads is broken; none if infinite. */
   readonly faultyOneIn: number;
-  /** What was broken. */
+  /** The broken downloads and the disturbances. */
   readonly faults: Faults;
-  /** What was seen. */
+  /** The record of results. */
   readonly tally: Tally;
-  /** Chooses. */
+  /** The source of random choices. */
   readonly random: Random;
   /** Connections to the origin. */
   readonly client: Deno.HttpClient;
@@ -26,13 +26,16 @@ export interface World {
   readonly signal: AbortSignal;
 }
 
-/** Uses a cache as the handlers of a busy bot do, and checks every byte that it gets. */
+/**
+ * Uses a cache as the handlers of a busy bot do, and checks every byte that it
+ * gets.
+ */
 export class Caller {
-  /** What it does now, for those who wait for it. */
+  /** The current call, for errors about a hang. */
   doing = "nothing";
   readonly #world: World;
 
-  /** Calls nothing yet. */
+  /** A caller; `run()` starts its calls. */
   constructor(world: World) {
     this.#world = world;
   }
@@ -129,7 +132,7 @@ export class Caller {
       case 2:
         return await media.body.cancel();
       case 3:
-        // Nobody reads it and nobody gives it back: that is for the collector.
+        // Neither read nor disposed: the garbage collector has to release it.
         return;
       case 4:
       case 5:
@@ -221,7 +224,7 @@ export class Caller {
     return `${this.#world.origin}/${id}`;
   }
 
-  /** Few are asked for often, most hardly ever. */
+  /** A few URLs are asked for often, most hardly ever. */
   #id(): number {
     const { urls } = this.#world;
     const share = this.#draw(1_000_000) / 1_000_000;

@@ -2,20 +2,20 @@ import type { MediaCache } from "../../mod.ts";
 import { Caller, type World } from "./caller.ts";
 import { endsInTime } from "./ends_in_time.ts";
 
-/** Callers who use one cache at the same time. */
+/** Callers that use one cache at the same time. */
 export class Crowd {
   readonly #world: World;
   readonly #callers: Caller[];
   readonly #running: Promise<unknown>;
 
-  /** Lets so many callers call, until the world ends. */
+  /** Starts this many callers; they call until the signal is aborted. */
   constructor(world: World, callers: number) {
     this.#world = world;
     this.#callers = Array.from({ length: callers }, () => new Caller(world));
     this.#running = Promise.all(this.#callers.map((caller) => caller.run()));
   }
 
-  /** Waits until all have ended, and closes the cache, however they fare. */
+  /** Waits until all callers have ended, and closes the cache in any case. */
   async end(cache: MediaCache): Promise<void> {
     const hasEnded = await endsInTime(this.#running);
     if (!hasEnded) this.#tellStuck(cache);

@@ -1,7 +1,7 @@
-/** How long what was begun may take to end, in milliseconds. */
+/** The time that a call may take to end, in milliseconds. */
 const END_MS = 60_000;
 
-/** Whether something ends in time. */
+/** Whether a promise settles in time. */
 export async function endsInTime(what: Promise<unknown>): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>();
   const timer = setTimeout(() => resolve(false), END_MS);

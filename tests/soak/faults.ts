@@ -1,4 +1,4 @@
-/** What goes wrong on purpose, so that what must not can be told from it. */
+/** Faults made on purpose, so that other faults can be told from them. */
 import {
   DownloadTimeoutError,
   HttpStatusError,
@@ -6,10 +6,13 @@ import {
   MediaCacheError,
 } from "../../mod.ts";
 
-/** How a download is broken: by its status, half-way, too early, for good, for a while, or before it begins. */
+/**
+ * The ways to break a download: by its status, half-way, too early, for good,
+ * for a while, or before it begins.
+ */
 export type Fault = "status" | "cut" | "short" | "silent" | "slow" | "refused";
 
-/** All of them. */
+/** Every way. */
 export const FAULTS: readonly Fault[] = [
   "status",
   "cut",
@@ -22,15 +25,18 @@ export const FAULTS: readonly Fault[] = [
 /** Errors that callers cause on purpose. */
 export class Planned extends Error {}
 
-/** How many downloads of a URL are remembered: callers may learn late of one that failed. */
+/**
+ * The number of remembered downloads of a URL: callers may learn late of a
+ * failed one.
+ */
 const REMEMBERED = 3;
 
-/** How long the effects of what was done to the disk may be felt, in milliseconds. */
+/** The time for which the effects of a disk fault may last, in milliseconds. */
 const AFTERMATH_MS = 2_000;
 
-/** Remembers what was broken, and says whether that explains an error. */
+/** Remembers the faults, and decides whether they explain an error. */
 export class Faults {
-  /** How many downloads were broken in each way. */
+  /** The number of downloads broken in each way. */
   readonly counts: Record<Fault, number> = {
     status: 0,
     cut: 0,
@@ -43,14 +49,17 @@ export class Faults {
   #troubledUntil = -Infinity;
   #isTroubled = false;
 
-  /** A download begins. */
+  /** Records the start of a download. */
   note(id: number, fault: Fault | undefined): void {
     if (fault !== undefined) this.counts[fault]++;
     const before = this.#downloads.get(id) ?? [];
     this.#downloads.set(id, [fault, ...before].slice(0, REMEMBERED));
   }
 
-  /** Something is done to the directory, or to the disk, until the result is called. */
+  /**
+   * Records a disturbance of the directory or the disk, until the result is
+   * called.
+   */
   trouble(): () => void {
     this.#isTroubled = true;
     return () => {
@@ -59,12 +68,12 @@ export class Faults {
     };
   }
 
-  /** Whether the disk was in order from a moment till now. */
+  /** Whether the disk was in order from a moment until now. */
   wasCalm(since: number): boolean {
     return !this.#isTroubled && this.#troubledUntil < since;
   }
 
-  /** Whether an error is no wonder, to a caller who has been there since a moment. */
+  /** Whether a fault explains an error of a caller that began at a moment. */
   explains(id: number, error: unknown, since: number): boolean {
     if (error instanceof Planned) return true;
     if (!this.wasCalm(since) && error instanceof MediaCacheError) return true;
@@ -72,7 +81,7 @@ export class Faults {
     if (error instanceof HttpStatusError) return faults.includes("status");
     if (error instanceof IncompleteBodyError) return faults.includes("short");
     if (error instanceof DownloadTimeoutError) return faults.includes("silent");
-    // What fetch() throws when a connection breaks.
+    // The errors of fetch() when a connection breaks.
     return error instanceof TypeError && faults.includes("cut");
   }
 }

@@ -1,11 +1,14 @@
 import { fromFileUrl } from "@std/path";
 
-/** A program that runs beside, until it is told to end. */
+/** A program that runs beside the test, until it is told to end. */
 export class HelperProcess {
   readonly #child: Deno.ChildProcess;
   readonly #output: ReadableStreamDefaultReader<Uint8Array>;
 
-  /** Starts a program of this folder, whose complaints are of no interest if it breaks on purpose. */
+  /**
+   * Starts a program of this folder; its errors are ignored if it breaks on
+   * purpose.
+   */
   constructor(
     name: string,
     args: string[],
@@ -22,13 +25,13 @@ export class HelperProcess {
     this.#output = this.#child.stdout.getReader();
   }
 
-  /** The first that it says. */
+  /** The first line of its output. */
   async said(): Promise<string> {
     const { value } = await this.#output.read();
     return new TextDecoder().decode(value).trim();
   }
 
-  /** Lets it end; all that it has said since. */
+  /** Lets it end; returns the rest of its output. */
   async end(): Promise<string> {
     await this.#child.stdin.close();
     const chunks: Uint8Array<ArrayBuffer>[] = [];

@@ -1,7 +1,7 @@
 /**
- * Many callers at once use a cache for a long while, in which a lot goes wrong:
- * the origin, the disk, the directory, and another process that uses it too. Every
- * byte is checked, and what must not grow is watched.
+ * Many callers use a cache for a long time, during many faults: of the origin,
+ * the disk, the directory, and another process that uses it too. Every byte is
+ * checked, and memory and open files are watched.
  *
  *     deno task soak [--seconds 600] [--callers 200] [--urls 5000] [--max-size-mb 96]
  */
@@ -22,10 +22,10 @@ import { makeTrouble } from "./troublemaker.ts";
 import { growth, vacuity } from "./verdict.ts";
 import { filesIn, watch } from "./watch.ts";
 
-/** One download in so many is broken. */
+/** One of this many downloads is broken. */
 const FAULTY_ONE_IN = 25;
 
-/** Rows of the table, more or less. */
+/** The approximate number of rows of the table. */
 const ROWS = 12;
 
 const options = parseOptions(Deno.args);
@@ -48,7 +48,7 @@ const beside = new HelperProcess(
   "neighbour.ts",
   [dir, address, `${urls}`, `${maxSizeMb}`],
 );
-// Rejections are counted, so that this one must be told by hand.
+// Rejections are counted, so that this one must be reported by hand.
 const { samples, stats, faults } = await soak(options, dir, address)
   .catch((error) => {
     console.error(error);
@@ -65,7 +65,7 @@ const wrongs = [
 console.log(reportOf(samples, tally, stats, faults, neighbour, wrongs));
 if (wrongs.length > 0) Deno.exitCode = 1;
 
-/** Lets all callers call, and looks at what is left when they have gone. */
+/** Starts all callers, and checks the state after they have ended. */
 async function soak(
   { seconds, callers, urls, maxSizeMb }: SoakOptions,
   dir: string,
@@ -101,7 +101,7 @@ async function soak(
   await crowd.end(cache);
   const stats: CacheStats = cache.stats();
   client.close();
-  // What nobody read is given back by the collector at the latest.
+  // Unread Media are released by the garbage collector at the latest.
   for (const path of filesIn(dir)) tally.wrong(`left open: ${path}`);
   if (stats.stagedBytes !== 0) tally.wrong(`staged: ${stats.stagedBytes}`);
   return { samples, stats, faults };

@@ -1,6 +1,6 @@
 /**
- * Another process that uses the directory: `neighbour.ts DIR ORIGIN URLS MAX_MB`.
- * Ends with its standard input, and prints what it saw.
+ * Another process that uses the directory: `neighbour.ts DIR ORIGIN URLS
+ * MAX_MB`. Ends with its standard input, and prints its results.
  */
 // deno-lint-ignore-file no-console
 import { MediaCache } from "../../mod.ts";
@@ -14,7 +14,8 @@ const CALLERS = 20;
 const [dir = "", origin = "", urls, maxSizeMb] = Deno.args;
 const tally = new Tally();
 const faults = new Faults();
-// It does not know what is done to the disk, nor what the other process downloads.
+// It knows neither the disturbances of the disk nor the downloads of the other
+// process.
 faults.trouble();
 const controller = new AbortController();
 const random = new Random();
@@ -35,5 +36,5 @@ controller.abort();
 await crowd.end(cache);
 client.close();
 console.log(JSON.stringify({ tally, stats: cache.stats() }));
-// What does not end by itself has been told.
+// Calls that do not end by themselves have been told to.
 Deno.exit();

@@ -1,12 +1,12 @@
 import { parseArgs } from "node:util";
 
-/** What a soak is made of. */
+/** The size of a soak. */
 export interface SoakOptions {
-  /** How long it takes. */
+  /** The duration in seconds. */
   readonly seconds: number;
-  /** Callers at a time. */
+  /** The number of concurrent callers. */
   readonly callers: number;
-  /** URLs that are asked for. */
+  /** The number of URLs. */
   readonly urls: number;
   /** The cap of the directory. */
   readonly maxSizeMb: number;

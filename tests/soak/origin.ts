@@ -1,6 +1,6 @@
 /**
- * A server of the bodies, at `/ID?fault=KIND`, which breaks those it is asked to
- * break. Prints its port; ends with its standard input.
+ * A server of the bodies, at `/ID?fault=KIND`, which breaks a body on
+ * request. Prints its port; ends with its standard input.
  */
 // deno-lint-ignore-file no-console
 import { piecesOf, sizeOf } from "./bodies.ts";
@@ -25,7 +25,7 @@ Deno.serve({
   return new Response(streamOf(id, fault), { headers });
 });
 await Deno.stdin.readable.pipeTo(new WritableStream());
-// Those who hang on a silent body would keep it for ever.
+// Clients of a silent body would keep the server alive for ever.
 Deno.exit();
 
 function streamOf(id: number, fault: Fault | null): ReadableStream<Uint8Array> {
@@ -41,7 +41,7 @@ function streamOf(id: number, fault: Fault | null): ReadableStream<Uint8Array> {
         await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
       }
       const end = Math.min(position + CHUNK_BYTES, size);
-      // One piece, since the next one may be where the source breaks.
+      // One piece, since the source may break at the next.
       const [piece] = piecesOf(id, position, end);
       if (piece !== undefined) controller.enqueue(piece.slice());
       position += piece?.length ?? 0;

@@ -6,7 +6,7 @@ import type { Sample } from "./watch.ts";
 
 const MB = 1_048_576;
 
-/** Puts what was seen into words. */
+/** Puts the results into words. */
 export function reportOf(
   samples: readonly Sample[],
   tally: Tally,

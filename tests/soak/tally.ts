@@ -1,12 +1,12 @@
-/** What callers saw. */
+/** The results of callers. */
 export class Tally {
-  /** Calls by what was called. */
+  /** The number of calls by method. */
   readonly calls: Record<string, number> = {};
-  /** Errors by their kind, those that were caused on purpose. */
+  /** The number of errors by kind, for errors caused on purpose. */
   readonly errors: Record<string, number> = {};
-  /** What must not happen. */
+  /** Results that are wrong. */
   readonly wrongs: string[] = [];
-  /** Bodies read to their ends, each byte of which was right. */
+  /** Bodies read to their ends with every byte right. */
   wholeBodies = 0;
   /** Bytes checked. */
   checkedBytes = 0;
@@ -22,7 +22,7 @@ export class Tally {
     this.errors[kind] = (this.errors[kind] ?? 0) + 1;
   }
 
-  /** Notes what must not happen. */
+  /** Records a wrong result. */
   wrong(what: string): void {
     this.wrongs.push(what);
   }

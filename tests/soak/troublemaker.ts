@@ -6,23 +6,25 @@ import { pause } from "./caller.ts";
 import type { Faults } from "./faults.ts";
 import type { Tally } from "./tally.ts";
 
-/** How long all is well between two troubles at the most, in milliseconds. */
+/** The longest time between two disturbances, in milliseconds. */
 const CALM_MS = 6_000;
 
-/** How long a trouble takes, more or less. */
+/** The approximate duration of a disturbance, in milliseconds. */
 const TROUBLE_MS = 400;
 
-/** What is done to the directory, or to the disk. */
+/** The disturbances of the directory and of the disk. */
 type Trouble = (dir: string, random: Random) => Promise<void>;
 
-/** How often there was trouble of each kind. */
+/** The number of disturbances of each kind. */
 export function troublesIn({ calls }: Tally): Record<string, number> {
   return Object.fromEntries(
     TROUBLES.map(([name]) => [name, calls[`trouble: ${name}`] ?? 0]),
   );
 }
 
-/** Does bad things to a cache's directory, one after the other; each within `seconds`. */
+/**
+ * Disturbs a cache's directory, again and again; each time within `seconds`.
+ */
 export async function makeTrouble(
   dir: string,
   seconds: number,
@@ -75,7 +77,7 @@ const TROUBLES: [string, Trouble][] = [
     try {
       await Deno.rename(away, dir);
     } catch {
-      // A new one was made in its place.
+      // A new directory was made in its place.
       await Deno.remove(away, { recursive: true });
     }
   }],
@@ -111,11 +113,11 @@ async function cut(path: string): Promise<void> {
     const { size } = await Deno.stat(path);
     await Deno.truncate(path, Math.floor(size / 2));
   } catch {
-    // It has gone since then.
+    // The file has gone since then.
   }
 }
 
-/** Waits so long, or until the end. */
+/** Waits this long, or until the end. */
 function until(signal: AbortSignal, ms: number): Promise<void> {
   return new Promise((resolve) => {
     const end = () => {

@@ -5,25 +5,27 @@ import { troublesIn } from "./troublemaker.ts";
 import type { Sample } from "./watch.ts";
 
 /**
- * How much more a process may hold in RAM in the last quarter than in the second.
- * Buffers that nobody has collected yet make it swing by 70 MiB without growing in
- * minutes; a leak of one body in fifty is above that after half a minute.
+ * The growth of RAM that a process may show from the second quarter to the
+ * last. Uncollected buffers make the RAM vary by 70 MiB without growth in
+ * minutes; a leak of one body in fifty exceeds that after half a minute.
  */
 const RSS_ALLOWANCE = 96 * 1_048_576;
 
 /**
- * The same of open files and sockets. Callers come and go, and with them between 150
- * and 210 files; of those that are left open none may be there in the end.
+ * The same for open files and sockets. Callers come and go, and with them
+ * between 150 and 210 files; none of the files left open may remain at the end.
  */
 const FILES_ALLOWANCE = 48;
 
-/** The middle of some numbers. */
+/** The median of some numbers. */
 export function median(numbers: readonly number[]): number {
   const sorted = numbers.toSorted((a, b) => a - b);
   return sorted[Math.floor(sorted.length / 2)] ?? 0;
 }
 
-/** What has grown from the second quarter of the time to the last. */
+/**
+ * The values that have grown from the second quarter of the time to the last.
+ */
 export function growth(samples: readonly Sample[]): string[] {
   const quarter = Math.floor(samples.length / 4);
   const second = samples.slice(quarter, 2 * quarter);
@@ -42,7 +44,7 @@ export function growth(samples: readonly Sample[]): string[] {
   return wrongs;
 }
 
-/** What a soak must have seen before it may say that all is well, and did not. */
+/** Events that a soak must have seen before it may pass, and has not seen. */
 export function vacuity(
   tally: Tally,
   { evictions, hits, diskErrors }: CacheStats,

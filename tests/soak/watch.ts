@@ -4,28 +4,28 @@ import { pause } from "./caller.ts";
 import type { Faults } from "./faults.ts";
 import type { Tally } from "./tally.ts";
 
-/** What may come and go while the directory is looked at. */
+/** Bytes that may come and go while the directory is read. */
 const LOOK_BYTES = 8 * 1_048_576;
 
-/** What is looked at every second. */
+/** The values that are recorded every second. */
 export interface Sample {
   /** Seconds since the start. */
   readonly at: number;
-  /** Bytes of the process in RAM. */
+  /** The resident memory in bytes. */
   readonly rss: number;
   /** Of these, bytes of objects that are alive or not collected yet. */
   readonly heap: number;
-  /** The same of buffers. */
+  /** Of these, bytes of buffers. */
   readonly buffers: number;
-  /** Open files, sockets and the like. */
+  /** Open files, sockets and pipes. */
   readonly files: number;
   /** Entries on disk. */
   readonly entries: number;
-  /** Downloads that run. */
+  /** Running downloads. */
   readonly inFlight: number;
 }
 
-/** Looks at a process and its cache every second, until the end. */
+/** Records a process and its cache every second, until the end. */
 export async function watch(
   cache: MediaCache,
   dir: string,
@@ -46,7 +46,8 @@ export async function watch(
     const sample = { at, rss, heap, buffers, files, entries, inFlight };
     samples.push(sample);
     onSample(sample);
-    // What was moved away and back, for one, is above the cap until the next store.
+    // A directory moved away and back, for example, exceeds the cap until the
+    // next store.
     if (!faults.wasCalm(now - 1_000)) continue;
     checkCaps(cache, tally);
     checkDirectory(cache, dir, tally);
@@ -54,7 +55,7 @@ export async function watch(
   return samples;
 }
 
-/** How many files, sockets and the like this process holds open. */
+/** The number of files, sockets and pipes that this process holds open. */
 export function countFiles(): number {
   return [...Deno.readDirSync("/proc/self/fd")].length;
 }
@@ -66,7 +67,7 @@ export function filesIn(dir: string): string[] {
     try {
       paths.push(Deno.readLinkSync(`/proc/self/fd/${name}`));
     } catch {
-      // It was closed meanwhile, the one that reads this directory for sure.
+      // Closed meanwhile, like the file that reads this directory.
     }
   }
   return paths.filter((path) => path.startsWith(dir));
@@ -78,7 +79,7 @@ function checkCaps(cache: MediaCache, tally: Tally): void {
   const { maxBytes, maxEntryBytes, maxMemoryBytes, maxMemoryItems } =
     cache.limits;
   const caps: [string, number, number][] = [
-    // What the other stored may be known here before what it evicted for that.
+    // A store of the other process may be known here before its eviction.
     ["committed", totalBytes, maxBytes + LOOK_BYTES],
     ["staged", stagedBytes, maxEntryBytes],
     ["in memory", memoryBytes, maxMemoryBytes],
@@ -89,7 +90,7 @@ function checkCaps(cache: MediaCache, tally: Tally): void {
   }
 }
 
-/** The bodies of both processes together, which change while they are looked at. */
+/** The bodies of both processes together, which change during the look. */
 function checkDirectory(cache: MediaCache, dir: string, tally: Tally): void {
   const { maxBytes } = cache.limits;
   let bytes = 0;
@@ -99,7 +100,7 @@ function checkDirectory(cache: MediaCache, dir: string, tally: Tally): void {
     try {
       bytes += Deno.statSync(path.replace(/json$/, "dat")).size;
     } catch {
-      // It was evicted since.
+      // Evicted since then.
     }
   }
   if (bytes > maxBytes + LOOK_BYTES) {

@@ -10,21 +10,21 @@ import {
   parseOperation,
 } from "./fault_injection.ts";
 
-/** What happens while a fault is armed. */
+/** The effect of an armed fault. */
 export interface Arming {
-  /** The number of the operation that is hit, 1 being the first; 0 for all. */
+  /** The number of the operation that it hits, 1 being the first; 0 for all. */
   at: number;
-  /** Whether all that come after it are hit as well. */
+  /** Whether all later operations are hit as well. */
   sticky?: boolean;
-  /** The error of those that fail. */
+  /** The error of failing operations. */
   code?: ErrorCode;
-  /** How long those wait that are slow, in milliseconds. */
+  /** The delay of slow operations, in milliseconds. */
   ms?: number;
 }
 
-/** A fault of the disk that a test lets happen when it wants. */
+/** A fault of the disk that a test switches on. */
 export class ArmedFault implements AsyncDisposable {
-  /** What the process must find in its environment. */
+  /** Variables for the environment of the process. */
   readonly env: Record<string, string>;
   readonly #control: string;
   readonly #log: string;
@@ -43,7 +43,7 @@ export class ArmedFault implements AsyncDisposable {
     this.#temp = temp;
   }
 
-  /** Makes one for a process whose files are below `dir`. */
+  /** Makes a fault for a process with files below `dir`. */
   static async make(
     dir: string,
     options: Pick<FaultOptions, "fault" | "operations">,
@@ -55,7 +55,9 @@ export class ArmedFault implements AsyncDisposable {
     return new ArmedFault(env, control, log, temp);
   }
 
-  /** Lets it happen, until disposed; no other may be armed at the time. */
+  /**
+   * Switches the fault on, until disposed; no other may be armed at the time.
+   */
   async arm(
     { at, sticky = false, code = "EIO", ms = 0 }: Arming,
   ): Promise<AsyncDisposable> {
@@ -66,20 +68,20 @@ export class ArmedFault implements AsyncDisposable {
     return { [Symbol.asyncDispose]: () => Deno.remove(this.#control) };
   }
 
-  /** The operations that came while it was armed the last time. */
+  /** The operations that came while it was last armed. */
   async operations(): Promise<Operation[]> {
     const lines = (await Deno.readTextFile(this.#log)).split("\n");
     return lines.map(parseOperation).filter((line) => line !== undefined);
   }
 
-  /** Names the operation that was hit; undefined when it did not come to that. */
+  /** Names the operation that was hit; undefined when none was. */
   async hit(at: number): Promise<string | undefined> {
     const operations = await this.operations();
     const hit = operations.find(({ number }) => number === at);
     return hit && describe(hit);
   }
 
-  /** Removes the files that it is controlled by. */
+  /** Removes the files that control it. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#temp[Symbol.asyncDispose]();
   }

@@ -3,7 +3,7 @@ import { fromFileUrl, join } from "@std/path";
 import type { RowResult } from "../bench/measurement.ts";
 import { tempDir } from "../fixtures/directory/temp_dir.ts";
 
-/** Each kind of work of which something is promised, or told. */
+/** Each kind of work that has a target or a figure. */
 const ROWS = [
   ...["store-10k", "store-256k", "store-8m", "memory-hit"],
   ...["miss", "miss-memory", "first-byte", "readers", "joining"],
@@ -11,7 +11,7 @@ const ROWS = [
   ...["serve-64k", "serve-8m", "idle-memory", "second-process"],
 ];
 
-/** Programs that the benchmark takes where it finds them. */
+/** Programs that the benchmark uses if the machine has them. */
 const TOOLS = ["python", "nginx", "wrk"];
 
 Deno.test("the benchmark measures every row with every contender", async () => {

@@ -106,7 +106,7 @@ Deno.test("Ctrl-C in the middle of warm leaves only whole entries", async () => 
   );
 });
 
-Deno.test("lists are in color on a terminal, but for NO_COLOR", async () => {
+Deno.test("lists are in color on a terminal, except with NO_COLOR", async () => {
   await using temp = await tempDir();
   await writePair(temp.path, "https://a", bytesOf(1));
   const show = async (env: Record<string, string>) => {

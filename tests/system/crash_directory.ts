@@ -1,4 +1,7 @@
-/** The directory of a cache that was interrupted: how it begins, and what must be true of it. */
+/**
+ * The directory of an interrupted cache: its start, and the checks after the
+ * interruption.
+ */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { MediaCache } from "../../mod.ts";
@@ -16,10 +19,13 @@ import { GIF, type Scenario, type Version } from "./crash_scenarios.ts";
 /** The versions that may be stored under each URL; null stands for none. */
 export type Allowed = Map<string, Set<Version | null>>;
 
-/** A file's name that only a cache gives: bodies, sidecars and what is staged. */
+/**
+ * The name of a file that only a cache makes: bodies, sidecars and staged
+ * files.
+ */
 const OURS_REGEXP = /^([0-9a-f]{64})\.(?:dat|json|(?:.+\.)?part)$/;
 
-/** Names that are nobody's business, however alike. */
+/** Similar names that do not belong to a cache. */
 const FOREIGN = [
   "notes.txt",
   "abc.dat",
@@ -28,7 +34,7 @@ const FOREIGN = [
   "x.part",
 ];
 
-/** Fills a directory, or leaves it to be made, as a scenario begins. */
+/** Fills a directory for a scenario, or leaves it to be made. */
 export async function prepare(dir: string, scenario: Scenario): Promise<void> {
   const { before, hasLeftovers, half, isIndexed } = scenario;
   if (before.length === 0) return;
@@ -47,7 +53,7 @@ export async function prepare(dir: string, scenario: Scenario): Promise<void> {
   for (const url of half) await addHalf(dir, url);
 }
 
-/** What a process leaves that is killed while it downloads. */
+/** Files of a process that was killed while it downloaded. */
 async function addHalf(dir: string, url: string): Promise<void> {
   const path = join(dir, keyOf(url));
   const facts = { mimetype: "test/x-half", filename: "half.bin", staged: 1 };
@@ -58,7 +64,7 @@ async function addHalf(dir: string, url: string): Promise<void> {
   );
 }
 
-/** Files of every kind that is no entry, old ones and young ones. */
+/** Files of every kind that is not an entry, old and young. */
 async function addLeftovers(dir: string): Promise<void> {
   for (const [age, ageMs] of [["old", OLD_MS], ["young", 0]] as const) {
     const body = await writePair(dir, `${age} body`, bytesOf(5), { ageMs });
@@ -82,15 +88,15 @@ async function addLeftovers(dir: string): Promise<void> {
   }
 }
 
-/** What a worker's log says of the steps that it began and ended. */
+/** The steps in a worker's log. */
 export interface Course {
-  /** Which steps were begun. */
+  /** The steps that began. */
   begun: Set<number>;
-  /** Which steps had ended. */
+  /** The steps that ended. */
   ended: Set<number>;
 }
 
-/** Reads the notes that a worker left among the operations. */
+/** Reads the notes of a worker among the operations. */
 export function courseOf(lines: readonly string[]): Course {
   const numbers = (word: string) =>
     new Set(
@@ -102,9 +108,9 @@ export function courseOf(lines: readonly string[]): Course {
 }
 
 /**
- * What may be stored when the steps have come so far.
+ * The versions that may be stored after these steps.
  *
- * @param keeps Whether what a step did when it had ended must still be so.
+ * @param keeps Whether the result of a step that ended must still be there.
  */
 export function allowedAfter(
   { before, steps }: Scenario,
@@ -132,9 +138,10 @@ export function allowedAfter(
 }
 
 /**
- * Opens the directory as the next start does, and checks that every entry is one of those that
- * may be there, and whole; that all else is counted as leftover; and that after the grace nothing
- * of that remains, while foreign files and the entries do.
+ * Opens the directory as the next start does, and checks that every entry is
+ * one of the allowed versions, and whole; that all other files count as
+ * leftovers; and that after the grace period none of these remains, while
+ * foreign files and the entries do.
  *
  * @param video The bytes that the GIF becomes.
  */
@@ -163,15 +170,15 @@ export async function checkDirectory(
   }
 }
 
-/** What a new cache makes of a directory. */
+/** The view of a new cache on a directory. */
 interface Look {
   /** A line for each entry. */
   entries: string[];
-  /** Names of ours that belong to no entry. */
+  /** Names of cache files that belong to no entry. */
   outside: string[];
-  /** Their bytes. */
+  /** The bytes of these files. */
   outsideBytes: number;
-  /** What the cache says that they are. */
+  /** The bytes of them that the cache states. */
   orphanBytes: number;
 }
 
@@ -209,7 +216,7 @@ async function look(
   return { entries: entries.sort(), outside, outsideBytes, orphanBytes };
 }
 
-/** Which of the versions is stored under a URL; it must be one of them. */
+/** The version that is stored under a URL; it must be one of the given ones. */
 async function versionOf(
   cache: MediaCache,
   url: string,
@@ -238,7 +245,7 @@ async function versionOf(
   throw new Error(`${url} must not be there as ${filename}`);
 }
 
-/** What the GIF becomes. */
+/** The video that the GIF becomes. */
 export async function convertGif(dir: string): Promise<Uint8Array> {
   await using cache = await MediaCache.open({ cacheDir: dir });
   const download = () => Promise.resolve({ data: GIF });

@@ -1,4 +1,7 @@
-/** Runs a scenario in a process of its own, to its end or to that of the process. */
+/**
+ * Runs a scenario in a process of its own, to its end or until the process is
+ * killed.
+ */
 import { fromFileUrl, join } from "@std/path";
 import { tempDir } from "../fixtures/directory/temp_dir.ts";
 import { prepare } from "./crash_directory.ts";
@@ -6,23 +9,23 @@ import type { Scenario } from "./crash_scenarios.ts";
 import type { WorkerTask } from "./crash_worker.ts";
 import { faultEnv, type FaultOptions } from "./fault_injection.ts";
 
-/** How a worker ended, and what it left. */
+/** The end of a worker, and its files. */
 export interface Ended extends AsyncDisposable {
   /** The directory of its cache. */
   readonly dir: string;
   /** The lines of the log: operations, and the steps between them. */
   readonly lines: string[];
-  /** The bytes of all writes, where they were asked for. */
+  /** The bytes of all writes, if requested. */
   readonly data: Uint8Array;
   /** The signal that ended it. */
   readonly signal: Deno.Signal | null;
 }
 
-/** What is run, and what is done to it. */
+/** The scenario to run, and the fault. */
 export interface CrashOptions {
   scenario: Scenario;
   durable: boolean;
-  /** What happens on the way; nothing unless given. */
+  /** The fault on the way; none unless given. */
   fault?: Pick<FaultOptions, "fault" | "at">;
   /** Whether the bytes of writes are kept. */
   keepsData?: boolean;
@@ -31,7 +34,7 @@ export interface CrashOptions {
 /**
  * Runs a scenario.
  *
- * @throws If it fails otherwise than by a signal.
+ * @throws If it fails other than by a signal.
  */
 export async function runScenario(options: CrashOptions): Promise<Ended> {
   const { scenario, durable, fault = {}, keepsData = false } = options;
@@ -78,7 +81,10 @@ export async function runScenario(options: CrashOptions): Promise<Ended> {
   };
 }
 
-/** An ffmpeg that adds what it wrote to the log and the data: it is out of the injector's reach. */
+/**
+ * An ffmpeg that adds its output to the log and the data, since the injector
+ * does not reach it.
+ */
 async function notingFfmpeg(
   folder: string,
   log: string,

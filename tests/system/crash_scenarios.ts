@@ -1,12 +1,14 @@
-/** What a cache does when it is interrupted: the steps, and what each may leave. */
+/**
+ * The steps of a cache that is interrupted, and the allowed results of each.
+ */
 import { gifOfDelays } from "../fixtures/gif/gif_writer.ts";
 
-/** One body that is stored under a URL, and what its sidecar says. */
+/** A body that is stored under a URL, and the facts in its sidecar. */
 export interface Version {
   url: string;
-  /** Tells its bytes from those of the others. */
+  /** Identifies its bytes. */
   seed: number;
-  /** Its length; that of what is downloaded, for a GIF. */
+  /** The length of the body; for a GIF that of the download. */
   size: number;
   mimetype: string;
   filename: string;
@@ -19,30 +21,33 @@ export interface Version {
 /** How a body is downloaded; its entry may be deleted half-way. */
 export type DownloadForm = "known" | "unknown" | "broken" | "deleted";
 
-/** Something that a cache is asked to do. */
+/** A step that a cache can do. */
 export type Step =
   | { do: "put"; version: Version; as: "bytes" | "stream" | "broken stream" }
   | { do: "download"; version: Version; as: DownloadForm }
   | { do: "get" | "delete"; url: string }
   | { do: "clear" | "verify" | "close" };
 
-/** A step, and what is stored when it has ended. */
+/** A step, and the entries after it has ended. */
 export interface PlannedStep {
   step: Step;
-  /** What is stored under each URL that it changes; null for nothing. */
+  /** The version under each URL that it changes; null for none. */
   after: Record<string, Version | null>;
 }
 
-/** What a directory holds before a cache is opened, and what is done with that. */
+/**
+ * The contents of a directory before a cache is opened, and the steps after
+ * that.
+ */
 export interface Scenario {
   name: string;
   /** Entries, least recently used first. */
   before: Version[];
-  /** Whether there are files of every kind that is no entry as well. */
+  /** Whether there are also files of every kind that is not an entry. */
   hasLeftovers: boolean;
-  /** URLs whose downloads another process has left half-way. */
+  /** URLs with downloads that another process has left half-way. */
   half: string[];
-  /** Whether there is an index of them, as if they were many. */
+  /** Whether the entries have an index, as if they were many. */
   isIndexed: boolean;
   /** The budget. */
   maxSizeMb: number;
@@ -111,7 +116,7 @@ function scenario(
   };
 }
 
-/** All that can be interrupted. */
+/** All scenarios. */
 export const SCENARIOS: readonly Scenario[] = [
   scenario("put", {
     steps: [

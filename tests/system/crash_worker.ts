@@ -1,6 +1,7 @@
 /**
- * Runs the steps of one scenario, to be killed on the way. Each step's begin and end is noted in
- * the log of the fault injector, so that it stands among the operations.
+ * Runs the steps of one scenario, to be killed on the way. The begin and end of
+ * each step are noted in the log of the fault injector, so that they stand
+ * among the operations.
  */
 import { existsSync } from "node:fs";
 import { join } from "@std/path";
@@ -16,7 +17,7 @@ import {
   type Version,
 } from "./crash_scenarios.ts";
 
-/** What the worker is told. */
+/** The arguments of the worker. */
 export interface WorkerTask {
   cacheDir: string;
   log: string;
@@ -34,7 +35,10 @@ function note(text: string): void {
   Deno.writeTextFileSync(log, `${text}\n`, { append: true });
 }
 
-/** The bytes in pieces, one at a time, all but the first behind a gate; an error takes the place of the last. */
+/**
+ * The bytes in pieces, one at a time, all but the first behind a gate; an error
+ * replaces the last.
+ */
 function stream(
   bytes: Uint8Array<ArrayBuffer>,
   breaks: boolean,
@@ -57,7 +61,7 @@ function stream(
 
 class Planned extends Error {}
 
-/** Waits until other processes can read what is being downloaded. */
+/** Waits until other processes can read the running download. */
 async function described(url: string): Promise<void> {
   const path = join(cacheDir, `${keyOf(url)}.description.part`);
   while (!existsSync(path)) await turn();
@@ -97,7 +101,7 @@ async function run(cache: MediaCache, step: Step): Promise<void> {
           step.as === "known" ? { ...download, size } : download,
         );
       });
-      // Only of a body that takes a while others are told what it is.
+      // Only a body that takes a while gets a description for others.
       if (!isGif) await described(url);
       if (step.as !== "deleted") gate.resolve();
       else {

@@ -9,7 +9,7 @@ import { watch } from "../fixtures/web/watched_page.ts";
 const TRUSTED = { access: "trusted" } as const;
 const PHONE = { viewport: { width: 390, height: 844 } };
 
-Deno.test("the dashboard of an empty cache loads without a complaint, from one origin", async () => {
+Deno.test("the dashboard of an empty cache loads without an error, from one origin", async () => {
   await using browser = await startBrowser();
   for (const options of [{}, TRUSTED]) {
     await using router = await mounted(options);
@@ -24,7 +24,7 @@ Deno.test("the dashboard of an empty cache loads without a complaint, from one o
   }
 });
 
-Deno.test("the bar of a slow download moves while one looks, and goes at the end", async () => {
+Deno.test("the bar of a slow download moves live, and goes at the end", async () => {
   await using browser = await startBrowser();
   await using router = await mounted(TRUSTED);
   const facts = { mimetype: "video/mp4", filename: "slow.mp4", size: 4000 };
@@ -51,7 +51,7 @@ Deno.test("the bar of a slow download moves while one looks, and goes at the end
   assertEquals(complaints, []);
 });
 
-Deno.test("the dashboard with 2,000 entries loads fast, on a phone too, and shows a few", async () => {
+Deno.test("the dashboard with 2,000 entries loads fast, also on a phone, and shows a few of them", async () => {
   await using browser = await startBrowser();
   await using router = await mounted(TRUSTED);
   for (let i = 0; i < 2000; i++) {
@@ -77,7 +77,7 @@ Deno.test("the dashboard with 2,000 entries loads fast, on a phone too, and show
   }
 });
 
-Deno.test("the dashboard is whole without JavaScript", async () => {
+Deno.test("the dashboard is complete without JavaScript", async () => {
   await using browser = await startBrowser();
   await using router = await mounted(TRUSTED);
   const { name, mimetype, bytes } = await sample("bars.png");
@@ -95,7 +95,7 @@ Deno.test("the dashboard is whole without JavaScript", async () => {
   assertEquals(complaints, []);
 });
 
-Deno.test("thumbnails are shown, and looking counts nothing", async () => {
+Deno.test("thumbnails are shown, and viewing counts nothing", async () => {
   await using browser = await startBrowser();
   await using router = await mounted(TRUSTED);
   for (const each of ["bars.png", "clip.mp4"]) {
@@ -119,7 +119,7 @@ Deno.test("thumbnails are shown, and looking counts nothing", async () => {
   assertEquals(complaints, []);
 });
 
-Deno.test("a browser that looks at a folder that is broken changes nothing", async () => {
+Deno.test("a browser that views a broken folder changes nothing", async () => {
   await using browser = await startBrowser();
   await using router = await mounted(TRUSTED, { onEvent: () => {} });
   for (const each of ["bars.png", "clip.mp4"]) {
@@ -138,7 +138,7 @@ Deno.test("a browser that looks at a folder that is broken changes nothing", asy
   assertEquals(await page.getByText("Disk error", { exact: true }).count(), 0);
 });
 
-Deno.test("failed downloads are told with their reasons, and a long URL sticks out nowhere", async () => {
+Deno.test("failed downloads are shown with their reasons, and a long URL does not widen the page", async () => {
   await using browser = await startBrowser();
   await using router = await mounted(TRUSTED);
   const url = `https://host.example/${"long-".repeat(100)}`;
@@ -160,7 +160,7 @@ Deno.test("failed downloads are told with their reasons, and a long URL sticks o
   }
 });
 
-Deno.test("a password lets a person in", async () => {
+Deno.test("a person gets in with a password", async () => {
   await using browser = await startBrowser();
   await using router = await mounted({ token: "open-sesame" });
   const httpCredentials = { username: "me", password: "open-sesame" };
@@ -173,7 +173,7 @@ Deno.test("a password lets a person in", async () => {
   assertEquals(complaints, []);
 });
 
-Deno.test("a password in the address lets a person in, and the page stays live", async () => {
+Deno.test("a person gets in with a password in the address, and the page stays live", async () => {
   await using browser = await startBrowser();
   await using router = await mounted({ token: "open-sesame" });
   const address = new URL(router.url);
@@ -188,7 +188,7 @@ Deno.test("a password in the address lets a person in, and the page stays live",
   assertEquals(complaints, []);
 });
 
-Deno.test("the dashboard tells when the connection is lost, and comes back", async () => {
+Deno.test("the dashboard shows a lost connection, and recovers", async () => {
   await using browser = await startBrowser();
   await using router = await mounted(TRUSTED);
   const { page } = await watch(browser, router.url);
@@ -206,7 +206,7 @@ Deno.test("the dashboard tells when the connection is lost, and comes back", asy
   await page.getByRole("link", { name: "late.png" }).first().waitFor();
 });
 
-Deno.test("the dashboard is used by keyboard, and no update takes the focus away", async () => {
+Deno.test("the dashboard works by keyboard, and no update moves the focus", async () => {
   await using browser = await startBrowser();
   await using router = await mounted(TRUSTED);
   await router.cache.put("a:", pattern(10), "image/png", "a.png");
@@ -228,7 +228,7 @@ Deno.test("the dashboard is used by keyboard, and no update takes the focus away
   await page.getByRole("link", { name: "b.png" }).first().waitFor();
 });
 
-Deno.test("the dashboard has landmarks and headings to move by", async () => {
+Deno.test("the dashboard has landmarks and headings for navigation", async () => {
   await using browser = await startBrowser();
   await using router = await mounted(TRUSTED);
   const { page } = await watch(browser, router.url);

@@ -1,4 +1,4 @@
-/** A bot that imports the package, on other releases of Deno, which npm has. */
+/** A bot that imports the package, on other releases of Deno from npm. */
 import { assertEquals } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
 import config from "../../deno.json" with { type: "json" };
@@ -10,7 +10,10 @@ import {
 } from "../fixtures/package/published_package.ts";
 import { tempDir } from "../fixtures/directory/temp_dir.ts";
 
-/** The first release that works, the last of its line, and one that is too old. */
+/**
+ * The first release that works, the last of its line, and a release that is too
+ * old.
+ */
 const FIRST = "2.7.1";
 const LAST = "2.7.14";
 const TOO_OLD = "2.6.8";
@@ -73,7 +76,7 @@ async function runOn(version: string) {
 }
 
 for (const version of [FIRST, LAST]) {
-  Deno.test(`a bot on Deno ${version} opens, downloads, stores and finds again`, async () => {
+  Deno.test(`a bot on Deno ${version} opens, downloads, stores and finds entries again`, async () => {
     const ran = await runOn(version);
 
     const lines = [
@@ -86,7 +89,7 @@ for (const version of [FIRST, LAST]) {
   });
 }
 
-Deno.test(`a bot on Deno ${TOO_OLD} is told which release it needs`, async () => {
+Deno.test(`a bot on Deno ${TOO_OLD} gets an error that names the release needed`, async () => {
   const { success, stdout, stderr, version } = await runOn(TOO_OLD);
 
   assertEquals([success, stdout, version], [false, "", TOO_OLD]);

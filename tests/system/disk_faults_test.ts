@@ -13,7 +13,7 @@ import { tempDir } from "../fixtures/directory/temp_dir.ts";
 import { readOnlyMount, Tmpfs } from "../fixtures/directory/tmpfs.ts";
 import { cli } from "../fixtures/processes/cli.ts";
 
-Deno.test("a full disk breaks nothing, and all is well when there is room again", async () => {
+Deno.test("a full disk breaks nothing, and the cache recovers when there is room again", async () => {
   await using disk = await Tmpfs.mount("size=8m");
   const cacheDir = join(disk.path, "cache");
   await using cache = await FaultedCache.open({ cacheDir, ...SMALL_MEMORY });
@@ -25,7 +25,7 @@ Deno.test("a full disk breaks nothing, and all is well when there is room again"
   });
 });
 
-Deno.test("a disk without room for names breaks nothing, and all is well when there is some again", async () => {
+Deno.test("a disk without room for names breaks nothing, and the cache recovers when there is room again", async () => {
   await using disk = await Tmpfs.mount("size=16m,nr_inodes=40");
   const cacheDir = join(disk.path, "cache");
   await using cache = await FaultedCache.open({ cacheDir, ...SMALL_MEMORY });
@@ -38,7 +38,7 @@ Deno.test("a disk without room for names breaks nothing, and all is well when th
   });
 });
 
-Deno.test("a disk that becomes read-only breaks nothing, and all is well when it can be written again", async () => {
+Deno.test("a disk that becomes read-only breaks nothing, and the cache recovers when it is writable again", async () => {
   await using temp = await tempDir();
   const cacheDir = join(temp.path, "cache");
   await using cache = await FaultedCache.open({ cacheDir, ...SMALL_MEMORY });
@@ -51,7 +51,7 @@ Deno.test("a disk that becomes read-only breaks nothing, and all is well when it
 });
 
 for (const count of [0, 1, 2, 3]) {
-  Deno.test(`a process that may open ${count} more files breaks nothing, and all is well when it may open others`, async () => {
+  Deno.test(`a process that may open ${count} more files breaks nothing, and the cache recovers when it may open more`, async () => {
     await using temp = await tempDir();
     const cacheDir = join(temp.path, "cache");
     await using cache = await FaultedCache.open({ cacheDir, ...SMALL_MEMORY });
@@ -65,7 +65,7 @@ for (const count of [0, 1, 2, 3]) {
 }
 
 for (const mode of [0o500, 0o000]) {
-  Deno.test(`a directory of mode ${mode.toString(8)} breaks nothing, and all is well when it may be used again`, async () => {
+  Deno.test(`a directory of mode ${mode.toString(8)} breaks nothing, and the cache recovers when it is accessible again`, async () => {
     await using temp = await tempDir();
     const cacheDir = join(temp.path, "cache");
     const how = { wrapper: MODES_COUNT };
@@ -84,7 +84,7 @@ for (const mode of [0o500, 0o000]) {
   });
 }
 
-Deno.test("what can't be removed is not said to be", async () => {
+Deno.test("an entry that cannot be removed is not reported as removed", async () => {
   await using temp = await tempDir();
   const how = { wrapper: MODES_COUNT };
   const cacheDir = join(temp.path, "cache");
@@ -103,7 +103,7 @@ Deno.test("what can't be removed is not said to be", async () => {
   assertEquals([stats.diskErrors, faults], [2, ["delete an entry: EACCES"]]);
 });
 
-Deno.test("a body that must not be read is a miss, and is there again when it may be", async () => {
+Deno.test("an unreadable body is a miss, and a hit when it is readable again", async () => {
   await using temp = await tempDir();
   const how = { wrapper: MODES_COUNT };
   const cacheDir = join(temp.path, "cache");
@@ -123,7 +123,7 @@ Deno.test("a body that must not be read is a miss, and is there again when it ma
   assertEquals(await cache.ask("get", "a:1000000"), "disk");
 });
 
-Deno.test("a list of changes that must not be read keeps nobody from the entries", async () => {
+Deno.test("an unreadable list of changes blocks no entry", async () => {
   await using temp = await tempDir();
   const how = { wrapper: MODES_COUNT };
   const cacheDir = join(temp.path, "cache");
@@ -145,7 +145,7 @@ Deno.test("a list of changes that must not be read keeps nobody from the entries
   }
 });
 
-/** What may stand where the directory was. */
+/** Objects that may stand in the place of the directory. */
 const replacements: Record<string, (path: string) => Promise<unknown>> = {
   "nothing": () => Promise.resolve(),
   "another directory": (path) => Deno.mkdir(path),
@@ -159,7 +159,7 @@ const replacements: Record<string, (path: string) => Promise<unknown>> = {
 
 for (const [name, replace] of Object.entries(replacements)) {
   const isStored = name === "nothing" || name.endsWith("another directory");
-  Deno.test(`${name} in the directory's place breaks nothing, and all is well when it is back`, async () => {
+  Deno.test(`${name} in the directory's place breaks nothing, and the cache recovers when the directory is back`, async () => {
     await using temp = await tempDir();
     const cacheDir = join(temp.path, "cache");
     await using cache = await FaultedCache.open({ cacheDir, ...SMALL_MEMORY });
@@ -186,7 +186,7 @@ for (const [name, replace] of Object.entries(replacements)) {
   });
 }
 
-Deno.test("get --output on a full disk leaves the file that was there", async () => {
+Deno.test("get --output on a full disk keeps the existing file", async () => {
   await using disk = await Tmpfs.mount("size=4m");
   await using temp = await tempDir();
   const url = "https://a";

@@ -4,7 +4,7 @@ import { FaultPoints, type FaultScenario } from "./fault_points.ts";
 import { SCENARIOS } from "./fault_scenarios.ts";
 import type { OperationName } from "./fault_injection.ts";
 
-/** What fails for want of room. */
+/** Operations that fail without free space. */
 const GROWING: OperationName[] = [
   "create",
   "write",
@@ -14,7 +14,7 @@ const GROWING: OperationName[] = [
   "utime",
 ];
 
-/** What the disk does, and to which operations. */
+/** The errors of the disk, and the operations that they hit. */
 const FAULTS: readonly [Omit<Arming, "at">, OperationName[]?][] = [
   [{ code: "EIO", sticky: false }],
   [{ code: "EIO", sticky: true }],
@@ -22,7 +22,7 @@ const FAULTS: readonly [Omit<Arming, "at">, OperationName[]?][] = [
   [{ code: "ENOSPC", sticky: true }, GROWING],
 ];
 
-/** Tries one operation after the other, until there are no more. */
+/** Hits one operation after the other, until there are no more. */
 async function tryAll(
   scenario: FaultScenario,
   fault: Omit<Arming, "at">,

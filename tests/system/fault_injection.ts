@@ -1,10 +1,11 @@
 /**
- * Makes the file operations of a Deno process fail, wait, or end it: what the disk may do to a
- * cache at any instant. The work is done by fault_injector.c, which is compiled when first needed.
+ * Makes the file operations of a Deno process fail, wait, or end it, as a disk
+ * may do at any time. fault_injector.c does the work; it is compiled when first
+ * needed.
  */
 import { basename, dirname, fromFileUrl, join } from "@std/path";
 
-/** Names of the operations; all but the last five change something. */
+/** Names of the operations; all but the last five change a file or a name. */
 export type OperationName =
   | "create"
   | "write"
@@ -54,42 +55,55 @@ export const ERRNO = {
 /** The code of an error that a disk may give. */
 export type ErrorCode = keyof typeof ERRNO;
 
-/** What happens to an operation. */
+/** The effects on an operation. */
 export type Fault =
-  /** The process is killed before it. */
+  /** The process is killed before the operation. */
   | { action: "kill" }
-  /** The process is killed when half of its bytes are written; before it, if it is no write. */
+  /**
+   * The process is killed after half of the bytes are written; before the
+   * operation, if it is not a write.
+   */
   | { action: "half" }
-  /** It fails. */
+  /** The operation fails. */
   | { action: "fail"; code: ErrorCode }
-  /** It moves half of its bytes and says so. */
+  /** The operation moves half of its bytes and reports this. */
   | { action: "short" }
-  /** It waits first. */
+  /** The operation waits first. */
   | { action: "delay"; ms: number };
 
 /** Options of {@linkcode faultEnv}. */
 export interface FaultOptions {
-  /** What happens; nothing unless given, which is good for a count. */
+  /** The effect; none unless given, which is enough to count. */
   fault?: Fault;
-  /** The number of the operation that it happens to, 1 being the first; all of them unless given. */
+  /**
+   * The number of the operation that is hit, 1 being the first; every operation
+   * unless given.
+   */
   at?: number;
-  /** Whether it happens to all that come after it as well. */
+  /** Whether all later operations are hit as well. */
   sticky?: boolean;
-  /** The operations that count; those that change something unless given. */
+  /**
+   * The operations that count; unless given those that change a file or a name.
+   */
   operations?: readonly OperationName[];
-  /** A file that says when anything counts, and which operation is hit then. */
+  /** A file that says whether operations count, and which is hit then. */
   control?: string;
-  /** A file outside the directory that will tell of each operation that counts. */
+  /**
+   * A file outside the directory that gets a line for each operation that
+   * counts.
+   */
   log?: string;
-  /** A file that gets the bytes of each write that counts, one after the other. */
+  /**
+   * A file that gets the bytes of each write that counts, one after the other.
+   */
   data?: string;
 }
 
-/** One operation, as the log tells it. */
+/** An operation, from a line of the log. */
 export interface Operation {
   /** Its number, 1 being the first. */
   number: number;
-  /** What it does. */
+  /** The kind of the operation. */
   name: OperationName;
   /** The file's name in the directory; "." is the directory itself. */
   file: string;
@@ -104,10 +118,10 @@ export interface Operation {
 let compiled: Promise<string> | undefined;
 
 /**
- * Makes the environment of a Deno process whose file operations below a directory are counted.
- * Its children are left alone.
+ * Makes the environment of a Deno process whose file operations below a
+ * directory are counted. Its child processes are not affected.
  *
- * @param dir The directory; its parent must be there.
+ * @param dir The directory; its parent must exist.
  */
 export async function faultEnv(
   dir: string,
@@ -132,7 +146,8 @@ export async function faultEnv(
 /**
  * Reads one line of a log.
  *
- * @returns The operation; undefined for a line that the program under test added itself.
+ * @returns The operation; undefined for a line that the program under test
+ * added itself.
  */
 export function parseOperation(line: string): Operation | undefined {
   const [number, name, path, ...rest] = line.split("\t");
@@ -151,7 +166,7 @@ export function parseOperation(line: string): Operation | undefined {
     : { ...operation, to: basename(first) };
 }
 
-/** Says which operation it is, for a message: keys are cut short. */
+/** Describes an operation for a message, with its keys cut short. */
 export function describe({ number, name, file, to }: Operation): string {
   const short = (file: string) =>
     file.replace(/^([0-9a-f]{6})[0-9a-f]{58}/, "$1");

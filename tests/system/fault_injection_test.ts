@@ -10,7 +10,9 @@ import {
   parseOperation,
 } from "./fault_injection.ts";
 
-/** Does a little of everything, in a directory that its first argument names. */
+/**
+ * Does each kind of operation, in the directory given by its first argument.
+ */
 const PROGRAM = `
   const [dir] = Deno.args;
   await Deno.mkdir(dir);
@@ -48,7 +50,7 @@ const CHANGES = [
   "13: sync dir",
 ];
 
-/** Runs the program, and tells how it ended. */
+/** Runs the program, and returns how it ended. */
 async function run(options: FaultOptions) {
   await using temp = await tempDir();
   const dir = join(temp.path, "dir");
@@ -74,7 +76,7 @@ async function run(options: FaultOptions) {
   };
 }
 
-Deno.test("every operation that changes the directory is counted, and none beside it", async () => {
+Deno.test("every operation that changes the directory is counted, and no other", async () => {
   const { code, operations, texts } = await run({});
 
   assertEquals(code, 0);
@@ -89,7 +91,7 @@ Deno.test("every operation that changes the directory is counted, and none besid
   assertEquals(texts, { a: undefined, b: "90\u0033", c: "12345678" });
 });
 
-Deno.test("the others are counted where they are asked for", async () => {
+Deno.test("other operations are counted on request", async () => {
   const { operations } = await run({
     operations: ["open", "read", "lock", "stat", "list"],
   });
@@ -107,7 +109,7 @@ Deno.test("the others are counted where they are asked for", async () => {
   assertEquals(wanted.filter((operation) => !seen.has(operation)), []);
 });
 
-Deno.test("a process is killed before an operation, or when half of its bytes are written", async () => {
+Deno.test("a process is killed before an operation, or after half of its bytes are written", async () => {
   const before = await run({ at: 3, fault: { action: "kill" } });
   const half = await run({ at: 3, fault: { action: "half" } });
   const last = await run({ at: 13, fault: { action: "half" } });

@@ -27,47 +27,51 @@ const OPERATIONS: OperationName[] = [
   "list",
 ];
 
-/** A use of a cache, which is done once for every operation that it needs. */
+/** A use of a cache, repeated once for every operation that it needs. */
 export interface FaultScenario {
-  /** What it is called. */
+  /** The name of the scenario. */
   readonly name: string;
-  /** The cache's options, the directory apart. */
+  /** The cache's options, except the directory. */
   readonly options: MediaCacheOptions;
-  /** Whether another process, whose disk is in order, uses the directory, too. */
+  /** Whether another process without a disk fault uses the directory, too. */
   readonly isShared?: boolean;
-  /** Brings the cache to where it was before. */
+  /** Brings the cache to its state before the use. */
   prepare(points: FaultPoints): Promise<void>;
-  /** Uses it, while one operation fails, and perhaps all after it. */
+  /** Uses the cache, while one operation fails, and perhaps all after it. */
   use(points: FaultPoints): Promise<void>;
-  /** Looks what there is, now that nothing fails any more. */
+  /** Checks the state, when no operation fails any more. */
   look(points: FaultPoints): Promise<void>;
-  /** Uses it again. */
+  /** Uses the cache again. */
   heal(points: FaultPoints): Promise<void>;
 }
 
 /**
- * What may fail and harm nobody: another look makes up for one, the directory is
- * there, a staged file is removed later, and other processes find out by themselves.
+ * Operations that may fail without an error for the caller: another look
+ * replaces a failed look, the directory exists, a staged file is removed later,
+ * and other processes find changes by themselves.
  */
 const HARMLESS =
   /: (stat|list|mkdir|unlink .*part$)|: (lock|write) \.media-cache/;
 
-/** A body that was read, and what may have come of it beside all of its bytes. */
+/**
+ * A body that was read, and the results that are allowed beside all of its
+ * bytes.
+ */
 interface Read {
   what: string;
   found: string;
   also: RegExp;
 }
 
-/** What came of hitting one operation. */
+/** The result of hitting one operation. */
 export interface Point {
-  /** The operation that was hit; undefined when there were not so many. */
+  /** The operation that was hit; undefined when there were fewer. */
   hit: string | undefined;
-  /** What is not as it must be. */
+  /** The results that are wrong. */
   problems: string[];
 }
 
-/** A cache whose disk fails at one operation after the other. */
+/** A cache with a disk that fails at one operation after the other. */
 export class FaultPoints implements AsyncDisposable {
   /** The cache. */
   readonly cache: FaultedCache;
@@ -155,33 +159,36 @@ export class FaultPoints implements AsyncDisposable {
     return { hit, problems: this.#problems };
   }
 
-  /** Notes what is not as it should be. */
+  /** Records a result that is not as expected. */
   expect(what: string, found: string | boolean, wanted: RegExp): void {
     const isRight = wanted.test(`${found}`);
     if (!isRight) this.#problems.push(`${what}: ${found}`);
   }
 
   /**
-   * A body must be whole, unless its bytes could not be read from the disk, or
-   * what it says is one of what `also` allows.
+   * Expects a whole body, unless its bytes could not be read from the disk, or
+   * the result is one that `also` allows.
    */
   expectWhole(what: string, found: string, also = /^whole$/): void {
     this.#reads.push({ what, found, also });
   }
 
-  /** A call has failed, and so told of the fault, if there is a message. */
+  /**
+   * Records that a call has failed, and so reported the fault, if there is a
+   * message.
+   */
   told(message: string, wanted: RegExp): void {
     this.expect("message", message, wanted);
     if (message !== "") this.#told = true;
   }
 
-  /** Ends the process; what it complained of. */
+  /** Ends the process; returns its standard error. */
   async end(): Promise<{ code: number; complaints: string }> {
     await this.cache.ask("close");
     return await this.cache.end();
   }
 
-  /** Ends everything. */
+  /** Ends every process. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.#stack.disposeAsync();
   }
@@ -200,7 +207,10 @@ export class FaultPoints implements AsyncDisposable {
     return (await this.cache.ask("tell")).events.diskError ?? 0;
   }
 
-  /** What is no entry is an orphan, but for what a dead disk did not let us see. */
+  /**
+   * Files without an entry are orphans, except files that a dead disk did not
+   * show.
+   */
   async #checkOrphans(isDead: boolean): Promise<void> {
     const names = await namesIn(this.#dir);
     let bytes = 0;
@@ -219,7 +229,7 @@ export class FaultPoints implements AsyncDisposable {
     if (!isRight) this.expect("known bytes", `${known} of ${bytes}`, /^all$/);
   }
 
-  /** Nothing is staged any more, and nothing is held open. */
+  /** Expects no staged file and no open file. */
   async #checkLeft(): Promise<void> {
     const { stats } = await this.cache.ask("tell");
     this.expect("staged bytes", `${stats.stagedBytes}`, /^0$/);

@@ -2,13 +2,15 @@ import type { FaultPoints, FaultScenario } from "./fault_points.ts";
 
 const KB = 1024;
 
-/** A lookup that may be failed by the disk, before or after its first byte. */
+/**
+ * The result of a lookup during a disk fault, before or after its first byte.
+ */
 const MAYBE_HIT = /^disk$|^miss$|os error/;
 
-/** Of bytes that are nowhere any more when the disk fails. */
+/** The error for bytes that are lost when the disk fails. */
 const NOT_IN_TIME = /was not read in time$/;
 
-/** What was stored can be read, what was not may be there all the same. */
+/** Expects stored entries to be readable; other entries may be. */
 async function look(
   points: FaultPoints,
   stored: Record<string, boolean>,
@@ -19,7 +21,7 @@ async function look(
   }
 }
 
-/** A download is whole, and stored unless it was before. */
+/** Expects a download to be whole, and stored unless it was stored before. */
 async function heal(points: FaultPoints, url: string): Promise<void> {
   const { cache } = points;
   points.expect(url, (await cache.ask("download", url)).read, /^whole$/);
@@ -212,7 +214,7 @@ function following(): FaultScenario {
         points.expectWhole(name, read);
       }
       points.expectWhole("late", late, NOT_IN_TIME);
-      // It was handed bytes, and can't go on with another download.
+      // The reader has bytes, and cannot continue with another download.
       const { read } = await other.ask("readJoined", ours);
       points.expect(
         "followed",
@@ -235,7 +237,7 @@ function following(): FaultScenario {
   };
 }
 
-/** All of them, made anew. */
+/** All scenarios, made anew. */
 export const SCENARIOS: readonly (() => FaultScenario)[] = [
   everyday,
   eviction,

@@ -61,7 +61,7 @@ Deno.test("an ffmpeg whose cache was killed ends by its own limit, and the next 
   cacheProcess.kill("SIGKILL");
   assertEquals((await cacheProcess.status).signal, "SIGKILL");
   await Deno.writeTextFile(join(path, "go"), "\n");
-  // What ffmpeg ends with when a signal, here SIGXCPU, has asked it to.
+  // The exit code of ffmpeg after a signal, here SIGXCPU.
   assertEquals(await heard(path), "255");
 
   const staged = await stagedIn(cacheDir);

@@ -1,4 +1,4 @@
-// A browser is the measure of what a GIF looks like.
+// A browser defines how a GIF must look.
 import { assert, assertEquals } from "@std/assert";
 import { basename, join } from "@std/path";
 import { MediaCache } from "../../mod.ts";
@@ -29,7 +29,7 @@ async function open() {
   const cache = await MediaCache.open({ cacheDir: join(temp.path, "cache") });
   return {
     page,
-    /** The frames of the video that the cache makes of a GIF. */
+    /** The frames of the video that the cache makes from a GIF. */
     async convert(gif: Uint8Array<ArrayBuffer>): Promise<Picture[]> {
       const url = `a:${crypto.randomUUID()}`;
       const data = () => Promise.resolve({ data: gif });

@@ -11,11 +11,11 @@ const CONNECTIONS = 16;
 const DURATION_MS = 10_000;
 const MB = 1_048_576;
 
-/** What a server may hold beside what it held when it was warm. */
+/** The memory that a server may need beyond its memory after the warm-up. */
 const MAX_GROWTH_BYTES = 192 * MB;
 
 for (const size of [64 * 1024, 8 * MB]) {
-  Deno.test(`/media bears ${CONNECTIONS} connections that ask for ${size} bytes without a pause`, async () => {
+  Deno.test(`/media serves ${CONNECTIONS} connections that request ${size} bytes without a pause`, async () => {
     await using temp = await tempDir();
     await using origin = new Origin();
     const body = pattern(size);
@@ -38,7 +38,7 @@ for (const size of [64 * 1024, 8 * MB]) {
 
     const after = await processFacts(server.process.pid);
     assertEquals(await (await server.ask(path)).bytes(), body);
-    // deno-lint-ignore no-console -- a figure to look at
+    // deno-lint-ignore no-console -- a figure for the reader
     console.log(
       `${size} bytes: ${responses / DURATION_MS * 1000} responses/s, ` +
         `${Math.round(responses * size / DURATION_MS / 1000)} MB/s, RSS ` +
@@ -52,7 +52,7 @@ for (const size of [64 * 1024, 8 * MB]) {
   });
 }
 
-/** Asks on many connections; every answer must be whole. */
+/** Requests on many connections; every answer must be whole. */
 async function load(
   server: ExampleServer,
   path: string,
@@ -78,7 +78,7 @@ async function load(
   return { responses, peakBytes };
 }
 
-/** What Linux tells of a process. */
+/** The facts of a process from Linux. */
 async function processFacts(
   pid: number,
 ): Promise<{ rssBytes: number; files: string[] }> {

@@ -11,7 +11,7 @@ import { type Ended, runScenario } from "./crash_runner.ts";
 import { type Scenario, SCENARIOS } from "./crash_scenarios.ts";
 import { describe, type Operation, parseOperation } from "./fault_injection.ts";
 
-/** One instant to be killed at. */
+/** A point at which a process is killed. */
 interface Point {
   operation: Operation;
   action: "kill" | "half";
@@ -28,7 +28,7 @@ async function check(scenario: Scenario, { dir, lines }: Ended): Promise<void> {
   await checkDirectory(dir, scenario, allowed, video);
 }
 
-/** Every operation, and the middle of each that writes. */
+/** Every operation, and the middle of each write. */
 async function pointsOf(
   scenario: Scenario,
   durable: boolean,
@@ -46,7 +46,7 @@ async function pointsOf(
   return points;
 }
 
-/** Kills a process at a point and checks what it left; returns what is wrong. */
+/** Kills a process at a point and checks its files; returns the problems. */
 async function kill(
   scenario: Scenario,
   durable: boolean,
@@ -66,7 +66,7 @@ async function kill(
   return undefined;
 }
 
-/** Works on all items, a few at a time. */
+/** Works on all items, several at a time. */
 async function forEach<T>(
   items: readonly T[],
   work: (item: T) => Promise<void>,
@@ -85,7 +85,7 @@ async function forEach<T>(
 for (const scenario of SCENARIOS) {
   for (const durable of [false, true]) {
     const how = durable ? ", durable" : "";
-    Deno.test(`killed at any point, nothing is wrong, mixed, lost or left: ${scenario.name}${how}`, async (t) => {
+    Deno.test(`a kill at any point leaves no wrong, mixed, lost or leftover entry: ${scenario.name}${how}`, async (t) => {
       using _indexing = scenario.isIndexed ? indexEverything() : undefined;
       const points = await pointsOf(scenario, durable);
       assert(points.length > 0);

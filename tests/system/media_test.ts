@@ -11,7 +11,7 @@ const SCRIPT = `
   <script>document.title = "taken over"; fetch("/cache/stats?taken-over")</script>
 `;
 
-Deno.test("a video that is cached is sought in a browser, by ranges", async () => {
+Deno.test("a browser seeks in a cached video by ranges", async () => {
   await using browser = await startBrowser();
   await using router = await mounted(TRUSTED);
   const { name, mimetype, bytes } = await sample("long.mp4");
@@ -19,7 +19,7 @@ Deno.test("a video that is cached is sought in a browser, by ranges", async () =
   const asked: Promise<Record<string, string>>[] = [];
   const { page, complaints } = await watch(browser, router.url);
   page.on("request", (request) => {
-    // One that the browser gives up has none in the end.
+    // A range that the browser gives up has no size in the end.
     asked.push(request.allHeaders().catch(() => ({})));
   });
 
@@ -61,7 +61,7 @@ for (
     ["image/png", "no-picture.png", `<title>harmless</title>${SCRIPT}`],
   ] as const
 ) {
-  Deno.test(`${name} that holds a script is stored, opened and embedded, and runs nothing`, async () => {
+  Deno.test(`${name} that holds a script is stored, opened and embedded, and no script runs`, async () => {
     await using browser = await startBrowser();
     await using router = await mounted(TRUSTED);
     const bytes = new TextEncoder().encode(text);

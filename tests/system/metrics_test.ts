@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { pattern } from "../fixtures/bodies/bytes.ts";
 import { mounted } from "../fixtures/servers/mounted.ts";
 
-Deno.test("promtool finds nothing to say against /metrics", async () => {
+Deno.test("promtool finds no fault in /metrics", async () => {
   await using router = await mounted();
   const { cache } = router;
   const media = await cache.getOrDownload(

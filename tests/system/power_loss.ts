@@ -1,42 +1,46 @@
 /**
- * What a disk may hold after a power cut, from the log of what a process did to one directory.
+ * The states that a disk may have after a power cut, from the log of a
+ * process's operations on one directory.
  *
- * A file's bytes are sure up to its last sync, a name up to the last sync of its directory. What
- * came later may be there or not. Of bytes that were not synced any beginning may be there, or
- * zeros in their place; names may have changed in any order, or in the order of the calls, which
- * is what ext4, XFS and Btrfs keep.
+ * A file's bytes are safe up to its last sync, a name up to the last sync of
+ * its directory. Later changes may be there or not. Of unsynced bytes any
+ * beginning may be there, or zeros in their place; names may have changed in
+ * any order, or in the order of the calls, the order of ext4, XFS and Btrfs.
  */
 import { join } from "@std/path";
 import { namesIn } from "../fixtures/directory/files.ts";
 import { type Operation, parseOperation } from "./fault_injection.ts";
 
-/** What becomes of bytes that were not synced. */
+/** The fate of unsynced bytes. */
 export type Unsynced = "kept" | "halved" | "lost" | "zeroed";
 
-/** A file, whatever its name. */
+/** A file, under any name. */
 interface Inode {
   readonly number: number;
   bytes: Uint8Array;
   synced: Uint8Array;
 }
 
-/** One change of names that is not sure yet: a null takes the name away. */
+/** A change of names that is not synced: a null removes the name. */
 type Change = ReadonlyMap<string, Inode | null>;
 
 type Names = ReadonlyMap<string, Inode>;
 
-/** A directory as a power cut left it: names and bytes; undefined when it is not there at all. */
+/**
+ * A directory after a power cut: names and bytes; undefined when the directory
+ * is gone.
+ */
 export type Remains = Map<string, Uint8Array> | undefined;
 
-/** How careless the disk is. */
+/** The guarantees that the disk lacks. */
 export interface Carelessness {
-  /** Whether names may change in another order than they were asked to. */
+  /** Whether names may change in another order than the calls. */
   reorders: boolean;
-  /** What may become of unsynced bytes. */
+  /** The possible fates of unsynced bytes. */
   unsynced: readonly Unsynced[];
 }
 
-/** A disk that a process works on, with what is sure and what is not. */
+/** The disk of a process, with synced and unsynced changes. */
 export class CarelessDisk {
   readonly #dirName: string;
   readonly #data: Uint8Array;
@@ -60,7 +64,7 @@ export class CarelessDisk {
     this.#data = data;
   }
 
-  /** Takes over a directory with all that is in it, as safely stored. */
+  /** Takes over a directory with its contents, as safely stored. */
   async load(dir: string): Promise<void> {
     for (const name of await namesIn(dir)) {
       const bytes = await Deno.readFile(join(dir, name));
@@ -70,13 +74,16 @@ export class CarelessDisk {
     this.#isMade = this.#isSure = true;
   }
 
-  /** Does what a line of the log tells; other lines are nothing. */
+  /** Applies a line of the log; other lines change nothing. */
   apply(line: string): void {
     const operation = parseOperation(line);
     if (operation !== undefined) this.#apply(operation);
   }
 
-  /** All that a power cut of this moment may leave, each with a name that tells it apart. */
+  /**
+   * Every state that a power cut now may leave, each with a name that
+   * identifies it.
+   */
   *remains({ reorders, unsynced }: Carelessness): Generator<[string, Remains]> {
     if (!this.#isSure) yield ["nothing", undefined];
     if (!this.#isMade) return;
@@ -148,7 +155,10 @@ export class CarelessDisk {
     this.#dataPosition = end;
   }
 
-  /** The names that may be there: without any change that is not sure, with all, with all but one, with one alone. */
+  /**
+   * The names that may be there: without the unsynced changes, with all, with
+   * all but one, with one alone.
+   */
   *#possibleNames(reorders: boolean): Generator<Names> {
     const changes = this.#changes;
     yield this.#sureNames;
@@ -178,7 +188,7 @@ function applyChange(names: Map<string, Inode>, change: Change): void {
   }
 }
 
-/** The bytes of every name, and a text that says which they are. */
+/** The bytes of every name, and a text that identifies them. */
 function remainsOf(
   names: Names,
   dat: Unsynced,
@@ -191,7 +201,7 @@ function remainsOf(
       ? json
       : name.endsWith(".dat")
       ? dat
-      : dat === "lost" && !name.endsWith(".part") // what was staged is no matter
+      : dat === "lost" && !name.endsWith(".part") // staged bytes do not matter
       ? "halved"
       : "kept";
     const isSure = inode.bytes === inode.synced;

@@ -14,11 +14,14 @@ import { type Scenario, SCENARIOS, type Version } from "./crash_scenarios.ts";
 import { describe, parseOperation } from "./fault_injection.ts";
 import { CarelessDisk, type Carelessness, type Remains } from "./power_loss.ts";
 
-/** What a cut of power may do, and what must be there nevertheless. */
+/** The effects that a power cut may have, and the entries that must survive. */
 interface Durability {
   durable: boolean;
   carelessness: Carelessness;
-  /** Whether a stored version, or its removal, is there to stay when the call has returned. */
+  /**
+   * Whether a stored version, or its removal, is permanent when the call has
+   * returned.
+   */
   keeps: (version: Version | null) => boolean;
 }
 
@@ -38,7 +41,9 @@ const DURABILITIES: readonly Durability[] = [
   },
 ];
 
-/** Every line of the log, and all that a cut of power after it may leave. */
+/**
+ * Every line of the log, and each state that a power cut after it may leave.
+ */
 async function* cuts(
   scenario: Scenario,
   { durable, carelessness, keeps }: Durability,
@@ -64,7 +69,7 @@ async function* cuts(
   }
 }
 
-/** A folder of its own in memory: there are thousands of cuts. */
+/** A new folder in memory: there are thousands of cuts. */
 async function memoryDir(): Promise<{ path: string } & AsyncDisposable> {
   const path = await Deno.makeTempDir({ dir: "/dev/shm" });
   return {
@@ -91,7 +96,7 @@ for (const scenario of SCENARIOS) {
     const what = durability.durable
       ? "what was stored is there and whole, if durable"
       : "nothing comes back wrong";
-    Deno.test(`without power at any point, ${what}: ${scenario.name}`, async (t) => {
+    Deno.test(`after a power cut at any point, ${what}: ${scenario.name}`, async (t) => {
       await using temp = await memoryDir();
       const video = await convertGif(join(temp.path, "gif"));
       const wrong: string[] = [];

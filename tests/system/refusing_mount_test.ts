@@ -13,8 +13,8 @@ import {
 } from "./fault_injection.ts";
 
 /**
- * What is refused: its name in the stats, if the cache lacks anything by it, its name
- * in the fault injector, and the errors of real mounts.
+ * The refused operation: its name in the stats, if the cache works worse
+ * without it, its name in the fault injector, and the errors of real mounts.
  */
 const REFUSALS: [string, OperationName, ErrorCode[]][] = [
   ["chmod", "chmod", ["EPERM", "EOPNOTSUPP"]],
@@ -31,7 +31,7 @@ const GIF = "f:0";
 
 for (const [name, operation, codes] of REFUSALS) {
   for (const code of codes) {
-    Deno.test(`a mount that refuses ${operation} with ${code} stores all, and tells once what it lacks`, async () => {
+    Deno.test(`a mount that refuses ${operation} with ${code} stores every body, and reports once what it lacks`, async () => {
       await using temp = await tempDir();
       const cacheDir = join(temp.path, "cache");
       const options = { cacheDir, durable: true, ...SMALL_MEMORY };
@@ -39,7 +39,7 @@ for (const [name, operation, codes] of REFUSALS) {
       const env = await faultEnv(cacheDir, { fault, operations: [operation] });
       {
         await using cache = new FaultedCache({ env });
-        // Without it there is nothing to set by chmod.
+        // Without it chmod has nothing to set.
         await cache.ask("umask", name === "chmod" ? 0o177 : 0o077);
         assertEquals(await cache.ask("open", options), "");
         assertEquals(await cache.ask("probe"), "");
@@ -74,7 +74,7 @@ for (const [name, operation, codes] of REFUSALS) {
   }
 }
 
-Deno.test("on a mount that refuses locks a download that runs is not taken for a leftover", async () => {
+Deno.test("on a mount that refuses locks a running download does not count as a leftover", async () => {
   await using temp = await tempDir();
   const cacheDir = join(temp.path, "cache");
   const fault = { action: "fail", code: "ENOLCK" } as const;
@@ -86,7 +86,8 @@ Deno.test("on a mount that refuses locks a download that runs is not taken for a
   const names = await namesIn(cacheDir);
   const { stored, late: _, ...reads } = await cache.ask("finish", url);
 
-  // Its name is one of this process alone, which never removes such a file as a leftover.
+  // Its name belongs to this process alone, which never removes such a file as
+  // a leftover.
   assertEquals(names.filter((name) => name.endsWith(".download.part")), []);
   assertEquals(names.filter((name) => name.endsWith(".part")).length, 1);
   assertEquals(new Set(Object.values(reads)), new Set(["whole"]));

@@ -3,7 +3,7 @@
  *
  *     ./denow run --allow-all tests/system/screenshot.ts [FOLDER]
  *
- * With a folder it puts the dashboard there in all its looks, to be looked at,
+ * With a folder it writes each view of the dashboard there, for review,
  * and leaves the README's picture alone.
  */
 import { fromFileUrl, join } from "@std/path";
@@ -21,11 +21,11 @@ const DESKTOP = { width: 1280, height: 1250 };
 const PHONE = { width: 390, height: 844 };
 const MB = 1_048_576;
 
-/** Long enough for the charts to have a shape. */
+/** Long enough for visible charts. */
 const ROUNDS = 24;
 const ROUND_MS = 3500;
 
-/** Name, bytes in all and bytes received of what is downloading. */
+/** Name, total bytes and received bytes of the running downloads. */
 const UNDER_WAY: [string, number | undefined, number][] = [
   ["concert.mp4", 24 * MB, 15 * MB],
   ["lecture.mp4", 12 * MB, 2 * MB],
@@ -53,7 +53,7 @@ if (folder === undefined) {
   }
 }
 
-/** Bots that ask for this and that, so that there is something to see. */
+/** Bots that request various URLs, so that the dashboard has content. */
 async function work(): Promise<void> {
   const urls: string[] = [];
   for (const name of SAMPLE_NAMES) {

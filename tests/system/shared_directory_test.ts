@@ -1,4 +1,7 @@
-/** What several processes do to one directory, for longer and with the Python original among them. */
+/**
+ * Several processes on one directory, for longer than the other tests and with
+ * the Python original among them.
+ */
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { join } from "@std/path";
 import { pattern } from "../fixtures/bodies/bytes.ts";
@@ -48,7 +51,7 @@ Deno.test("3 processes of 25 callers each read a download while it comes", async
 
 for (const manner of ["silent", "partial"] as const) {
   const state = manner === "silent" ? "before it has" : "when it has sent";
-  Deno.test(`a holder that is killed ${state} bytes is replaced`, async () => {
+  Deno.test(`a holder killed ${state} bytes is replaced`, async () => {
     await using processes = await share(3);
     await using origin = new SlowOrigin(CHUNKS, 1, [manner]);
     const { all } = processes;
@@ -71,7 +74,8 @@ for (const manner of ["silent", "partial"] as const) {
     for (const process of others) {
       await wanting.get(process);
       if (manner === "silent") continue;
-      // Until it knows it reads what the dead one has left, which has no rest.
+      // Until then it reads the file of the dead holder, which has no more
+      // bytes.
       if (process !== successor) await process.ask("leave", killedAt);
       const size = CHUNKS.length * 4096;
       assertEquals(await process.ask("readRest", "unread"), size);
@@ -82,7 +86,7 @@ for (const manner of ["silent", "partial"] as const) {
 
 for (const maxMemoryItems of [0, 64]) {
   const tier = maxMemoryItems === 0 ? "without" : "with";
-  Deno.test(`of 16,000 reads ${tier} a memory tier none is torn while others replace and delete`, async () => {
+  Deno.test(`in 16,000 reads ${tier} a memory tier none is torn while others replace and delete`, async () => {
     await using processes = await share(4, { maxMemoryItems });
     const [one, two, ...readers] = processes.all;
     assert(one !== undefined && two !== undefined);
@@ -112,14 +116,19 @@ for (const maxMemoryItems of [0, 64]) {
   });
 }
 
-/** What the original writes: every mark has a length of its own, some of more than one piece. */
+/**
+ * The files of the original: every mark has its own length, some of several
+ * pieces.
+ */
 const THEIR_MARKS = [11, 12, 13, 14, 15];
 const THEIR_SIZES = [5000, 5001, 70_000, 270_000, 400_000];
 
-/** What a reader may meet whose file is rewritten in place while it is read. */
+/** The results of a reader whose file is rewritten in place during the read. */
 const REWRITTEN = /^IncompleteBodyError|rewritten by another program$/;
 
-/** Lets the original store other versions round after round, and evict between. */
+/**
+ * Lets the original store other versions round after round, and evict between.
+ */
 async function rewrite(
   cacheDir: string,
   urls: string[],
@@ -148,7 +157,8 @@ async function rewrite(
     try {
       await python.evict(cacheDir, rounds % 2 === 0 ? 300_000 : 0);
     } catch (error) {
-      // It does not bear that others remove what it is about to.
+      // The original fails if others remove the file that it is about to
+      // remove.
       if (!String(error).includes("FileNotFoundError")) throw error;
     }
   }
@@ -156,7 +166,7 @@ async function rewrite(
 
 for (const maxMemoryItems of [0, 2]) {
   const tier = maxMemoryItems === 0 ? "without" : "with";
-  Deno.test(`whatever the Python original writes and evicts, no read of ours ${tier} a memory tier is torn, and no entry of ours is wrong`, async () => {
+  Deno.test(`while the Python original writes and evicts, no read ${tier} a memory tier is torn, and no entry of this cache is wrong`, async () => {
     await using processes = await share(3, {
       maxMemoryItems,
       maxSizeMb: 2_000_000 / 1_048_576,
@@ -191,7 +201,8 @@ for (const maxMemoryItems of [0, 2]) {
     assertEquals(reads.flatMap(({ torn }) => torn), []);
     assertEquals(errors.filter((error) => !REWRITTEN.test(error)), []);
     await python.evictAll(cacheDir);
-    // It tells nobody what it removes, so that RAM may have some of it.
+    // The original does not announce its removals, so RAM may hold some of
+    // them.
     const left = [...URLS, ...theirs].map((url) => readers[0]?.ask("get", url));
     const found = (await Promise.all(left)).filter((found) => found !== null);
     assert(found.length <= maxMemoryItems);
@@ -200,7 +211,7 @@ for (const maxMemoryItems of [0, 2]) {
   });
 }
 
-Deno.test("a process that hangs for ever in a commit costs the others their stores, once for ten seconds", async () => {
+Deno.test("a process that hangs during a commit costs the others their stores, once for ten seconds", async () => {
   await using processes = await share(2);
   const [stopped, other] = processes.all;
   assert(stopped !== undefined && other !== undefined);
@@ -227,7 +238,7 @@ Deno.test("a process that hangs for ever in a commit costs the others their stor
   assertEquals((await other.ask("get", "b"))?.[0], 2);
 });
 
-Deno.test("processes of which one after the other is killed while they store keep the budget and every whole entry", async () => {
+Deno.test("processes killed one after the other while they store keep the budget and every whole entry", async () => {
   const maxBytes = 400_000;
   const options = { maxSizeMb: maxBytes / 1_048_576 };
   await using processes = await share(6, options);
@@ -245,7 +256,7 @@ Deno.test("processes of which one after the other is killed while they store kee
   await last.ask("stop");
   await last.ask("put", "last", 1, 1);
 
-  // A kill may leave a body without a sidecar, which is no entry.
+  // A kill may leave a body without a sidecar, which is not an entry.
   let bytes = 0;
   for (const name of await namesIn(cacheDir)) {
     if (!name.endsWith(".json")) continue;

@@ -11,7 +11,7 @@ import { ArmedFault } from "./armed_fault.ts";
 
 const MB = 2 ** 20;
 
-Deno.test("others are answered while writes of 200 ms sleep, and all readers get their bytes", async () => {
+Deno.test("during writes of 200 ms other calls are answered, and all readers get their bytes", async () => {
   await using temp = await tempDir();
   const cacheDir = join(temp.path, "cache");
   await using fault = await ArmedFault.make(cacheDir, {
@@ -40,7 +40,7 @@ Deno.test("others are answered while writes of 200 ms sleep, and all readers get
   assertFollowed(followed);
   assertEquals([followed.late, followed.stored], ["whole", true]);
   const writes = (await fault.operations()).length;
-  // deno-lint-ignore no-console -- a figure to look at
+  // deno-lint-ignore no-console -- a figure for the reader
   console.log(
     `${answers} answers during ${writes} writes, the last to come after ${
       Math.round(longestMs)
@@ -53,7 +53,7 @@ Deno.test("others are answered while writes of 200 ms sleep, and all readers get
   assertEquals(await cache.end(), { code: 0, complaints: "" });
 });
 
-Deno.test("memory holds little of a long body that the disk has no room for, however slow a reader is", async () => {
+Deno.test("memory holds little of a long body without room on the disk, however slow a reader is", async () => {
   await using disk = await Tmpfs.mount("size=8m");
   const cacheDir = join(disk.path, "cache");
   await using cache = await FaultedCache.open({ cacheDir });
@@ -64,7 +64,7 @@ Deno.test("memory holds little of a long body that the disk has no room for, how
   assertEquals(await cache.ask("crawl", `c:${192 * MB}`), ["whole", "whole"]);
   const growth = await cache.peakBytes() - before;
 
-  // deno-lint-ignore no-console -- a figure to look at
+  // deno-lint-ignore no-console -- a figure for the reader
   console.log(`RSS grew by ${Math.round(growth / MB)} MiB at most`);
   assert(growth < 64 * MB, `${growth / MB} MiB`);
   const { stats, events, faults } = await cache.ask("tell");
@@ -74,7 +74,7 @@ Deno.test("memory holds little of a long body that the disk has no room for, how
   assertEquals(await cache.end(), { code: 0, complaints: "" });
 });
 
-/** What keeps a cache from writing, and how that is told. */
+/** The reasons why a cache cannot write, and the report of each. */
 const REFUSALS: [
   string,
   (cache: FaultedCache, dir: string) => Promise<AsyncDisposable>,
@@ -106,7 +106,7 @@ for (const [where, refuse, code] of REFUSALS) {
       growth = await cache.peakBytes() - before;
     }
 
-    // deno-lint-ignore no-console -- a figure to look at
+    // deno-lint-ignore no-console -- a figure for the reader
     console.log(`RSS grew by ${Math.round(growth / MB)} MiB at most`);
     assert(growth < 64 * MB, `${growth / MB} MiB`);
     const { events, faults } = await cache.ask("tell");

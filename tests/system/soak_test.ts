@@ -3,7 +3,7 @@ import { fromFileUrl } from "@std/path";
 
 const PROGRAM = fromFileUrl(import.meta.resolve("../soak/main.ts"));
 
-/** Soaks a cache with these arguments. */
+/** Runs a soak with these arguments. */
 async function soak(...args: string[]) {
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "--allow-all", PROGRAM, ...args],
@@ -14,13 +14,13 @@ async function soak(...args: string[]) {
   return { success, said: text(stdout) + text(stderr) };
 }
 
-Deno.test("nothing is wrong, lost or left after many callers and much trouble", async () => {
+Deno.test("many callers and many faults leave no result wrong, lost or left over", async () => {
   const { success, said } = await soak("--seconds", "30");
 
   assert(success, said);
 });
 
-Deno.test("a soak in which too little happens is none", async () => {
+Deno.test("a soak without enough events does not pass", async () => {
   const { success, said } = await soak("--seconds", "1", "--callers", "1");
 
   assert(!success);

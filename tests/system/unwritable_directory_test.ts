@@ -1,4 +1,6 @@
-/** Directories in which nothing can be stored: what opening says of them, and what it doesn't. */
+/**
+ * Directories in which nothing can be stored, and the errors of opening them.
+ */
 import { assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
 import type { MediaCacheOptions } from "../../mod.ts";
@@ -32,7 +34,7 @@ const FORBIDDEN: Record<string, { forbid: Forbid; code: string }> = {
   },
 };
 
-/** A cache that was used before, in a directory of its own. */
+/** A cache that was used before, in a new directory. */
 async function usedBefore(cacheDir: string): Promise<void> {
   await using cache = await FaultedCache.open({ cacheDir });
   await cache.ask("put", "a:100000");
@@ -49,7 +51,7 @@ async function opened(
 }
 
 for (const [name, { forbid, code }] of Object.entries(FORBIDDEN)) {
-  Deno.test(`opening a directory ${name} rejects and names it, and the cache goes on uncached`, async () => {
+  Deno.test(`opening a directory ${name} rejects and names it, and the cache continues uncached`, async () => {
     await using temp = await tempDir();
     const cacheDir = join(temp.path, "cache");
     await usedBefore(cacheDir);
@@ -83,7 +85,7 @@ for (const [name, { forbid, code }] of Object.entries(FORBIDDEN)) {
   });
 }
 
-Deno.test("opening a directory that can't be written succeeds as soon as it can, in the same cache", async () => {
+Deno.test("opening a directory that cannot be written succeeds as soon as it can, in the same cache", async () => {
   await using temp = await tempDir();
   const cacheDir = join(temp.path, "cache");
   await Deno.mkdir(cacheDir);
@@ -97,7 +99,7 @@ Deno.test("opening a directory that can't be written succeeds as soon as it can,
   assertEquals(await cache.ask("put", "a:1000"), true);
 });
 
-/** Errors of creating a file, and whether opening rejects with them. */
+/** Errors of creating a file, and whether opening rejects with each. */
 const CREATE_ERRORS: Partial<Record<ErrorCode, boolean>> = {
   EPERM: true,
   EACCES: true,
@@ -107,7 +109,7 @@ const CREATE_ERRORS: Partial<Record<ErrorCode, boolean>> = {
   EIO: false,
   EMFILE: false,
   ENFILE: false,
-  // Of mounts over a network whose server is away for a while.
+  // Of network mounts whose server is away for a while.
   EAGAIN: false,
   EBUSY: false,
   EHOSTDOWN: false,
@@ -122,7 +124,7 @@ const CREATE_ERRORS: Partial<Record<ErrorCode, boolean>> = {
 for (const [code, rejects] of Object.entries(CREATE_ERRORS)) {
   for (const isThere of [true, false]) {
     const name = isThere ? "can't be written" : "can't be made";
-    Deno.test(`opening a directory that ${name} for ${code} ${rejects ? "rejects" : "is told and no outage"}`, async () => {
+    Deno.test(`opening a directory that ${name} for ${code} ${rejects ? "rejects" : "is reported as a passing fault"}`, async () => {
       await using temp = await tempDir();
       const cacheDir = join(temp.path, "cache");
       if (isThere) await usedBefore(cacheDir);
@@ -145,7 +147,7 @@ for (const [code, rejects] of Object.entries(CREATE_ERRORS)) {
   }
 }
 
-Deno.test("opening on a full disk succeeds, and all is stored when there is room again", async () => {
+Deno.test("opening on a full disk succeeds, and bodies are stored when there is room again", async () => {
   await using disk = await Tmpfs.mount("size=8m");
   const cacheDir = join(disk.path, "cache");
   await usedBefore(cacheDir);
@@ -181,7 +183,7 @@ Deno.test("the command line makes room on a full disk", async () => {
   assertEquals(await namesIn(cacheDir), []);
 });
 
-Deno.test("under a umask that takes rights from the owner, a process that modes bind stores and finds again", async () => {
+Deno.test("under a umask that removes the owner's rights, a process bound by modes stores and finds entries", async () => {
   for (const umask of [0o177, 0o277, 0o777]) {
     await using temp = await tempDir();
     const cacheDir = join(temp.path, "above", "cache");
@@ -202,7 +204,7 @@ Deno.test("under a umask that takes rights from the owner, a process that modes 
   }
 });
 
-Deno.test("a directory whose names may not be read is one that can't be used", async () => {
+Deno.test("a directory with unreadable names cannot be used", async () => {
   await using temp = await tempDir();
   const cacheDir = join(temp.path, "cache");
   await Deno.mkdir(cacheDir, { mode: 0o300 });
@@ -223,7 +225,7 @@ Deno.test("a directory whose names may not be read is one that can't be used", a
 });
 
 for (const operation of ["rename", "unlink"] as const) {
-  Deno.test(`a directory in which no ${operation} succeeds is one that can't be used`, async () => {
+  Deno.test(`a directory in which no ${operation} succeeds cannot be used`, async () => {
     await using temp = await tempDir();
     const cacheDir = join(temp.path, "cache");
     await Deno.mkdir(cacheDir);

@@ -1,7 +1,7 @@
-/** A fetch that caches nothing. The floor of all that fetches. */
+/** A fetch without a cache: the floor of all contenders that fetch. */
 import type { Contender } from "./contender.ts";
 
-/** Opens it. */
+/** Opens the contender. */
 export function open(): Promise<Contender> {
   const bytes = async (url: string) =>
     (await (await fetch(url)).bytes()).length;

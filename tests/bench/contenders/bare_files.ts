@@ -1,11 +1,11 @@
 /**
- * What one would write without a cache: a file, no sidecar, nothing atomic.
+ * Plain code without a cache: a file, no sidecar, no atomic rename.
  * A floor.
  */
 import { join } from "@std/path";
 import type { Contender } from "./contender.ts";
 
-/** Opens it. */
+/** Opens the contender. */
 export async function open(dir: string): Promise<Contender> {
   await Deno.mkdir(dir, { recursive: true });
   const path = (url: string) => join(dir, encodeURIComponent(url));

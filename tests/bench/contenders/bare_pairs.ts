@@ -1,7 +1,7 @@
 /**
- * The least that our files need: a body and its sidecar are made under other
- * names, written and renamed, and a body is opened and read. No lock, no check, no
- * index, no memory. A floor.
+ * The least work that the files of this package need: a body and its sidecar
+ * are made under other names, written and renamed, and a body is opened and
+ * read. No lock, no check, no index, no memory. A floor.
  */
 import { hash } from "node:crypto";
 import { join } from "@std/path";
@@ -9,7 +9,7 @@ import type { Contender } from "./contender.ts";
 
 const PIECE_BYTES = 262_144;
 
-/** Opens it. */
+/** Opens the contender. */
 export async function open(dir: string): Promise<Contender> {
   await Deno.mkdir(dir, { recursive: true });
   const stem = (url: string) => join(dir, hash("sha256", url, "hex"));

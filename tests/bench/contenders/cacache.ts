@@ -1,9 +1,12 @@
-/** npm's own disk cache. It hashes all it stores, and checks that on each read. */
+/**
+ * npm's own disk cache. It hashes every stored body, and checks the hash on
+ * each read.
+ */
 import cacache from "cacache";
 import { Buffer } from "node:buffer";
 import type { Contender } from "./contender.ts";
 
-/** Opens it, without its cache in memory. */
+/** Opens the contender, without its cache in memory. */
 export function open(dir: string): Promise<Contender> {
   const metadata = { mimetype: "video/mp4", filename: "clip.mp4" };
   return Promise.resolve({

@@ -1,8 +1,11 @@
-/** What a contender can be asked to do. */
+/** The operations of a contender. */
 
 /** A cache, or a floor that caches nothing. */
 export interface Contender {
-  /** Stores a body. One that only caches what it fetches fetches the URL. */
+  /**
+   * Stores a body. A contender that only caches its own fetches fetches the
+   * URL.
+   */
   put(url: string, data: Uint8Array<ArrayBuffer>): Promise<unknown>;
   /** Reads a stored body whole; returns its length. */
   bytes(url: string): Promise<number>;
@@ -16,14 +19,14 @@ export interface Contender {
 export interface Download {
   /** The body. */
   readonly body: ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>;
-  /** Settles when it is in the cache. */
+  /** Settles when the body is in the cache. */
   readonly stored: Promise<unknown>;
 }
 
 /** Opens a contender on an empty directory that is its own. */
 export type OpenContender = (dir: string) => Promise<Contender>;
 
-/** Reads to the end; returns the number of bytes. */
+/** Reads a stream to its end; returns the number of bytes. */
 export async function drain(body: Download["body"]): Promise<number> {
   let length = 0;
   if (!(body instanceof ReadableStream)) {

@@ -2,7 +2,7 @@
 import NodeFetchCache, { FileSystemCache } from "node-fetch-cache";
 import type { Contender } from "./contender.ts";
 
-/** Opens it. */
+/** Opens the contender. */
 export function open(cacheDirectory: string): Promise<Contender> {
   const cache = new FileSystemCache({ cacheDirectory });
   const get = NodeFetchCache.create({ cache });

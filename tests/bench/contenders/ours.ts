@@ -1,8 +1,11 @@
-/** This package, as users get it: no option but the directory, and room for all. */
+/**
+ * This package, as users get it: no option but the directory, and room for
+ * every body.
+ */
 import { type Media, MediaCache } from "@media-cache/media-cache";
 import type { Contender } from "./contender.ts";
 
-/** Opens it. */
+/** Opens the contender. */
 export async function open(cacheDir: string): Promise<Contender> {
   const cache = await MediaCache.open({ cacheDir, maxSizeMb: 4096 });
   const fromDisk = async (url: string): Promise<Media> => {

@@ -3,12 +3,12 @@ import { join } from "@std/path";
 import { Agent, cacheStores, interceptors, request } from "undici";
 import { type Contender, drain } from "./contender.ts";
 
-/** Opens it. */
+/** Opens the contender. */
 export async function open(dir: string): Promise<Contender> {
   await Deno.mkdir(dir, { recursive: true });
   const store = new cacheStores.SqliteCacheStore({
     location: join(dir, "cache.db"),
-    // It would not keep a body of 512 MiB by default.
+    // The default would not keep a body of 512 MiB.
     maxEntrySize: 2 ** 30,
     maxCount: 1_000_000,
   });

@@ -1,7 +1,7 @@
 /** Deno's own Web Cache API. */
 import type { Contender } from "./contender.ts";
 
-/** Opens it; its files lie in `DENO_DIR`. */
+/** Opens the contender; its files lie in `DENO_DIR`. */
 export async function open(): Promise<Contender> {
   const cache = await caches.open("bench");
   const headers = { "Content-Type": "video/mp4" };

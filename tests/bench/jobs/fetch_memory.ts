@@ -1,4 +1,4 @@
-/** The memory that a bare fetch needs, to compare with. */
+/** The memory that a bare fetch needs, for comparison. */
 import { drain } from "../contenders/contender.ts";
 import type { Sample } from "../measurement.ts";
 import { peakRss, resetPeak } from "../resident.ts";

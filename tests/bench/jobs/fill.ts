@@ -6,11 +6,11 @@ import type { Sample } from "../measurement.ts";
 import type { Work } from "../work.ts";
 import { randomBytes, Stopwatch } from "./job.ts";
 
-/** What to fill it with. */
+/** The size of the directory. */
 export interface FillWork extends Work {
-  /** How many entries. */
+  /** The number of entries. */
   readonly entries: number;
-  /** Bytes of each. */
+  /** Bytes of each entry. */
   readonly size: number;
 }
 
@@ -22,7 +22,7 @@ export async function run(work: Work): Promise<Sample> {
   const first = await open();
   await first.put(entryUrl(0), data, "video/mp4", entryName(0));
   await first.close();
-  // A million puts take too long; what they would leave is the same.
+  // A million puts take too long; copied files are the same as theirs.
   const sidecar = await Deno.readTextFile(pathOf(dir, 0, "json"));
   const watch = new Stopwatch();
   await watch.time("fill", 1, 1, () => {
@@ -44,7 +44,7 @@ export async function run(work: Work): Promise<Sample> {
   return watch;
 }
 
-/** The sidecar of another entry, made of that of the first. */
+/** The sidecar of another entry, made from the sidecar of the first. */
 function sidecarOf(first: string, i: number): string {
   return first.replace(entryUrl(0), entryUrl(i))
     .replace(`"${entryName(0)}"`, `"${entryName(i)}"`)
@@ -62,7 +62,7 @@ function entryName(i: number): string {
   return `clip-${i}.mp4`;
 }
 
-/** The URL of the entry of a number. As long as those of chat services are. */
+/** The URL of the n-th entry, as long as the URLs of chat services. */
 export function entryUrl(i: number): string {
   const id = 1_000_000_000_000_000_000n + BigInt(i) * 7919n;
   return `https://cdn.example.test/attachments/${id}/${

@@ -4,19 +4,21 @@ import type { Sample } from "../measurement.ts";
 import { summarize } from "../statistics.ts";
 import type { Work } from "../work.ts";
 
-/** What to wait for. */
+/** The downloads of the job. */
 export interface FirstByteWork extends Work {
-  /** Where bodies come from. */
+  /** The origin of the bodies. */
   readonly origin: string;
   /** Bytes of each. */
   readonly size: number;
-  /** How many. */
+  /** The number of measured downloads. */
   readonly count: number;
-  /** How many come before, unmeasured. */
+  /** The number of unmeasured downloads before. */
   readonly warmUp: number;
 }
 
-/** Measures `first-byte`, the median of many, and the same with 16 in flight. */
+/**
+ * Measures `first-byte`, the median of many, and the same with 16 in flight.
+ */
 export async function run(
   work: Work,
   open: OpenContender | undefined,

@@ -1,24 +1,30 @@
-/** How long work holds the event loop. */
+/** The time for which work holds the event loop. */
 import { MediaCache } from "@media-cache/media-cache";
 import { drain } from "../contenders/contender.ts";
 import type { Sample } from "../measurement.ts";
 import { quantile } from "../statistics.ts";
 import type { Work } from "../work.ts";
 
-/** What is watched. */
+/** The work to watch. */
 export interface HoldWork extends Work {
-  /** What is done meanwhile. */
+  /** The name of the work. */
   readonly what: "nothing" | "fetch" | "miss" | "open" | "evict" | "clear";
-  /** Where a body comes from. */
+  /** The origin of the body. */
   readonly origin: string;
-  /** Bytes of it. */
+  /** Bytes of the body. */
   readonly size: number;
 }
 
-/** How long the probe watches an idle process to know how late it always is. */
+/**
+ * The time for which the probe watches an idle process, to learn its usual
+ * lateness.
+ */
 const IDLE_MS = 250;
 
-/** Measures `longest` and `p999`, by which ticks were later than those of an idle process. */
+/**
+ * Measures `longest` and `p999`: the lateness of ticks beyond that of an idle
+ * process.
+ */
 export async function run(work: Work): Promise<Sample> {
   const { what } = work as HoldWork;
   const act = await prepared(work as HoldWork);
@@ -32,7 +38,7 @@ export async function run(work: Work): Promise<Sample> {
   return { measures: { longest: lateness(1), p999: lateness(0.999), seconds } };
 }
 
-/** Gets ready what is not to be watched. */
+/** Prepares the work; the preparation is not watched. */
 async function prepared(
   { what, dir, origin, size }: HoldWork,
 ): Promise<() => Promise<unknown>> {
@@ -47,13 +53,13 @@ async function prepared(
     return async () => {
       const options = { cacheDir: dir, maxSizeMb: 100_000 };
       const cache = await MediaCache.open(options);
-      // What goes on in the background after that counts, too.
+      // Background work after that counts, too.
       for await (const _entry of cache.entries()) break;
       await cache.close();
     };
   }
   if (what === "nothing") return pause;
-  // Opening never evicts; the first put has to make up for it.
+  // Opening never evicts; the first put has to do it.
   const maxSizeMb = what === "evict" ? 1 : 100_000;
   const cache = await MediaCache.open({ cacheDir: dir, maxSizeMb });
   if (what === "clear") return () => cache.clear();
@@ -67,7 +73,9 @@ async function prepared(
   };
 }
 
-/** The times between ticks of a timer while something is done, sorted, in milliseconds. */
+/**
+ * The times between ticks of a timer during some work, sorted, in milliseconds.
+ */
 async function ticksDuring(work: () => Promise<unknown>): Promise<number[]> {
   const ticks: number[] = [];
   let last = performance.now();
@@ -81,7 +89,7 @@ async function ticksDuring(work: () => Promise<unknown>): Promise<number[]> {
   timer = setTimeout(tick, 0);
   await work();
   clearTimeout(timer);
-  // What held the loop last has let no tick pass.
+  // The last hold of the loop has let no tick pass.
   ticks.push(performance.now() - last);
   return ticks.sort((a, b) => a - b);
 }

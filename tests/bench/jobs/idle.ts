@@ -3,9 +3,9 @@ import type { Sample } from "../measurement.ts";
 import { currentRss } from "../resident.ts";
 import type { Work } from "../work.ts";
 
-/** What it has open. */
+/** The state of the idle process. */
 export interface IdleWork extends Work {
-  /** The package that it opens a cache of, if any. */
+  /** The package whose cache is opened, if any. */
   readonly module?: string;
 }
 

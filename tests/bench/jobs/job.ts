@@ -1,4 +1,4 @@
-/** What all jobs share. */
+/** The parts that all jobs share. */
 import process from "node:process";
 import type { OpenContender } from "../contenders/contender.ts";
 import type { Sample } from "../measurement.ts";
@@ -20,14 +20,17 @@ export class Stopwatch implements Sample {
 
   readonly #seconds: number;
 
-  /** Gives up counting on those that are slow: after `seconds`, but {@linkcode ENOUGH} times. */
+  /**
+   * Ends a slow measure early: after `seconds`, but at least {@linkcode ENOUGH}
+   * times.
+   */
   constructor(seconds = Infinity) {
     this.#seconds = seconds;
   }
 
   /**
-   * Does something `count` times, so many at a time, and keeps the seconds and
-   * the CPU that each took. Returns how often it was done in the end.
+   * Runs an action `count` times, several at a time, and records the seconds
+   * and the CPU time of each. Returns the number of runs.
    */
   async time(
     measure: string,
@@ -52,10 +55,10 @@ export class Stopwatch implements Sample {
   }
 }
 
-/** Bytes that no disk and no line can make smaller. */
+/** Bytes that no disk and no connection can compress. */
 export function randomBytes(size: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(size);
-  const step = 65_536; // the most that one call gives
+  const step = 65_536; // the maximum of one call
   for (let i = 0; i < size; i += step) {
     crypto.getRandomValues(bytes.subarray(i, i + step));
   }

@@ -3,13 +3,13 @@ import { MediaCache } from "@media-cache/media-cache";
 import type { Work } from "../work.ts";
 import { randomBytes, Stopwatch } from "./job.ts";
 
-/** What to look up. */
+/** The lookups of the job. */
 export interface MemoryWork extends Work {
-  /** How many bodies are in memory. */
+  /** The number of bodies in memory. */
   readonly entries: number;
-  /** Bytes of each. */
+  /** Bytes of each body. */
   readonly size: number;
-  /** How many lookups. */
+  /** The number of lookups. */
   readonly count: number;
 }
 

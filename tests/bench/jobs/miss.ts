@@ -3,17 +3,17 @@ import { drain, type OpenContender } from "../contenders/contender.ts";
 import type { Work } from "../work.ts";
 import { assertLength, Stopwatch } from "./job.ts";
 
-/** What to download. */
+/** The download of the job. */
 export interface MissWork extends Work {
-  /** Where it comes from. */
+  /** The origin of the body. */
   readonly origin: string;
-  /** Its bytes. */
+  /** Bytes of the body. */
   readonly size: number;
-  /** Bytes of a download before, unmeasured. */
+  /** Bytes of an unmeasured download before. */
   readonly warmUp: number;
 }
 
-/** Measures `miss`: until the last byte was read and all is stored. */
+/** Measures `miss`: until the last byte is read and every file is stored. */
 export async function run(
   work: Work,
   open: OpenContender | undefined,

@@ -5,18 +5,18 @@ import { currentRss } from "../resident.ts";
 import type { Work } from "../work.ts";
 import { Stopwatch } from "./job.ts";
 
-/** What is opened. */
+/** The directory to open. */
 export interface OpenWork extends Work {
-  /** How many entries there must be. */
+  /** The number of entries that it must have. */
   readonly entries: number;
-  /** One of them, to look up. */
+  /** The URL of an entry, to look up. */
   readonly url: string;
 }
 
 /**
- * Measures `open`, until an entry was looked up too; `whole`, how much later all
- * was compared with the directory and can be listed; `rss` and `heap`, by which
- * memory has grown then for each entry; and `close`.
+ * Measures `open`, until an entry was looked up too; `whole`, the time after
+ * that until every entry was compared with the directory and can be listed;
+ * `rss` and `heap`, the growth of memory then for each entry; and `close`.
  */
 export async function run(work: Work): Promise<Sample> {
   const { dir, entries, url } = work as OpenWork;
@@ -43,7 +43,7 @@ export async function run(work: Work): Promise<Sample> {
   return { ...watch, measures: { ...watch.measures, ...measures } };
 }
 
-/** Workers are started so that it can be had. */
+/** Workers run with `--expose-gc` for it. */
 function collectGarbage(): void {
   (globalThis as { gc?: () => void }).gc?.();
 }

@@ -1,15 +1,15 @@
-/** Works on a directory of many entries, and leaves it with as many. */
+/** Works on a directory of many entries, and keeps their number. */
 import { MediaCache } from "@media-cache/media-cache";
 import type { Sample } from "../measurement.ts";
 import type { Work } from "../work.ts";
 import { entryUrl, type FillWork } from "./fill.ts";
 import { randomBytes, Stopwatch } from "./job.ts";
 
-/** What to do there. */
+/** The operations of the job. */
 export interface ScaleWork extends FillWork {
-  /** How many of each operation. */
+  /** The number of each operation. */
   readonly count: number;
-  /** How many come before, unmeasured. */
+  /** The number of unmeasured operations before. */
   readonly warmUp: number;
 }
 
@@ -19,7 +19,7 @@ export async function run(work: Work): Promise<Sample> {
   const more = warmUp + count;
   const cache = await MediaCache.open({
     cacheDir: dir,
-    // Full, once the first of the puts are done.
+    // Full after the first of the puts.
     maxSizeMb: (entries + more) * size / 2 ** 20,
   });
   const urls: string[] = [];
@@ -50,7 +50,7 @@ export async function run(work: Work): Promise<Sample> {
   for (let i = 0; i < count; i++) {
     await cache.delete(`http://media.test/${run}/put-${i}`);
   }
-  // What others look up later must not be the next to be evicted.
+  // Entries that are looked up later must not be the next to be evicted.
   await (await cache.get(entryUrl(0)))?.[Symbol.asyncDispose]();
   await cache.close();
   return watch;

@@ -1,4 +1,4 @@
-/** Many callers of one download: what they get, and what memory they need. */
+/** Many callers of one download: their results, and the memory they need. */
 import { type Media, MediaCache } from "@media-cache/media-cache";
 import { createHash } from "node:crypto";
 import type { Sample } from "../measurement.ts";
@@ -6,27 +6,33 @@ import { peakRss, resetPeak } from "../resident.ts";
 import type { Work } from "../work.ts";
 import { Stopwatch } from "./job.ts";
 
-/** Who calls. */
+/** The callers of the job. */
 export interface ShareWork extends Work {
-  /** Where bodies come from. */
+  /** The origin of the bodies. */
   readonly origin: string;
   /** Bytes of the body. */
   readonly size: number;
-  /** Bytes of the download before, unmeasured. */
+  /** Bytes of the unmeasured download before. */
   readonly warmUp: number;
   /** Callers that read as fast as they can. */
   readonly callers: number;
-  /** Whether one more, in the middle, reads a chunk and waits for the others to end. */
+  /**
+   * Whether another caller, in the middle, reads a chunk and waits for the
+   * others to end.
+   */
   readonly stalled: boolean;
-  /** Whether they come all along the download; otherwise all at its start. */
+  /**
+   * Whether callers come all along the download; otherwise all at its start.
+   */
   readonly joining: boolean;
 }
 
 type Body = Media["body"];
 
 /**
- * Measures `seconds` until all but the stalled one are done, `growth` of resident
- * memory until then, and `growth-at-end` when the stalled one has read on too.
+ * Measures `seconds` until all but the stalled one are done, `growth` of
+ * resident memory until then, and `growth-at-end` when the stalled one has read
+ * on too.
  */
 export async function run(work: Work): Promise<Sample> {
   const { dir, origin, size, warmUp, ...who } = work as ShareWork;
@@ -45,7 +51,7 @@ export async function run(work: Work): Promise<Sample> {
     return body;
   };
   await readAll(get(warmUp), false);
-  // An entry would answer the next one, which may be as long.
+  // An entry would answer the next download, which may be as long.
   await cache.clear();
   downloads = 0;
   const resident = resetPeak();
@@ -80,7 +86,9 @@ export async function run(work: Work): Promise<Sample> {
   return { measures, cpuMs: watch.cpuMs };
 }
 
-/** Reads to the end, and after the first chunk not before `pause` has passed. */
+/**
+ * Reads to the end, and after the first chunk not before `pause` has passed.
+ */
 async function readAll(
   body: Promise<Body>,
   digest: boolean,

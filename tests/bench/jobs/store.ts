@@ -1,20 +1,20 @@
-/** Stores bodies of one size, and reads them from disk in every way. */
+/** Stores bodies of one size, and reads them from disk by each kind of call. */
 import type { Contender, OpenContender } from "../contenders/contender.ts";
 import { drain } from "../contenders/contender.ts";
 import type { Work } from "../work.ts";
 import { assertLength, randomBytes, Stopwatch } from "./job.ts";
 
-/** What to store. */
+/** The bodies of the job. */
 export interface StoreWork extends Work {
-  /** Where those that only fetch have it from. */
+  /** The origin for contenders that only fetch. */
   readonly origin: string;
   /** Bytes of each body. */
   readonly size: number;
-  /** How many. */
+  /** The number of bodies. */
   readonly count: number;
   /** Seconds after which a measure ends early. */
   readonly seconds: number;
-  /** How many come before, unmeasured. */
+  /** The number of unmeasured bodies before. */
   readonly warmUp: number;
   /** Whether to read streams instead of bytes. */
   readonly streams: boolean;
@@ -23,7 +23,9 @@ export interface StoreWork extends Work {
 const IN_FLIGHT = 16;
 const BYOB_BYTES = 262_144;
 
-/** Measures `put`, `hit`, `byob` and `reader`, and the same with 16 in flight. */
+/**
+ * Measures `put`, `hit`, `byob` and `reader`, and the same with 16 in flight.
+ */
 export async function run(
   work: Work,
   open: OpenContender | undefined,
@@ -50,7 +52,7 @@ export async function run(
       await watch.time(name("put"), count, inFlight, put),
     );
   }
-  // By now bodies that came first have left the memory of those that have one.
+  // By now the first bodies have left the memory of contenders that use it.
   for (const read of Object.values(ways)) {
     for (let i = 0; i < warmUp; i++) {
       assertLength(await read(contender, url(`w${i}`)), size);
@@ -77,7 +79,7 @@ async function readDefault(contender: Contender, url: string): Promise<number> {
   return stream === undefined ? NaN : await drain(stream);
 }
 
-/** One buffer for all of the body, as long as the stream can fill it. */
+/** One buffer for the whole body, if the stream can fill it. */
 async function readByob(contender: Contender, url: string): Promise<number> {
   const stream = await contender.stream?.(url);
   if (stream === undefined) return NaN;

@@ -1,4 +1,4 @@
-/** All that is measured, in the order it is shown. */
+/** All rows, in the order of the output. */
 import type { Bench } from "../bench.ts";
 import type { Row } from "../measurement.ts";
 import { downloadRows } from "./download.ts";

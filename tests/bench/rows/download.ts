@@ -1,4 +1,4 @@
-/** Misses: bodies that are fetched, handed on and stored. */
+/** Misses: bodies that are fetched, passed on and stored. */
 import {
   type Bench,
   cell,
@@ -51,7 +51,7 @@ function missRow(bench: Bench): Row {
   };
 }
 
-/** Callers of one download, beside whom another may stall. */
+/** Callers of one download; another caller may stall beside them. */
 function memoryRow(bench: Bench): Row {
   const [small, large] = bench.quick ? [16, 128] : [128, 1024];
   const warmUp = (bench.quick ? 16 : 128) * MIB;
@@ -81,13 +81,13 @@ function memoryRow(bench: Bench): Row {
   }
   return {
     id: "miss-memory",
-    title: "Peak of resident memory above that after a warm-up download",
+    title: "Peak of resident memory above its level after a warm-up download",
     cells: rowCells,
     columns: [
       { measure: "growth", title: "growth", unit: "bytes" },
       {
         measure: "growth-at-end",
-        title: "when the stalled one has read on",
+        title: "after the stalled reader has read on",
         unit: "bytes",
       },
     ],

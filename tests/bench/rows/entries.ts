@@ -1,4 +1,4 @@
-/** What the number of entries costs. */
+/** The cost of the number of entries. */
 import { type Bench, cell, MIB, NAMES } from "../bench.ts";
 import {
   copyDirectory,
@@ -12,11 +12,13 @@ import { original } from "../python.ts";
 import { deno } from "../work.ts";
 import { timesFaster, timesSlower } from "./targets.ts";
 
-/** How the two ways to open a directory are called. */
+/** The names of the two ways to open a directory. */
 const CLOSED = "as left by a clean close";
 const ALONE = "from sidecars alone";
 
-/** The numbers of entries: those that targets compare first, then the others. */
+/**
+ * The numbers of entries: first those that targets compare, then the others.
+ */
 function numbers({ quick }: Bench): {
   small: number;
   large: number;
@@ -44,7 +46,7 @@ function openRow(bench: Bench, entries: number): Row {
   const what = `open with ${counted} entries`;
   return {
     id: `open-${entries}`,
-    title: `${counted} entries: open, and look one up`,
+    title: `${counted} entries: open, and look up an entry`,
     cells: [
       {
         contender: CLOSED,
@@ -69,10 +71,10 @@ function openRow(bench: Bench, entries: number): Row {
     ],
     columns: [
       { measure: "open", title: "open", unit: "time" },
-      { measure: "whole", title: "until all is listed", unit: "time" },
+      { measure: "whole", title: "until all are listed", unit: "time" },
       { measure: "close", title: "close", unit: "time" },
-      { measure: "rss", title: "RSS an entry", unit: "bytes" },
-      { measure: "heap", title: "heap an entry", unit: "bytes" },
+      { measure: "rss", title: "RSS per entry", unit: "bytes" },
+      { measure: "heap", title: "heap per entry", unit: "bytes" },
     ],
     targets: entries !== large ? [] : [
       timesFaster(what, "open", { ours: CLOSED, other: "original" }, 100),
@@ -131,7 +133,7 @@ function holdRow(bench: Bench): Row {
     await copyDirectory(dir, copy);
     return copy;
   };
-  // Its files are others than those that the index tells of.
+  // Its files are not the files that the index describes.
   const indexed = async (dir: string, copy: string) => {
     await copied(dir, copy);
     const url = entryUrl(0);
@@ -140,7 +142,7 @@ function holdRow(bench: Bench): Row {
   };
   return {
     id: "hold",
-    title: "How long the event loop is held",
+    title: "Longest holds of the event loop",
     cells: [
       held("nothing", "nothing"),
       held(`bare fetch of ${mib} MiB`, "fetch"),
@@ -158,7 +160,7 @@ function holdRow(bench: Bench): Row {
     columns: [
       { measure: "longest", title: "longest", unit: "time" },
       { measure: "p999", title: "p99.9", unit: "time" },
-      { measure: "seconds", title: "in all", unit: "time" },
+      { measure: "seconds", title: "total", unit: "time" },
     ],
     targets: [],
     rounds: bench.quick ? 1 : 3,

@@ -1,4 +1,4 @@
-/** What a cache costs that does nothing. */
+/** The cost of an idle cache. */
 import { fromFileUrl } from "@std/path";
 import { type Bench, cell, OURS } from "../bench.ts";
 import type { Row } from "../measurement.ts";
@@ -43,7 +43,7 @@ function secondProcessRow(bench: Bench): Row {
   };
   return {
     id: "second-process",
-    title: "10 KiB: one process alone, and beside an idle one",
+    title: "10 KiB: one process alone, and beside an idle process",
     cells: [
       { contender: `${OURS}, alone`, run: (dir) => deno({ ...work, dir }) },
       {

@@ -19,7 +19,7 @@ export function memoryRow(bench: Bench): Row {
     ],
     columns: [
       { measure: "get", title: "get()", unit: "time" },
-      { measure: "bytes", title: "and its bytes", unit: "time" },
+      { measure: "bytes", title: "with its bytes", unit: "time" },
     ],
     targets: [timesFaster("memory hit, get()", "get", "original", 5)],
     rounds: bench.quick ? 1 : 5,

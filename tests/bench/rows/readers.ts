@@ -20,7 +20,7 @@ export function readerRows(bench: Bench): Row[] {
   return [
     {
       id: "readers",
-      title: `${mib} MiB: so many readers of one download from its start`,
+      title: `${mib} MiB: readers of one download, all from its start`,
       cells: readers.map((callers) =>
         cell(bench, `${callers}`, "share", {
           ...shape,

@@ -17,8 +17,8 @@ const CONTENDERS: readonly ContenderFile[] = [
 ];
 
 const NOTE =
-  `${NAMES.undici}, ${NAMES.node_fetch_cache} and ${NAMES.bare_fetch} fetch over loopback HTTP what they put; ` +
-  `what is bare is a floor, ${NAMES.bare_pairs} the one of files such as ours.`;
+  `${NAMES.undici}, ${NAMES.node_fetch_cache} and ${NAMES.bare_fetch} fetch the bodies that they put over loopback HTTP; ` +
+  `${NAMES.bare_files} and ${NAMES.bare_fetch} are floors, ${NAMES.bare_pairs} is the floor of files such as ours.`;
 
 interface Size {
   readonly id: string;

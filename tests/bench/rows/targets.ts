@@ -1,8 +1,11 @@
-/** The shapes that targets have. */
+/** The kinds of targets. */
 import { type ContenderFile, FLOOR, MIB, NAMES, OURS } from "../bench.ts";
 import type { Measured, Target } from "../verdict.ts";
 
-/** Our time for something is so many times shorter than that of another. */
+/**
+ * The time of this package is at least this many times shorter than that of
+ * another contender.
+ */
 export function timesFaster(
   what: string,
   measure: string,
@@ -21,7 +24,10 @@ export function timesFaster(
   };
 }
 
-/** A time of ours is at most so many times another. */
+/**
+ * The time of this package is at most this many times that of another
+ * contender.
+ */
 export function timesSlower(
   what: string,
   measure: string,
@@ -39,7 +45,7 @@ export function timesSlower(
   };
 }
 
-/** Memory is at most so many MiB. */
+/** Memory is at most this many MiB. */
 export function mebibytes(
   what: string,
   measure: string,
@@ -55,7 +61,7 @@ export function mebibytes(
   };
 }
 
-/** One needs at most so many MiB more memory than another. */
+/** One contender needs at most this many MiB more memory than another. */
 export function mebibytesMore(
   what: string,
   measure: string,
@@ -72,7 +78,7 @@ export function mebibytesMore(
   };
 }
 
-/** Only what this package as a whole does has a floor. */
+/** Only operations of this package as a whole have a floor. */
 function floorOf(ours: string, other: string, measure: string): Measured[] {
   return ours === OURS ? [[FLOOR, measure], [other, measure]] : [];
 }

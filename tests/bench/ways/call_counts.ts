@@ -1,4 +1,4 @@
-/** How often each function of `src` was called, as V8 counts for coverage. */
+/** The number of calls of each function of `src`, from V8's coverage counts. */
 import { fromFileUrl, join } from "@std/path";
 import { walk } from "@std/fs/walk";
 
@@ -8,12 +8,15 @@ export type CallCounts = Map<string, Map<string, number>>;
 const ROOT = new URL("../../../", import.meta.url);
 const WORKER = fromFileUrl(new URL("worker.ts", import.meta.url));
 
-/** A short run, whose calls are those of the start and the end alone. */
+/** A short run: its calls are those of the start and the end alone. */
 const FEW = 20;
-/** How many operations more the long run does. */
+/** The number of additional operations of the long run. */
 const MORE = 500;
 
-/** The calls of one operation in the steady state: those of a long run less those of a short one. */
+/**
+ * The calls of one operation in the steady state: those of a long run minus
+ * those of a short run.
+ */
 export async function callsOf(operation: string): Promise<CallCounts> {
   const long = await count(operation, FEW + MORE);
   const short = await count(operation, FEW);
@@ -22,7 +25,7 @@ export async function callsOf(operation: string): Promise<CallCounts> {
     const each = new Map<string, number>();
     for (const [name, calls] of functions) {
       const more = (calls - (short.get(file)?.get(name) ?? 0)) / MORE;
-      // What a timer does now and then is no part of the way.
+      // Occasional work of timers is not part of the operation.
       if (more >= 0.5) each.set(name, more);
     }
     if (each.size > 0) counts.set(file, each);
@@ -68,7 +71,7 @@ async function readCounts(folder: string): Promise<CallCounts> {
     if (!script.url.startsWith(src)) continue;
     const functions = new Map<string, number>();
     for (const { functionName, ranges: [whole] } of script.functions) {
-      // The whole of a file runs once, when it is loaded.
+      // The top level of a file runs once, when it is loaded.
       if (whole === undefined || whole.startOffset === 0) continue;
       const name = functionName || `(at ${whole.startOffset})`;
       functions.set(name, (functions.get(name) ?? 0) + whole.count);

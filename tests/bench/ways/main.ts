@@ -1,6 +1,6 @@
 /**
- * Counts the calls of functions of `src`, and the files that these stand in, that
- * one operation takes in the steady state.
+ * Counts the calls of functions of `src`, and the files of these functions,
+ * that one operation takes in the steady state.
  *
  *     ./denow task ways             # the table
  *     ./denow task ways put miss    # with the files of these, by calls
@@ -11,7 +11,7 @@
 import { type CallCounts, callsOf } from "./call_counts.ts";
 import { OPERATIONS } from "./operations.ts";
 
-/** Above this many times its goal, a way fails the gate. */
+/** The gate fails above this many times the goal. */
 const TOLERANCE = 2;
 
 const unknown = Deno.args.filter((name) => !(name in OPERATIONS));

@@ -1,15 +1,17 @@
-/** The operations whose way through `src` is counted. */
+/** The operations whose calls in `src` are counted. */
 import { MediaCache, type MediaCacheOptions } from "@media-cache/media-cache";
 
-/** An operation, and how long its way may be. */
+/** An operation, and its goals. */
 export interface Operation {
-  /** What the table calls it. */
+  /** The name in the table. */
   readonly title: string;
-  /** Most calls of functions of `src` that one operation should take. */
+  /** The most calls of functions of `src` that one operation should take. */
   readonly calls: number;
-  /** Most files of `src` that these functions should stand in. */
+  /** The most files of `src` that these functions should lie in. */
   readonly files: number;
-  /** Opens a cache and does the operation `count` times, after what must come before. */
+  /**
+   * Opens a cache and does the operation `count` times, after its preparation.
+   */
   run(cacheDir: string, count: number): Promise<void>;
 }
 
@@ -18,7 +20,7 @@ const BYTES = crypto.getRandomValues(new Uint8Array(10_240));
 /** Entries that a measured hit finds, and that are stored before it. */
 const KNOWN = 8;
 
-/** By the names that the command line takes. */
+/** By the names that the command line accepts. */
 export const OPERATIONS: Readonly<Record<string, Operation>> = {
   "ram-hit": {
     title: "hit in RAM, with its bytes",

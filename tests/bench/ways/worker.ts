@@ -1,4 +1,4 @@
-/** Does one operation some times, in a process whose calls V8 counts. */
+/** Does one operation several times, in a process whose calls V8 counts. */
 import { OPERATIONS } from "./operations.ts";
 
 const [name = "", dir = "", count = ""] = Deno.args;
