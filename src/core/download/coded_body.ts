@@ -31,7 +31,7 @@ import {
 } from "../bodies/decoder.ts";
 import type { ContentCoding } from "../text/content_codings.ts";
 import { isMediaExtension } from "../text/mimetype.ts";
-import { looksPlain } from "../text/plain_bytes.ts";
+import { looksPlain } from "./plain_bytes.ts";
 import type { Source } from "./source.ts";
 
 /** Bytes of a body that are looked at; more would tell nothing else. */

@@ -20,7 +20,7 @@ import {
   withFittingExtension,
 } from "../text/filename.ts";
 import { cleanMimetype, extractMimetype } from "../text/mimetype.ts";
-import { parseRetryAfter } from "../text/retry_after.ts";
+import { parseRetryAfter } from "../text/http_date.ts";
 
 /** A download that is ready to be pumped: what a downloader resolved to, checked and completed. */
 export interface Source {

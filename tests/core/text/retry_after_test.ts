@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { HttpStatusError } from "../../../mod.ts";
-import { parseRetryAfter } from "../../../src/core/text/retry_after.ts";
+import { parseRetryAfter } from "../../../src/core/text/http_date.ts";
 import { emptyCache } from "../../fixtures/cache/empty_cache.ts";
 import { Origin } from "../../fixtures/servers/origin.ts";
 

@@ -6,7 +6,7 @@ import {
   gzipSync,
   zstdCompressSync,
 } from "node:zlib";
-import { looksPlain } from "../../../src/core/text/plain_bytes.ts";
+import { looksPlain } from "../../../src/core/download/plain_bytes.ts";
 import { parseContentCodings } from "../../../src/core/text/content_codings.ts";
 
 const encoder = new TextEncoder();
