@@ -18,6 +18,7 @@
  *
  * Commands that only look open the folder read-only and never make it. With
  * `--json` all that prints data prints JSON; `COMMAND --help` tells its shape.
+ * The manual, with examples, is `src/cli/README.md` of the package.
  *
  * It exits with 0 when all is done, 1 when something failed, 2 when the command
  * line is wrong, 130 after Ctrl-C (129 and 143 after SIGHUP and SIGTERM), and

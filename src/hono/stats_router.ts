@@ -1,6 +1,7 @@
 /**
  * A Hono app that shows what a cache does, and serves what it holds: numbers,
- * metrics, health, entries, media, and a dashboard.
+ * metrics, health, entries, media, and a dashboard. The manual, with all endpoints
+ * and metrics, is `src/hono/README.md` of the package.
  *
  * @example Mount it
  * ```ts
