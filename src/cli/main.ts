@@ -10,7 +10,7 @@
  * | `stats`                           | how many entries there are, of which types, and their bytes     | `--allow-read=DIR`                                                                       |
  * | `ls`                              | lists entries: `--sort`, `--limit`, `--filter`, `--type`        | `--allow-read=DIR`                                                                       |
  * | `explain URL`                     | whether a URL is stored, why not, and what is known of it       | `--allow-read=DIR`                                                                       |
- * | `get URL > FILE`                  | writes the bytes of an entry                                    | `--allow-read=DIR`, with `--output FILE` also `--allow-write=FILE`                       |
+ * | `get URL > FILE`                  | writes the bytes of an entry                                    | `--allow-read=DIR`, with `--output FILE` also read and write access to its folder       |
  * | `warm FILE\|URL...`               | downloads URLs, and those of lists, that are not stored yet     | `--allow-read=DIR,FILE --allow-write=DIR --allow-net=HOSTS`, and `--allow-run=ffmpeg`    |
  * | `rm URL...`                       | removes entries                                                 | `--allow-read=DIR --allow-write=DIR`                                                     |
  * | `prune --max-size-mb N`           | removes the least recently used entries until the rest fits     | `--allow-read=DIR --allow-write=DIR`                                                     |
