@@ -63,13 +63,13 @@ function failReads(): Disposable {
 type Break = (dir: string) => unknown;
 
 const FAULTS: [what: string, act: Break, options?: MediaCacheOptions][] = [
-  ["is well", () => {}],
-  ["is a file by now", async (dir) => {
+  ["is good", () => {}],
+  ["has become a file", async (dir) => {
     await Deno.remove(dir, { recursive: true });
     await Deno.writeTextFile(dir, "a file in its place");
   }],
   ["is gone", (dir) => Deno.remove(dir, { recursive: true })],
-  ["is empty by now", (dir) => eachFile(dir, "", (path) => Deno.remove(path))],
+  ["has become empty", (dir) => eachFile(dir, "", (path) => Deno.remove(path))],
   ["lacks its bodies", (dir) => eachFile(dir, ".dat", Deno.remove)],
   ["lacks its sidecars", (dir) => eachFile(dir, ".json", Deno.remove)],
   [
@@ -81,7 +81,7 @@ const FAULTS: [what: string, act: Break, options?: MediaCacheOptions][] = [
     (dir) => eachFile(dir, ".json", (path) => Deno.writeTextFile(path, "{")),
   ],
   [
-    "has bodies that have rotted",
+    "has damaged bodies",
     (dir) => eachFile(dir, ".dat", spoil),
     { verifyOnRead: true },
   ],

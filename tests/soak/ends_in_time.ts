@@ -8,7 +8,7 @@ export async function endsInTime(what: Promise<unknown>): Promise<boolean> {
   try {
     return await Promise.race([what.then(() => true), promise]);
   } finally {
-    // It would keep the process alive.
+    // A running timer would keep the process alive.
     clearTimeout(timer);
   }
 }

@@ -51,7 +51,7 @@ export function reportOf(
 export const HEAD =
   "   at  RSS MiB  heap MiB  buffers MiB  files  entries  in flight";
 
-/** One row of it. */
+/** A row of the table of samples. */
 export function rowOf(sample: Sample): string {
   const { at, rss, heap, buffers, files, entries, inFlight } = sample;
   return [

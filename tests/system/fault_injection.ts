@@ -101,7 +101,7 @@ export interface FaultOptions {
 
 /** An operation, from a line of the log. */
 export interface Operation {
-  /** Its number, 1 being the first. */
+  /** The number, 1 being the first. */
   number: number;
   /** The kind of the operation. */
   name: OperationName;

@@ -75,7 +75,7 @@ export interface Point {
 export class FaultPoints implements AsyncDisposable {
   /** The cache. */
   readonly cache: FaultedCache;
-  /** Its options. */
+  /** The options. */
   readonly options: MediaCacheOptions;
   readonly #scenario: FaultScenario;
   readonly #dir: string;

@@ -52,10 +52,10 @@ const scenes: Record<string, [Scene, MediaCacheOptions]> = {
   "chunks of text": scene(() => ({ data: ReadableStream.from([URL_A]) })),
   "a short body": scene(() => ({ data: pattern(1), size: 2 })),
   "a long body": scene(() => ({ data: pattern(3), size: 2 })),
-  "too large a body": scene(large, { maxDownloadMb: 1 }),
+  "a body above maxDownloadMb": scene(large, { maxDownloadMb: 1 }),
   "a body declared too large": scene(() => ({ ...silence(), size: 2 ** 40 })),
   "silence": scene(silence, { idleTimeoutMs: 1 }),
-  "too long a time": scene(silence, { timeoutMs: 1 }),
+  "a download above timeoutMs": scene(silence, { timeoutMs: 1 }),
   "an uncached body": scene(large, { maxSizeMb: 1 }),
   "a GIF": scene(() => ({ data: gifOfDelays([10, 20]) })),
   "a broken GIF": scene(() => ({ data: gifOfDelays([10]).slice(0, -20) })),
@@ -63,7 +63,7 @@ const scenes: Record<string, [Scene, MediaCacheOptions]> = {
     using _fault = new WriteFault(0);
     await scene(() => ({ data: pattern(1) }))[0](cache);
   }, {}],
-  "a life": [async (cache) => {
+  "a download, a hit, a put and a deletion": [async (cache) => {
     const download = () => Promise.resolve({ data: pattern(700_000) });
     const calls = [1, 2].map(() => cache.getOrDownload(URL_A, download));
     for (const call of calls) await (await call).bytes();
@@ -72,13 +72,13 @@ const scenes: Record<string, [Scene, MediaCacheOptions]> = {
     await cache.put(`${URL_A}&b`, pattern(700_000), "image/png", "b.png");
     await cache.delete(`${URL_A}&b`);
   }, { maxSizeMb: 1 }],
-  "a read one": [async (cache) => {
+  "a Media that is read twice": [async (cache) => {
     await cache.put(URL_A, pattern(1), "", "");
     const media = await cache.get(URL_A);
     await media?.bytes();
     await media?.bytes();
   }, {}],
-  "a disposed one": [async (cache) => {
+  "a disposed Media": [async (cache) => {
     await cache.put(URL_A, pattern(1), "", "");
     const media = await cache.get(URL_A);
     await media?.[Symbol.asyncDispose]();
@@ -94,7 +94,7 @@ const scenes: Record<string, [Scene, MediaCacheOptions]> = {
     await cache.close({ abort: true });
     throw await failed;
   }, {}],
-  "an entry that is gone": [async (cache) => {
+  "an entry without its body": [async (cache) => {
     await cache.put(URL_A, pattern(1), "", "");
     for await (const { key } of cache.entries()) {
       await Deno.remove(`${cacheDirs.get(cache)}/${key}.dat`);

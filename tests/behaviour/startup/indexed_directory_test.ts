@@ -210,7 +210,7 @@ Deno.test("changes of another cache since the index was written are known at onc
   using _indexing = indexEverything();
   await using dir = await tempDir();
   await fill(dir.path, urls(300));
-  // It writes no index until the end, as if it were killed.
+  // `other` writes no index until the end, as if it were killed.
   await using other = await MediaCache.open({ cacheDir: dir.path });
   await put(other, "new");
   await other.delete("7");

@@ -102,7 +102,7 @@ Deno.test("a sidecar broken after the index was written is a miss at once, and r
   for (const [what, breakIt] of Object.entries(breakages)) {
     for (const early of [true, false]) {
       await t.step(
-        `${what}, ${early ? "before" : "after"} it was compared`,
+        `${what}, ${early ? "before" : "after"} the comparison`,
         async () => {
           using _indexing = indexEverything();
           await using dir = await tempDir();

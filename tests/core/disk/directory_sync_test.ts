@@ -15,7 +15,7 @@ function counted() {
   return state;
 }
 
-Deno.test("settle() syncs once for what was done before, then only after a change of that key", async () => {
+Deno.test("settle() syncs once for earlier changes, then only after a change of that key", async () => {
   const state = counted();
   const { names } = state;
 

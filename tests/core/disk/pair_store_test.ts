@@ -196,7 +196,7 @@ Deno.test("a commit that fails at any call leaves the old pair, the new pair or 
   assert(failures >= 5);
 });
 
-Deno.test("find() and readSidecar() tell a missing entry from a damaged one", async () => {
+Deno.test("find() and readSidecar() tell missing entries from damaged entries", async () => {
   await using dir = await tempDir();
   const store = storeIn(dir.path);
 

@@ -185,7 +185,7 @@ const REAL: [what: string, fail: () => Promise<unknown>, reason: string][] = [
     );
   }, "ECONNREFUSED"],
   [
-    "a host that no one knows",
+    "an unknown host",
     () => fetch("http://nobody.invalid/").catch((error) => error),
     "ENOTFOUND",
   ],
@@ -196,7 +196,7 @@ const REAL: [what: string, fail: () => Promise<unknown>, reason: string][] = [
     "ECONNRESET",
   ],
   [
-    "a server that closes it without an answer",
+    "a server that closes the connection without an answer",
     () => served((socket) => socket.once("data", () => socket.end())),
     "ECONNRESET",
   ],
@@ -243,7 +243,7 @@ Deno.test("formatEvent() gives a failure one line, for any name of the error", (
   );
 });
 
-Deno.test("formatEvent() states the cause of foreign failures, and the message of ours", () => {
+Deno.test("formatEvent() states the cause of foreign errors, and the message of own errors", () => {
   const ours = new HttpStatusError(404);
   const others = new TypeError("https://a/", { cause: coded("ECONNREFUSED") });
   const cases: [error: Error, text: string][] = [
