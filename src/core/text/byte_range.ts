@@ -1,22 +1,22 @@
 /** Part of a body: from `start` up to but not including `end`. */
 export interface ByteRange {
-  /** The first byte. */
+  /** Position of the first byte. */
   readonly start: number;
-  /** The byte after the last. */
+  /** Position after the last byte. */
   readonly end: number;
 }
 
-// One range, given from the front or from the end (RFC 9110 §14.1.2).
+// A single range, counted from the front or from the end (RFC 9110 §14.1.2).
 const RANGE_REGEXP = /^bytes=[ \t]*(\d*)-(\d*)[ \t]*$/i;
 
 /**
- * Reads a Range header. One that can't be understood is ignored, as RFC 9110
- * §14.2 wants it, and so is one with several ranges: whoever asks for these must
- * be ready for the whole.
+ * Reads a Range header (RFC 9110 §14.2). An invalid header is ignored, and so
+ * is a header with several ranges: its client must accept the whole body.
  *
  * @param header The header, if there is one.
  * @param size Bytes of the body.
- * @returns The range within the body, or what else is to be answered.
+ * @returns The range within the body; "whole" for no range or an ignored
+ * header; "unsatisfiable" for a range behind the end (status 416).
  */
 export function parseRange(
   header: string | undefined,

@@ -1,4 +1,7 @@
-/** A content coding; `unknown` is any that bytes can't be known by, such as `dcb`, and a name that is misspelt. */
+/**
+ * A content coding. `unknown` stands for all others, such as `dcb` or a
+ * misspelt name: their bytes can't be recognised.
+ */
 export type ContentCoding =
   | "gzip"
   | "deflate"
@@ -17,7 +20,7 @@ const CODINGS: ReadonlyMap<string, ContentCoding> = new Map([
   ["x-compress", "compress"],
 ]);
 
-/** Names that say nothing of the bytes, or of their transfer alone. */
+/** Names that say nothing about how the bytes are coded. */
 const NO_CODINGS: ReadonlySet<string> = new Set([
   "",
   "identity",
@@ -33,8 +36,9 @@ const NO_CODINGS: ReadonlySet<string> = new Set([
 /**
  * Reads a Content-Encoding header (RFC 9110 §8.4).
  *
- * `identity`, and what servers write there although it is no coding (`none`, `aws-chunked`, a charset or a media type),
- * is left out: browsers pass such bodies on.
+ * Values that name no coding are left out: `identity`, and what servers write
+ * there by mistake (`none`, `aws-chunked`, a charset or a media type). Browsers
+ * do not decode such bodies either.
  *
  * @param header The header's value, if there is one.
  * @returns The codings in the order in which they were applied.

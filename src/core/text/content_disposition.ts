@@ -2,14 +2,17 @@ import { safeFilename } from "./filename.ts";
 
 const PERCENT_GARBAGE_REGEXP = /%(?![0-9a-f]{2})/i;
 
-// What may stand in the quoted `filename`: printable ASCII without `"` and `\`, which readers unescape in
-// different ways, and without an escape like `%41`, which some decode (RFC 6266 Appendix D).
+// Characters that the quoted `filename` must not hold: other than printable
+// ASCII; `"` and `\`, which readers unescape in different ways; and `%` before
+// two digits, since some readers decode `%41` (RFC 6266 Appendix D).
 const NOT_PLAIN_REGEXP = /[^ -~]|["\\]|%(?=[0-9A-Fa-f]{2})/gu;
 
-// encodeURIComponent leaves these, but they are not attr-char (RFC 8187 §3.2.1).
+// `encodeURIComponent()` keeps these characters, which attr-char does not allow
+// (RFC 8187 §3.2.1).
 const NOT_ATTR_CHAR_REGEXP = /['()*]/g;
 
-// A run of encoded words (RFC 2047 §2), with nothing but space between them. The last may be cut at its end.
+// A run of encoded words (RFC 2047 §2) with only space between them. The last
+// word may be cut.
 const ENCODED_WORDS_REGEXP =
   /=\?[^?\s]+\?[a-z]\?[^?]*(?:\?=(?:\s*=\?[^?\s]+\?[a-z]\?[^?]*\?=)*|\??$)/gi;
 const ENCODED_WORD_REGEXP = /=\?([^?\s]+)\?([a-z])\?([^?]*)(\?=|\??$)/gi;
@@ -17,10 +20,11 @@ const ENCODED_WORD_REGEXP = /=\?([^?\s]+)\?([a-z])\?([^?]*)(\?=|\??$)/gi;
 /**
  * Reads the file name out of a Content-Disposition header (RFC 6266).
  *
- * `filename*` is preferred over `filename` wherever it stands (§4.3). In `filename`, encoded words (RFC 2047) are
- * decoded, as Chromium and Firefox do although RFC 6266 does not know them. A word that can't be decoded stays as it
- * is, but for the slashes in it, which separate nothing and become `_`. The name is what the sender wrote: it can be
- * a path, so it must pass `safeFilename()`.
+ * `filename*` is preferred over `filename` wherever it stands (§4.3). In
+ * `filename`, encoded words (RFC 2047) are decoded, as Chromium and Firefox do
+ * although RFC 6266 does not know them. A word that can't be decoded is kept,
+ * with `_` for its slashes, which separate no folders. The name may be a path:
+ * pass it to `safeFilename()`.
  *
  * @param header The header's value; any string is taken without an error.
  * @returns The name, or `undefined` when there is none.
@@ -43,8 +47,9 @@ export function parseFilename(header: string): string | undefined {
 /**
  * Writes a Content-Disposition header for a name (RFC 6266).
  *
- * The name is made safe first. Where it is not plain ASCII the header carries it twice: once with the other
- * characters replaced, for readers that know no `filename*`, and once in full (Appendix D).
+ * The name is made safe first. A name that is not plain ASCII is written twice:
+ * with `_` for its other characters, for readers that do not know `filename*`,
+ * and in full (Appendix D).
  *
  * @param type Whether a browser may show the body or has to save it.
  * @param filename Any string.
@@ -63,7 +68,8 @@ export function formatContentDisposition(
     : `${quoted}; filename*=UTF-8''${encodeExtended(name)}`;
 }
 
-// `Headers` joins a header that was sent twice by a comma, which would become part of an unquoted name.
+// `Headers` joins two headers of one name by a comma, which would become part
+// of an unquoted name.
 function once(header: string): string {
   const half = (header.length - ", ".length) / 2;
   const first = header.slice(0, half);
@@ -71,14 +77,15 @@ function once(header: string): string {
   return header === `${first}, ${first}` ? first : header;
 }
 
-// By hand and in one pass: a regular expression for this either trips over `;` inside quotes or backtracks.
+// Parsed by hand in one pass: a regular expression would either stop at a `;`
+// inside quotes or backtrack.
 function* parameters(header: string): Generator<[name: string, value: string]> {
   let at = 0;
   let equals = header.indexOf("=");
   let semicolon = indexOrEnd(header, ";", 0);
   while (equals !== -1) {
     if (semicolon < equals) {
-      at = semicolon + 1; // a part without a value, like the leading "attachment"
+      at = semicolon + 1; // a part without a value, such as the leading "attachment"
       semicolon = indexOrEnd(header, ";", at);
       continue;
     }
@@ -128,12 +135,13 @@ function indexOrEnd(header: string, character: string, start: number): number {
   return index === -1 ? header.length : index;
 }
 
-// ext-value, RFC 8187 §3.2: charset'language'percent-encoded. Undefined when it is not one.
+// ext-value, RFC 8187 §3.2: charset'language'percent-encoded. Undefined for any
+// other form.
 function decodeExtended(value: string): string | undefined {
   const [charset, , ...rest] = value.split("'");
   if (charset === undefined || rest.length === 0) return undefined;
 
-  const encoded = rest.join("'"); // senders forget to encode quotes
+  const encoded = rest.join("'"); // some senders do not encode quotes
   if (PERCENT_GARBAGE_REGEXP.test(encoded)) return undefined;
 
   switch (charset.trim().toLowerCase()) {
@@ -153,7 +161,8 @@ function decodeExtended(value: string): string | undefined {
   }
 }
 
-// Words that follow each other in one charset are decoded together: senders cut within a character.
+// Adjacent words of one charset are decoded together: senders cut within a
+// character.
 function decodeWords(text: string): string {
   return text.replace(ENCODED_WORDS_REGEXP, (run) => {
     const parts: { charset: string; bytes: string }[] = [];
@@ -177,7 +186,7 @@ function decodeWords(text: string): string {
         )
       ).join("");
     } catch {
-      return run.replace(/[/\\]/g, "_"); // no such charset, or no text of it
+      return run.replace(/[/\\]/g, "_"); // unknown charset, or invalid bytes
     }
   });
 }
@@ -201,7 +210,7 @@ function decodeBase64(encoded: string): string | undefined {
   }
 }
 
-// RFC 2047 §4.2, one character for each byte.
+// The Q encoding, RFC 2047 §4.2. Returns one character for each byte.
 function decodeQ(encoded: string): string | undefined {
   if (/=(?![0-9a-f]{2})|[^ -~]/i.test(encoded)) return undefined;
 
@@ -218,8 +227,8 @@ function encodeExtended(name: string): string {
   );
 }
 
-// `Headers` shows each byte as one character, so UTF-8 that a server sent raw arrives as "Ã¤". Latin-1 text
-// is hardly ever valid UTF-8 by chance.
+// `Headers` shows each byte as one character, so raw UTF-8 of a server arrives
+// as "Ã¤". Latin-1 text is hardly ever valid UTF-8 by chance.
 function decodeUtf8Bytes(text: string): string {
   if (/^\p{ASCII}*$/u.test(text) || /[\u0100-\uffff]/.test(text)) return text;
 

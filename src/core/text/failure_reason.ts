@@ -1,20 +1,25 @@
 /**
- * Facts of an error that anybody may see. The message is none of them: it may hold
- * a URL with a token, a path, or the end of a line.
+ * Facts of an error that are safe to show. The message is not among them: it
+ * may hold a URL with a token, a path or a line break.
  */
 export interface ErrorFacts {
-  /** The name of its class, or the type of a thrown value that is no error. */
+  /**
+   * Name of the error's class; for a thrown value that is no Error, its type.
+   */
   readonly name: string;
-  /** A code such as `ECONNREFUSED`, its own or that of one of its causes. */
+  /** A code such as `ECONNREFUSED`, of the error or of one of its causes. */
   readonly code: string | undefined;
-  /** A status of HTTP, its own or that of one of its causes. */
+  /** An HTTP status, of the error or of one of its causes. */
   readonly status: number | undefined;
 }
 
-/** Causes have causes; a chain that is longer, or a circle, is not followed. */
+/** The longest chain of causes that is followed. A chain may be circular. */
 const MAX_CAUSES = 8;
 
-/** Errors of the system that Deno gives no code, by their numbers (errno.h). */
+/**
+ * Codes of the system errors for which Deno sets no `code`, by number
+ * (errno.h).
+ */
 const UNNAMED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   linux: {
     23: "ENFILE",
@@ -43,9 +48,10 @@ const NAME_REGEXP = /^\w{1,64}$/;
 const CODE_REGEXP = /^[A-Z][A-Z0-9_]{1,63}$/;
 
 /**
- * Texts of the errors of Deno's `fetch` (2.9.6), which have no codes, and the codes
- * that Node has for the same. For certificates Node has many; here is one.
- * Windows has numbers of its own, and texts in the language of the user.
+ * Messages of the errors of Deno's `fetch` (2.9.6), which have no code, and the
+ * codes that Node uses for the same failures. For certificates, where Node has
+ * many codes, there is one. Windows writes messages in the user's language, so
+ * its numbers are matched.
  */
 const FETCH_CODES: readonly (readonly [RegExp, code: string])[] = [
   [/dns error/, "ENOTFOUND"],
@@ -61,10 +67,10 @@ const FETCH_CODES: readonly (readonly [RegExp, code: string])[] = [
   [/received (?:corrupt message|fatal alert)/, "EPROTO"],
 ];
 
-/** Picks the facts of an error; never throws, whatever was thrown. */
+/** Returns the facts of a thrown value. Never throws itself. */
 export function errorFacts(error: unknown): ErrorFacts {
   const chain = causesOf(error);
-  // What `fetch` throws is a TypeError; what stands before it wraps it.
+  // `fetch` throws a TypeError. Errors before it in the chain wrap it.
   const thrown = chain.findIndex((each) => nameOf(each) === "TypeError");
   const ofFetch = thrown === -1 ? [] : chain.slice(thrown);
   const find = <T>(pick: (error: unknown) => T | undefined, among = chain) =>
@@ -76,12 +82,18 @@ export function errorFacts(error: unknown): ErrorFacts {
   };
 }
 
-/** Why something failed, in a word: its status, else its code, else its name. */
+/**
+ * Returns a short reason for a failure: the status, else the code, else the
+ * name.
+ */
 export function failureReason({ name, code, status }: ErrorFacts): string {
   return status === undefined ? code ?? name : `HTTP ${status}`;
 }
 
-/** An AggregateError, as of `Promise.any()` over mirrors, is told by its first error. */
+/**
+ * Lists an error and its causes. An AggregateError, as of `Promise.any()`, is
+ * followed by its first error.
+ */
 function causesOf(error: unknown): unknown[] {
   const chain: unknown[] = [];
   for (
@@ -117,7 +129,7 @@ function statusOf(error: unknown): number | undefined {
 function fetchCodeOf(error: unknown): string | undefined {
   const message = read(error, "message");
   if (typeof message !== "string") return undefined;
-  // The URL stands before that, and may hold any words.
+  // The URL stands before this text and may contain any word.
   const text = message.slice(
     Math.max(0, message.lastIndexOf("client error (")),
   );
@@ -132,7 +144,10 @@ function isError(value: unknown): boolean {
   }
 }
 
-/** A member of a value that may be anything, a getter that throws included. */
+/**
+ * Reads a member of any value; undefined where that is impossible or a getter
+ * throws.
+ */
 function read(value: unknown, name: string): unknown {
   if (typeof value !== "object" || value === null) return undefined;
   try {

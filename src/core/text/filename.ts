@@ -10,50 +10,60 @@ const FALLBACK = "attachment";
 
 const MAX_CHARACTERS = 200;
 
-// What ext4, APFS and most others allow in one name.
+// The longest name that ext4, APFS and most other file systems allow.
 const MAX_BYTES = 255;
 
 // A UTF-16 unit is at most three bytes of UTF-8, so a name this short needs no counting.
 const SURELY_SHORT = MAX_BYTES / 3;
 
-// Controls, line separators, and the marks that make "exe.gpj" read "jpg.exe". Left-to-right and joiner marks
-// stay: right-to-left names and emoji need them.
+// Control characters, line separators, and direction marks, by which "exe.gpj"
+// reads "jpg.exe". Left-to-right marks and joiners stay: right-to-left names
+// and emoji need them.
 const UNSAFE_REGEXP = /[\p{Cc}\u2028\u2029\u202A-\u202E\u2066-\u2069]/gu;
 
-// Characters that Windows forbids in names, beside the separators. Chromium writes a `_` for each, too.
+// Characters besides the separators that Windows forbids in names. Chromium
+// writes a `_` for each, too.
 const FORBIDDEN_REGEXP = /[<>:"|?*]/g;
 
-// Names of devices, which Windows opens in place of a file, whatever extension and spaces follow.
+// Names of devices: Windows opens the device in place of a file, whatever
+// extension and spaces follow.
 const DEVICE_REGEXP =
   /^(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)\s*(?:\.|$)/i;
 
-// One look that clears nearly every name, since each sidecar that is read passes here. It finds whatever the
-// slow path would change; with the `u` flag \p{Cs} means a surrogate without its other half.
+// Matches whatever the slow path would change, so that nearly all names take
+// the fast path: each sidecar that is read has its name checked. With the `u`
+// flag, \p{Cs} is a surrogate without its other half.
 const SUSPECT_REGEXP =
   /[\p{Cc}\p{Cs}/\\<>:"|?*\u2028\u2029\u202A-\u202E\u2066-\u2069]|^\s|[\s.]$/u;
 
 // "C:photo.png" is a path on Windows.
 const DRIVES_REGEXP = /^(?:\s*[A-Za-z]:)+/;
 
-// "photo.jpg:large", by which Twitter means a size of photo.jpg, and NTFS a stream of it.
+// "photo.jpg:large" is a size of photo.jpg on Twitter, and a stream of
+// photo.jpg on NTFS.
 const VARIANT_REGEXP = /^(.*(\.\w+)):\w*$/s;
 
-// What people mean by an extension. "v1.2", "No. 5" and "Dr. Who" have none.
+// A short ending with a letter in it: "v1.2", "No. 5" and "Dr. Who" have no
+// extension.
 const EXTENSION_REGEXP = /^\.(?=[^a-z]*[a-z])[a-z0-9]{1,10}$/i;
 
 const SCHEME_REGEXP = /^[a-z][a-z0-9+.-]+:(?:\/\/[^/\\]*)?/i;
 const PERCENT_RUN_REGEXP = /(?:%[0-9a-f]{2})+/gi;
 
 /**
- * Makes a name of anything, such that it is a single segment that every file system takes.
+ * Turns any string into a file name that every file system accepts.
  *
- * Never a path, never empty, `.` or `..`; no controls, no marks that turn the direction of the text, no spaces
- * at the ends and no dot at the last; at most 200 UTF-16 units and 255 bytes, with the extension kept; well-formed
- * Unicode. What Windows forbids becomes `_`, and a `_` goes before the name of a device: `what?.png` becomes
- * `what_.png`, `con.png` becomes `_con.png`. Where a media extension is followed by a colon and a word, as in
- * `photo.jpg:large`, these two go. A safe name stays as it is.
+ * The name is a single segment, not empty, `.` or `..`; without control
+ * characters, marks that change the direction of the text, spaces at its ends,
+ * or a dot at its end; of at most 200 UTF-16 units and 255 bytes, with its
+ * extension kept; and well-formed Unicode. Characters that Windows forbids
+ * become `_`, and the name of a device gets a `_` before it: `what?.png`
+ * becomes `what_.png`, `con.png` becomes `_con.png`. A colon and a word that
+ * follow a media extension are cut, as of `photo.jpg:large`. A safe name is
+ * returned unchanged.
  *
- * @param name Any string. Both `/` and `\` separate segments, of which the last one counts.
+ * @param name Any string. Both `/` and `\` separate segments; the last segment
+ * counts.
  * @param fallback The name to use when nothing is left.
  * @returns `name` itself if it is safe already.
  */
@@ -71,7 +81,7 @@ export function safeFilename(
   const legal = withoutVariant(bare).replace(FORBIDDEN_REGEXP, "_");
   const short = shorten(trimEnds(legal));
 
-  // A name that was cut may consist of dots and spaces alone, or name a device.
+  // A shortened name may consist of dots and spaces alone, or name a device.
   return (DEVICE_REGEXP.test(short) ? shorten(`_${short}`) : short) || fallback;
 }
 
@@ -96,10 +106,11 @@ export function filenameFromUrl(url: string): string {
 /**
  * Gives a name an extension that fits its type.
  *
- * A media extension of another type is replaced (a `.jpg` that is WebP); any other ending is part of the name,
- * so `download.php` becomes `download.php.png`. With a type that is not known, or that names only the
- * wrapping (plain text, zip), a name with an extension stays as it is; so does a name with a known extension where
- * the type is a rarer one of documents.
+ * A media extension of another type is replaced, as a `.jpg` of WebP; any other
+ * ending is part of the name, so `download.php` becomes `download.php.png`. A
+ * name keeps its extension where the type is unknown, where the type only names
+ * a container (plain text, zip), and where the type is a rare document type and
+ * the extension a known one.
  *
  * @param filename A safe name.
  * @param mimetype The type; case and parameters do not matter.
@@ -141,7 +152,8 @@ export function replaceExtension(filename: string, extension: string): string {
   return safeFilename(stem + extension);
 }
 
-// Not `basename()`: it follows the system it runs on, and a server's name may come from any.
+// Not `basename()`, which splits by the rules of the system that it runs on:
+// the name may come from any system.
 function lastSegment(path: string): string {
   let end = path.length;
   while (end > 0 && isSeparator(path.charCodeAt(end - 1))) end--;
@@ -199,7 +211,8 @@ function utf8Length(codePoint: number): number {
   return codePoint < 0x10000 ? 3 : 4;
 }
 
-// Run by run, so that "100%_caf%C3%A9" gets its é although the first percent sign means itself.
+// Decodes each run of escapes by itself: the first percent sign of
+// "100%_caf%C3%A9" is no escape.
 function decodePercent(segment: string): string {
   return segment.replace(PERCENT_RUN_REGEXP, (run) => {
     try {

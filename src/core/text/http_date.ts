@@ -14,13 +14,13 @@ const FORMS = [
 ].map((form) => new RegExp(`^${form}$`));
 
 /**
- * Reads an HTTP-date (RFC 9110 §5.6.7): IMF-fixdate, RFC 850 and asctime, all in
- * GMT. `Date.parse()` reads asctime in the zone of the machine, and takes much
- * that is no HTTP-date.
+ * Reads an HTTP-date (RFC 9110 §5.6.7): IMF-fixdate, RFC 850 and asctime, all
+ * in GMT. `Date.parse()` would read asctime in the local time zone, and accept
+ * other formats.
  *
  * @param text The field value.
- * @param now The present, in milliseconds since the epoch: it completes years of
- * two digits.
+ * @param now Current time in milliseconds since the epoch: decides the century
+ * of years with two digits.
  * @returns Milliseconds since the epoch, or undefined where the text is not an
  * HTTP-date, or names a day that does not exist or has another name.
  */
@@ -39,9 +39,9 @@ export function parseHttpDate(
  * Reads a Retry-After header (RFC 9110 §10.2.3): seconds, or an HTTP-date.
  *
  * @param value The header's value, if there is one.
- * @param now The present, in milliseconds since the epoch.
- * @returns Milliseconds to wait from `now` on, 0 for a date that has passed; undefined where the value is neither, or
- * is a number of seconds beyond all integers.
+ * @param now Current time in milliseconds since the epoch.
+ * @returns Milliseconds to wait from `now` on; 0 for a date that has passed;
+ * undefined for any other value, and for seconds beyond all safe integers.
  */
 export function parseRetryAfter(
   value: string | null | undefined,
@@ -69,8 +69,8 @@ function timeOf(
     rest["minute"],
     rest["second"],
   ].map(Number);
-  // 60 is a leap second, which counts as the first second of the next minute. An
-  // hour above 23 makes another day, which is seen below.
+  // Second 60 is a leap second: the first second of the next minute. An hour
+  // above 23 gives another day, which the check below finds.
   if (minute > 59 || second > 60) return undefined;
   const date = new Date(0);
   const setYear = (year: number) => {
@@ -85,7 +85,7 @@ function timeOf(
       setYear(century - 100 + Number(year));
     }
   }
-  // Without the seconds, since a leap second may belong to the next day.
+  // Without the seconds: a leap second may belong to the next day.
   const named = new Date(date.getTime() - second * 1000);
   const isReal = named.getUTCDate() === day &&
     DAYS[named.getUTCDay()] === dayName.slice(0, 3);

@@ -2,20 +2,21 @@ import { formatContentDisposition } from "./content_disposition.ts";
 import { isInlineSafe, OCTET_STREAM } from "./mimetype.ts";
 import type { Validators } from "./validators.ts";
 
-/** What is told of a body. */
+/** Facts of a body that its headers tell. */
 export interface MediaDescription {
-  /** Media type; undefined while it is uncertain. */
+  /** Media type; undefined while a download does not know it. */
   readonly mimetype: string | undefined;
-  /** File name; undefined while it is uncertain. */
+  /** File name; undefined while a download does not know it. */
   readonly filename: string | undefined;
-  /** What tells its version; undefined for a download that still runs. */
+  /** ETag and date of the body; undefined while a download runs. */
   readonly validators: Validators | undefined;
 }
 
 /**
- * The headers of an answer that has the body, or a part of it, or that a HEAD asks
- * for. The body came from anywhere, so it is shown in place only where its type
- * can't carry script; anything else is offered as a file of no type.
+ * Returns the headers of a response to GET or HEAD, for the whole body or a
+ * part. Bodies are untrusted: types that can carry script are offered as a
+ * download of type application/octet-stream, and only the others are shown
+ * inline.
  */
 export function mediaHeaders(
   { mimetype, filename, validators }: MediaDescription,
@@ -35,19 +36,19 @@ export function mediaHeaders(
 }
 
 /**
- * The headers of an answer about a body that is not in it: 304, 412 and 416. They
- * tell its version, but not what the body is (RFC 9110 §15.4.5). The policies
- * hold also where a browser is led to show the answer.
+ * Returns the headers of a response without the body: 304, 412 or 416. They
+ * tell the version of the body, but not its type (RFC 9110 §15.4.5). The
+ * policies protect a browser that shows such a response.
  */
 export function bodilessHeaders(validators: Validators | undefined): Headers {
   const headers = new Headers({
-    // The one that Deno adds lags by up to a second, and no Last-Modified may lie
-    // after it (RFC 9110 §8.8.2.1).
+    // The Date that Deno adds lags by up to a second, and Last-Modified must
+    // not be later than Date (RFC 9110 §8.8.2.1).
     "Date": new Date().toUTCString(),
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; sandbox",
     "Cross-Origin-Resource-Policy": "same-origin",
-    // An entry may be replaced, so a copy is good only after it was asked for.
+    // An entry may be replaced, so browsers must ask before they reuse a copy.
     "Cache-Control": "private, no-cache",
   });
   if (validators !== undefined) {

@@ -1,12 +1,13 @@
 import { allExtensions } from "@std/media-types/all-extensions";
 import { typeByExtension } from "@std/media-types/type-by-extension";
 
-/** The type of bytes that nobody has named (RFC 2046 §4.5.1). */
+/** The type of bytes whose type is unknown (RFC 2046 §4.5.1). */
 export const OCTET_STREAM = "application/octet-stream";
 
-// The first extension of a row is the one that a name without any gets. Extensions are written as
-// `extname()` returns them. Types of one folder are kept together, the common ones first. `@std/media-types` has
-// further extensions, and those of all other types; it would give `.jpeg`, `.mpga` and `.oga` for the common ones.
+// The common types with their extensions, as `extname()` returns them. A name
+// without an extension gets the first of its row. `@std/media-types` adds rarer
+// extensions and all other types; alone it would prefer `.jpeg`, `.mpga` and
+// `.oga`.
 const EXTENSIONS: ReadonlyMap<string, readonly string[]> = new Map([
   ["image/jpeg", [".jpg", ".jpeg", ".jpe", ".jfif", ".pjpeg"]],
   ["image/jpg", [".jpg", ".jpeg", ".jpe", ".jfif", ".pjpeg"]],
@@ -82,8 +83,9 @@ const EXTENSIONS: ReadonlyMap<string, readonly string[]> = new Map([
   ["text/vtt", [".vtt"]],
 ]);
 
-// Types that only say what a file is wrapped in: a `.docx` is a zip, a `.tgs` is gzip, and text/plain is what
-// servers (and `new Response("…")`) say of anything readable. There the extension knows more than the type.
+// Types that only name a container: a `.docx` is a zip, a `.tgs` is gzip, and
+// servers (and `new Response("…")`) call any readable text text/plain. The
+// extension tells more than such a type.
 const CARRIERS: ReadonlySet<string> = new Set([
   "text/plain",
   "text/xml",
@@ -93,8 +95,9 @@ const CARRIERS: ReadonlySet<string> = new Set([
   "application/x-gzip",
 ]);
 
-// What a browser shows without running anything in it. A list of what is allowed, because a list of what is
-// forbidden misses the next type that can carry script; svg, html, xml and pdf all can.
+// Types that a browser shows without running scripts. A list of allowed types,
+// because a list of forbidden types would miss the next type that can carry
+// script, as svg, html, xml and pdf can.
 const INLINE_SAFE: ReadonlySet<string> = new Set([
   "image/jpeg",
   "image/jpg",
@@ -132,14 +135,16 @@ const MEDIA_EXTENSIONS: ReadonlySet<string> = new Set(
   ),
 );
 
-// type "/" subtype, both tokens (RFC 9110 §5.6.2 and §8.3.1), no longer than RFC 6838 §4.2 lets a name be.
+// type "/" subtype, both tokens (RFC 9110 §5.6.2 and §8.3.1) of at most 127
+// characters (RFC 6838 §4.2).
 const ESSENCE_REGEXP = /^[\w!#$%&'*+.^`|~-]{1,127}\/[\w!#$%&'*+.^`|~-]{1,127}$/;
 const PRINTABLE_REGEXP = /^[ -~]*$/;
 
 // HTTP whitespace of the Fetch standard.
 const HTTP_SPACES = " \t\r\n";
 
-// Longer than any real type with its codecs; a header line has to hold it.
+// The most characters of a stated type: longer than any real type with its
+// codecs, and short enough for a header line.
 const MAX_STATED_LENGTH = 1000;
 
 /**
@@ -168,11 +173,11 @@ export function extractMimetype(header: string | null | undefined): string {
 }
 
 /**
- * Checks a type that a caller states himself, and keeps it as he wrote it.
+ * Checks a media type that a caller states, and keeps its case and parameters.
  *
- * Case and parameters stay. A list, or a type with a tab between its parameters, is reduced to the type that
- * {@linkcode extractMimetype} finds in it: a browser would show the last type of a list, whatever the first is.
- * A value that is no media type, or that could break a header, is replaced.
+ * A list, or a type with tabs, is reduced to the type that {@linkcode
+ * extractMimetype} finds in it: a browser would use the last type of a list. A
+ * value that is no media type, or could break a header, is replaced.
  *
  * @param value The stated type.
  * @returns The trimmed type, or `application/octet-stream`.
@@ -195,8 +200,8 @@ export function cleanMimetype(value: string): string {
  * Lists the extensions that files of a type have, the usual one first.
  *
  * @param mimetype The type; case and parameters do not matter.
- * @returns Lower-case extensions with their dot; none for a type that is not known, and for octet-stream, which
- * says nothing of the bytes.
+ * @returns Lower-case extensions with their dot; empty for an unknown type, and
+ * for octet-stream, which says nothing about the bytes.
  */
 export function extensionsOf(mimetype: string): readonly string[] {
   const essence = normalizeMimetype(mimetype);
@@ -211,7 +216,7 @@ export function extensionsOf(mimetype: string): readonly string[] {
  * Tells whether an extension belongs to images, videos, audio or stickers.
  *
  * @param extension The extension with its dot, in any case.
- * @returns True when the type that mostly has it is a media type.
+ * @returns True when the usual type of the extension is a media type.
  */
 export function isMediaExtension(extension: string): boolean {
   return MEDIA_EXTENSIONS.has(extension.toLowerCase()) ||
@@ -221,12 +226,14 @@ export function isMediaExtension(extension: string): boolean {
 /**
  * Tells whether a name may keep an extension that its type does not have.
  *
- * A rarer document type often names a format of the same family, as `application/msword` does for a `.docx`. So
- * the extension of a known type stays. Media types and the common types are exact.
+ * A rare document type often names a format of the same family, as
+ * `application/msword` does for a `.docx`. So the extension of a known type
+ * stays. Media types and the common types are exact.
  *
  * @param mimetype The type; case and parameters do not matter.
  * @param extension The extension with its dot, in any case.
- * @returns True for the extension of a known type beside a type that is neither a media type nor a common one.
+ * @returns True for the extension of a known type beside a type that is neither
+ * a media type nor a common type.
  */
 export function toleratesExtension(
   mimetype: string,
@@ -239,7 +246,7 @@ export function toleratesExtension(
 }
 
 /**
- * Tells whether a type names only the wrapping, so that any extension may be right for it.
+ * Tells whether a type only names a container, so that any extension may fit.
  *
  * @param mimetype The type; case and parameters do not matter.
  * @returns True for plain text, XML, zip and gzip.
@@ -258,7 +265,7 @@ export function isInlineSafe(mimetype: string): boolean {
   return INLINE_SAFE.has(normalizeMimetype(mimetype));
 }
 
-// `typeByExtension()` takes a name without a dot, too.
+// `typeByExtension()` would also accept an extension without its dot.
 function typeOfExtension(extension: string): string | undefined {
   return extension.startsWith(".") ? typeByExtension(extension) : undefined;
 }

@@ -10,12 +10,12 @@ const AGES: readonly [Intl.RelativeTimeFormatUnit, number][] = [
 
 const relative = new Intl.RelativeTimeFormat("en", { style: "narrow" });
 
-/** `532 B`, `12.3 MiB`. */
+/** Formats bytes: `532 B`, `12.3 MiB`. */
 export function formatBytes(bytes: number): string {
   if (bytes < 1024) return `${bytes} B`;
   let value = bytes / 1024;
   let unit = 0;
-  // 1023.96 would be shown as 1024.0.
+  // 1023.96 would be rounded to 1024.0.
   while (value >= 1023.95 && unit < UNITS.length - 1) {
     value /= 1024;
     unit++;
@@ -23,17 +23,17 @@ export function formatBytes(bytes: number): string {
   return `${value.toFixed(1)} ${UNITS[unit]}`;
 }
 
-/** `1,234`. */
+/** Formats a number: `1,234`. */
 export function formatCount(count: number): string {
   return count.toLocaleString("en");
 }
 
-/** `1 entry`, `1,234 entries`. */
+/** Formats a number of entries: `1 entry`, `1,234 entries`. */
 export function formatEntries(count: number): string {
   return `${formatCount(count)} ${count === 1 ? "entry" : "entries"}`;
 }
 
-/** How long ago something was: `5m ago`, `just now`. */
+/** Formats the time since a moment: `5m ago`, `just now`. */
 export function formatAge(timeMs: number, nowMs: number = Date.now()): string {
   const age = nowMs - timeMs;
   if (age < 1000) return "just now";
@@ -42,14 +42,14 @@ export function formatAge(timeMs: number, nowMs: number = Date.now()): string {
   return relative.format(-Math.floor(age / length), unit);
 }
 
-/** A point in time: `2026-08-01 12:00:03 (5m ago)`. */
+/** Formats a moment in local time: `2026-08-01 12:00:03 (5m ago)`. */
 export function formatTime(timeMs: number, nowMs: number = Date.now()): string {
-  // Swedes write a local time as ISO 8601 does.
+  // The Swedish locale writes local time as ISO 8601 does.
   const local = new Date(timeMs).toLocaleString("sv-SE");
   return `${local} (${formatAge(timeMs, nowMs)})`;
 }
 
-/** How long something took: `4.2 s`, `3 min 5 s`. */
+/** Formats a duration: `4.2 s`, `3 min 5 s`. */
 export function formatDuration(durationMs: number): string {
   const seconds = durationMs / 1000;
   if (seconds < 60) return `${seconds.toFixed(1)} s`;

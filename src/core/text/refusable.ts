@@ -1,7 +1,7 @@
 /**
- * Operations that a file system may refuse while the cache goes on without them,
- * and the cost of that. FUSE and network mounts refuse single operations: FAT has
- * no links, many have no locks, some let only the owner of a file set its times.
+ * Operations that a file system may refuse while the cache goes on without
+ * them, and what users lose by each. FAT has no links, many network mounts have
+ * no locks, and some mounts let only the owner of a file set its times.
  */
 const COSTS = {
   chmod: "who may read the directory is up to the file system",
@@ -17,13 +17,18 @@ export type Refusable = keyof typeof COSTS;
 /** The names of all operations that the cache can do without, sorted. */
 export const REFUSABLES: readonly string[] = Object.keys(COSTS).sort();
 
-/** Tells which promise of the cache ends without an operation; empty for an unknown one. */
+/**
+ * Returns what users lose without an operation; empty for an unknown operation.
+ */
 export function costOf(operation: string): string {
   const costs: Readonly<Record<string, string>> = COSTS;
   return costs[operation] ?? "";
 }
 
-/** Says in a line, without a full stop, that an operation was refused, why, and what that costs. */
+/**
+ * Returns a line, without a full stop, about a refused operation: why it was
+ * refused, and what users lose.
+ */
 export function describeRefusal(
   { operation, reason }: { operation: string; reason: string },
 ): string {

@@ -1,16 +1,18 @@
 import { parseHttpDate } from "./http_date.ts";
 
-/** What is known of a stored body that tells its version. */
+/** Facts of a stored body that tell its version. */
 export interface VersionFacts {
   /** SHA-256 of the URL as 64 hexadecimal digits. */
   readonly key: string;
-  /** When it was stored, in milliseconds since the epoch; 0 where nobody noted it. */
+  /**
+   * When the body was stored, in milliseconds since the epoch; 0 where unknown.
+   */
   readonly storedAt: number;
-  /** SHA-256 of the body as hexadecimal digits, where it is known. */
+  /** SHA-256 of the body as hexadecimal digits, where known. */
   readonly sha256?: string;
 }
 
-/** What tells one version of a body from another. */
+/** The values that tell one version of a body from another. */
 export interface Validators {
   /** The strong entity tag. */
   readonly etag: string;
@@ -26,27 +28,28 @@ const SHA256_REGEXP = /^[0-9a-f]{64}$/i;
 const TAG_REGEXP = /(?<=^|,)[ \t]*((?:W\/)?"[!#-~\x80-\xff]*")[ \t]*(?=,|$)/g;
 
 /**
- * How long an entry must be stored before its date is a strong validator, in
- * milliseconds. A date has whole seconds, so that two versions may share one; the
- * rest allows for clocks that differ (RFC 7232 §2.2.2; RFC 9110 §8.8.2.2 leaves the
+ * Age from which the date of an entry is a strong validator, in milliseconds.
+ * Dates have whole seconds, so that two versions may share a date; the rest
+ * allows for clocks that differ (RFC 7232 §2.2.2; RFC 9110 §8.8.2.2 leaves the
  * length to the server).
  */
 const STRONG_AFTER_MS = 60_000;
 
 /**
- * The validators of an entry: its digest where that is known, else its key and the
- * time it was stored.
+ * Returns the validators of an entry. The tag is its digest where known, else
+ * its key and the time when it was stored.
  *
  * @param entry The entry.
- * @param now The present, in milliseconds since the epoch: no date lies after it
- * (RFC 9110 §8.8.2.1).
+ * @param now Current time in milliseconds since the epoch, the limit of
+ * `lastModified` (RFC 9110 §8.8.2.1).
  */
 export function validatorsOf(
   entry: VersionFacts,
   now: number = Date.now(),
 ): Validators {
   const { key, storedAt, sha256 = "" } = entry;
-  // In microseconds: the sidecar's seconds are floats, and finer is noise.
+  // In microseconds: the sidecar has float seconds, of which finer digits are
+  // noise.
   const version = Math.round(storedAt * 1000).toString(36);
   const tag = SHA256_REGEXP.test(sha256)
     ? sha256.toLowerCase()
@@ -63,8 +66,9 @@ export function validatorsOf(
  *
  * @param headers The headers of the request.
  * @param validators Undefined for a body that has none, as a running download.
- * @param isRead Whether it is a GET or HEAD: other methods never get a 304.
- * @returns The status to answer with instead of doing what was asked, if any.
+ * @param isRead Whether the method is GET or HEAD: other methods never get a
+ * 304.
+ * @returns The status to answer with; undefined where the request may go on.
  */
 export function preconditionOf(
   headers: Headers,
@@ -89,8 +93,8 @@ export function preconditionOf(
 }
 
 /**
- * Whether a Range header may be heeded: the client has a part of this version. A
- * tag must be strong and the same, a date strong and the same (RFC 9110 §13.1.5).
+ * Tells whether If-Range lets a Range header count: the client must hold a part
+ * of this version. Tag or date must be strong, and equal (RFC 9110 §13.1.5).
  */
 export function ifRangeHolds(
   header: string | undefined,
@@ -102,7 +106,7 @@ export function ifRangeHolds(
   return header === etag || isDateStrong && header === lastModified;
 }
 
-/** Whether a request has a condition at all. */
+/** Tells whether a request has any condition. */
 export function isConditional(headers: Headers): boolean {
   return CONDITIONS.some((name) => headers.has(name));
 }
@@ -125,12 +129,12 @@ function lists(
   );
 }
 
-/** If-None-Match compares weakly: `W/"x"` is as good as `"x"`. */
+/** If-None-Match compares weakly: `W/"x"` equals `"x"`. */
 function strengthen(tag: string): string {
   return tag.replace(/^W\//, "");
 }
 
-/** Undefined where one of the two is no date, so that nothing is concluded. */
+/** Undefined where a value is no date, so that the condition is ignored. */
 function isAfter(
   date: string | undefined,
   limit: string | null,
