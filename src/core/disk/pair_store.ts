@@ -2,7 +2,6 @@ import {
   CacheDirectory,
   type CacheDirectoryOptions,
 } from "./cache_directory.ts";
-import { DirectorySync } from "./directory_sync.ts";
 import type { DiskFile, FileFacts } from "./disk_file.ts";
 import { type FileState, stampOf } from "./file_identity.ts";
 import { datName, jsonName } from "./file_names.ts";
@@ -46,17 +45,12 @@ export interface Committed {
 export class PairStore extends CacheDirectory {
   readonly #fs: FileSystem;
   readonly #durable: boolean;
-  readonly #names: DirectorySync;
 
   /** `fs` is the file system of the directory. */
   constructor(fs: FileSystem, options: CacheDirectoryOptions) {
     super(fs, options);
-    const { dir, durable } = options;
     this.#fs = fs;
-    this.#durable = durable;
-    this.#names = new DirectorySync(
-      durable ? () => fs.syncDirectory(dir) : undefined,
-    );
+    this.#durable = options.durable;
   }
 
   /** The path of an entry's .dat. */
@@ -113,8 +107,9 @@ export class PairStore extends CacheDirectory {
    *
    * The old sidecar goes first and the new one comes last, so that a kill at any
    * instant leaves the old pair, or the new one, or a .dat without a sidecar; a
-   * new body never stands beside an old sidecar. If it must be durable, neither
-   * does it after a power cut, in whatever order the disk keeps the steps.
+   * new body never stands beside an old sidecar. After a power cut a disk may have
+   * kept the steps in another order, so a durable commit syncs the directory between
+   * them.
    */
   async commit(
     key: string,
@@ -134,26 +129,23 @@ export class PairStore extends CacheDirectory {
       const sidecarState = description === undefined
         ? await this.#writeText(json.from, text)
         : await description.complete(text, this.#durable);
-      if (await this.#fs.seems(json.to) && await this.#fs.remove(json.to)) {
-        this.#names.dirty(key);
-      }
-      await this.#names.flush(key);
-      if (this.#durable && await this.#fs.exists(dat)) {
-        this.#names.dirty(key);
-      }
+      if (await this.#fs.seems(json.to)) await this.#fs.remove(json.to);
+      // An old sidecar, removed now or earlier, must not come back beside the new .dat.
+      await this.#syncNames();
+      const replaces = this.#durable && await this.#fs.exists(dat);
       await this.#fs.rename(staged.path, dat);
       made.push(dat);
       staged.committed();
       await this.#fs.touch(dat, mtimeMs);
-      await this.#names.flush(key);
+      // The new sidecar must not come beside the old .dat.
+      if (replaces) await this.#syncNames();
       const facts = await staged.file.facts();
       await this.#fs.rename(json.from, json.to);
       made.unshift(json.to);
       if (description !== undefined) description.isNamed = false;
-      await this.#names.sync();
+      await this.#syncNames();
       return { facts, sidecarState };
     } catch (error) {
-      this.#names.dirty(key);
       for (const path of [json.from, ...made]) await this.discard(path);
       if (description !== undefined) description.isNamed = false;
       throw error;
@@ -169,8 +161,6 @@ export class PairStore extends CacheDirectory {
 
   /** Removes a file of no entry, or of a broken pair; false when there was none. */
   removeFile(name: string): Promise<boolean> {
-    const [key = ""] = name.split(".");
-    this.#names.dirty(key);
     return this.#fs.remove(this.path(name));
   }
 
@@ -236,7 +226,6 @@ export class PairStore extends CacheDirectory {
 
   /** Removes the pair of `key`, the sidecar first; false when there was none. */
   async remove(key: string): Promise<boolean> {
-    this.#names.dirty(key);
     const hadSidecar = await this.#fs.remove(this.jsonPath(key));
     const hadBody = await this.#fs.remove(this.datPath(key));
     return hadSidecar && hadBody;
@@ -267,6 +256,11 @@ export class PairStore extends CacheDirectory {
     const reason = mismatchOf(sidecar, facts.size);
     if (reason !== undefined) return { reason };
     return { sidecar: { ...sidecar, size: facts.size }, file, facts };
+  }
+
+  /** Makes the names in the directory survive a power cut, if commits must. */
+  async #syncNames(): Promise<void> {
+    if (this.#durable) await this.#fs.syncDirectory(this.dir);
   }
 
   async #writeText(path: string, text: string): Promise<FileFacts> {
