@@ -1,4 +1,4 @@
-/** How far a download has come. */
+/** Progress of a download. */
 export interface DownloadProgress {
   /** Bytes received so far. */
   readonly received: number;
@@ -6,18 +6,23 @@ export interface DownloadProgress {
   readonly total: number | undefined;
 }
 
-/** Options of `getOrDownload()`: what one caller wants. */
+/** Options of `getOrDownload()`, which concern this caller alone. */
 export interface GetOrDownloadOptions {
-  /** Ends this caller's wait and its Media, and nobody else's. */
+  /**
+   * Aborts this caller's wait and its Media. Other callers are not affected.
+   */
   signal?: AbortSignal | undefined;
-  /** Told of each chunk while the download runs. What it throws is ignored. */
+  /**
+   * Called for each chunk while the download runs. Errors that it throws are
+   * ignored.
+   */
   onProgress?: ((progress: DownloadProgress) => void) | undefined;
 }
 
 /** Options of `put()`. */
 export interface PutOptions {
   /**
-   * Whether the new bytes take the place of those that are stored.
+   * Whether the new bytes replace stored bytes.
    *
    * @default {false}
    */
@@ -30,13 +35,14 @@ export type PutData = Uint8Array | Blob | ReadableStream<Uint8Array>;
 /** Options of `close()`. */
 export interface CloseOptions {
   /**
-   * Whether running downloads end at once.
+   * Whether running downloads are aborted at once.
    *
    * @default {false}
    */
   abort?: boolean;
   /**
-   * How long they may go on otherwise, in milliseconds.
+   * How long running downloads may go on before they are aborted, in
+   * milliseconds.
    *
    * @default {10000}
    */
@@ -46,9 +52,9 @@ export interface CloseOptions {
 /** Options of `getByKey()`. */
 export interface GetByKeyOptions {
   /**
-   * Whether the lookup leaves no trace: it is not counted, tells no event, and
-   * the entry is no more recently used than before. Where the disk fails, or the
-   * files are broken, nothing is found, and no entry is dropped for it.
+   * Whether the lookup leaves no trace: nothing is counted, no event is sent,
+   * and the entry's recency stays. Where the disk fails or the files are
+   * broken, the lookup returns `undefined`, and drops no entry.
    *
    * @default {false}
    */
@@ -58,7 +64,7 @@ export interface GetByKeyOptions {
 /** Options of `verify()`. */
 export interface VerifyOptions {
   /**
-   * Whether what is wrong is removed. What is `young` stays.
+   * Whether files with a problem are removed, unless the problem is `young`.
    *
    * @default {false}
    */

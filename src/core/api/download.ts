@@ -1,13 +1,16 @@
-/** What the cache hands to a downloader. */
+/** The argument of a downloader. */
 export interface DownloadContext {
   /** The URL as the caller gave it. */
   readonly url: string;
-  /** Aborts when the download is not wanted any more or has taken too long; pass it on to `fetch`. */
+  /**
+   * Aborts when the download is no longer wanted or has taken too long. Pass it
+   * to `fetch`.
+   */
   readonly signal: AbortSignal;
 }
 
 /**
- * What a downloader resolves to when it has no `Response`.
+ * The result of a downloader that has no `Response`.
  *
  * @example Store what a bot's library has downloaded itself
  * ```ts
@@ -29,24 +32,30 @@ export interface DownloadContext {
  */
 export interface Download {
   /**
-   * The bytes, or a stream of them. The cache reads it, so nobody else may. An array must not be changed before
-   * `stored` of the media has settled. For other kinds of data: `new Uint8Array(buffer)` of an `ArrayBuffer`,
-   * `Readable.toWeb(readable)` of Node's `Readable`, `ReadableStream.from(iterable)` of an iterable.
+   * The bytes, or a stream of them, which the cache alone may read. Do not
+   * change an array before `stored` of the media has settled. For other kinds
+   * of data: `new Uint8Array(buffer)` of an `ArrayBuffer`,
+   * `Readable.toWeb(readable)` of Node's `Readable`,
+   * `ReadableStream.from(iterable)` of an iterable.
    */
   data: Uint8Array | Blob | ReadableStream<Uint8Array>;
   /** The media type. Default: the type of a Blob, else `application/octet-stream`. */
   mimetype?: string | undefined;
   /** The file's name. Default: the name of a `File`, else the last segment of the URL's path. */
   filename?: string | undefined;
-  /** The number of bytes, if it is known before. A body of any other length is an error. */
+  /**
+   * The number of bytes, if known beforehand. A body of any other length is an
+   * error.
+   */
   size?: number | undefined;
 }
 
 /**
- * Fetches what the cache does not have.
+ * Fetches a URL that the cache does not have.
  *
- * It runs at most once at a time for a URL. Whatever it throws reaches every waiting caller unchanged. Of
- * responses only those with status 200 and 203 are stored; the others reject with `HttpStatusError`.
+ * At most one downloader runs for a URL at a time. Its errors reach every
+ * waiting caller unchanged. Responses are stored with status 200 and 203; any
+ * other status rejects with `HttpStatusError`.
  *
  * @example Fetch over HTTP
  * ```ts
@@ -65,18 +74,23 @@ export type Downloader = (
 export interface DownloadInfo {
   /** SHA-256 of the URL as 64 hexadecimal digits. */
   readonly key: string;
-  /** The URL under which it will be stored. */
+  /** The URL under which the body will be stored. */
   readonly url: string;
-  /** Media type; undefined until it is certain: a GIF may become a video. */
+  /**
+   * Media type; undefined until it is certain, since a GIF may become a video.
+   */
   readonly mimetype: string | undefined;
-  /** File name, as the origin gives it at first; undefined until the downloader has answered. */
+  /**
+   * File name, at first as the origin gives it; undefined until the downloader
+   * has answered.
+   */
   readonly filename: string | undefined;
   /** Bytes received so far. */
   readonly received: number;
   /** Bytes in all, where known. */
   readonly total: number | undefined;
-  /** When it was asked for, in milliseconds since the epoch. */
+  /** When the first caller asked for it, in milliseconds since the epoch. */
   readonly startedAt: number;
-  /** The step at which the download is. */
+  /** The present step of the download. */
   readonly phase: "waiting" | "downloading" | "converting" | "storing";
 }

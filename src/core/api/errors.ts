@@ -1,5 +1,5 @@
 /**
- * The base of all errors that are the cache's own.
+ * The base class of the cache's own errors.
  *
  * No message holds a URL, because URLs carry bot tokens and messages end in logs. Errors that a downloader
  * throws are not wrapped and do not extend this class.
@@ -20,7 +20,7 @@ export class MediaCacheError extends Error {
   /**
    * Creates the error.
    *
-   * @param message What could not be done, what was wanted, what was found.
+   * @param message The failed action, the wanted state, and the state found.
    * @param options The cause, if there is one.
    */
   constructor(message: string, options?: ErrorOptions) {
@@ -36,9 +36,11 @@ export interface HttpStatusErrorOptions extends ErrorOptions {
 }
 
 /**
- * Says that a downloader resolved to a `Response` whose status is neither 200 nor 203.
+ * Thrown when a downloader resolves to a `Response` whose status is neither 200
+ * nor 203.
  *
- * Nothing was stored and the response's body was cancelled; the next call tries again.
+ * Nothing was stored, and the body of the response was cancelled. The next call
+ * tries again.
  *
  * @example Treat a file that is gone as absent
  * ```ts
@@ -83,7 +85,7 @@ export class HttpStatusError extends MediaCacheError {
    * Creates the error.
    *
    * @param status The status that was received.
-   * @param options What else the answer says, and the cause.
+   * @param options The server's wish to wait, and the cause.
    */
   constructor(status: number, options: HttpStatusErrorOptions = {}) {
     super(
@@ -97,9 +99,9 @@ export class HttpStatusError extends MediaCacheError {
 }
 
 /**
- * Says that a body ended at another length than the one that was declared for it.
+ * Thrown when a body has another length than declared.
  *
- * Readers get it instead of an end, and nothing was stored.
+ * Readers get this error instead of an end, and nothing was stored.
  *
  * @example Notice a body that was cut short
  * ```ts
@@ -118,16 +120,16 @@ export class HttpStatusError extends MediaCacheError {
  * ```
  */
 export class IncompleteBodyError extends MediaCacheError {
-  /** How many bytes came. */
+  /** The number of bytes received. */
   readonly received: number;
-  /** How many bytes were declared. */
+  /** The number of bytes declared. */
   readonly expected: number;
 
   /**
    * Creates the error.
    *
-   * @param received How many bytes came.
-   * @param expected How many bytes were declared.
+   * @param received The number of bytes received.
+   * @param expected The number of bytes declared.
    * @param options The cause, if there is one.
    */
   constructor(received: number, expected: number, options?: ErrorOptions) {
@@ -141,16 +143,16 @@ export class IncompleteBodyError extends MediaCacheError {
   }
 }
 
-/** How large a body was found to be. */
+/** Options of {@linkcode TooLargeError}: the size of the body. */
 export interface TooLargeErrorOptions extends ErrorOptions {
-  /** The length that was declared, when that alone was too much. */
+  /** The declared length, where that alone was too much. */
   declared?: number | undefined;
-  /** How many bytes had come when the limit was passed. */
+  /** The number of bytes received when the limit was passed. */
   received?: number | undefined;
 }
 
 /**
- * Says that a body is longer than `maxDownloadMb` allows; nothing was stored.
+ * Thrown when a body is longer than `maxDownloadMb` allows; nothing was stored.
  *
  * @example Limit what one download may bring
  * ```ts
@@ -169,18 +171,21 @@ export interface TooLargeErrorOptions extends ErrorOptions {
  * ```
  */
 export class TooLargeError extends MediaCacheError {
-  /** The largest body that is let through. */
+  /** The largest body that may be downloaded, in bytes. */
   readonly maxBytes: number;
-  /** The length that was declared, when that alone was too much. */
+  /** The declared length, where that alone was too much. */
   readonly declared: number | undefined;
-  /** How many bytes had come when the limit was passed; `undefined` when the declared length was enough. */
+  /**
+   * The number of bytes received when the limit was passed; `undefined` where
+   * the declared length was too much.
+   */
   readonly received: number | undefined;
 
   /**
    * Creates the error.
    *
-   * @param maxBytes The largest body that is let through.
-   * @param options What was declared or received, and the cause.
+   * @param maxBytes The largest body that may be downloaded, in bytes.
+   * @param options The declared or received length, and the cause.
    */
   constructor(maxBytes: number, options: TooLargeErrorOptions = {}) {
     const { declared, received } = options;
@@ -199,10 +204,11 @@ export class TooLargeError extends MediaCacheError {
 }
 
 /**
- * Says that a download took too long.
+ * Thrown when a download takes too long.
  *
- * `idle` means that no byte came for `idleTimeoutMs`, `total` that the whole was not there after `timeoutMs`.
- * Time in which our own readers hold the source back does not count as idle.
+ * `idle` means that no byte came for `idleTimeoutMs`, `total` that the body was
+ * not complete after `timeoutMs`. Time in which the cache's own readers hold
+ * the source back does not count as idle.
  *
  * @example Give up on a server that says nothing
  * ```ts
@@ -223,7 +229,7 @@ export class TooLargeError extends MediaCacheError {
  * ```
  */
 export class DownloadTimeoutError extends MediaCacheError {
-  /** The limit that was passed. */
+  /** The limit that was passed, in milliseconds. */
   readonly timeoutMs: number;
   /** Whether the pause between two bytes or the whole download was too long. */
   readonly kind: "idle" | "total";
@@ -231,7 +237,7 @@ export class DownloadTimeoutError extends MediaCacheError {
   /**
    * Creates the error.
    *
-   * @param timeoutMs The limit that was passed.
+   * @param timeoutMs The limit that was passed, in milliseconds.
    * @param kind Which of the two limits it was.
    * @param options The cause, if there is one.
    */
@@ -252,7 +258,7 @@ export class DownloadTimeoutError extends MediaCacheError {
 }
 
 /**
- * Says that a cache was used after `close()`.
+ * Thrown when a cache is used after `close()`.
  *
  * @example Use a closed cache
  * ```ts

@@ -1,18 +1,18 @@
-/** What every event carries. */
+/** Members of every event. */
 export interface EventBase {
-  /** When it happened, in milliseconds since the epoch. */
+  /** When the event happened, in milliseconds since the epoch. */
   readonly time: number;
 }
 
-/** What events about one URL carry. */
+/** Members of events about a URL. */
 export interface EntryEventBase extends EventBase {
   /** The URL. It may hold a secret (Telegram's file URLs hold the bot token). */
   readonly url: string;
-  /** SHA-256 of the URL: a name for it that is safe to log. */
+  /** SHA-256 of the URL, which is safe to log. */
   readonly key: string;
 }
 
-/** What events about a known body carry. */
+/** Members of events about a known body. */
 export interface BodyEventBase extends EntryEventBase {
   /** Media type. */
   readonly mimetype: string;
@@ -20,13 +20,13 @@ export interface BodyEventBase extends EntryEventBase {
   readonly filename: string;
 }
 
-/** The directory has been scanned. */
+/** The directory was scanned. */
 export interface LoadedEvent extends EventBase {
   /** Names the kind of event. */
   readonly type: "loaded";
-  /** Entries found. */
+  /** The number of entries found. */
   readonly entries: number;
-  /** Their bytes. */
+  /** Bytes of all entries found. */
   readonly totalBytes: number;
   /** How long the scan took, in milliseconds. */
   readonly durationMs: number;
@@ -44,7 +44,7 @@ export interface HitEvent extends BodyEventBase {
   readonly durationMs: number;
 }
 
-/** A download was started, and its downloader has answered or failed. */
+/** A download was started, and its downloader answered or failed. */
 export interface MissEvent extends EntryEventBase {
   /** Names the kind of event. */
   readonly type: "miss";
@@ -62,7 +62,7 @@ export interface MissEvent extends EntryEventBase {
 export interface JoinedEvent extends EntryEventBase {
   /** Names the kind of event. */
   readonly type: "joined";
-  /** Bytes that had been received by then. */
+  /** Bytes received before the caller joined. */
   readonly received: number;
 }
 
@@ -72,7 +72,7 @@ export interface StoredEvent extends BodyEventBase {
   readonly type: "stored";
   /** Bytes of the body. */
   readonly size: number;
-  /** Where it came from. */
+  /** The origin of the body. */
   readonly source: "download" | "put";
   /** From the start of the download or put to its commit, in milliseconds. */
   readonly durationMs: number;
@@ -103,7 +103,7 @@ export interface DeletedEvent extends EntryEventBase {
 export interface DroppedEvent extends EntryEventBase {
   /** Names the kind of event. */
   readonly type: "dropped";
-  /** What was found. */
+  /** The fault that was found. */
   readonly reason: string;
 }
 
@@ -123,11 +123,14 @@ export interface ConvertedEvent extends BodyEventBase {
 export interface KeptEvent extends EntryEventBase {
   /** Names the kind of event. */
   readonly type: "kept";
-  /** Why it was not converted, with the last words of an ffmpeg that failed. */
+  /**
+   * Why the GIF was not converted, with the last words of an ffmpeg that
+   * failed.
+   */
   readonly reason: string;
 }
 
-/** GIFs can't be converted for now; told once until a conversion succeeds. */
+/** GIFs can't be converted for now. Sent once until a conversion succeeds. */
 export interface ConversionUnavailableEvent extends EventBase {
   /** Names the kind of event. */
   readonly type: "conversionUnavailable";
@@ -135,13 +138,13 @@ export interface ConversionUnavailableEvent extends EventBase {
   readonly reason: string;
 }
 
-/** A file in the directory was passed over. */
+/** A file in the directory was skipped. */
 export interface SkippedEvent extends EventBase {
   /** Names the kind of event. */
   readonly type: "skipped";
-  /** The file. */
+  /** Path of the file. */
   readonly path: string;
-  /** Why. */
+  /** Why the file was skipped. */
   readonly reason: string;
 }
 
@@ -149,26 +152,29 @@ export interface SkippedEvent extends EventBase {
 export interface UncachedEvent extends EntryEventBase {
   /** Names the kind of event. */
   readonly type: "uncached";
-  /** Why it is not stored. */
+  /** Why the body is not stored. */
   readonly reason: string;
 }
 
-/** A download failed, or was ended by `close()` or because its callers had left. */
+/**
+ * A download failed, or was aborted: by `close()`, or because its callers had
+ * left.
+ */
 export interface FailedEvent extends EntryEventBase {
   /** Names the kind of event. */
   readonly type: "failed";
-  /** The error that its callers see. Its message may hold the URL. */
+  /** The error that callers get. Its message may hold the URL. */
   readonly error: unknown;
   /** The error's name, which is safe to log. */
   readonly name: string;
   /**
-   * The code of the error or of one of its causes, such as `ECONNREFUSED`. Errors of
-   * Deno's `fetch` have none: theirs is found by their texts.
+   * The code of the error or of one of its causes, such as `ECONNREFUSED`.
+   * Errors of Deno's `fetch` have no code: it is found by their messages.
    */
   readonly code: string | undefined;
   /** The status of the response, where that was the reason. */
   readonly status: number | undefined;
-  /** Bytes received by then. */
+  /** Bytes received before the failure. */
   readonly received: number;
 }
 
@@ -176,7 +182,7 @@ export interface FailedEvent extends EntryEventBase {
 export interface DiskErrorEvent extends EventBase {
   /** Names the kind of event. */
   readonly type: "diskError";
-  /** What was being done. */
+  /** The operation that failed, such as "write a download". */
   readonly operation: string;
   /** The file system's error. */
   readonly error: unknown;
@@ -184,18 +190,21 @@ export interface DiskErrorEvent extends EventBase {
 
 /**
  * The file system of the directory refuses an operation, and the cache goes on
- * without it; told once for each.
+ * without it. Sent once for each operation.
  */
 export interface DegradedEvent extends EventBase {
   /** Names the kind of event. */
   readonly type: "degraded";
   /** The operation that is refused: "chmod", "flock", "fsync", "link" or "utime". */
   readonly operation: string;
-  /** The code of the file system's error, such as "EPERM"; its name where it has no code. */
+  /**
+   * The code of the file system's error, such as "EPERM"; without a code its
+   * name.
+   */
   readonly reason: string;
 }
 
-/** Everything that a cache tells of itself. */
+/** Any event of a cache. */
 export type MediaCacheEvent =
   | LoadedEvent
   | HitEvent
@@ -214,5 +223,5 @@ export type MediaCacheEvent =
   | DiskErrorEvent
   | DegradedEvent;
 
-/** Is told every event of a cache. What it throws is ignored. */
+/** Called for every event of a cache. Errors that it throws are ignored. */
 export type MediaCacheListener = (event: MediaCacheEvent) => void;

@@ -4,10 +4,10 @@ import { MediaCacheError } from "./errors.ts";
 import type { EntryEventBase, FailedEvent, MediaCacheEvent } from "./events.ts";
 
 /**
- * An event as one line of a log, in the form of the Python original.
+ * Formats an event as one line of a log, as the Python original does.
  *
- * No line holds a URL, since URLs may hold secrets: where the original prints
- * one, the line has the first 12 digits of its key.
+ * No line holds a URL, since URLs may hold secrets: in place of a URL stand the
+ * first 12 digits of its key.
  *
  * @param event The event.
  * @returns The line, without a line end.
@@ -95,7 +95,7 @@ function body(
   } bytes)`;
 }
 
-/** Our own messages hold no URL; those of others may. */
+/** The cache's own messages hold no URL; other messages may. */
 function failure(event: FailedEvent): string {
   const { name, error } = event;
   const reason = failureReason(event);

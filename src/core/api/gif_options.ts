@@ -1,6 +1,9 @@
 import { OptionCheck } from "./option_check.ts";
 
-/** The limits a GIF must keep to be converted: they bound what a conversion can cost. */
+/**
+ * Limits that a GIF must keep to be converted. They bound the cost of a
+ * conversion.
+ */
 export interface GifLimits {
   /** The largest canvas, in pixels. */
   maxPixels: number;
@@ -8,7 +11,10 @@ export interface GifLimits {
   maxFrames: number;
   /** The longest play time, in milliseconds. */
   maxDurationMs: number;
-  /** The largest product of canvas and frames, of the GIF or of the video, whichever has more. */
+  /**
+   * The largest product of canvas and frames, in pixels, of the GIF or of the
+   * video, whichever has more.
+   */
   maxTotalPixels: number;
 }
 
@@ -17,34 +23,38 @@ export interface GifToMp4Options {
   /**
    * The ffmpeg to run: a name to look up in `PATH`, or a path.
    *
-   * Deno needs `--allow-run` for the same name; without that permission GIFs stay GIFs. When a conversion fails,
-   * ffmpeg converts a GIF of the cache's own; when that fails too, GIFs stay GIFs for a minute, then
-   * for twice as long each time, and for an hour at most.
+   * Deno needs `--allow-run` for the same name; without that permission GIFs
+   * stay GIFs. When a conversion fails, ffmpeg is tested with a GIF of the
+   * cache. When the test fails too, GIFs stay GIFs for a minute, then for twice
+   * as long each time, and for an hour at most.
    *
    * @default {"ffmpeg"}
    */
   ffmpeg?: string;
   /**
-   * What to do with a GIF of one frame: a video of its one delay, or the GIF as it is.
+   * Whether a GIF of one frame becomes a video as long as its delay, or is
+   * kept.
    *
    * @default {"convert"}
    */
   stills?: "convert" | "keep";
   /**
-   * Keep a GIF whose video would not be smaller. Of 336 animated GIFs of 2 KB or more 61 would have
-   * a larger video (measured on GIFs of npm packages and public test suites).
+   * Whether a GIF is kept when its video would not be smaller. Of 336 animated
+   * GIFs of 2 KB or more 61 would have a larger video (measured on GIFs of npm
+   * packages and public test suites).
    *
    * @default {false}
    */
   onlyIfSmaller?: boolean;
   /**
-   * The longest time one conversion may run, in milliseconds. Waiting for its turn does not count.
+   * The longest time that a conversion may run, in milliseconds. Time before
+   * its start does not count.
    *
    * @default {15_000}
    */
   timeoutMs?: number;
   /**
-   * How many conversions run at the same time.
+   * The most conversions that run at a time.
    *
    * @default {Math.max(1, Math.floor(navigator.hardwareConcurrency / 2))}
    */
@@ -68,8 +78,8 @@ export interface GifToMp4Options {
    */
   maxDurationMs?: number;
   /**
-   * The largest product of canvas and frames to convert, where frames are those of the GIF or of
-   * the video, whichever are more.
+   * The largest product of canvas and frames to convert, in pixels. The frames
+   * are those of the GIF or of the video, whichever are more.
    *
    * @default {500_000_000}
    */
@@ -80,19 +90,19 @@ export interface GifToMp4Options {
 export interface ResolvedGifToMp4 {
   /** The ffmpeg to run. */
   ffmpeg: string;
-  /** What to do with a GIF of one frame. */
+  /** Whether a GIF of one frame becomes a video. */
   stills: "convert" | "keep";
   /** Whether a GIF stays when its video would not be smaller. */
   onlyIfSmaller: boolean;
-  /** The longest time one conversion may run, in milliseconds. */
+  /** The longest time that a conversion may run, in milliseconds. */
   timeoutMs: number;
-  /** How many conversions run at the same time. */
+  /** The most conversions that run at a time. */
   maxConcurrent: number;
-  /** What a GIF may cost to be converted. */
+  /** Limits that a GIF must keep to be converted. */
   limits: GifLimits;
 }
 
-// A timer cannot wait for longer: setTimeout would fire at once.
+// The longest wait of `setTimeout()`: with a longer one it would fire at once.
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
 /**

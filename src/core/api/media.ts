@@ -1,10 +1,10 @@
 import type { EntryInfo } from "./entry_info.ts";
 
 /**
- * What a lookup or a download gives its caller: facts and bytes.
+ * A result of a lookup or of a download: facts and bytes.
  *
- * `body`, `bytes()`, `blob()` and `response()` share one read, as in `Response`.
- * What was returned can be read to its end, even if its entry is evicted,
+ * `body`, `bytes()`, `blob()` and `response()` share one read, as in
+ * `Response`. A Media can be read to its end, even if its entry is evicted,
  * deleted or replaced meanwhile. A larger body holds an open file until it is
  * read, cancelled, disposed or garbage collected.
  *
@@ -24,9 +24,11 @@ import type { EntryInfo } from "./entry_info.ts";
  * ```
  */
 export interface Media extends AsyncDisposable {
-  /** SHA-256 of the URL as 64 hexadecimal digits; it names the files on disk. */
+  /**
+   * SHA-256 of the URL as 64 hexadecimal digits, which names the files on disk.
+   */
   readonly key: string;
-  /** The URL under which it is stored. */
+  /** The URL under which the body is stored. */
   readonly url: string;
   /** Media type, without parameters where it came from a `Response`. */
   readonly mimetype: string;
@@ -34,50 +36,57 @@ export interface Media extends AsyncDisposable {
   readonly filename: string;
   /** Bytes of the body; undefined only while a download of unknown length runs. */
   readonly size: number | undefined;
-  /** Where the bytes come from. */
+  /** The source of the bytes. */
   readonly source: "memory" | "disk" | "download";
-  /** What is known of the entry that the bytes are of; undefined for a download. */
+  /** Facts of the entry that the bytes belong to; undefined for a download. */
   readonly entry: EntryInfo | undefined;
   /**
-   * The bytes as a stream: of a hit a byte stream, so that BYOB readers work; of
-   * a download one that runs along with it. Chunks of a download are shared with
-   * its other readers: don't write to them and don't transfer them. The same stream
-   * each time until the bytes were read; from then on one that rejects with a
-   * `TypeError`.
+   * The bytes as a stream. Of a hit it is a byte stream, so that BYOB readers
+   * work; of a download it runs along with the download. Chunks of a download
+   * are shared with its other readers: don't write to them and don't transfer
+   * them. The same stream each time until the bytes were read; then a stream
+   * that rejects with a `TypeError`.
    */
   readonly body: ReadableStream<Uint8Array<ArrayBuffer>>;
-  /** True when the body is on disk in the end, false when it could not be stored. Never rejects. */
+  /**
+   * Resolves to true when the body is on disk, to false when it could not be
+   * stored. Never rejects.
+   */
   readonly stored: Promise<boolean>;
   /**
-   * All bytes, in an array that is the caller's own.
+   * Returns all bytes, in an array that the caller may change.
    *
    * @throws {TypeError} If the body was read before.
    */
   bytes(): Promise<Uint8Array<ArrayBuffer>>;
   /**
-   * All bytes as a file with its name and type.
+   * Returns all bytes as a file with its name and type.
    *
    * @throws {TypeError} If the body was read before.
    */
   blob(): Promise<File>;
   /**
-   * A response that streams the body, with `Content-Type`, `Content-Length` when
-   * it is known, `Content-Disposition` (inline only for types that can't run
-   * scripts) and `X-Content-Type-Options: nosniff`. Headers in `init` win.
+   * Returns a response that streams the body, with `Content-Type`,
+   * `Content-Length` when it is known, `Content-Disposition` (inline only for
+   * types that can't run scripts) and `X-Content-Type-Options: nosniff`.
+   * Headers in `init` win.
    *
    * @throws {TypeError} If the body was read before.
    */
   response(init?: ResponseInit): Response;
   /**
-   * A stream of the bytes from `start` up to but not including `end`, beside the
-   * one read of the body. It waits for bytes still to come; a range that goes
-   * beyond the end stops there. After the body was read, a slice of an entry that
-   * is gone by then rejects.
+   * Returns a stream of the bytes from `start` up to but not including `end`,
+   * which does not count as the read of the body. It waits for bytes still to
+   * come, and stops at the end of the body. After the body was read, a slice of
+   * an entry that is gone by then rejects.
    *
    * @throws {RangeError} If `start` or `end` is not an integer of at least 0, or
    * `end` is below `start`.
    */
   slice(start: number, end?: number): ReadableStream<Uint8Array<ArrayBuffer>>;
-  /** Gives back what an unread Media holds, and stops its stream if there is one. */
+  /**
+   * Releases the resources of an unread Media, and stops its stream if there is
+   * one.
+   */
   [Symbol.asyncDispose](): Promise<void>;
 }

@@ -10,15 +10,16 @@ import { OptionCheck } from "./option_check.ts";
 /** Options of {@linkcode MediaCache}. 1 Mb is 1,048,576 bytes; fractions are allowed. */
 export interface MediaCacheOptions {
   /**
-   * The directory of the files: a path or a `file:` URL. Made when it is missing.
+   * The directory of the files: a path or a `file:` URL. Created if missing.
    *
    * @default {"media_cache"}
    */
   cacheDir?: string | URL;
   /**
-   * The most bytes of committed bodies on disk, in Mb. 0 stores nothing. Sidecars,
-   * and what a disk rounds each file up to, come on top: for many small bodies
-   * that is most of it, as {@linkcode CacheStats.occupiedBytes} tells.
+   * The most bytes of committed bodies on disk, in Mb. 0 stores nothing.
+   * Sidecars, and the blocks to which a disk rounds each file, come on top: of
+   * many small bodies they are the larger part, as
+   * {@linkcode CacheStats.occupiedBytes} tells.
    *
    * @default {500}
    */
@@ -30,7 +31,7 @@ export interface MediaCacheOptions {
    */
   maxMemoryItems?: number;
   /**
-   * The most RAM that those bodies take, in Mb.
+   * The most RAM for these bodies, in Mb.
    *
    * @default {64}
    */
@@ -55,13 +56,15 @@ export interface MediaCacheOptions {
    */
   maxDownloadMb?: number;
   /**
-   * The longest a download may go without a byte, in milliseconds. Time in which
-   * readers hold it back does not count.
+   * The longest pause between two bytes of a download, in milliseconds. Time in
+   * which readers hold the download back does not count.
    *
    * @default {30000}
    */
   idleTimeoutMs?: number;
-  /** The longest a download may take in all, in milliseconds. None by default. */
+  /**
+   * The longest time of a whole download, in milliseconds. No limit by default.
+   */
   timeoutMs?: number;
   /**
    * The most downloads that run at a time; further ones wait.
@@ -76,21 +79,22 @@ export interface MediaCacheOptions {
    */
   gifToMp4?: boolean | GifToMp4Options;
   /**
-   * The URL that stands for all URLs of the same media, such as one without its
-   * signature. It is what is hashed and stored; the downloader is given the
-   * caller's own. When it throws, the call rejects; when it returns anything but a
-   * string that is not empty, with a TypeError. The identity by default.
+   * Returns the URL that stands for all URLs of the same media, such as the URL
+   * without its signature. That URL is hashed and stored; the downloader gets
+   * the caller's URL. The call rejects with the error that this throws, and
+   * with a TypeError if it returns anything but a non-empty string. The
+   * identity by default.
    */
   canonicalUrl?: (url: string) => string;
   /**
-   * What becomes of a download when its last reader has left: "finish" into the
-   * cache, or "abort".
+   * Whether a download goes on into the cache when its last reader has left
+   * ("finish"), or is aborted ("abort").
    *
    * @default {"finish"}
    */
   whenAbandoned?: "finish" | "abort";
   /**
-   * Whether a stored entry must survive a power cut, at the price of waiting for
+   * Whether a stored entry must survive a power cut. Each store then waits for
    * the disk.
    *
    * @default {false}
@@ -98,26 +102,26 @@ export interface MediaCacheOptions {
   durable?: boolean;
   /**
    * Whether the bytes of a hit from disk are compared with the SHA-256 in the
-   * sidecar before they are served: those that enter RAM whenever they are read
-   * from disk, larger ones, which takes a pass of its own, when this cache first
-   * finds their file. An entry that differs is dropped and the lookup is a miss.
-   * With it every body is hashed when it is stored; without it only those where
-   * that costs little (64 KiB put, 4 Mb downloaded). Entries whose sidecar has no
-   * digest are served unchecked.
+   * sidecar before they are served: bodies that enter RAM whenever they are
+   * read from disk; larger bodies, in a pass of their own, when this cache
+   * first finds their file. An entry that differs is dropped, and the lookup is
+   * a miss. With this option every body is hashed when it is stored, otherwise
+   * only where that costs little (64 KiB put, 4 Mb downloaded). Entries without
+   * a digest in their sidecar are served unchecked.
    *
    * @default {false}
    */
   verifyOnRead?: boolean;
   /**
-   * Whether the directory is only looked at: nothing is stored, touched, cleaned
-   * or evicted.
+   * Whether the directory is only read: nothing is stored, touched, cleaned or
+   * evicted.
    *
    * @default {false}
    */
   readOnly?: boolean;
   /**
-   * Is told every event from the start. Without it warnings go to the console,
-   * once per kind; with it nothing is printed.
+   * Called for every event from the start. Without it warnings go to the
+   * console, once per kind; with it nothing is printed.
    */
   onEvent?: MediaCacheListener;
 }
@@ -128,35 +132,38 @@ export interface ResolvedOptions {
   dir: string;
   /** Cap of committed bytes. */
   maxBytes: number;
-  /** Cap of bodies in RAM. */
+  /** Cap of the number of bodies in RAM. */
   maxMemoryItems: number;
   /** Cap of bytes in RAM. */
   maxMemoryBytes: number;
   /** Cap of one body in RAM, in bytes. */
   maxMemoryItemBytes: number;
-  /** Cap of one stored body, and of staged bytes in all. */
+  /** Cap of one stored body, and of staged bytes in all, in bytes. */
   maxEntryBytes: number;
   /** Cap of one download, in bytes. */
   maxDownloadBytes: number;
-  /** Longest silence of a download. */
+  /** Longest pause between two bytes of a download. */
   idleTimeoutMs: number;
-  /** Longest time of a download. */
+  /** Longest time of a whole download. */
   timeoutMs: number;
-  /** Downloads at a time. */
+  /** The most downloads that run at a time. */
   maxConcurrentDownloads: number;
-  /** How GIFs are converted; undefined when they are not. */
+  /** How GIFs are converted; undefined where they are kept. */
   gifToMp4: ResolvedGifToMp4 | undefined;
-  /** See {@linkcode MediaCacheOptions.canonicalUrl}. */
+  /**
+   * Returns the URL that stands for others of the same media; undefined for the
+   * identity.
+   */
   canonicalUrl: ((url: string) => string) | undefined;
-  /** See {@linkcode MediaCacheOptions.whenAbandoned}. */
+  /** Whether a download that no reader wants goes on. */
   whenAbandoned: "finish" | "abort";
-  /** See {@linkcode MediaCacheOptions.durable}. */
+  /** Whether a stored entry must survive a power cut. */
   durable: boolean;
-  /** See {@linkcode MediaCacheOptions.verifyOnRead}. */
+  /** Whether hits from disk are compared with their digests. */
   verifyOnRead: boolean;
-  /** See {@linkcode MediaCacheOptions.readOnly}. */
+  /** Whether the directory is only read. */
   readOnly: boolean;
-  /** See {@linkcode MediaCacheOptions.onEvent}. */
+  /** Called for every event; undefined where warnings go to the console. */
   onEvent: MediaCacheListener | undefined;
 }
 
@@ -251,7 +258,7 @@ function directory(check: OptionCheck, value: string | URL): string {
 
 /**
  * Returns the path of a directory that is given as a path or as a `file:` URL;
- * undefined where it can be none of this machine.
+ * undefined where no directory of this machine can have it.
  */
 export function directoryPath(value: string | URL): string | undefined {
   const isUrl = value instanceof URL || value.startsWith("file://");

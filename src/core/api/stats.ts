@@ -1,6 +1,6 @@
 import type { ResolvedOptions } from "./options.ts";
 
-/** A snapshot of what a cache holds and has done. Plain data. */
+/** A snapshot of the contents of a cache and of its work, as plain data. */
 export interface CacheStats {
   /** Committed entries known to this cache. */
   entries: number;
@@ -8,13 +8,16 @@ export interface CacheStats {
   entriesInMemory: number;
   /** Bytes of all committed entries. */
   totalBytes: number;
-  /** The same in Mb of 1,048,576 bytes, to 2 places. */
+  /** Bytes of all committed entries in Mb of 1,048,576 bytes, to 2 places. */
   totalMb: number;
-  /** The cap, in Mb, to 2 places. */
+  /** Cap of `totalMb`, in Mb, to 2 places. */
   maxMb: number;
   /** Lookups that a committed entry answered. */
   hits: number;
-  /** Calls of `getOrDownload()` that none answered; joiners and failures count. */
+  /**
+   * Calls of `getOrDownload()` that no entry answered; joiners and failures
+   * count.
+   */
   misses: number;
   /** hits ÷ (hits + misses) to 3 places; 0 before the first lookup. */
   hitRate: number;
@@ -25,15 +28,17 @@ export interface CacheStats {
   /** Bytes on disk of leftovers that are still too young to be removed. */
   orphanBytes: number;
   /**
-   * About what the whole directory takes on disk, in bytes: bodies, sidecars,
-   * staged files, leftovers, index and list of changes, each rounded up to blocks
-   * of 4096 bytes. An estimate without I/O: what the file system takes for the
-   * names is not in it, and of a just opened index each sidecar counts as a block.
+   * Estimate of the room that the whole directory takes on disk, in bytes, made
+   * without I/O: bodies, sidecars, staged files, leftovers, index and list of
+   * changes, each rounded up to blocks of 4096 bytes. The room for the names of
+   * the files is not in it. Sidecars known by the index alone count as a block
+   * each.
    */
   occupiedBytes: number;
   /**
-   * Downloads that failed, each once, however many waited for it. Not counted are
-   * those that `close()` ended, or that were aborted since all callers had left.
+   * Downloads that failed, each counted once for all its callers. Downloads
+   * that were aborted do not count: by `close()`, or because all callers had
+   * left.
    */
   failures: number;
   /** Downloads that run now. */
@@ -53,33 +58,34 @@ export interface CacheStats {
   /** Failures of the file system. */
   diskErrors: number;
   /**
-   * Operations that the file system of the directory has refused, sorted, and that
-   * the cache does without: "chmod" (the directory or a file has other rights than
-   * 0700 and 0600), "flock" (only one process may use the directory), "fsync" (a
-   * power cut may lose entries in spite of `durable`), "link" (a GIF that is
-   * deleted during its conversion may stay one), "utime" (a restart forgets which
-   * entries were used last). Empty when nothing was refused.
+   * Operations that the file system of the directory has refused, sorted, and
+   * that the cache goes on without: "chmod" (the directory or a file has other
+   * rights than 0700 and 0600), "flock" (only one process may use the
+   * directory), "fsync" (a power cut may lose entries in spite of `durable`),
+   * "link" (a GIF that is deleted during its conversion may stay a GIF),
+   * "utime" (a restart forgets which entries were used last). Empty when
+   * nothing was refused.
    */
   degraded: readonly string[];
 }
 
-/** The caps that a cache was opened with, beside which its stats are read. */
+/** The caps of a cache, for comparison with its stats. */
 export interface CacheLimits {
-  /** Bytes of committed entries on disk. */
+  /** Cap of bytes of committed entries on disk. */
   readonly maxBytes: number;
-  /** Bytes of one entry, and of running downloads together. */
+  /** Cap of bytes of one entry, and of running downloads together. */
   readonly maxEntryBytes: number;
-  /** Bytes of bodies in RAM. */
+  /** Cap of bytes of bodies in RAM. */
   readonly maxMemoryBytes: number;
-  /** Bodies in RAM. */
+  /** Cap of the number of bodies in RAM. */
   readonly maxMemoryItems: number;
-  /** Downloads that run at a time. */
+  /** The most downloads that run at a time. */
   readonly maxConcurrentDownloads: number;
-  /** Whether the directory is only looked at. */
+  /** Whether the directory is only read. */
   readonly readOnly: boolean;
 }
 
-/** The caps among the options. */
+/** Picks the caps of a cache's options. */
 export function limitsOf(options: ResolvedOptions): CacheLimits {
   const { maxBytes, maxEntryBytes, maxMemoryBytes } = options;
   const { maxMemoryItems, maxConcurrentDownloads, readOnly } = options;
@@ -93,55 +99,26 @@ export function limitsOf(options: ResolvedOptions): CacheLimits {
   };
 }
 
-/** The numbers that only ever grow. */
+/** The members of {@linkcode CacheStats} that only grow. */
 export class Counters {
-  /** See {@linkcode CacheStats.hits}. */
   hits = 0;
-  /** See {@linkcode CacheStats.misses}. */
   misses = 0;
-  /** See {@linkcode CacheStats.failures}. */
   failures = 0;
-  /** See {@linkcode CacheStats.coalesced}. */
   coalesced = 0;
-  /** See {@linkcode CacheStats.evictions}. */
   evictions = 0;
-  /** See {@linkcode CacheStats.bytesDownloaded}. */
   bytesDownloaded = 0;
-  /** See {@linkcode CacheStats.bytesServed}. */
   bytesServed = 0;
-  /** See {@linkcode CacheStats.conversions}. */
   conversions = 0;
-  /** See {@linkcode CacheStats.conversionFailures}. */
   conversionFailures = 0;
-  /** See {@linkcode CacheStats.diskErrors}. */
   diskErrors = 0;
 }
 
-/** The sizes that go up and down, and what the directory is like. */
-export interface Gauges {
-  /** See {@linkcode CacheStats.entries}. */
-  entries: number;
-  /** See {@linkcode CacheStats.entriesInMemory}. */
-  entriesInMemory: number;
-  /** See {@linkcode CacheStats.totalBytes}. */
-  totalBytes: number;
-  /** The cap of `totalBytes`. */
-  maxBytes: number;
-  /** See {@linkcode CacheStats.memoryBytes}. */
-  memoryBytes: number;
-  /** See {@linkcode CacheStats.stagedBytes}. */
-  stagedBytes: number;
-  /** See {@linkcode CacheStats.orphanBytes}. */
-  orphanBytes: number;
-  /** See {@linkcode CacheStats.occupiedBytes}. */
-  occupiedBytes: number;
-  /** See {@linkcode CacheStats.inFlight}. */
-  inFlight: number;
-  /** See {@linkcode CacheStats.degraded}. */
-  degraded: readonly string[];
-}
+/** The members of {@linkcode CacheStats} that go up and down, and the cap of bytes. */
+export type Gauges =
+  & Omit<CacheStats, keyof Counters | "totalMb" | "maxMb" | "hitRate">
+  & { maxBytes: number };
 
-/** Puts counters and gauges into the shape that users see. */
+/** Makes the stats of counters and gauges. */
 export function snapshot(counters: Counters, gauges: Gauges): CacheStats {
   const { hits, misses } = counters;
   const { entries, entriesInMemory, totalBytes, maxBytes, ...rest } = gauges;

@@ -1,29 +1,30 @@
-/** Something wrong that `verify()` found. */
+/** A problem that `verify()` found. */
 export interface VerifyProblem {
   /** Names of the files, in the directory. */
   readonly names: readonly string[];
-  /** Their bytes. */
+  /** Bytes of these files. */
   readonly bytes: number;
-  /** What is wrong. */
+  /** The fault of the files. */
   readonly reason: string;
   /**
-   * Whether it was written within the last 10 minutes, or claims to be from the
-   * future and was first seen within them, so that another process may be about
-   * to complete it. Never so for a whole pair of a wrong digest.
+   * Whether the files were written within the last 10 minutes, or have a time
+   * in the future and were first seen within the last 10 minutes. Another
+   * process may be about to complete them. Never true for a whole pair with a
+   * wrong digest.
    */
   readonly young: boolean;
 }
 
-/** What `verify()` found. */
+/** The result of `verify()`. */
 export interface VerifyReport {
-  /** Entries that are whole. */
+  /** The number of whole entries. */
   entries: number;
-  /** Their bytes. */
+  /** Bytes of the whole entries. */
   bytes: number;
-  /** Those of them whose digest was there and was right. */
+  /** The number of whole entries whose digest was compared and was right. */
   digests: number;
-  /** All that is wrong. */
+  /** All problems. */
   problems: VerifyProblem[];
-  /** How many of these were removed. */
+  /** The number of problems that were removed. */
   fixed: number;
 }

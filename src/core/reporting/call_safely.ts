@@ -1,12 +1,12 @@
 /**
- * Calls a function of the user's whose fault is not ours: neither what it throws
- * nor what it rejects with, should it be asynchronous, harms anybody.
+ * Calls a function given by a user, and ignores the error that it throws, or
+ * rejects with where it is asynchronous.
  */
 export function callSafely(call: () => unknown): void {
   try {
     const result = call();
     if (result instanceof Promise) result.catch(() => {});
   } catch {
-    // Nobody is there to be told.
+    // The error is the user's own, and has no other place to go.
   }
 }

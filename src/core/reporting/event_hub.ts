@@ -2,7 +2,7 @@ import { callSafely } from "./call_safely.ts";
 import type { MediaCacheEvent, MediaCacheListener } from "../api/events.ts";
 import { formatEvent } from "../api/format_event.ts";
 
-/** Kinds of event that an operator must hear of although nobody listens. */
+/** Kinds of event that are printed where nobody listens. */
 const WARNINGS: ReadonlySet<MediaCacheEvent["type"]> = new Set([
   "conversionUnavailable",
   "degraded",
@@ -10,7 +10,7 @@ const WARNINGS: ReadonlySet<MediaCacheEvent["type"]> = new Set([
   "skipped",
 ]);
 
-/** An event before the hub stamps the time. */
+/** An event to which the hub adds the time. */
 export type UnstampedEvent = MediaCacheEvent extends infer Each
   ? Each extends MediaCacheEvent ? Omit<Each, "time"> : never
   : never;
@@ -21,20 +21,24 @@ export class EventHub {
   readonly #warned = new Set<string>();
   readonly #warns: boolean;
 
-  /** A hub that warns on the console unless it is given a listener. */
+  /**
+   * Creates a hub, which prints warnings on the console if it has no `onEvent`.
+   */
   constructor(onEvent: MediaCacheListener | undefined) {
     this.#warns = onEvent === undefined;
     if (onEvent !== undefined) this.#listeners.add(onEvent);
   }
 
-  /** Whether anybody listens; hot paths make no event otherwise. */
+  /**
+   * Whether there is a listener. Hot paths create no event without a listener.
+   */
   get listening(): boolean {
     return this.#listeners.size > 0;
   }
 
-  /** Adds a listener; the function returned takes it away again. */
+  /** Adds a listener. The returned function removes it. */
   subscribe(listener: MediaCacheListener): () => void {
-    // Wrapped, so that one function subscribed twice is two subscriptions.
+    // A new function each time, so that a listener may subscribe twice.
     const subscription: MediaCacheListener = (event) => listener(event);
     this.#listeners.add(subscription);
     return () => {
@@ -42,7 +46,10 @@ export class EventHub {
     };
   }
 
-  /** Tells every listener. An error of a listener reaches nobody else. */
+  /**
+   * Sends an event to every listener. An error of a listener reaches nobody
+   * else.
+   */
   emit(unstamped: UnstampedEvent): void {
     if (!this.#warns && !this.listening) return;
     // The members of an event and its time make an event again.
@@ -51,7 +58,7 @@ export class EventHub {
       callSafely(() => listener(event));
     }
     if (!this.#warns || !WARNINGS.has(event.type)) return;
-    // Each operation that is refused costs something else.
+    // Each refused operation has another cost, so each is a kind of its own.
     const kind = event.type === "degraded" ? event.operation : event.type;
     if (!this.#warned.has(kind)) {
       this.#warned.add(kind);
