@@ -11,7 +11,7 @@ const EXIT_CODES = [
   "141  whoever read the output has gone",
 ];
 
-/** The help of the whole tool. */
+/** Returns the help of the whole tool. */
 export function generalHelp(commands: readonly Command[]): string {
   return [
     "Look into, fill and repair the folder of a media cache.",
@@ -42,7 +42,7 @@ export function generalHelp(commands: readonly Command[]): string {
   ].join("\n");
 }
 
-/** The help of one command. */
+/** Returns the help of one command. */
 export function commandHelp(command: Command): string {
   const { name, operands, summary, details, options, permissions, json } =
     command;

@@ -16,13 +16,13 @@
  * | `prune --max-size-mb N`           | removes the least recently used entries until the rest fits     | `--allow-read=DIR --allow-write=DIR`                                                     |
  * | `verify`                          | checks lengths and digests; `--fix` removes what is wrong       | `--allow-read=DIR`, with `--fix` also `--allow-write=DIR`                                |
  *
- * Commands that only look open the folder read-only and never make it. With
- * `--json` all that prints data prints JSON; `COMMAND --help` tells its shape.
- * The manual, with examples, is `src/cli/README.md` of the package.
+ * Commands that only read never create the folder. With `--json` all that
+ * prints data prints JSON; `COMMAND --help` tells its shape. The manual, with
+ * examples, is `src/cli/README.md` of the package.
  *
- * It exits with 0 when all is done, 1 when something failed, 2 when the command
+ * The exit code is 0 on success, 1 when something failed, 2 when the command
  * line is wrong, 130 after Ctrl-C (129 and 143 after SIGHUP and SIGTERM), and
- * 141 when whoever read the output has gone.
+ * 141 when the reader of the output has gone.
  *
  * @module
  */
@@ -36,17 +36,20 @@ import type { CliInput } from "./call/url_list.ts";
 
 export type { CliInput, CliOutput };
 
-/** What {@linkcode main} uses in place of the process's own. */
+/** Options of {@linkcode main}. The defaults are those of the process. */
 export interface MainOptions {
-  /** Where it reads what is named `-`. */
+  /** Input for an operand `-`. */
   stdin?: CliInput;
-  /** Where results go. */
+  /** Output of results. */
   stdout?: CliOutput;
-  /** Where complaints and progress bars go. */
+  /** Output of complaints and progress bars. */
   stderr?: CliOutput;
-  /** Whether terminals show colors. By default as NO_COLOR says. */
+  /** Whether terminals show colors. The default follows NO_COLOR. */
   color?: boolean;
-  /** Interrupts it as Ctrl-C does, which it then leaves alone. */
+  /**
+   * Interrupts the command as Ctrl-C does. With it, signals of the process are
+   * not handled.
+   */
   signal?: AbortSignal;
 }
 
@@ -82,7 +85,8 @@ export async function main(
   try {
     return await run(args, output, stdin, signal);
   } catch (error) {
-    // As with `| head`: nobody is there to be told.
+    // The reader of the output has gone, as with `| head`: there is nobody to
+    // tell.
     if (error instanceof Deno.errors.BrokenPipe) return EXIT.brokenPipe;
     output.complain(reasonOf(error));
     return error instanceof UsageError ? EXIT.usage : EXIT.failure;
@@ -137,7 +141,9 @@ function isHelp(arg: string): boolean {
   return arg === "--help" || arg === "-h";
 }
 
-/** Whether help is asked for among the options, and not as what follows `--`. */
+/**
+ * Tells whether help is among the options; arguments after `--` are no options.
+ */
 function asksForHelp(args: readonly string[]): boolean {
   const end = args.indexOf("--");
   return args.slice(0, end < 0 ? args.length : end).some(isHelp);

@@ -5,34 +5,34 @@ import { UsageError } from "./failures.ts";
 import type { Output } from "../output/output.ts";
 import type { CliInput } from "./url_list.ts";
 
-/** What a command may use beside its arguments. */
+/** Streams and signal of a command. */
 export interface Surroundings {
-  /** Where it writes. */
+  /** Output of the command. */
   readonly output: Output;
-  /** Where it reads what is named `-`. */
+  /** Input for an operand `-`. */
   readonly stdin: CliInput;
-  /** Interrupts it, in place of the signals of the process. */
+  /** Interrupts the command, in place of the signals of the process. */
   readonly signal: AbortSignal | undefined;
 }
 
 type Value = string | boolean | (string | boolean)[] | undefined;
 
-/** What a command was called with. */
+/** The arguments of a command, and its surroundings. */
 export class Call {
-  /** What is no option. */
+  /** Arguments that are no options. */
   readonly operands: readonly string[];
-  /** Where it writes. */
+  /** Output of the command. */
   readonly output: Output;
-  /** Where it reads what is named `-`. */
+  /** Input for an operand `-`. */
   readonly stdin: CliInput;
-  /** Interrupts it, in place of the signals of the process. */
+  /** Interrupts the command, in place of the signals of the process. */
   readonly signal: AbortSignal | undefined;
   readonly #values: Record<string, Value>;
 
   /**
    * Reads the arguments of a command.
    *
-   * @throws {UsageError} If they are none that it takes.
+   * @throws {UsageError} If the command does not take them.
    */
   constructor(
     options: Readonly<Record<string, CommandOption>>,
@@ -47,31 +47,31 @@ export class Call {
     this.signal = surroundings.signal;
   }
 
-  /** The cache's folder. */
+  /** Path of the cache's folder. */
   get dir(): string {
     const path = directoryPath(this.text("dir") ?? "media_cache");
     if (path !== undefined) return path;
     throw new UsageError("--dir must name a folder of this machine");
   }
 
-  /** Whether a switch was given. */
+  /** Tells whether a switch was given. */
   flag(name: string): boolean {
     return this.#values[name] === true;
   }
 
-  /** The value of an option. */
+  /** Returns the value of an option. */
   text(name: string): string | undefined {
     const value = this.#values[name];
     return typeof value === "string" ? value : undefined;
   }
 
-  /** All values of an option. */
+  /** Returns all values of an option. */
   texts(name: string): string[] {
     const value = this.#values[name];
     return [value ?? []].flat().filter((each) => typeof each === "string");
   }
 
-  /** The value of an option that names one of several things. */
+  /** Returns the value of an option that takes one of several words. */
   choice<T extends string>(name: string, choices: readonly T[]): T | undefined {
     const text = this.text(name);
     if (text === undefined) return undefined;
@@ -83,7 +83,7 @@ export class Call {
     );
   }
 
-  /** The value of an option that is a number of at least 0. */
+  /** Returns the value of an option that is a number of at least 0. */
   number(name: string): number | undefined {
     return this.#number(
       name,
@@ -93,7 +93,7 @@ export class Call {
     );
   }
 
-  /** The value of an option that is a whole number of at least 1. */
+  /** Returns the value of an option that is a whole number of at least 1. */
   count(name: string): number | undefined {
     return this.#number(name, /^\d+$/, "a whole number of at least 1", 1);
   }
@@ -137,15 +137,15 @@ function parse(
     });
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
-    // After the first sentence comes advice on how to quote.
+    // The first sentence names the mistake; the rest tells how to quote.
     const [message = ""] = error.message.split(/\. To specify|\n/);
     throw new UsageError(message, { cause: error });
   }
 }
 
 /**
- * Joins an option to a negative number that follows it. `parseArgs()` takes the
- * number for an option, and calls the one before ambiguous.
+ * Joins an option to a negative number that follows it. `parseArgs()` would
+ * take the number for an option, and call the option before it ambiguous.
  */
 function withNegativeNumbers(
   options: Readonly<Record<string, CommandOption>>,

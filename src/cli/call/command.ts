@@ -1,22 +1,25 @@
 import type { Call } from "./call.ts";
 import type { CommandOption } from "./command_option.ts";
 
-/** What one command of the tool is. */
+/** A command of the tool. */
 export interface Command {
-  /** Its name. */
+  /** Name of the command. */
   readonly name: string;
-  /** What follows the name, beside options. */
+  /** The operands after the name, as help shows them. */
   readonly operands: string;
-  /** What it does, in a line. */
+  /** Purpose of the command, in a line. */
   readonly summary: string;
-  /** What else there is to know, in lines of at most 80 characters. */
+  /** Further lines of its help, of at most 80 characters. */
   readonly details: readonly string[];
-  /** Its options, in the order of the help. */
+  /** Its options by name, in the order of the help. */
   readonly options: Readonly<Record<string, CommandOption>>;
-  /** The least permissions it runs with. */
+  /** The least permissions that the command needs. */
   readonly permissions: readonly string[];
-  /** What `--json` prints; undefined when it prints no data. */
+  /**
+   * Lines of help about the output of `--json`; undefined for a command without
+   * data.
+   */
   readonly json?: readonly string[];
-  /** Does it; resolves to the exit code. */
+  /** Runs the command, and resolves to the exit code. */
   run(call: Call): Promise<number>;
 }

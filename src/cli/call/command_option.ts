@@ -1,20 +1,20 @@
 /** An option of a command. */
 export interface CommandOption {
-  /** Stands for its value in help; an option without it is a switch. */
+  /** Name of the value in the help; an option without it is a switch. */
   readonly value?: string;
-  /** Whether it may be given more than once. */
+  /** Whether the option may be given more than once. */
   readonly multiple?: true;
-  /** What it does. */
+  /** Purpose of the option. */
   readonly help: string;
 }
 
-/** Which directory it is about. */
+/** Names the cache's folder. */
 export const DIR_OPTION: CommandOption = {
   value: "DIR",
   help: "the cache's folder (media_cache)",
 };
 
-/** How entries are named without their URLs. */
+/** Names entries without their URLs. */
 export const KEY_OPTION: CommandOption = {
   value: "KEY",
   help: "an entry by its key, or by those digits that ls shows",
@@ -25,5 +25,5 @@ export const URLS_OPTION: CommandOption = {
   help: "show URLs too; they may hold secrets",
 };
 
-/** Whether the output is for programs. */
+/** Asks for output that programs read. */
 export const JSON_OPTION: CommandOption = { help: "print JSON" };

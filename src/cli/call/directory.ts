@@ -6,27 +6,27 @@ import type { Call } from "./call.ts";
 import { Failure, reasonOf } from "./failures.ts";
 import { expectFolder } from "./user_files.ts";
 
-/** How the cache's folder is opened. */
+/** Options of {@linkcode openCache}. */
 export interface OpenOptions extends Omit<MediaCacheOptions, "cacheDir"> {
-  /** Whether the folder is made when it is missing. */
+  /** Whether a missing folder is created. */
   create?: boolean;
 }
 
-/** An open cache, and what it could not do. */
+/** An open cache, and the faults found so far. */
 export interface OpenedCache extends AsyncDisposable {
   /** The cache. */
   readonly cache: MediaCache;
-  /** How often the disk failed; each time was told. */
+  /** Number of disk errors, each of which was printed. */
   readonly diskErrors: number;
-  /** Files that are no entry and belong to none, as found while loading. */
+  /** Number of files, found while loading, that belong to no entry. */
   readonly leftovers: number;
 }
 
 /**
- * Opens the cache of a call. Entries come and go only as the command says:
- * there is no limit that storing could evict for, unless the command sets one.
+ * Opens the cache of a call. Only the command itself adds and removes entries:
+ * nothing is evicted unless the command sets a limit.
  *
- * @throws {Failure} If a permission is missing, or the folder.
+ * @throws {Failure} If a permission or the folder is missing.
  */
 export async function openCache(
   { dir, output }: Call,
@@ -63,7 +63,7 @@ export async function openCache(
   };
 }
 
-/** Throws unless the folder is there, or may be made, and may be used. */
+/** Throws unless the folder exists, or may be created, and can be used. */
 export async function expectUsable(
   dir: string,
   write: boolean,

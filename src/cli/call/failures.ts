@@ -6,7 +6,10 @@ export const EXIT: {
   readonly brokenPipe: 141;
 } = { ok: 0, failure: 1, usage: 2, brokenPipe: 141 };
 
-/** Something that the user asked for can't be done; the message is all there is to say. */
+/**
+ * A request of the user can't be fulfilled. The message tells all that is
+ * known.
+ */
 export class Failure extends Error {
   /** Creates the error. */
   constructor(message: string, options?: ErrorOptions) {
@@ -15,7 +18,7 @@ export class Failure extends Error {
   }
 }
 
-/** The command line itself is wrong. */
+/** The command line is wrong. */
 export class UsageError extends Error {
   /** Creates the error. */
   constructor(message: string, options?: ErrorOptions) {
@@ -24,10 +27,13 @@ export class UsageError extends Error {
   }
 }
 
-// Up to the next space, but for what ends a bracket or a sentence.
+// A URL up to the next space, without punctuation at its end.
 const URL_REGEXP = /\b[a-z][a-z0-9+.-]*:\/\/\S+?(?=[)\]>"',:;.]*(?:\s|$))/gi;
 
-/** What an error says, without the URLs that messages of `fetch` hold. */
+/**
+ * Returns the message of an error, without the URLs that messages of `fetch`
+ * hold.
+ */
 export function reasonOf(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   return message.replace(URL_REGEXP, "URL");

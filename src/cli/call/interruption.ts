@@ -4,14 +4,17 @@ type Interrupt = keyof typeof EXIT_CODES;
 
 /**
  * Turns the first signal that would end the process into an abort. The second
- * one does what it always does, so nobody is locked in.
+ * signal ends the process as usual.
  */
 export class Interruption implements Disposable {
   readonly #controller = new AbortController();
   readonly #stopListening: () => void;
   #exitCode: number = EXIT_CODES.SIGINT;
 
-  /** Listens to the process, or to a signal that stands for Ctrl-C. */
+  /**
+   * Listens to the signals of the process, or to a signal that stands for
+   * Ctrl-C.
+   */
   constructor(given: AbortSignal | undefined) {
     this.#stopListening = given === undefined
       ? this.#listenToProcess()
@@ -23,12 +26,12 @@ export class Interruption implements Disposable {
     return this.#controller.signal;
   }
 
-  /** What shells expect of a program that this signal has ended. */
+  /** Exit code that shells expect of a program ended by this signal. */
   get exitCode(): number {
     return this.#exitCode;
   }
 
-  /** Leaves signals to others again. */
+  /** Stops listening. */
   [Symbol.dispose](): void {
     this.#stopListening();
   }

@@ -3,24 +3,24 @@ import type { Call } from "./call.ts";
 import { Failure, UsageError } from "./failures.ts";
 import type { Inspector } from "../../core/inspection.ts";
 
-/** An entry that a call names. */
+/** An entry named on the command line. */
 export interface Target {
-  /** Its key. */
+  /** Key of the entry. */
   readonly key: string;
-  /** Its URL, if that is how it was named. */
+  /** URL of the entry, where it was named by URL. */
   readonly url: string | undefined;
 }
 
 const KEY_PREFIX_REGEXP = /^[0-9a-f]{4,64}$/;
 
-/** The entries that a call names, by URL or by key, each once. */
+/** Returns the entries named by URL or by key, each once. */
 export async function targetsOf(
   call: Call,
   inspector: Inspector,
 ): Promise<Target[]> {
   const targets = new Map<string, Target>();
   for (const operand of call.operands) {
-    // A lone surrogate is hashed, by the cache, as U+FFFD.
+    // The cache hashes a lone surrogate as U+FFFD.
     const url = operand.toWellFormed();
     const key = keyOf(url);
     targets.set(key, { key, url });
@@ -33,9 +33,9 @@ export async function targetsOf(
 }
 
 /**
- * The key that begins with these digits.
+ * Returns the key that begins with these digits.
  *
- * @throws {UsageError} If they are no digits of a key.
+ * @throws {UsageError} If the text is no beginning of a key.
  * @throws {Failure} If there is not exactly one such key.
  */
 async function completeKey(
@@ -55,7 +55,7 @@ async function completeKey(
   throw new Failure(`${keys.size} keys begin with ${prefix}: give more digits`);
 }
 
-/** Throws unless a call names an entry, or just one. */
+/** Throws unless a call names from one to `most` entries. */
 export function expectTargets(call: Call, most: number): void {
   const count = call.operands.length + call.texts("key").length;
   if (count === 0) throw new UsageError("a URL or --key is missing");

@@ -1,21 +1,21 @@
 import { Failure, UsageError } from "./failures.ts";
 import { readFile } from "./user_files.ts";
 
-/** Where the tool reads; `Deno.stdin` is such. */
+/** An input of the tool, such as `Deno.stdin`. */
 export interface CliInput {
   /** The bytes of the input. */
   readonly readable: ReadableStream<Uint8Array>;
 }
 
-/** A URL of a list, or one that is an operand itself. */
+/** A URL from a list or from the command line. */
 export interface ListedUrl {
   /** The URL, as given. */
   readonly url: string;
-  /** The list that it stands in first, where there are several operands. */
+  /** Name of the first list that holds it, where there are several operands. */
   readonly list?: string;
-  /** Its line in that list, counted from 1. */
+  /** Line in that list, counted from 1. */
   readonly line?: number;
-  /** Which operand it is, counted from 1, if it stands in no list. */
+  /** Number of the operand, counted from 1, where the URL stands in no list. */
   readonly operand?: number;
 }
 
@@ -29,21 +29,22 @@ const BYTE_ORDER_MARKS = [
   { encoding: "utf-16be", mark: [0xfe, 0xff] },
 ];
 
-/** Where Unicode ends a line (UAX #14), but for the feeds within one. */
+/** Line ends of Unicode (UAX #14), except vertical tab and form feed. */
 const LINE_END_REGEXP = /\r\n|[\n\r\u0085\u2028\u2029]/;
 
 const COMMENT_REGEXP = /(?<!\S)#/;
 
-/** A scheme of two letters or more and `://`: `C:` is a drive of Windows. */
+/** A scheme of two letters or more and `://`. `C:` is a drive of Windows. */
 const URL_REGEXP = /^\s*[a-z][a-z0-9+.-]+:\/\//i;
 
 /**
- * The URLs that operands name, each once. An operand is a URL, or several with
- * white space between them as a quoted variable of a shell gives them; a file
- * that holds a list of URLs; or `-` for a list that comes in.
+ * Returns the URLs that operands name, each once. An operand is a URL; several
+ * URLs with white space between them, as a quoted variable of a shell gives
+ * them; a file that holds a list of URLs; or `-` for a list on the standard
+ * input.
  *
  * @throws {UsageError} If an operand is empty, or `-` comes twice.
- * @throws {Failure} If a list can't be read, or is no text.
+ * @throws {Failure} If a list can't be read or is not text.
  */
 export async function readUrls(
   operands: readonly string[],
@@ -68,9 +69,10 @@ export async function readUrls(
 }
 
 /**
- * The URLs of a list, with their lines. White space is between them, also within
- * a line, since no URL holds any. `#` at the start of a line, or after white
- * space, begins a comment; elsewhere it is the fragment of a URL.
+ * Returns the URLs of a list, with their lines. URLs are separated by white
+ * space, also within a line, since no URL holds any. `#` at the start of a
+ * line, or after white space, begins a comment; elsewhere it begins the
+ * fragment of a URL.
  */
 export function parseUrls(text: string): Required<
   Pick<ListedUrl, "url" | "line">
@@ -99,7 +101,10 @@ async function readList(
   return parseUrls(text).map((url) => isNamed ? { ...url, list } : url);
 }
 
-/** The text in its encoding, without the mark that tells which; undefined when it is none. */
+/**
+ * Decodes text by its byte order mark, which is removed; undefined for other
+ * bytes.
+ */
 function decode(bytes: Uint8Array): string | undefined {
   const { encoding } =
     BYTE_ORDER_MARKS.find(({ mark }) =>
@@ -107,7 +112,7 @@ function decode(bytes: Uint8Array): string | undefined {
     ) ?? { encoding: "utf-8" };
   try {
     const text = new TextDecoder(encoding, { fatal: true }).decode(bytes);
-    // UTF-16 and UTF-32 without their marks are UTF-8 with NULs between.
+    // Without a mark, UTF-16 and UTF-32 look like UTF-8 with NULs.
     return text.includes("\0") ? undefined : text;
   } catch {
     return undefined;

@@ -1,6 +1,6 @@
 /*
- * The files that a user names beside the cache's own: the only file of the tool
- * that calls the file system itself.
+ * Files that a user names, other than the cache's own. Of the tool, this file
+ * alone calls the file system.
  */
 import { basename } from "@std/path/basename";
 import { dirname } from "@std/path/dirname";
@@ -9,13 +9,16 @@ import { Failure, reasonOf } from "./failures.ts";
 
 /** The mode of a new file, before the umask of the process. */
 const NEW_MODE = 0o666;
-/** UTF-16 units of a name that its part keeps: 255 bytes are the most, 4 bytes a unit. */
+/**
+ * UTF-16 units of the name that the name of a part file keeps: a unit takes 4
+ * bytes at most, a name 255.
+ */
 const MAX_NAME_PART = 50;
 
 /**
- * Sees to it that a folder is there; nothing makes it.
+ * Checks that a folder exists, and never creates it.
  *
- * @throws {Failure} If it is not.
+ * @throws {Failure} If it does not exist.
  */
 export async function expectFolder(dir: string): Promise<void> {
   let isDirectory: boolean;
@@ -32,7 +35,7 @@ export async function expectFolder(dir: string): Promise<void> {
   if (!isDirectory) throw new Failure(`${dir} is not a folder`);
 }
 
-/** The bytes of a file: a regular one, a pipe, whatever can be read. */
+/** Returns the bytes of a file, which may be a pipe or a device. */
 export async function readFile(path: string): Promise<Uint8Array> {
   try {
     return await Deno.readFile(path);
@@ -46,9 +49,9 @@ export async function readFile(path: string): Promise<Uint8Array> {
 
 /**
  * Writes a stream to a file. A regular file appears, or is replaced, when all
- * bytes are on disk; a device or a pipe gets the bytes as they come.
+ * bytes are on disk; a device or a pipe gets each chunk at once.
  *
- * @param outside The folder that must not change.
+ * @param outside The cache's folder, in which no file may be written.
  * @throws {Failure} If the file lies in that folder, or can't be written.
  */
 export async function writeStream(
@@ -79,7 +82,7 @@ export async function writeStream(
   }
 }
 
-/** The file behind a name, links followed, and the mode of the file to write. */
+/** Resolves links, and returns the path and the mode of the file to write. */
 async function targetOf(
   path: string,
 ): Promise<{ target: string; mode: number | "device" }> {
@@ -95,7 +98,9 @@ async function targetOf(
   }
 }
 
-/** A name that no other process takes, short enough for any file system. */
+/**
+ * Returns a name that no other process uses, short enough for any file system.
+ */
 function partName(name: string): string {
   const unique = crypto.randomUUID().slice(0, 8);
   return `.${name.slice(0, MAX_NAME_PART)}.${unique}.part`;

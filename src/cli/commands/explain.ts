@@ -17,7 +17,7 @@ import {
 import { layOutFacts } from "../output/table.ts";
 import { expectTargets, targetsOf } from "../call/targets.ts";
 
-/** `explain`: all that is known of one URL. */
+/** `explain`: tells everything about one URL. */
 export const explain: Command = {
   name: "explain",
   operands: "URL",
@@ -43,7 +43,7 @@ export const explain: Command = {
   run,
 };
 
-/** Nothing is written down for these, since they may be tried again. */
+/** Failed downloads leave no record, since they may be tried again. */
 const NEVER_TRIED =
   "put as it is, or there was no ffmpeg, or no permission to run it";
 

@@ -8,7 +8,7 @@ import { Inspector } from "../../core/inspection.ts";
 import { expectTargets, targetsOf } from "../call/targets.ts";
 import { writeStream } from "../call/user_files.ts";
 
-/** `get`: the bytes of an entry. */
+/** `get`: writes the bytes of an entry. */
 export const get: Command = {
   name: "get",
   operands: "URL > FILE",

@@ -33,7 +33,7 @@ const COLUMNS: readonly Column<EntryInfo>[] = [
   { title: "NAME", cell: ({ filename }) => filename },
 ];
 
-/** `ls`: the entries. */
+/** `ls`: lists entries. */
 export const ls: Command = {
   name: "ls",
   operands: "",

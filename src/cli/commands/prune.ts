@@ -11,7 +11,7 @@ import {
   formatEntries,
 } from "../../core/text/quantities.ts";
 
-/** `prune`: makes the folder fit a limit. */
+/** `prune`: removes entries until the folder fits a limit. */
 export const prune: Command = {
   name: "prune",
   operands: "--max-size-mb N",
@@ -46,17 +46,18 @@ async function run(call: Call): Promise<number> {
   await using opened = await openCache(call, { readOnly: dryRun });
   const { cache } = opened;
   await cache.ensureLoaded();
-  // A disk that is full for what opening tries to write is one to prune.
+  // Disk errors before this point do not count: opening may fail to write on a
+  // full disk, which is a reason to prune.
   const errorsBefore = opened.diskErrors;
 
-  // Most recent first, so victims come off the end.
+  // Entries come most recent first, so victims are taken from the end.
   const left = await Array.fromAsync(cache.entries());
   let totalBytes = left.reduce((sum, { size }) => sum + size, 0);
   const evicted: EntryInfo[] = [];
   while (totalBytes > maxBytes) {
     const victim = left.pop();
     if (victim === undefined) break;
-    // One that another process has removed takes no room either.
+    // An entry removed by another process takes no room either.
     if (!dryRun) await cache.delete(victim.url);
     if (opened.diskErrors > errorsBefore) return EXIT.failure;
     totalBytes -= victim.size;

@@ -36,7 +36,7 @@ async function run(call: Call): Promise<number> {
   for (const target of await targetsOf(call, inspector)) {
     const { key } = target;
     const { sidecar, reason } = await inspector.inspect(key);
-    // Of a broken pair only those who name it by URL know the URL.
+    // Without a readable sidecar the URL is known only where the user gave it.
     const url = target.url ?? sidecar?.url;
     if (url !== undefined && await opened.cache.delete(url)) {
       removed.push(key);

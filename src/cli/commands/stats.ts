@@ -17,7 +17,7 @@ interface TypeSum {
   bytes: number;
 }
 
-/** `stats`: what a folder holds, in numbers. */
+/** `stats`: counts entries and bytes. */
 export const stats: Command = {
   name: "stats",
   operands: "",
@@ -89,7 +89,7 @@ async function run(call: Call): Promise<number> {
   return EXIT.ok;
 }
 
-/** The types, that with the most bytes first. */
+/** Sums up entries by type, the type with the most bytes first. */
 function sumByType(entries: readonly EntryInfo[]): TypeSum[] {
   const sums = new Map<string, TypeSum>();
   for (const { mimetype, size } of entries) {

@@ -9,7 +9,7 @@ import {
   formatEntries,
 } from "../../core/text/quantities.ts";
 
-/** `verify`: checks every file. */
+/** `verify`: checks all files. */
 export const verify: Command = {
   name: "verify",
   operands: "",

@@ -15,7 +15,7 @@ import { warm as warmCache } from "./warmer.ts";
 
 const CONCURRENCY = 4;
 
-/** `warm`: downloads what is missing. */
+/** `warm`: downloads URLs that are not stored. */
 export const warm: Command = {
   name: "warm",
   operands: "FILE|URL...",
@@ -76,13 +76,13 @@ async function run(call: Call): Promise<number> {
     gifToMp4: !call.flag("keep-gifs"),
   });
   const { cache } = opened;
-  // Better to be told now than once for each URL.
+  // Checked once here, instead of once for each URL.
   const obstacle = await cache.probe();
   if (obstacle !== undefined) {
     throw new Failure(`can't store in ${call.dir}: ${obstacle}`);
   }
   await cache.ensureLoaded();
-  // From here on there is something to clean up.
+  // From here on the folder must be closed.
   using interruption = new Interruption(call.signal);
   const { signal } = interruption;
   const tally: Tally = {
@@ -101,7 +101,7 @@ async function run(call: Call): Promise<number> {
     urls: call.flag("urls"),
     progress,
   });
-  // First of all, so that a second Ctrl-C finds the terminal as it was.
+  // Registered first: after a second Ctrl-C the terminal must be as it was.
   signal.addEventListener("abort", () => report.endProgress(), { once: true });
   try {
     await warmCache(cache, urls, {

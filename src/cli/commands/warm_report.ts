@@ -9,17 +9,17 @@ import {
 import { type ListedUrl, STDIN } from "../call/url_list.ts";
 import type { Outcome } from "./warmer.ts";
 
-/** How the outcomes are shown. */
+/** Options of {@linkcode WarmReport}. */
 export interface WarmReportOptions {
-  /** Whether they are printed as JSON. */
+  /** Whether outcomes are printed as JSON. */
   readonly json: boolean;
   /** Whether URLs are shown. */
   readonly urls: boolean;
-  /** The bars that share the terminal, if there are any. */
+  /** Progress bars on the same terminal, if any. */
   readonly progress: Progress | undefined;
 }
 
-/** Counts what becomes of URLs, and tells of it. */
+/** Counts outcomes and prints them. */
 export class WarmReport {
   readonly #output: Output;
   readonly #tally: Tally;
@@ -35,7 +35,7 @@ export class WarmReport {
     if (progress !== undefined) output.divert((line) => progress.log(line));
   }
 
-  /** One URL is done. */
+  /** Reports the outcome of one URL. */
   async add(outcome: Outcome): Promise<void> {
     const { result, media } = outcome;
     this.#tally[result]++;
@@ -48,13 +48,13 @@ export class WarmReport {
     }
   }
 
-  /** No more bars. Idempotent. */
+  /** Removes the bars. Idempotent. */
   endProgress(): void {
     this.#options.progress?.[Symbol.dispose]();
     this.#output.divert(undefined);
   }
 
-  /** All URLs are done, or nobody wants the rest. */
+  /** Prints the totals, after all URLs or an interruption. */
   async end(interrupted: boolean): Promise<void> {
     const { urls, stored, present, failed, bytes } = this.#tally;
     if (this.#options.json) {
@@ -87,7 +87,7 @@ export class WarmReport {
     const { result, list, line, operand, key, url, reason, media } = outcome;
     return {
       result,
-      // JSON leaves out those that are undefined.
+      // JSON leaves out undefined members.
       list,
       line,
       operand,

@@ -8,29 +8,34 @@ import type { MediaCache } from "../../core/media_cache.ts";
 import { reasonOf } from "../call/failures.ts";
 import type { ListedUrl } from "../call/url_list.ts";
 
-/** What became of one URL. */
+/** The outcome of one URL. */
 export interface Outcome extends ListedUrl {
   /** SHA-256 of the URL. */
   readonly key: string;
-  /** Whether it was downloaded, was there already, or could not be stored. */
+  /**
+   * Whether the URL was downloaded, was stored before, or could not be stored.
+   */
   readonly result: "stored" | "present" | "failed";
-  /** Why it failed; may hold no URL. */
+  /** Why it failed, without a URL. */
   readonly reason?: string;
-  /** What is stored now. */
+  /** The stored media. */
   readonly media?: Pick<Media, "mimetype" | "filename" | "size">;
 }
 
-/** How URLs are fetched. */
+/** Options of {@linkcode warm}. */
 export interface WarmOptions {
-  /** How many downloads may run at a time. */
+  /** The most downloads at a time. */
   readonly concurrency: number;
-  /** Ends all downloads, after which those that have not ended have no outcome. */
+  /** Aborts all downloads; URLs that have not ended then have no outcome. */
   readonly signal: AbortSignal;
-  /** Told of each outcome; the URL's turn lasts until it resolves. */
+  /**
+   * Called for each outcome. The downloader of that URL takes no other before
+   * it resolves.
+   */
   readonly onOutcome: (outcome: Outcome) => Promise<void>;
 }
 
-/** Downloads what a cache lacks of a list of URLs. */
+/** Downloads the URLs of a list that a cache does not hold. */
 export async function warm(
   cache: MediaCache,
   urls: readonly ListedUrl[],
@@ -45,7 +50,7 @@ export async function warm(
   signal.addEventListener("abort", onAbort, { once: true });
   const queue = urls.values();
   const work = async () => {
-    // One iterator for all: who is free takes the next.
+    // All workers share one iterator: each takes the next URL when it is free.
     for (const listed of queue) {
       if (signal.aborted) return;
       const outcome = await fetchOne(cache, listed, reasons);
@@ -76,7 +81,8 @@ async function fetchOne(
   const key = keyOf(url.toWellFormed());
   try {
     const media = await cache.getOrDownload(url, download);
-    // Nobody reads it: the download goes on into the cache, or ends if it can't.
+    // Without a reader the download goes on into the cache, or ends if it
+    // can't.
     await media[Symbol.asyncDispose]();
     if (media.source !== "download") {
       return { ...listed, key, result: "present", media };
@@ -96,19 +102,22 @@ async function download({ url, signal }: DownloadContext): Promise<Response> {
     throw new TypeError("not an http or https URL");
   }
   const { host } = new URL(url);
-  // Asked for without a prompt, which nobody would see among progress bars.
+  // Queried without a prompt, which progress bars would hide.
   if (Deno.permissions.querySync({ name: "net", host }).state !== "granted") {
     throw new Error(`missing --allow-net=${host}`);
   }
   return await fetch(url, { signal });
 }
 
-/** Why downloads were not stored, by key: what a Media alone does not tell. */
+/**
+ * Reasons why downloads were not stored, by key: a Media does not tell them.
+ */
 class Reasons {
   readonly #reasons = new Map<string, string>();
 
   readonly onEvent = (event: MediaCacheEvent): void => {
-    // The first reason counts: what goes uncached, and is not read, ends by abort.
+    // The first reason counts: an uncached download that nobody reads then ends
+    // by an abort.
     if (event.type === "uncached" && !this.#reasons.has(event.key)) {
       this.#reasons.set(event.key, `not stored: ${event.reason}`);
     } else if (event.type === "failed" && !this.#reasons.has(event.key)) {
@@ -116,7 +125,7 @@ class Reasons {
     }
   };
 
-  /** The reason of a download that has ended. */
+  /** Returns and forgets the reason of a download that has ended. */
   take(key: string): string | undefined {
     const reason = this.#reasons.get(key);
     this.#reasons.delete(key);
@@ -127,7 +136,7 @@ class Reasons {
 function explain(error: unknown): string {
   if (error instanceof HttpStatusError) return `HTTP ${error.status}`;
   const message = reasonOf(error);
-  // The message of fetch() says no more than that it failed; the code says why.
+  // The message of `fetch()` only says that it failed; the code says why.
   const { code } = errorFacts(error);
   return code === undefined ? message : `${message}: ${code}`;
 }

@@ -10,18 +10,20 @@ export interface EntryRecord {
   filename: string;
   /** Bytes of the body. */
   size: number;
-  /** When it was stored, in milliseconds since the epoch; 0 where unknown. */
+  /**
+   * When the body was stored, in milliseconds since the epoch; 0 where unknown.
+   */
   storedAt: number;
-  /** When it was last used, in milliseconds since the epoch. */
+  /** When the entry was last used, in milliseconds since the epoch. */
   lastAccess: number;
-  /** The URL, if URLs are to be shown. */
+  /** The URL; left out unless URLs are to be shown. */
   url?: string;
 }
 
-/** How many digits of a key tables show; `--key` takes as many. */
+/** Digits of a key in tables; `--key` accepts as many. */
 const SHORT_KEY_LENGTH = 12;
 
-/** The first digits of a key. */
+/** Returns the first digits of a key. */
 export function shortKey(key: string): string {
   return key.slice(0, SHORT_KEY_LENGTH);
 }

@@ -1,24 +1,24 @@
 import { styleText } from "node:util";
 import { printable, printableJson } from "./printable.ts";
 
-/** Where the tool writes; `Deno.stdout` and `Deno.stderr` are such. */
+/** An output of the tool, such as `Deno.stdout` and `Deno.stderr`. */
 export interface CliOutput {
-  /** Writes some of the bytes; resolves to how many. */
+  /** Writes some of the bytes, and resolves to their number. */
   write(bytes: Uint8Array): Promise<number>;
-  /** Writes some of the bytes, and returns how many. */
+  /** Writes some of the bytes, and returns their number. */
   writeSync(bytes: Uint8Array): number;
-  /** Whether a person sees it as it is written. */
+  /** Tells whether the output is a terminal. */
   isTerminal(): boolean;
 }
 
-/** How a line may look on a terminal. */
+/** Styles of a line on a terminal. */
 export type Style = "bold" | "red" | "green" | "dim";
 
 const encoder = new TextEncoder();
 
 /**
- * Writes lines, JSON and bytes. Text is made printable here, at the one place
- * that all of it passes, and styled afterwards.
+ * Writes lines, JSON and bytes. All text is made printable here, and styled
+ * afterwards.
  */
 export class Output {
   readonly #stdout: CliOutput;
@@ -33,12 +33,12 @@ export class Output {
     this.#color = color;
   }
 
-  /** Whether results are seen as they are written. */
+  /** Whether results go to a terminal. */
   get isTerminal(): boolean {
     return this.#stdout.isTerminal();
   }
 
-  /** Where complaints and progress go. */
+  /** Output of complaints and progress. */
   get stderr(): CliOutput {
     return this.#stderr;
   }
@@ -49,19 +49,19 @@ export class Output {
     await this.bytes(encoder.encode(`${line}\n`));
   }
 
-  /** Prints lines of our own, as they are. */
+  /** Prints trusted lines as they are. */
   async text(text: string): Promise<void> {
     await this.bytes(encoder.encode(`${text}\n`));
   }
 
-  /** Prints lines at once, the first one bold. */
+  /** Prints lines together, the first line bold. */
   async table(lines: readonly string[]): Promise<void> {
     const [head = "", ...rows] = lines.map((line) => printable(line));
     const bold = this.#styled(head, "bold", this.#stdout);
     await this.bytes(encoder.encode([bold, ...rows, ""].join("\n")));
   }
 
-  /** Prints a document of JSON; on one line, if there are others to come. */
+  /** Prints a JSON document; on one line, where more documents follow. */
   async json(
     value: unknown,
     form: "document" | "line" = "document",
@@ -70,14 +70,14 @@ export class Output {
     await this.bytes(encoder.encode(`${text}\n`));
   }
 
-  /** Writes bytes as they are, all of them. */
+  /** Writes all bytes as they are. */
   async bytes(bytes: Uint8Array): Promise<void> {
     for (let done = 0; done < bytes.length;) {
       done += await this.#stdout.write(bytes.subarray(done));
     }
   }
 
-  /** Tells what is wrong, beside the results. */
+  /** Prints a complaint, apart from the results. */
   complain(text: string): void {
     const plain = printable(`media-cache: ${text}`);
     const line = this.#styled(plain, "red", this.#stderr);
@@ -85,12 +85,15 @@ export class Output {
     else this.note(line);
   }
 
-  /** Hands complaints to what is drawing on the terminal; undefined ends that. */
+  /**
+   * Sends complaints to a function that draws on the terminal; undefined ends
+   * that.
+   */
   divert(onComplaint: ((line: string) => void) | undefined): void {
     this.#onComplaint = onComplaint;
   }
 
-  /** Writes a line of our own beside the results. */
+  /** Prints a trusted line, apart from the results. */
   note(line: string): void {
     const bytes = encoder.encode(`${line}\n`);
     try {
@@ -98,13 +101,13 @@ export class Output {
         done += this.#stderr.writeSync(bytes.subarray(done));
       }
     } catch {
-      // Nobody listens to complaints any more; the exit code still tells.
+      // The reader of complaints has gone; the exit code still tells.
     }
   }
 
   #styled(text: string, style: Style | undefined, to: CliOutput): string {
     if (style === undefined || !this.#color || !to.isTerminal()) return text;
-    // Deno's own check asks for permission to read the environment.
+    // Without this, Deno asks for permission to read the environment.
     return styleText(style, text, { validateStream: false });
   }
 }

@@ -1,10 +1,11 @@
-// What a terminal obeys or hides: controls (C1 included, where some terminals
-// find escape sequences), line separators, marks that turn the direction of the
-// text, other invisible ones. The two joiners stay, which emoji and scripts need.
+// Characters that a terminal obeys or hides: controls (C1 included, where some
+// terminals find escape sequences), line separators, marks that turn the
+// direction of the text, and other invisible characters. The two joiners stay,
+// since emoji and some scripts need them.
 const UNPRINTABLE_REGEXP =
   /[[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]--[\u200C\u200D]]/gv;
 
-/** Text that no sidecar can make a terminal do things with, on one line. */
+/** Returns text on one line without characters that control a terminal. */
 export function printable(text: string): string {
   return text.replace(
     UNPRINTABLE_REGEXP,
@@ -12,10 +13,13 @@ export function printable(text: string): string {
   );
 }
 
-/** JSON that a terminal shows as it is: the same value, more of it escaped. */
+/**
+ * Returns JSON of the same value that a terminal shows as it is: more is
+ * escaped.
+ */
 export function printableJson(value: unknown, indent?: number): string {
-  // JSON.stringify escapes what JSON demands, which is not all of the above;
-  // its own line feeds are the only ones.
+  // `JSON.stringify()` escapes only some of these characters. Its own line
+  // feeds stay.
   return JSON.stringify(value, null, indent).replace(
     UNPRINTABLE_REGEXP,
     (character) => character === "\n" ? character : escapeUnits(character),

@@ -6,22 +6,22 @@ import type { CliOutput } from "./output.ts";
 import { printable } from "./printable.ts";
 import { formatBytes, formatCount } from "../../core/text/quantities.ts";
 
-/** How far all of it has come. */
+/** Totals of a run. */
 export interface Tally {
-  /** URLs in all. */
+  /** Number of URLs. */
   readonly urls: number;
-  /** Those downloaded. */
+  /** URLs downloaded. */
   stored: number;
-  /** Those that were there already. */
+  /** URLs stored before. */
   present: number;
-  /** Those that could not be stored. */
+  /** URLs that could not be stored. */
   failed: number;
   /** Bytes downloaded. */
   bytes: number;
 }
 
-// What we use of cli-progress, which comes without types. Those on npm need
-// Node's, which are larger than all else here together.
+// The members of cli-progress used here, which comes without types. Its types
+// on npm need the types of Node, which are larger than all of this package.
 interface Bar {
   setTotal(total: number): void;
   update(value: number, payload: Payload): void;
@@ -46,12 +46,12 @@ const FRAME_MS = 100;
 /** Columns of a terminal that has room for long bars. */
 const WIDE = 70;
 
-// Bars are cut at the edge of the terminal; lines above them go on below it.
+// Bars are cut at the edge of the terminal, while logged lines wrap.
 const WRAP = "\x1b[?7h";
 const CUT = "\x1b[?7l";
 const CLEAR_TO_RIGHT = "\x1b[K";
 
-/** A progress bar for each download, and one for all. */
+/** Draws a progress bar for each download, and a bar for all. */
 export class Progress implements Disposable {
   readonly #bars: Bars;
   readonly #running = new Map<string, Bar>();
@@ -78,7 +78,8 @@ export class Progress implements Disposable {
       emptyOnZero: true,
       hideCursor: true,
       clearOnComplete: true,
-      // Lines that are logged push the bars down, unchanged ones too.
+      // Logged lines push the bars down, so bars that did not change are
+      // redrawn too.
       forceRedraw: true,
     });
     this.#total = this.#bars.create(tally.urls, 0, payloadOf(tally));
@@ -86,7 +87,7 @@ export class Progress implements Disposable {
     this.#timer = setInterval(() => this.refresh(), FRAME_MS);
   }
 
-  /** Shows what there is now. */
+  /** Draws the present state. */
   refresh(): void {
     if (this.#stopped) return;
     const tally = this.#tally;
@@ -102,7 +103,7 @@ export class Progress implements Disposable {
     for (const info of infos) {
       const payload = payloadOfDownload(info);
       const { key, total = 0 } = info;
-      // Of an unknown total nothing is done; of none at all it would be all.
+      // A bar of unknown total stays empty; a total of 0 would fill it.
       const value = total === 0 ? 0 : info.received;
       const bar = this.#running.get(key) ??
         this.#bars.create(total, value, payload);
@@ -118,7 +119,7 @@ export class Progress implements Disposable {
     this.#bars.log(`${WRAP}${line}${CLEAR_TO_RIGHT}\n${CUT}`);
   }
 
-  /** Wipes the bars off, and gives the terminal back as it was. */
+  /** Removes the bars, and restores the terminal. */
   [Symbol.dispose](): void {
     if (this.#stopped) return;
     clearInterval(this.#timer);
@@ -152,7 +153,7 @@ function payloadOfDownload(info: DownloadInfo): Payload {
   };
 }
 
-/** Puts names under each other where there is room for it. */
+/** Aligns names where there is room. */
 function padded(amount: string): string {
   return columnsOf() < WIDE ? amount : amount.padEnd(20);
 }
@@ -162,7 +163,7 @@ function percentOf(value: number, total: number | undefined): string {
   return `${Math.floor(Math.min(1, value / total) * 100)}%`.padStart(4);
 }
 
-/** The terminal as the stream that cli-progress writes on. */
+/** Returns the terminal as the stream that cli-progress writes to. */
 function streamOf(terminal: CliOutput): Writable {
   const encoder = new TextEncoder();
   const stream = {
@@ -177,12 +178,12 @@ function streamOf(terminal: CliOutput): Writable {
           done += terminal.writeSync(bytes.subarray(done));
         }
       } catch {
-        // The terminal is gone; the downloads need not end for it.
+        // The terminal is gone. The downloads go on.
       }
       return true;
     },
   };
-  // It is as much of a stream as is used.
+  // The object has all members of a stream that cli-progress uses.
   return stream as Partial<Writable> as Writable;
 }
 

@@ -1,18 +1,18 @@
 /** A column of a table. */
 export interface Column<T> {
-  /** Its title. */
+  /** Title of the column. */
   readonly title: string;
-  /** What it says of a row. */
+  /** Returns the text of a row's cell. */
   readonly cell: (row: T) => string;
-  /** Whether its cells end, rather than begin, under each other. */
+  /** Whether cells are aligned to the right. */
   readonly right?: true;
 }
 
 const GAP = "  ";
 
 /**
- * Lays out rows under their titles. The last column is as wide as it likes, so
- * what may hold wide characters (names, URLs) belongs there.
+ * Returns the lines of a table. The last column is not padded, so text with
+ * wide characters (names, URLs) belongs there.
  */
 export function layOut<T>(
   columns: readonly Column<T>[],
@@ -34,7 +34,7 @@ export function layOut<T>(
   );
 }
 
-/** Lays out facts, a line each, under each other. */
+/** Returns a line for each fact, with the values aligned. */
 export function layOutFacts(
   facts: readonly (readonly [label: string, value: string])[],
 ): string[] {

@@ -175,9 +175,9 @@ export function extractMimetype(header: string | null | undefined): string {
 /**
  * Checks a media type that a caller states, and keeps its case and parameters.
  *
- * A list, or a type with tabs, is reduced to the type that {@linkcode
- * extractMimetype} finds in it: a browser would use the last type of a list. A
- * value that is no media type, or could break a header, is replaced.
+ * A list, or a type with tabs, is reduced to the type that
+ * {@linkcode extractMimetype} finds in it: a browser would use the last type of
+ * a list. A value that is no media type, or could break a header, is replaced.
  *
  * @param value The stated type.
  * @returns The trimmed type, or `application/octet-stream`.
