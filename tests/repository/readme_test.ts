@@ -30,7 +30,7 @@ Deno.test("the first lines of README.md send a photo in a grammY bot, with the f
   const file = join(dir.path, "bot.ts");
   await Deno.writeTextFile(
     file,
-    `import { Bot, InputFile } from "grammy";
+    `import { Bot } from "grammy";
     ${imports.join("\n")}
     const apiRoot = "http://${api.host}";
     const url = \`\${apiRoot}/file/bot${api.token}/${photo.path}\`;
