@@ -8,14 +8,14 @@ import type { Access } from "./router_options.ts";
 
 const REALM = "Media cache";
 
-/** What lets requests through to all but `/healthz`. */
+/** Returns the middleware that guards all routes but `/healthz`. */
 export function guardOf(access: Access): MiddlewareHandler {
   return access.kind === "token" ? tokenGuard(access.token) : pass;
 }
 
 /**
- * Turns away requests that change something and come from a page of another
- * origin: the browser would send a password along with them.
+ * Rejects requests from pages of another origin, with which the browser would
+ * send a password. It guards the routes that change something.
  */
 export async function sameOriginGuard(
   c: Context,
@@ -31,12 +31,15 @@ export async function sameOriginGuard(
 function isSameOrigin(origin: string, c: Context): boolean {
   const given = URL.parse(origin);
   if (given === null) return false;
-  // By the host alone: behind a proxy that ends TLS our own scheme is another.
+  // Compares the hosts alone: behind a proxy that ends TLS the scheme differs.
   const host = c.req.header("Host") ?? new URL(c.req.url).host;
   return URL.parse(`${given.protocol}//${host}`)?.host === given.host;
 }
 
-/** Bearer for programs, Basic for people; the challenge offers both. */
+/**
+ * Accepts Bearer, for programs, and Basic, for people. The challenge offers
+ * both.
+ */
 function tokenGuard(token: string): MiddlewareHandler {
   const expected = digestOf(token);
   const isToken = (given: string) => timingSafeEqual(digestOf(given), expected);
@@ -73,7 +76,10 @@ function unauthorized(): Response {
   return new Response("Unauthorized\n", { status: 401, headers });
 }
 
-/** Of equal length for all tokens, which the comparison in constant time asks for. */
+/**
+ * Has the same length for all tokens, as the comparison in constant time
+ * requires.
+ */
 function digestOf(text: string): Uint8Array {
   return new TextEncoder().encode(keyOf(text));
 }

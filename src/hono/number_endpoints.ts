@@ -24,7 +24,10 @@ export function getStats(cache: MediaCache, c: Context): Response {
   return c.json(statsJson(cache.stats()));
 }
 
-/** `GET /metrics`: the numbers for Prometheus, as OpenMetrics for those who ask for it. */
+/**
+ * `GET /metrics`: the numbers for Prometheus, as OpenMetrics where the client
+ * asks for it.
+ */
 export function getMetrics(
   cache: MediaCache,
   monitor: Monitor,

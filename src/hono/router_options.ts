@@ -1,28 +1,29 @@
 import { OptionCheck } from "../core/api/option_check.ts";
 
-/** Options of {@linkcode statsRouter}: who may see more than numbers. */
+/** Options of {@linkcode statsRouter}: access to more than numbers. */
 export interface StatsRouterOptions {
   /**
-   * Lets those in who know it, as `Authorization: Bearer TOKEN`, or as the
-   * password, with any user name, that a browser asks for. Everything but
-   * `/healthz` is then closed to others. Letters, digits and `-._~+/` (RFC 6750);
-   * make it long and random.
+   * Token that opens the router: sent as `Authorization: Bearer TOKEN`, or as
+   * the password, with any user name, that a browser asks for. All endpoints
+   * but `/healthz` are then closed to others. It consists of letters, digits
+   * and `-._~+/` (RFC 6750); make it long and random.
    */
   token?: string;
   /**
-   * "trusted" opens everything to all who reach the router: its owner guards
-   * the way to it. Without this and without a token it serves numbers only.
+   * "trusted" opens all endpoints to everybody who reaches the router, so its
+   * owner must guard the way to it. Without this and without a token the router
+   * serves numbers only.
    */
   access?: "trusted";
 }
 
-/** Who may see what. */
+/** The resolved options. */
 export type Access =
   | { readonly kind: "numbers" }
   | { readonly kind: "trusted" }
   | { readonly kind: "token"; readonly token: string };
 
-// What a Bearer header can carry (RFC 6750 §2.1).
+// The characters that a Bearer header can carry (RFC 6750 §2.1).
 const TOKEN_REGEXP = /^[\w.~+/-]+=*$/;
 
 /**
@@ -42,7 +43,7 @@ export function resolveAccess(options: StatsRouterOptions): Access {
     }
     return { kind: check.choice("access", access, ["trusted"]) };
   }
-  // `token: undefined` is most likely a variable that nobody has set.
+  // `token: undefined` most likely comes from a variable that is not set.
   if (!("token" in options)) return { kind: "numbers" };
   // No message shows a token.
   if (typeof token !== "string") {

@@ -1,6 +1,9 @@
 import type { CacheStats } from "../core/api/stats.ts";
 
-/** The snapshot under the keys of the Python original, ours named alike. */
+/**
+ * Returns the stats under the keys of the Python original, with new keys in the
+ * same form.
+ */
 export function statsJson(
   stats: CacheStats,
 ): { media_cache: Record<string, CacheStats[keyof CacheStats]> } {

@@ -1,7 +1,7 @@
 /**
- * A Hono app that shows what a cache does, and serves what it holds: numbers,
- * metrics, health, entries, media, and a dashboard. The manual, with all endpoints
- * and metrics, is `src/hono/README.md` of the package.
+ * A Hono app with the state and the media of a cache: numbers, metrics, health,
+ * entries, media, and a dashboard. The manual, with all endpoints and metrics,
+ * is `src/hono/README.md` of the package.
  *
  * @example Mount it
  * ```ts
@@ -39,19 +39,22 @@ import { getView } from "./dashboard/viewer.ts";
 
 export type { StatsRouterOptions } from "./router_options.ts";
 
-/** What {@linkcode statsRouter} makes: an app of `npm:hono`, which has a `fetch` of its own. */
+/**
+ * The result of {@linkcode statsRouter}: an app of `npm:hono`, which has a
+ * `fetch` of its own.
+ */
 export type StatsRouter = Hono;
 
 /**
- * Makes a router that shows a cache. It keeps no timer and holds the cache no
- * longer than it lives itself.
+ * Makes a router for a cache. The router starts no timer, and does not keep the
+ * cache alive.
  *
- * Without options it serves numbers only: `/stats`, `/metrics`, `/healthz`, and a
- * dashboard that names nothing. The rest needs a token, or a mount that its
- * owner guards.
+ * Without options it serves numbers only: `/stats`, `/metrics`, `/healthz`, and
+ * a dashboard without names. The other endpoints need a token, or an owner who
+ * guards the mount.
  *
  * @param cache The cache; it may be closed later.
- * @param options Who may see more than numbers.
+ * @param options Access to more than numbers.
  * @returns The router.
  * @throws {TypeError} If an option is of the wrong type, or both are given.
  * @throws {RangeError} If the token is empty or can't be sent, or `access` is
@@ -83,8 +86,8 @@ export function statsRouter(
     : new TopEntries(cache, monitor.uses);
   const router = new Hono();
 
-  // Each route has its guard: one for all paths would, on a router mounted at
-  // "/", also stand before the other routes of the app.
+  // Each route has a guard of its own: on a router mounted at "/", a guard for
+  // all paths would also stand before other routes of the app.
   router.get("/healthz", (c) => getHealth(cache, c));
   router.get("/stats", guard, (c) => getStats(cache, c));
   router.get("/metrics", guard, (c) => getMetrics(cache, monitor, c));
@@ -106,7 +109,7 @@ export function statsRouter(
   router.onError((error, c) => {
     if (error instanceof HTTPException) return error.getResponse();
     if (error instanceof CacheClosedError) return c.text("Closed\n", 503);
-    throw error; // the app's to handle
+    throw error; // handled by the app
   });
   return router;
 }
@@ -116,7 +119,7 @@ function addDashboard(
   guard: MiddlewareHandler,
   look: () => Promise<DashboardView>,
 ): void {
-  // The second path is the mount with a slash at its end.
+  // The second path is that of the mount with a slash at its end.
   for (const path of ["/", "/:slash{$}"]) {
     router.get(path, follow(router), guard, async (c) => {
       return await getDashboard(await look(), c);
@@ -128,7 +131,7 @@ function addDashboard(
   router.get("/dashboard/:asset", guard, getAsset);
 }
 
-/** Lets the router itself answer what the dashboard links to. */
+/** Answers links of the dashboard by the routes of this router. */
 function follow(router: Hono): MiddlewareHandler {
   return async function follow(c, next) {
     const request = followed(c.req.raw);

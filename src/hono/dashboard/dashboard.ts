@@ -21,7 +21,7 @@ export async function getDashboard(
   return await answerHtml(c, page);
 }
 
-/** `GET /dashboard/sections`: what of it changes. */
+/** `GET /dashboard/sections`: the sections that change over time. */
 export async function getSections(
   view: DashboardView,
   c: Context,

@@ -15,13 +15,15 @@ const ASSETS: Record<AssetName, { type: string; text: string }> = {
   "icon.svg": { type: "image/svg+xml", text: ICON },
 };
 
-/** A link to a file of the page, another one after each change of the file. */
+/**
+ * Returns a link to a file of the page, which changes with the file's content.
+ */
 export function assetLink(name: AssetName): string {
   const version = keyOf(ASSETS[name].text).slice(0, 8);
   return `${linkTo(`dashboard/${name}`)}&v=${version}`;
 }
 
-/** `GET /dashboard/:asset`: the page's own files. */
+/** `GET /dashboard/:asset`: the script and the style of the page. */
 export async function getAsset(c: Context): Promise<Response> {
   const name = c.req.param("asset") ?? "";
   const asset = Object.entries(ASSETS).find(([each]) => each === name)?.[1];

@@ -1,10 +1,9 @@
 import { linkTo } from "../sections/links.ts";
 
 /**
- * Keeps the dashboard as it would be on reload: fetches its sections as the
- * server writes them, and puts in those that differ. A section that holds the
- * focus waits, so that nobody is thrown out of a table; a page that nobody looks
- * at asks for nothing.
+ * Keeps the dashboard up to date: fetches its sections as the server writes
+ * them, and replaces those that differ. A section that holds the focus waits,
+ * so that keyboard users keep their place. A hidden page fetches nothing.
  */
 export const SCRIPT: string = `
 "use strict";

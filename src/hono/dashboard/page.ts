@@ -3,7 +3,7 @@ import { html } from "hono/html";
 import { assetLink } from "./dashboard_assets.ts";
 import type { Markup } from "../sections/markup.ts";
 
-// Nothing but what our own server sends, and nothing that is written into the page.
+// Allows files of this origin, and nothing that is written into the page.
 const POLICY = [
   "default-src 'none'",
   ...["style", "script", "img", "media", "connect"].map((kind) =>
@@ -14,7 +14,7 @@ const POLICY = [
   "frame-ancestors 'none'",
 ].join("; ");
 
-/** Answers with HTML of ours. */
+/** Answers with a page of the router. */
 export async function answerHtml(
   c: Context,
   markup: Markup,
@@ -27,7 +27,7 @@ export async function answerHtml(
   });
 }
 
-/** What stands around the content of each page. */
+/** Puts the content of a page into its frame. */
 export function pageMarkup(
   title: string,
   script: Markup | "",

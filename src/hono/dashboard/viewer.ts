@@ -10,8 +10,8 @@ import type { Markup } from "../sections/markup.ts";
 import { answerHtml, pageMarkup } from "./page.ts";
 
 /**
- * `GET /view/:key`: one entry on a page. A browser that opens a film by the
- * address of its bytes does not play it, because these bytes are sandboxed.
+ * `GET /view/:key`: a page with one entry. A browser does not play a film at
+ * the address of its bytes, because these are sandboxed.
  */
 export async function getView(
   cache: MediaCache,

@@ -11,7 +11,7 @@ import {
 const DEFAULT_LIMIT = 50;
 const MAX_LIMIT = 1000;
 
-/** `GET /entries`: a page of the entries. */
+/** `GET /entries`: a page of the listing. */
 export async function getEntries(
   cache: MediaCache,
   c: Context,
@@ -26,7 +26,7 @@ export async function getEntries(
   });
 }
 
-/** The query, or what is wrong with it. */
+/** Reads the query; a string says what is wrong with it. */
 function readQuery(c: Context): EntryQuery | string {
   const { sort = "access", limit, cursor, q: text = "" } = c.req.query();
   if (!isEntryOrder(sort)) {

@@ -6,7 +6,10 @@ import { FirstFew } from "./first_few.ts";
 /** The name of an order. */
 export type EntryOrder = "access" | "size" | "stored" | "name";
 
-/** What a listing can be sorted by: the latest, largest or alphabetically first come first. */
+/**
+ * The values by which a listing is sorted: latest, largest, or alphabetically
+ * first.
+ */
 const ORDERS: Record<EntryOrder, (entry: EntryInfo) => number | string> = {
   access: (entry) => -entry.lastAccess,
   size: (entry) => -entry.size,
@@ -14,26 +17,28 @@ const ORDERS: Record<EntryOrder, (entry: EntryInfo) => number | string> = {
   name: (entry) => entry.filename,
 };
 
-/** A place in a listing: behind the entry that had this value and this key. */
+/** A place in a listing: behind the entry with this value and key. */
 export type Cursor = readonly [value: number | string, key: string];
 
-/** Which entries are wanted. */
+/** A query of the listing. */
 export interface EntryQuery {
-  /** How they are sorted. */
+  /** Order of the entries. */
   readonly sort: EntryOrder;
-  /** The most that are wanted. */
+  /** The most entries of a page. */
   readonly limit: number;
-  /** Behind which place. */
+  /** The place behind which the page begins; undefined for the first page. */
   readonly cursor: Cursor | undefined;
-  /** A part of the URL, name or type, in any case. */
+  /** Text that the URL, name or type contains, in any case. */
   readonly text: string;
 }
 
 /** A page of a listing. */
 export interface EntryPage {
-  /** The entries. */
+  /** The entries of the page. */
   readonly entries: EntryInfo[];
-  /** Where the next page begins; undefined for the last. */
+  /**
+   * The place behind which the next page begins; undefined for the last page.
+   */
   readonly next: Cursor | undefined;
 }
 
@@ -45,14 +50,14 @@ interface Ranked {
 /** The names of all orders. */
 export const ENTRY_ORDERS: readonly string[] = Object.keys(ORDERS);
 
-/** Whether a name is that of an order. */
+/** Tells whether an order has this name. */
 export function isEntryOrder(name: string): name is EntryOrder {
   return Object.hasOwn(ORDERS, name);
 }
 
 /**
- * One page of the entries. A page begins behind a value and a key, not at a
- * number, so entries that come and go shift none of the others.
+ * Returns a page of the listing. A page begins behind a value and a key instead
+ * of at a number, so entries that come and go shift no others.
  */
 export async function listEntries(
   cache: MediaCache,
@@ -89,7 +94,7 @@ function matches(
 }
 
 function compare(a: Cursor, b: Cursor): number {
-  // A cursor of another order compares somehow; it never throws.
+  // A cursor of another order gives some place; comparing never throws.
   if (a[0] < b[0]) return -1;
   if (a[0] > b[0]) return 1;
   return a[1] < b[1] ? -1 : a[1] > b[1] ? 1 : 0;

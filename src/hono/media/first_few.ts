@@ -10,12 +10,12 @@ export class FirstFew<T> {
     this.#compare = compare;
   }
 
-  /** What was kept. */
+  /** The items kept, in order. */
   get items(): readonly T[] {
     return this.#items;
   }
 
-  /** Takes an item in, behind its equals, if it is among the first. */
+  /** Adds an item, behind its equals, if it is among the first. */
   add(item: T): void {
     let low = 0;
     for (let high = this.#items.length; low < high;) {

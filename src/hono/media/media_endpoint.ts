@@ -19,13 +19,18 @@ import {
   validatorsOf,
 } from "../../core/text/validators.ts";
 
-/** A body up to this size is answered in one piece, which is as much as a stream has in hand at a time. */
+/**
+ * Bodies up to this size are answered in one piece: a stream would hold as
+ * much.
+ */
 const ONE_PIECE_BYTES = 262_144;
 
 /** How long a browser may show a preview without asking again, in seconds. */
 const PREVIEW_MAX_AGE = 300;
 
-/** `GET` and `HEAD /media/:key`: the bytes of an entry, or of a download that runs. */
+/**
+ * `GET` and `HEAD /media/:key`: the bytes of an entry or of a running download.
+ */
 export async function getMedia(
   cache: MediaCache,
   c: Context,
@@ -44,8 +49,8 @@ export async function getMedia(
 }
 
 /**
- * `GET /preview/:key`: the same for the dashboard's pictures, of safe types
- * alone. Looking changes neither counts nor recency.
+ * `GET /preview/:key`: the bytes of an entry of a safe type, for pictures of
+ * the dashboard. Changes neither counts nor recency.
  */
 export async function getPreview(
   cache: MediaCache,
@@ -63,7 +68,7 @@ export async function getPreview(
   return response;
 }
 
-/** `DELETE /media/:key`. */
+/** `DELETE /media/:key`: removes an entry. */
 export async function deleteMedia(
   cache: MediaCache,
   c: Context,
@@ -81,7 +86,7 @@ export async function deleteMedia(
   return isDeleted || isRunning ? c.body(null, 204) : await c.notFound();
 }
 
-/** The answer to a HEAD, or to a condition that spares the body. */
+/** Answers a HEAD, or a condition that makes the body needless. */
 function withoutBody(
   info: EntryInfo,
   requestHeaders: Headers,
@@ -95,7 +100,7 @@ function withoutBody(
   return new Response(null, { headers });
 }
 
-/** The answer to a condition that does not hold. */
+/** Answers a condition that does not hold. */
 function unmetCondition(
   requestHeaders: Headers,
   validators: Validators | undefined,
@@ -106,7 +111,10 @@ function unmetCondition(
   return new Response(null, { status, headers: bodilessHeaders(validators) });
 }
 
-/** Type, name and length are told once the type is certain: a GIF is about to become a video. */
+/**
+ * Sends type, name and length only once the type is certain: a GIF may become a
+ * video.
+ */
 function headOfDownload(
   cache: MediaCache,
   key: string,
@@ -147,10 +155,11 @@ async function open(
 
 /**
  * Joins a download. While its type is uncertain, which a silent server can make
- * long, a client that goes away leaves it. Later it cancels the body instead.
+ * long, a client that goes away leaves the download. Later the client cancels
+ * the body instead.
  *
- * The request's signal is looked at only by those who have to wait: having
- * looked makes Deno warn, once, that it also fires when all went well.
+ * Only a request that has to wait reads its signal: reading it makes Deno warn,
+ * once, that the signal also fires when all went well.
  */
 async function join(
   cache: MediaCache,
@@ -176,7 +185,7 @@ async function join(
 async function answerWith(media: Media, c: Context): Promise<Response> {
   const { mimetype, filename, size, entry } = media;
   const validators = entry && validatorsOf(entry);
-  // The entry may have been replaced after the first look.
+  // The entry may have been replaced since the first condition was checked.
   const unmet = unmetCondition(c.req.raw.headers, validators, true);
   if (unmet !== undefined) {
     await media[Symbol.asyncDispose]();

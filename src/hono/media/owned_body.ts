@@ -3,11 +3,11 @@ import { errorFacts, failureReason } from "../../core/text/failure_reason.ts";
 import type { Media } from "../../core/api/media.ts";
 
 /**
- * A stream of a Media, or of a slice of it, that gives the Media back when it
- * ends: a slice alone leaves the Media unread, and its file open, until it is
+ * Returns a stream of a Media, or of a slice, that disposes of the Media when
+ * it ends. After a slice alone the Media would hold its file until it is
  * collected.
  *
- * An error is replaced, since a server may log it, and a downloader's message may
+ * Errors are replaced: a server may log them, and a downloader's message may
  * hold the URL.
  */
 export function ownedBody(

@@ -6,39 +6,42 @@ import type { UseCounter } from "../metrics/use_counter.ts";
 
 const COUNT = 8;
 
-/** A pass over very many entries rests this many times as long as it took. */
+/** Pause after a pass over the entries, as a multiple of its duration. */
 const REST_FACTOR = 50;
 
 /** An entry and its hits. */
 export interface UsedEntry {
-  /** The entry. */
+  /** The entry itself. */
   readonly entry: EntryInfo;
-  /** Hits since the router was made, as far as they are remembered. */
+  /** Hits since the router was made, where remembered. */
   readonly uses: number;
 }
 
-/** The entries that stand out. */
+/** The largest and the most used entries. */
 export interface Top {
-  /** Those of the most bytes. */
+  /** The entries with the most bytes. */
   readonly largest: readonly UsedEntry[];
-  /** Those of the most hits; among equals, the last used. */
+  /** The entries with the most hits; among equals the last used. */
   readonly mostUsed: readonly UsedEntry[];
 }
 
-/** Finds the entries that stand out, at a small share of the time. */
+/** Finds the largest and the most used entries at a small share of the time. */
 export class TopEntries {
   readonly #cache: MediaCache;
   readonly #uses: UseCounter;
   #found: Promise<Top> | undefined;
   #restsUntil = 0;
 
-  /** Finds nothing yet. */
+  /** Creates a finder, which looks when it is first asked. */
   constructor(cache: MediaCache, uses: UseCounter) {
     this.#cache = cache;
     this.#uses = uses;
   }
 
-  /** What stands out, now or a moment ago; concurrent calls share one pass. */
+  /**
+   * Returns the result of a pass that ended now or a moment ago. Concurrent
+   * calls share a pass.
+   */
   find(): Promise<Top> {
     if (this.#found === undefined || performance.now() > this.#restsUntil) {
       this.#restsUntil = Infinity;
@@ -54,7 +57,7 @@ export class TopEntries {
         COUNT,
         (a, b) => b.entry.size - a.entry.size,
       );
-      // Entries come last used first, and equals keep their order.
+      // Entries come with the last used first, and equals keep their order.
       const mostUsed = new FirstFew<UsedEntry>(
         COUNT,
         (a, b) => b.uses - a.uses,

@@ -6,7 +6,7 @@ export type Exposition = "openmetrics" | "prometheus";
 
 const PREFIX = "media_cache_";
 
-/** What each format is called in a Content-Type. */
+/** The Content-Type of each format. */
 export const CONTENT_TYPES: Readonly<Record<Exposition, string>> = {
   openmetrics: "application/openmetrics-text; version=1.0.0; charset=utf-8",
   prometheus: "text/plain; version=0.0.4; charset=utf-8",
@@ -15,8 +15,8 @@ export const CONTENT_TYPES: Readonly<Record<Exposition, string>> = {
 /**
  * Writes metrics as OpenMetrics 1.0, or as the older text format of Prometheus.
  *
- * The two differ in one thing here: a counter is declared as `hits` in the new
- * and as `hits_total` in the old. For the old one UNIT and EOF are comments.
+ * The formats differ in the name of a counter: `hits` in OpenMetrics,
+ * `hits_total` in the older format, for which UNIT and EOF are comments.
  */
 export function expose(
   families: readonly MetricFamily[],
@@ -56,7 +56,7 @@ function braces(labels: readonly string[]): string {
   return labels.length === 0 ? "" : `{${labels.join(",")}}`;
 }
 
-/** A bound is a label, so each must always be written the same way, with a point. */
+/** A bound is a label, so it must always be written alike, with a point. */
 function floatOf(value: number): string {
   if (value === Infinity) return "+Inf";
   return Number.isInteger(value) ? value.toFixed(1) : String(value);

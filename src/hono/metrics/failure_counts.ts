@@ -3,18 +3,21 @@ import {
   failureReason,
 } from "../../core/text/failure_reason.ts";
 
-/** How many downloads failed for one reason. */
+/** The number of downloads that failed for one reason. */
 export interface FailureCount {
   /** A status (`HTTP 404`, `HTTP 4xx`), a code (`ECONNREFUSED`), a name, or `other`. */
   readonly reason: string;
-  /** How many. */
+  /** Number of failures. */
   readonly count: number;
 }
 
-/** Statuses of their own; others are told by their class. */
+/**
+ * Statuses counted by themselves. Others are counted by class, such as
+ * `HTTP 4xx`.
+ */
 const STATUSES = new Set([401, 403, 404, 410, 429, 500, 502, 503, 504]);
 
-/** Reasons that are told before they happen, so that their growth shows at once. */
+/** Reasons listed even with 0 failures, so that their first growth shows. */
 const EXPECTED = [
   ...[...STATUSES, "2xx", "3xx", "4xx", "5xx"].map((status) =>
     `HTTP ${status}`
@@ -35,13 +38,15 @@ const EXPECTED = [
   "Error",
 ];
 
-/** The reason of all that have none of their own. */
+/** The reason of failures that are not counted by themselves. */
 const OTHER = "other";
 
-/** The most further reasons that are told by their names: a downloader may make up any. */
+/**
+ * The most further reasons counted by name: a downloader may make up any name.
+ */
 const MAX_FURTHER = 20;
 
-/** Counts failures by reason, of which there is a bounded number. */
+/** Counts failures by reason. The number of reasons is bounded. */
 export class FailureCounts {
   readonly #counts = new Map<string, number>(
     EXPECTED.map((reason) => [reason, 0]),
@@ -57,10 +62,10 @@ export class FailureCounts {
   }
 
   /**
-   * Lists all reasons, with 0 for those that have not happened.
+   * Lists all reasons, expected reasons even with 0 failures.
    *
-   * @param total All failures. What the reasons lack of it is `other`: failures
-   * before the counting began are in it, too.
+   * @param total The number of all failures. Failures without a counted reason,
+   * such as those before the counting began, are listed as `other`.
    */
   list(total: number): FailureCount[] {
     const counts = [...this.#counts].map(([reason, count]) => (

@@ -1,10 +1,10 @@
-/** How often values fell below each of a few bounds, and their sum. */
+/** Counts values at or below each of a few bounds, and their sum. */
 export class Histogram {
   readonly #bounds: readonly number[];
   readonly #counts: number[];
   #sum = 0;
 
-  /** An empty histogram; the bounds ascend, and infinity is implied. */
+  /** Creates an empty histogram. The bounds ascend; infinity is added. */
   constructor(bounds: readonly number[]) {
     this.#bounds = bounds;
     this.#counts = new Array(bounds.length + 1).fill(0);
@@ -15,7 +15,10 @@ export class Histogram {
     return this.#sum;
   }
 
-  /** The cumulative counts: how many values are at most each bound, the last for infinity. */
+  /**
+   * The cumulative counts: the number of values at or below each bound, the
+   * last bound being infinity.
+   */
   get buckets(): { bound: number; count: number }[] {
     let count = 0;
     return this.#counts.map((each, i) => ({

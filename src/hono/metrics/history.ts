@@ -1,38 +1,39 @@
 import type { CacheStats } from "../../core/api/stats.ts";
 
-/** The stats at a time. */
+/** The stats at one time. */
 export interface Sample {
-  /** In milliseconds since the epoch. */
+  /** When the stats were read, in milliseconds since the epoch. */
   readonly time: number;
-  /** What they were. */
+  /** The stats. */
   readonly stats: CacheStats;
 }
 
-/** How long one sample stands for, in milliseconds. */
+/** Length of a step of time, in milliseconds. */
 const STEP_MS = 2000;
 
-/** One hour. */
+/** Samples of one hour. */
 const MAX_SAMPLES = 1800;
 
 /**
- * Samples of the stats, the last one of each step of time in which something
- * happened. It keeps no timer: events and requests say when to look, and at each
- * it does, in a quarter of a microsecond, or the last ones of a burst would count
- * as of the next. Steps without a sample are like the one before.
+ * Keeps samples of the stats: the last state of each step of time in which
+ * something happened. A step without a sample equals the step before. There is
+ * no timer: each event and each request takes a sample, in a quarter of a
+ * microsecond. With fewer, the last events of a burst would count in the next
+ * step.
  */
 export class History {
   readonly #read: () => CacheStats;
   readonly #samples: Sample[];
   #latest: Sample;
 
-  /** Takes the first sample. */
+  /** Creates a history with its first sample. */
   constructor(read: () => CacheStats, now: number = Date.now()) {
     this.#read = read;
     this.#latest = { time: now, stats: read() };
-    this.#samples = [this.#latest]; // what was before any event
+    this.#samples = [this.#latest]; // the state before any event
   }
 
-  /** Something may have changed. */
+  /** Takes a sample, in place of an earlier sample of the same step. */
   look(now: number = Date.now()): void {
     if (stepOf(now) !== stepOf(this.#latest.time)) {
       this.#samples.push(this.#latest);
@@ -41,7 +42,7 @@ export class History {
     this.#latest = { time: now, stats: this.#read() };
   }
 
-  /** All samples, oldest first, the last one as of now. */
+  /** Returns all samples, oldest first, the last as of now. */
   samples(now: number = Date.now()): [Sample, ...Sample[]] {
     this.look(now);
     const [first, ...rest] = [...this.#samples, this.#latest];

@@ -3,32 +3,32 @@ import { REFUSABLES } from "../../core/text/refusable.ts";
 import type { Histogram } from "./histogram.ts";
 import type { Monitor } from "./monitor.ts";
 
-/** A base unit; the names of its families end in it. */
+/** A base unit, which ends the names of its families. */
 export type Unit = "bytes" | "seconds";
 
-/** One metric, in all its series. */
+/** A metric with all its series. */
 export interface MetricFamily {
-  /** Its name, without the prefix and without what its type appends. */
+  /** Name without the prefix, and without the suffix of the type. */
   readonly name: string;
-  /** One sentence. */
+  /** Description in one sentence. */
   readonly help: string;
-  /** How its values behave. */
+  /** Type of the values. */
   readonly type: "counter" | "gauge" | "histogram";
-  /** What they are measured in. */
+  /** Unit of the values. */
   readonly unit?: Unit;
-  /** Its series. Labels come from bounded sets: never a URL or a host. */
+  /** Values by label. Labels come from bounded sets: never a URL or a host. */
   readonly series: readonly MetricSeries[];
 }
 
-/** The values of one set of labels. */
+/** The value of one label. */
 export interface MetricSeries {
-  /** Name and value of its label, if there is one. */
+  /** Name and value of the label, if there is one. */
   readonly label?: readonly [name: string, value: string];
   /** The value. */
   readonly value: number | Histogram;
 }
 
-/** All that is told of a cache. */
+/** Returns all metrics of a cache. */
 export function metricFamilies(
   cache: MediaCache,
   { observations, failures }: Monitor,

@@ -6,9 +6,12 @@ import { Observations } from "./observations.ts";
 import { RecentEvents } from "./recent_events.ts";
 import { UseCounter } from "./use_counter.ts";
 
-/** What a router knows of a cache beyond its stats, all of it bounded. */
+/**
+ * Watches a cache for its routers, and keeps what the stats do not hold. All of
+ * it is bounded.
+ */
 export class Monitor {
-  /** Times and sizes. */
+  /** Durations and sizes. */
   readonly observations: Observations = new Observations();
   /** The stats over time. */
   readonly history: History;
@@ -19,10 +22,10 @@ export class Monitor {
   /** Hits by entry. */
   readonly uses: UseCounter = new UseCounter();
   readonly #cache: MediaCache;
-  /** How many failures the cache had counted at the last one. */
+  /** `stats().failures` at the last failed download. */
   #failures: number;
 
-  /** Watches a cache for as long as that lives. */
+  /** Watches a cache as long as the cache lives. */
   constructor(cache: MediaCache) {
     this.#cache = cache;
     this.#failures = cache.stats().failures;
@@ -41,7 +44,9 @@ export class Monitor {
     }
   }
 
-  /** Counts what the cache counts: not what was ended because nobody wants it. */
+  /**
+   * Counts the failures that the cache counts, so without aborted downloads.
+   */
   #takeFailure(event: FailedEvent): void {
     const { failures } = this.#cache.stats();
     if (failures > this.#failures) this.failures.add(event);
@@ -49,12 +54,11 @@ export class Monitor {
   }
 }
 
-// One for each cache, however many routers it has: a cache has no way to tell
-// that a router is gone, and a closed one tells no events, so nothing is left
-// to be stopped.
+// One monitor for each cache, shared by its routers: a cache can't tell that a
+// router is gone. A closed cache sends no events, so nothing has to be stopped.
 const monitors = new WeakMap<MediaCache, Monitor>();
 
-/** The monitor of a cache. */
+/** Returns the monitor of a cache. */
 export function monitorOf(cache: MediaCache): Monitor {
   let monitor = monitors.get(cache);
   if (monitor === undefined) {

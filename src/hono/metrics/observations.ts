@@ -6,27 +6,30 @@ const FIRST_BYTE_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const HIT_SECONDS = [0.00001, 0.000025, 0.0001, 0.00025, 0.001, 0.01, 0.1, 1];
 const BODY_BYTES = Array.from({ length: 10 }, (_, i) => 1024 * 4 ** i);
 
-/** What the events of a cache tell that its counters don't: how long and how large. */
+/**
+ * Histograms of the durations and sizes in events, which the counters do not
+ * have.
+ */
 export class Observations {
-  /** From the start of a download to its commit, in seconds. */
+  /** Durations from the start of a download to its commit, in seconds. */
   readonly downloads: Histogram = new Histogram(DOWNLOAD_SECONDS);
-  /** Until the downloader answered, in seconds. */
+  /** Durations until the downloader answered, in seconds. */
   readonly firstBytes: Histogram = new Histogram(FIRST_BYTE_SECONDS);
-  /** Lookups that hit, by the tier that answered, in seconds. */
+  /** Durations of hits by tier, in seconds. */
   readonly hits: Record<"memory" | "disk", Histogram> = {
     memory: new Histogram(HIT_SECONDS),
     disk: new Histogram(HIT_SECONDS),
   };
-  /** Stored bodies, in bytes. */
+  /** Sizes of stored bodies, in bytes. */
   readonly bodies: Histogram = new Histogram(BODY_BYTES);
 
-  /** Takes in an event. */
+  /** Adds the values of an event. */
   observe(event: MediaCacheEvent): void {
     switch (event.type) {
       case "hit":
         return this.hits[event.source].observe(event.durationMs / 1000);
       case "miss":
-        // A downloader that failed has answered nothing.
+        // The downloader failed, so it did not answer.
         if (event.mimetype === undefined) return;
         return this.firstBytes.observe(event.durationMs / 1000);
       case "stored":

@@ -2,11 +2,11 @@ import type { MediaCacheEvent } from "../../core/api/events.ts";
 
 const MAX_EVENTS = 30;
 
-/** An event as it is listed: hits in a row are one item. */
+/** An event of the list. Consecutive hits are one item. */
 export interface RecentEvent {
-  /** The event; of several hits the last. */
+  /** The event; the last of several hits. */
   readonly event: MediaCacheEvent;
-  /** How many it stands for. */
+  /** Number of hits in the item, else 1. */
   readonly count: number;
 }
 
@@ -14,12 +14,12 @@ export interface RecentEvent {
 export class RecentEvents {
   readonly #events: RecentEvent[] = [];
 
-  /** Newest first. */
+  /** Returns the events, newest first. */
   list(): RecentEvent[] {
     return this.#events.toReversed();
   }
 
-  /** Adds an event, and forgets the oldest one above the limit. */
+  /** Adds an event, and drops the oldest above the limit. */
   add(event: MediaCacheEvent): void {
     const last = this.#events.at(-1);
     if (event.type === "hit" && last?.event.type === "hit") {

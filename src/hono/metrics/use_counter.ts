@@ -1,11 +1,11 @@
-/** Above this many entries the less used half is forgotten. */
+/** Above this number of entries the less used half is forgotten. */
 const MAX_KEYS = 2000;
 
-/** How often each of the most used entries was hit. */
+/** Counts the hits of the most used entries. */
 export class UseCounter {
   readonly #uses = new Map<string, number>();
 
-  /** Uses of an entry, as far as they are remembered. */
+  /** Returns the uses of an entry, where remembered. */
   of(key: string): number {
     return this.#uses.get(key) ?? 0;
   }

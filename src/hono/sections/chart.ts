@@ -10,27 +10,27 @@ import type { Markup } from "./markup.ts";
 
 /** One row of numbers in a chart. */
 export interface ChartSeries {
-  /** What the legend says. */
+  /** Name in the legend. */
   readonly name: string;
-  /** One number for each column; undefined where there is none to show. */
+  /** A number for each column; undefined where there is none to show. */
   readonly values: Values;
 }
 
 /** A chart over time. */
 export interface Chart {
-  /** Its heading. */
+  /** Heading of the chart. */
   readonly title: string;
-  /** What it shows, in a sentence, for those who can't see it too. */
+  /** Description in a sentence, also for screen readers. */
   readonly summary: string;
-  /** Bars stand on each other; levels don't. */
+  /** Bars are stacked, levels are not. */
   readonly shape: "bars" | "level";
-  /** What is drawn, one or two. */
+  /** One or two series. */
   readonly series: readonly ChartSeries[];
-  /** The top of the scale; by default the largest value. */
+  /** Top of the scale; by default the largest value. */
   readonly max?: number;
-  /** How a value is written. */
+  /** Formats a value. */
   readonly format: (value: number) => string;
-  /** How far back it goes, such as "5 min ago". */
+  /** Start of the chart, such as "5 min ago". */
   readonly since: string;
 }
 

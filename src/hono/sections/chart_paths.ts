@@ -1,11 +1,11 @@
-/** Values over time, one for each column; undefined where there is none. */
+/** A value for each column; undefined where there is none. */
 export type Values = readonly (number | undefined)[];
 
-/** A path of an SVG, and the class that says how it is drawn. */
+/** A path of an SVG, and the class of its style. */
 export interface ChartPath {
-  /** Names its style. */
+  /** Class of the style. */
   readonly className: string;
-  /** Its `d`. */
+  /** Attribute `d` of the path. */
   readonly d: string;
 }
 
@@ -17,7 +17,7 @@ export const HEIGHT = 100;
 
 const GAP = 2;
 
-/** Bars that stand on each other, a path for each series. */
+/** Returns stacked bars, a path for each series. */
 export function barPaths(series: readonly Values[], max: number): ChartPath[] {
   const floors: number[] = [];
   return series.map((values, n) => ({
@@ -34,7 +34,10 @@ export function barPaths(series: readonly Values[], max: number): ChartPath[] {
   }));
 }
 
-/** Levels: the first series filled to the bottom, further ones as lines. */
+/**
+ * Returns levels: the first series filled to the bottom, further series as
+ * lines.
+ */
 export function levelPaths(
   series: readonly Values[],
   max: number,

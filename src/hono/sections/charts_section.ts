@@ -4,7 +4,7 @@ import { chartMarkup } from "./chart.ts";
 import type { DashboardView } from "./dashboard_view.ts";
 import type { Markup } from "./markup.ts";
 
-/** The numbers over time. */
+/** Returns the section with the numbers over time. */
 export function chartsSection({ timeline, limits }: DashboardView): Markup {
   const hits = timeline.growth("hits");
   const misses = timeline.growth("misses");

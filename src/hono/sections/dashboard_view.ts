@@ -7,15 +7,15 @@ import type { RecentEvent } from "../metrics/recent_events.ts";
 import { Timeline } from "../metrics/timeline.ts";
 import type { Top, TopEntries } from "../media/top_entries.ts";
 
-/** All that the dashboard shows, as of one moment. */
+/** All facts of one moment that the dashboard shows. */
 export interface DashboardView {
-  /** The numbers. */
+  /** The stats of the cache. */
   readonly stats: CacheStats;
-  /** Their limits. */
+  /** The caps of the stats. */
   readonly limits: CacheLimits;
-  /** Why nothing can be stored; undefined when all is well. */
+  /** Why nothing can be stored; undefined where storing works. */
   readonly fault: string | undefined;
-  /** The numbers over time. */
+  /** The stats over time. */
   readonly timeline: Timeline;
   /** Downloads that failed, by reason. */
   readonly failures: readonly FailureCount[];
@@ -23,14 +23,17 @@ export interface DashboardView {
   readonly downloads: readonly DownloadInfo[];
   /** The last events, newest first. */
   readonly events: readonly RecentEvent[];
-  /** Entries that stand out; undefined where only numbers may be shown. */
+  /**
+   * The largest and the most used entries; undefined where names may not be
+   * shown.
+   */
   readonly top: Top | undefined;
 }
 
 /**
- * Looks at a cache.
+ * Reads all facts of a cache.
  *
- * @param top Undefined where names and media are not to be shown.
+ * @param top Finds entries; undefined where names may not be shown.
  */
 export async function viewOf(
   cache: MediaCache,
@@ -57,7 +60,7 @@ async function findTop(top: TopEntries | undefined): Promise<Top | undefined> {
   try {
     return await top?.find();
   } catch {
-    // The cache is closed, which the probe tells.
+    // The cache is closed, which the fault tells.
     return { largest: [], mostUsed: [] };
   }
 }

@@ -13,7 +13,7 @@ const PHASES: Readonly<Record<DownloadInfo["phase"], string>> = {
   storing: "storing",
 };
 
-/** The downloads that run. */
+/** Returns the section with the running downloads. */
 export function downloadsSection({ downloads, top }: DashboardView): Markup {
   const shown = downloads.slice(0, MAX_SHOWN);
   const more = downloads.length - shown.length;
@@ -40,7 +40,7 @@ function downloadMarkup(download: DownloadInfo, name: string): Markup {
   const progress = total === undefined
     ? `${formatBytes(received)} of an unknown length`
     : `${formatBytes(received)} of ${formatBytes(total)}`;
-  // Without a value the bar says that something goes on, but not how far.
+  // A bar without a value shows work without a known end.
   const bar = phase === "downloading" && total !== undefined
     ? html`
       <progress aria-label="${name}" max="${Math.max(total, 1)}"

@@ -7,13 +7,19 @@ import { linkTo } from "./links.ts";
 import type { Markup } from "./markup.ts";
 import type { UsedEntry } from "../media/top_entries.ts";
 
-/** A picture above this is too much to load for a thumbnail, in bytes. */
+/** The largest picture that is loaded for a thumbnail, in bytes. */
 const MAX_PICTURE_BYTES = 2_097_152;
 
-/** A URL may be as long as a sidecar; the page of its entry shows all of it. */
+/**
+ * The longest part of a URL that is shown, in characters; the entry's page
+ * shows all of it.
+ */
 const MAX_URL_LENGTH = 1_000;
 
-/** The entries that stand out, or why they are not shown. */
+/**
+ * Returns the section with the largest and the most used entries, or why they
+ * are not shown.
+ */
 export function entriesSection({ top, stats }: DashboardView): Markup {
   return html`<section id="entries" data-live aria-labelledby="entries-heading">
   <h2 id="entries-heading">Entries</h2>
@@ -72,7 +78,10 @@ function rowMarkup({ entry, uses }: UsedEntry): Markup {
   `;
 }
 
-/** A picture where that is safe and small; the name beside it says what it is. */
+/**
+ * Returns a picture where the type is safe and the file small. The name beside
+ * it describes it.
+ */
 function thumbnail({ key, mimetype, size }: UsedEntry["entry"]): Markup {
   const [kind] = mimetype.split("/");
   const isSafe = isInlineSafe(mimetype);
@@ -97,7 +106,10 @@ function thumbnail({ key, mimetype, size }: UsedEntry["entry"]): Markup {
   }</span>`;
 }
 
-/** What fits into a thumbnail: "mpeg", "json"; "audio" or "file" where that is long. */
+/**
+ * Returns the type in a form that fits into a thumbnail: "mpeg", "json";
+ * "audio" or "file" where that is too long.
+ */
 function shortType(mimetype: string): string {
   const [kind = "", subtype = ""] = mimetype.split("/");
   if (subtype.length <= 5) return subtype;

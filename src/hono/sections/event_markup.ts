@@ -35,13 +35,16 @@ const BAD: ReadonlySet<EventType> = new Set([
   "conversionUnavailable",
 ]);
 
-/** An event as an item of a list. `named` tells whether names may be shown. */
+/**
+ * Returns an event as an item of a list. `named` tells whether names may be
+ * shown.
+ */
 export function eventMarkup(
   { event, count }: RecentEvent,
   named: boolean,
 ): Markup {
   const name = named ? nameOf(event) : "";
-  // The URL of a failed download stands nowhere else: there is no entry.
+  // A failed download has no entry, so its URL stands only here.
   const url = named && event.type === "failed" ? event.url : undefined;
   const label = LABELS[event.type];
   return html`
@@ -60,7 +63,7 @@ export function eventMarkup(
   `;
 }
 
-/** A time in UTC, which the page's script shows as local time. */
+/** Returns a time in UTC, which the page's script shows as local time. */
 export function timeMarkup(timeMs: number, form: "date" | "time"): Markup {
   if (timeMs <= 0) return html`<span class="note">unknown</span>`;
   const iso = new Date(timeMs).toISOString();
@@ -70,7 +73,10 @@ export function timeMarkup(timeMs: number, form: "date" | "time"): Markup {
   return html`<time datetime="${iso}" data-form="${form}">${text}</time>`;
 }
 
-/** A name to recognise it by: the host of what failed, but no URL of other events. */
+/**
+ * Returns a name for an event: the host of a failed download, but no URL of
+ * other events.
+ */
 function nameOf(event: MediaCacheEvent): string {
   if (event.type === "failed") {
     return URL.parse(event.url)?.host || event.key.slice(0, 12);
@@ -82,7 +88,7 @@ function nameOf(event: MediaCacheEvent): string {
   return "key" in event ? event.key.slice(0, 12) : "";
 }
 
-/** What else there is to say; a reason may hold a path. */
+/** Returns further facts of an event. A reason may hold a path. */
 function detailOf(event: MediaCacheEvent, named: boolean): string {
   switch (event.type) {
     case "loaded":

@@ -3,7 +3,7 @@ import type { DashboardView } from "./dashboard_view.ts";
 import { eventMarkup } from "./event_markup.ts";
 import type { Markup } from "./markup.ts";
 
-/** What happened last. */
+/** Returns the section with the last events. */
 export function eventsSection({ events, top }: DashboardView): Markup {
   return html`<section id="events" data-live aria-labelledby="events-heading">
   <h2 id="events-heading">Recent events</h2>

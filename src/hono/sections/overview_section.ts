@@ -5,10 +5,10 @@ import type { DashboardView } from "./dashboard_view.ts";
 import type { FailureCount } from "../metrics/failure_counts.ts";
 import type { Markup } from "./markup.ts";
 
-/** How many reasons of failures are named. */
+/** The most reasons of failures that are shown. */
 const MAX_REASONS = 3;
 
-/** What one wants to know first. */
+/** Returns the section with the most important numbers. */
 export function overviewSection(view: DashboardView): Markup {
   const { stats, limits, fault, failures } = view;
   const lookups = stats.hits + stats.misses;
@@ -139,7 +139,10 @@ function gauge(label: string, value: number, max: number): Markup {
   `;
 }
 
-/** The most frequent reasons, such as "ECONNREFUSED × 3, HTTP 404 × 1, and 2 others". */
+/**
+ * Returns the most frequent reasons, such as "ECONNREFUSED × 3, HTTP 404 × 1,
+ * and 2 others".
+ */
 function reasonsOf(failures: readonly FailureCount[]): string {
   const sorted = failures.toSorted((a, b) => b.count - a.count);
   const shown = sorted.slice(0, MAX_REASONS);
