@@ -180,7 +180,7 @@ export class PairStore extends CacheDirectory {
         file = await this.#fs.open(this.datPath(key));
       } catch (error) {
         if (!isNotFound(error)) throw error;
-        // It may have been replaced in the moment in which it was opened.
+        // A commit may have replaced the .dat between the look and the open.
         if (await this.#fs.facts(this.datPath(key))) continue;
         return { reason: "its .dat is missing" };
       }

@@ -3,8 +3,8 @@ import type { Download, DownloadContext, Downloader } from "../api/download.ts";
 import { type Source, toSource } from "./source.ts";
 
 /**
- * Runs a downloader and reads its answer, but waits no longer than until the
- * signal: a downloader that ignores it can't keep anybody waiting.
+ * Runs a downloader and reads its answer. Waits only until the signal is aborted: a
+ * downloader that ignores the signal can't keep its callers waiting.
  *
  * @throws The downloader's own error, or the signal's reason.
  */
@@ -17,7 +17,7 @@ export async function answerOf(
   const onAbort = () => reject(signal.reason);
   if (signal.aborted) onAbort();
   signal.addEventListener("abort", onAbort);
-  // Called here, so that it may also throw or return at once.
+  // Called in an async function: a downloader may also throw, or return no promise.
   const answer = (async () => await downloader(context))();
   let isLate = true;
   try {
@@ -26,7 +26,7 @@ export async function answerOf(
     return toSource(result, url);
   } finally {
     signal.removeEventListener("abort", onAbort);
-    // An answer that comes too late must not keep its connection.
+    // A late answer is cancelled, so that its connection does not stay open.
     if (isLate) answer.then(discard, () => {});
   }
 }
@@ -35,6 +35,6 @@ async function discard(result: Response | Download): Promise<void> {
   try {
     await chunkSource(toSource(result, "").body, false).cancel(undefined);
   } catch {
-    // It was none that could hold a connection.
+    // Not a valid answer: no connection to close.
   }
 }

@@ -1,11 +1,11 @@
 /*
- * Whether a body is still coded, although its Content-Encoding names a coding.
+ * Finds out whether a body is still coded when its Content-Encoding names a coding.
  *
- * `fetch` decodes some codings, and the header stays in either case: Deno 2.9 decodes `gzip` and `br`, and not
- * `deflate`, `zstd`, `x-gzip` or a list, nor anything where the request asked for `identity` or a range. Other clients
- * decode others. So the header tells what the body may be, and its first bytes tell what it is:
+ * `fetch` decodes some codings, and keeps the header in either case. Deno 2.9 decodes `gzip` and `br`, but not
+ * `deflate`, `zstd`, `x-gzip` or a list of codings, and nothing if the request asked for `identity` or a range. Other
+ * clients decode other codings. So the first bytes of the body decide, with the header:
  *
- * | coding    | the body is plain when it               | it is still coded when it                        |
+ * | coding    | the body is plain when it               | the body is still coded when it                  |
  * | --------- | --------------------------------------- | ------------------------------------------------ |
  * | gzip      | does not begin as gzip does             | begins so, and files of its type never do        |
  * | deflate   | is media or text, or does not decode    | is whole zlib; or raw, and decodes to such       |
@@ -14,13 +14,13 @@
  * | compress  | does not begin as compress does         | (can't be decoded)                               |
  * | any other | is media or text                        | (can't be decoded)                               |
  *
- * Files of some types are gzip themselves (`.tgs`, `.gz`). Such a body is plain when it decodes to something that is
- * not gzip again. Of a type that says nothing of the bytes, and a name that says nothing either, nobody can tell.
+ * Files of some types are gzip themselves (`.tgs`, `.gz`). Such a body is still coded if the decoded bytes are gzip
+ * again, else plain. If neither type nor name tells the format of the bytes, the body stays uncertain.
  *
  * Images, videos, audio and fonts that begin as another compressed format does are not plain, whatever the table says.
  *
- * A plain body is stored as it came, one that is coded for certain is decoded. Any other is handed out as it came,
- * and is not stored. In a list the last coding is undone first.
+ * A plain body is stored as it came, and a body that is certainly coded is decoded. An uncertain body is handed out as
+ * it came, and not stored. Of a list of codings the last is undone first.
  */
 import { extname } from "@std/path/extname";
 import { type ChunkSource, replayed } from "../bodies/chunk_source.ts";
@@ -34,13 +34,13 @@ import { isMediaExtension } from "../text/mimetype.ts";
 import { looksPlain } from "./plain_bytes.ts";
 import type { Source } from "./source.ts";
 
-/** Bytes of a body that are looked at; more would tell nothing else. */
+/** The bytes of a body to look at; more bytes would decide nothing. */
 const ENOUGH_BYTES = 4096;
 
-/** Bytes below which only a signature tells anything, unless the body has no more. */
+/** With fewer bytes only a signature decides, unless the body has no more. */
 const MIN_BYTES = 16;
 
-/** How compressed formats begin, as hexadecimal digits; zstd may begin with a frame to be skipped (RFC 8878 §3.1.2). */
+/** The first bytes of compressed formats in hexadecimal; zstd may begin with a skippable frame (RFC 8878 §3.1.2). */
 const SIGNATURES = [
   ["gzip", /^1f8b08/],
   ["compress", /^1f9d/],
@@ -50,14 +50,14 @@ const SIGNATURES = [
   ["lz4", /^04224d18/],
 ] as const;
 
-/** Bytes of the longest of them. */
+/** The bytes of the longest signature. */
 const SIGNATURE_BYTES = 6;
 
-// Types whose files begin with bytes of their own, which are none of a compressed format.
+/** Types whose files begin with bytes of their own, unlike any compressed format. */
 const EXACT_TYPE_REGEXP =
   /^(?:image|video|audio|text|font)\/|^application\/(?:json|xml|javascript|pdf|zip|ogg)$|\+(?:json|xml|zip|dotlottie)$/;
 
-// The same without those that servers say of files whose type they don't know.
+/** Exact types, without those that servers give to files of unknown type, as text/plain. */
 const MEDIA_TYPE_REGEXP = /^(?:image|video|audio|font)\//;
 
 const GZIP_TYPE_REGEXP =
@@ -67,31 +67,31 @@ const GZIP_EXTENSIONS: ReadonlySet<string> = new Set(
   [".gz", ".tgz", ".tgs", ".svgz", ".emz", ".wmz"],
 );
 
-/** The body that is to be pumped. */
+/** A body to be pumped, decoded if need be. */
 export interface UncodedBody {
-  /** Its bytes. */
+  /** The bytes of the body. */
   readonly chunks: ChunkSource;
-  /** The facts of them: size and uncachedReason may differ from those of the body as it came. */
+  /** The facts of these bytes: size and uncachedReason may differ from those of the body as it came. */
   readonly source: Source;
 }
 
-/** How to decode a body, or why it must not be stored. */
+/** The formats to decode a body from, or the reason not to store it. */
 type Verdict = { formats: DecodedFormat[] } | Undecodable;
 
 interface Undecodable {
   uncachedReason: string;
-  /** Whether the body is still coded for certain. */
+  /** Whether the body is certainly still coded. */
   isCoded: boolean;
 }
 
-/** Facts that tell what a plain body would be. */
+/** The facts that tell the format of a plain body. */
 type Facts = Pick<Source, "mimetype" | "filename">;
 
 /**
- * Decodes a body that is still coded, where that is certain.
+ * Decodes a body that is certainly still coded.
  *
  * @param chunks The body as it came.
- * @param source What is known of it.
+ * @param source The facts of the body.
  * @param onChunk Called for each chunk that is looked at.
  * @returns The body to be pumped: decoded, or as it came.
  */
@@ -123,14 +123,14 @@ export async function uncodedBody(
     return { chunks: body, source: { ...source, size, uncachedReason } };
   }
   for (const format of verdict.formats) {
-    // Without the declared length: the client may have undone another coding, and the end of a format tells by itself
+    // The declared length is not checked: the client may have undone another coding. The end of the format shows
     // whether the body is whole.
     body = await DecodedSource.of(body, format);
   }
   return { chunks: body, source };
 }
 
-/** Undoes one coding after the other on the first bytes; undefined when more of them are needed. */
+/** Undoes the codings on the first bytes, the last first; undefined when more bytes are needed. */
 async function judge(
   codings: readonly ContentCoding[],
   facts: Facts,
@@ -149,7 +149,7 @@ async function judge(
     }
     formats.push(found.format);
     bytes = found.decoded;
-    // A start that was cut decodes to a start that is cut.
+    // Few coded bytes may decode to enough bytes.
     isEnough ||= bytes.length >= ENOUGH_BYTES;
   }
   return { formats };
@@ -219,7 +219,7 @@ async function lookAt(
   }
 }
 
-/** The format that the first bytes are the signature of. */
+/** The format whose signature the first bytes are. */
 function formatSeen(
   bytes: Uint8Array,
 ): typeof SIGNATURES[number][0] | undefined {
@@ -227,19 +227,19 @@ function formatSeen(
   return SIGNATURES.find(([, signature]) => signature.test(hex))?.[0];
 }
 
-/** RFC 1950 §2.2: the method is deflate, and the first two bytes are a multiple of 31. */
+/** Whether bytes begin as zlib: method deflate, and the first two bytes a multiple of 31 (RFC 1950 §2.2). */
 function isZlib([method = 0, flags = 0]: Uint8Array): boolean {
   return (method & 0x0f) === 8 && method >> 4 <= 7 &&
     (method * 256 + flags) % 31 === 0;
 }
 
-/** Whether type and name say that no file of that kind begins as a compressed format does. */
+/** Whether files of this type and name never begin as a compressed format does. */
 function isUncompressedMedia({ mimetype, filename }: Facts): boolean {
   return MEDIA_TYPE_REGEXP.test(mimetype.toLowerCase()) &&
     !GZIP_EXTENSIONS.has(extname(filename).toLowerCase());
 }
 
-/** Whether gzip is the coding, or what files of that type are; damaged gzip decodes to undefined. */
+/** Whether gzip is the coding, or the format of the file itself; damaged gzip decodes to undefined. */
 function gzipOf(
   { mimetype, filename }: Facts,
   decoded: Uint8Array | undefined,
@@ -248,7 +248,7 @@ function gzipOf(
   const essence = mimetype.toLowerCase();
   const coded: Found = { format: "gzip", decoded: decoded ?? new Uint8Array() };
   const isGzipName = GZIP_EXTENSIONS.has(extension);
-  // Servers say text/plain of files whose type they don't know.
+  // Servers give text/plain to files of unknown type.
   const isContradictory = isGzipName && /^text\/plain\b/.test(essence);
   if (isContradictory) return uncertain(MAYBE_GZIP);
   if (EXACT_TYPE_REGEXP.test(essence)) return coded;

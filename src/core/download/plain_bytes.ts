@@ -1,4 +1,4 @@
-// First bytes of media, as hexadecimal digits; `..` is any byte. No compressed format begins like one of them.
+/** The first bytes of media in hexadecimal, `..` for any byte. No compressed format begins so. */
 const SIGNATURES = [
   "89504e47", // PNG
   "ffd8ff", // JPEG
@@ -37,14 +37,14 @@ const SIGNATURES = [
 
 const SIGNATURE_BYTES = 12;
 
-// No text holds controls other than tab, line feed, form feed, carriage return and escape.
+// Controls that no text holds: all but tab, line feed, form feed, carriage return and escape.
 // deno-lint-ignore no-control-regex -- controls are what it looks for
 const CONTROL_REGEXP = /[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f\x7f]/;
 
 /**
- * Tells whether bytes are those of media or of text, and so not compressed.
+ * Whether bytes are media or text, and so not compressed.
  *
- * @param bytes The first bytes of a body, at least 16 where it has so many.
+ * @param bytes The first bytes of a body, at least 16 if the body has so many.
  * @returns True for a known signature, and for UTF-8 without control characters.
  */
 export function looksPlain(bytes: Uint8Array): boolean {
@@ -53,7 +53,7 @@ export function looksPlain(bytes: Uint8Array): boolean {
     .join("");
   if (SIGNATURES.some((signature) => signature.test(hex))) return true;
   try {
-    // The last character may be cut, so it is not asked to be whole.
+    // Decoded as a stream, since the last character may be cut.
     const text = new TextDecoder("utf-8", { fatal: true })
       .decode(bytes, { stream: true });
     return !CONTROL_REGEXP.test(text);

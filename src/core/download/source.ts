@@ -22,7 +22,7 @@ import {
 import { cleanMimetype, extractMimetype } from "../text/mimetype.ts";
 import { parseRetryAfter } from "../text/http_date.ts";
 
-/** A download that is ready to be pumped: what a downloader resolved to, checked and completed. */
+/** The result of a downloader, checked and completed, ready to be pumped. */
 export interface Source {
   /** The bytes; a stream is unlocked and unread. */
   body: BodyData;
@@ -30,23 +30,22 @@ export interface Source {
   mimetype: string;
   /** A safe name, never empty. */
   filename: string;
-  /** The declared number of bytes, or the real one where it is known; a body that differs is incomplete. */
+  /** The declared number of bytes, else the real one where known; a body of another length is incomplete. */
   size: number | undefined;
   /** The codings that Content-Encoding names, in the order in which they were applied; the body may be plain. */
   codings?: readonly ContentCoding[];
-  /** The number of bytes that the body has if it is still coded. */
+  /** The number of bytes of the body if it is still coded. */
   codedSize?: number | undefined;
-  /** Why the body must not be stored, although its readers get it. */
+  /** Why the body must not be stored; its readers get it all the same. */
   uncachedReason?: string;
 }
 
 /**
- * Turns what a downloader resolved to into a source.
- *
- * Where it throws, the body has been cancelled, so that no connection stays open.
+ * Makes a source of the result of a downloader. Before it throws it cancels the body, so that no connection stays
+ * open.
  *
  * @param result A `Response` (of any implementation) or a `Download`.
- * @param url Names the file when nothing else does.
+ * @param url The URL, which names the file if nothing else does.
  * @returns The source.
  * @throws {HttpStatusError} If the status is not 200 or 203.
  * @throws {TypeError} If the result, its body or one of its fields is of a wrong type, or the body is used.
@@ -69,7 +68,7 @@ export function toSource(result: Response | Download, url: string): Source {
 
 function fromResponse(response: Response, url: string): Source {
   const { status, headers, body } = response;
-  // 206 is a part, 204 and 205 have no content, and 304 answers a question that was not asked.
+  // 206 is a part, 204 and 205 have no content, and 304 answers a condition that the cache did not set.
   if (status !== 200 && status !== 203) {
     const retryAfterMs = parseRetryAfter(headers.get("retry-after"));
     throw new HttpStatusError(status, { retryAfterMs });
@@ -95,7 +94,7 @@ function fromResponse(response: Response, url: string): Source {
     body: body ?? new Uint8Array(0),
     mimetype,
     filename,
-    // Content-Length counts the bytes before decoding, and `fetch` hands out the decoded ones.
+    // Content-Length counts coded bytes, and `fetch` hands out decoded bytes.
     size: codings.length > 0 ? undefined : size,
     codings,
     codedSize: size,
@@ -120,7 +119,7 @@ function fromDownload(download: Download, url: string): Source {
     withFittingExtension(filenameFromUrl(url), mimetype),
   );
 
-  // A declared size that the bytes do not have is passed on: the pump meets it as any other broken promise.
+  // A declared size other than the real one is passed on: the pump finds the body incomplete.
   return {
     body: data,
     mimetype,
@@ -129,8 +128,8 @@ function fromDownload(download: Download, url: string): Source {
   };
 }
 
-// A list of equal lengths declares that length; any other list, and what is no number, is invalid (RFC 9110 §8.6).
-// `fetch` fails then, so this is a Response that somebody made. Nobody knows where its body should have ended.
+// A list of equal lengths declares that length; another list, or anything but a number, is invalid (RFC 9110 §8.6).
+// `fetch` fails then, so the program has made this Response itself, and its length stays unknown.
 function contentLength(
   headers: Headers,
 ): { size: number | undefined; uncachedReason?: string } {
@@ -174,7 +173,7 @@ function assertString(field: string, value: unknown): void {
   );
 }
 
-// The shape decides and not the class, as in body_data.ts.
+// Looks at the shape, not the class, as body_data.ts does.
 function isResponse(value: unknown): value is Response {
   return isObject<Response>(value) && typeof value.status === "number" &&
     "body" in value &&
@@ -191,11 +190,11 @@ function bodyOf(result: unknown): unknown {
   return isDownload(result) ? result.data : undefined;
 }
 
-// Nobody waits for it: the caller's error is what counts, and a body that cannot be cancelled has ended.
+// Not awaited: the caller gets the error at once. A body that can't be cancelled has ended.
 async function discard(body: unknown): Promise<void> {
   try {
     if (isStream(body) && !body.locked) await body.cancel();
   } catch {
-    // The connection failed on its own.
+    // The connection has failed already.
   }
 }

@@ -2,25 +2,25 @@ import type { GifScanner } from "../gif/gif_scanner.ts";
 import type { GifConversion } from "../gif/gif_conversion.ts";
 import type { GifPlan } from "../gif/gif_plan.ts";
 
-/** What is certain about the type of a body. */
+/** The verdict on the type of a body. */
 export type TypeVerdict =
-  /** It is what its label says. */
+  /** The body is of its declared type. */
   | { type: "labelled" }
-  /** It is a GIF and stays one; with a reason where it could have been converted. */
+  /** The body is a GIF and stays one; with the reason, if it could have been converted. */
   | { type: "gif"; reason?: string }
-  /** It is a GIF that is to be converted. */
+  /** The body is a GIF to be converted. */
   | { type: "convert"; plan: GifPlan };
 
-/** The bytes that tell a GIF from anything else. */
+/** The number of bytes that tell a GIF from anything else. */
 const MAGIC_BYTES = 6;
 
-/** Looks at a body as it arrives and tells as soon as its type is certain. */
+/** Looks at a body as it arrives, until its type is certain. */
 export class TypeGate {
   readonly #gifs: GifConversion | undefined;
   readonly #scanner: GifScanner | undefined;
   #received = 0;
 
-  /** A gate for one body; without `gifs` every body is what its label says. */
+  /** Without `gifs` each body is of its declared type. */
   constructor(gifs: GifConversion | undefined) {
     this.#gifs = gifs;
     this.#scanner = gifs?.scanner();
@@ -29,8 +29,8 @@ export class TypeGate {
   /**
    * Looks at the next chunk.
    *
-   * @param cached Whether the body is staged; otherwise it can't be converted.
-   * @returns The verdict, or undefined while it may still become a conversion.
+   * @param cached Whether the body is staged; an uncached GIF can't be converted.
+   * @returns The verdict, or undefined while the type is not certain.
    */
   async push(
     chunk: Uint8Array,
@@ -45,7 +45,7 @@ export class TypeGate {
     return { type: "gif" };
   }
 
-  /** The body is complete. */
+  /** Takes the end of the body, and returns the verdict. */
   end(): TypeVerdict {
     const decision = this.#scanner?.end();
     if (decision?.action === "convert") {
