@@ -1,21 +1,22 @@
 /*
- * Makes file operations below one directory fail, wait, or be the last that a
- * process does. Preloaded into Deno, which makes all its file calls through the
- * C library; tests/system/fault_injection.ts compiles it and sets what it reads:
+ * Makes file operations below one directory fail or wait, or kills the process
+ * at an operation. Preloaded into Deno, which makes all its file calls through
+ * the C library. tests/system/fault_injection.ts compiles it and sets these
+ * variables:
  *
  *   FAULT_DIR    the directory, an absolute path without links
  *   FAULT_OPS    names of the operations that count, with commas; unless set,
- *                those that change something
- *   FAULT_LOG    a file outside FAULT_DIR that gets a line for each of them
+ *                the operations that change a file or a name
+ *   FAULT_LOG    a file outside FAULT_DIR that gets a line for each counted one
  *   FAULT_DATA   a file that gets the bytes of every write that counts
  *   FAULT_AT     the number of the operation that is hit, 1 being the first; 0: all
- *   FAULT_STICKY 1: so are all that come after it
- *   FAULT_CONTROL  a file outside FAULT_DIR: only while it is there does anything
- *                count; "SERIAL AT STICKY ERRNO MS" in it, numbers that replace
- *                those above, and another serial begins the count anew
- *   FAULT_DO     kill: SIGKILL before it; half: SIGKILL in the midst of a write;
- *                fail: it fails with FAULT_ERRNO; short: a write or read takes
- *                half of the bytes; delay: it waits for FAULT_MS
+ *   FAULT_STICKY 1: all later operations are hit, too
+ *   FAULT_CONTROL  a file outside FAULT_DIR: operations count only while it
+ *                exists; it holds "SERIAL AT STICKY ERRNO MS", numbers that replace
+ *                those above; a new serial restarts the count
+ *   FAULT_DO     kill: SIGKILL before the operation; half: SIGKILL after half of
+ *                a write; fail: the operation fails with FAULT_ERRNO; short: a
+ *                write or read takes half of the bytes; delay: it waits FAULT_MS
  *
  * A line of the log: number, name, path, then for a rename or a link the second
  * path, for a write or a truncation the position and the length; tabs between.
@@ -58,7 +59,7 @@ static int number(const char *name) {
   return value ? atoi(value) : 0;
 }
 
-// Appends to a file; out of the way of the numbers that the program is given.
+// Appends to a file, by a descriptor above those that the program gets.
 static int open_log(const char *name) {
   const char *path = getenv(name);
   if (!path) return -1;
@@ -89,13 +90,13 @@ __attribute__((constructor)) static void begin(void) {
   control = getenv("FAULT_CONTROL");
   log_fd = open_log("FAULT_LOG");
   data_fd = open_log("FAULT_DATA");
-  unsetenv("LD_PRELOAD"); // one process is counted, not its children
+  unsetenv("LD_PRELOAD"); // children of the process do not count
 }
 
-// One operation, as the log tells it.
+// One operation, as a line of the log has it.
 struct op {
   const char *name, *path, *other;
-  long long position, length; // length < 0: it has none
+  long long position, length; // length < 0: none
   const void *data;
 };
 
@@ -151,7 +152,7 @@ static void die(void) {
   for (;;) pause();
 }
 
-// Obeys the file that controls, if there is to be one; 0: nothing counts now.
+// Reads the control file, if any is set; returns 0 while nothing counts.
 static int armed(void) {
   if (!control) return 1;
   int fd = syscall(SYS_openat, AT_FDCWD, control, O_RDONLY | O_CLOEXEC);
@@ -167,7 +168,7 @@ static int armed(void) {
   return 1;
 }
 
-// Counts an operation. NOTHING: go on. FAIL: return -1. HALF, SHORT: as said.
+// Counts an operation. NOTHING: continue. FAIL: return -1. HALF, SHORT: move half.
 static enum action hit(const struct op *op) {
   char wanted[64];
   snprintf(wanted, sizeof wanted, ",%s,", op->name);
@@ -183,7 +184,7 @@ static enum action hit(const struct op *op) {
   int it = ++count;
   int isHit = action && (!at || it == at || (sticky && it > at));
   note(op);
-  // Nothing may be done by other threads after the last operation.
+  // No other thread may act after the last operation.
   if (isHit && (action == KILL || (action == HALF && !op->data))) die();
   pthread_mutex_unlock(&mutex);
   if (!isHit) return NOTHING;
@@ -221,7 +222,7 @@ static int fails_two(const char *name, int fromfd, const char *from, int tofd, c
   return hit(&op) == FAIL;
 }
 
-// How many of the bytes to move, -1 to fail; *last: and that was the last deed.
+// The number of bytes to move, -1 to fail; *last: the process is killed after it.
 static ssize_t allowed(const char *name, int fd, const void *data, size_t length, off_t position, int *last) {
   char full[MAX_PATH];
   *last = 0;
@@ -274,7 +275,7 @@ ssize_t pread64(int fd, void *data, size_t length, off64_t position) {
   REAL(pread64);
   MOVE("read", fd, NULL, position, real(fd, data, n, position));
 }
-// A file's bytes in several pieces: as many writes.
+// A vector of pieces: one write for each piece.
 ssize_t writev(int fd, const struct iovec *pieces, int pieceCount) {
   REAL(writev);
   char full[MAX_PATH];
@@ -291,7 +292,7 @@ ssize_t writev(int fd, const struct iovec *pieces, int pieceCount) {
   }
   return sum;
 }
-// Refused, so that callers copy by reading and writing, which is counted.
+// Refused, so that callers copy by reads and writes, which are counted.
 ssize_t copy_file_range(int in, off64_t *inAt, int out, off64_t *outAt, size_t length, unsigned flags) {
   REAL(copy_file_range);
   char full[MAX_PATH];
@@ -368,8 +369,8 @@ WRAP(linkat, fails_two("link", c, a, d, b), (int c, const char *a, int d, const 
 WRAP(symlink, fails_at("link", AT, b), (const char *a, const char *b), (a, b))
 WRAP(access, fails_at("stat", AT, p), (const char *p, int mode), (p, mode))
 
-// A program may ask by a call without a path whether statx is there, whatever
-// its declaration says: volatile, or the compiler believes that.
+// Programs call statx without a path to learn whether it exists, although its
+// declaration forbids NULL: volatile keeps the compiler from relying on that.
 static int fails_stat(int fd, const char *given) {
   const char *volatile path = given;
   if (!path) return 0;

@@ -1,4 +1,4 @@
-"""The Python original's algorithm, in words of our own.
+"""The Python original's algorithm, written anew.
 
 With aiofiles where it is installed; otherwise each file operation goes to a
 thread by itself, which is what aiofiles does.
@@ -18,7 +18,7 @@ except ImportError:
 
 
 class ThreadedFile:
-    """A file whose every operation runs in a thread."""
+    """A file; each operation runs in a thread."""
 
     def __init__(self, path, mode, **options):
         self.args = (path, mode)
@@ -42,7 +42,7 @@ open_file = aiofiles.open if aiofiles else ThreadedFile
 
 
 class Entry:
-    """What the index knows of an entry, and its body while that is in memory."""
+    """The facts of an entry in the index, and its body while in memory."""
 
     __slots__ = ("url", "mimetype", "filename", "size", "key", "last_access", "data")
 

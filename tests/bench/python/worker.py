@@ -1,4 +1,4 @@
-"""The Python original at work.
+"""Runs the Python original.
 
     worker.py WORK
 
@@ -22,7 +22,7 @@ ENOUGH = 80  # operations that are measured however slow they are
 
 
 class Stopwatch:
-    """Collects measures by name. Gives up counting after so many seconds."""
+    """Collects measures by name. Ends a measure after this many seconds."""
 
     def __init__(self, seconds):
         self.seconds = seconds
@@ -62,7 +62,7 @@ async def store(work, watch):
     async def hit(number):
         found = await cache.get(url(number))
         assert len(found[0]) == size
-        # It forgets to shed after a hit; the next one shall come from disk too.
+        # The original does not evict from memory after a hit; the next must come from disk too.
         cache.index[url(number)].data = None
 
     for number in range(work["warmUp"]):
@@ -82,7 +82,7 @@ async def store(work, watch):
             "hit" + suffix, stored[lanes], lanes, lambda i: hit(f"{lanes}-{i}")
         )
     if work["streams"]:
-        # It knows no streams: bytes are what a caller gets in any case.
+        # The original has no streams: callers always get bytes.
         for suffix in ("", f"-{IN_FLIGHT}"):
             for way in ("byob", "reader"):
                 watch.measures[way + suffix] = watch.measures["hit" + suffix]
@@ -102,7 +102,7 @@ async def memory(work, watch):
 
     await watch.time("warm-up", work["count"] // 10, 1, get)
     await watch.time("get", work["count"], 1, get)
-    # What it returns is the bytes already.
+    # The result is the bytes already.
     watch.measures["bytes"] = watch.measures["get"]
 
 
