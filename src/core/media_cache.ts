@@ -10,10 +10,8 @@ import type {
 } from "./api/call_options.ts";
 import { CachedMedia } from "./bodies/cached_media.ts";
 import type { Downloader, DownloadInfo } from "./api/download.ts";
-import {
-  type DownloadEnvironment,
-  DownloadJob,
-} from "./download/shared_download.ts";
+import { Downloads } from "./download/downloads.ts";
+import type { SharedDownload } from "./download/shared_download.ts";
 import type { EntryInfo } from "./api/entry_info.ts";
 import { infoOf } from "./catalog/entry.ts";
 import { CacheClosedError } from "./api/errors.ts";
@@ -101,9 +99,7 @@ export class MediaCache implements AsyncDisposable {
   readonly #parts: CacheParts;
   readonly #staging: StagingBudget;
   readonly #putter: Putter;
-  readonly #env: DownloadEnvironment;
-  readonly #jobs = new Set<DownloadJob>();
-  readonly #joinable = new Map<string, DownloadJob>();
+  readonly #downloads: Downloads;
   /** Shared with all Media: once closed, only readers that have begun go on. */
   readonly #lifetime = { closed: false };
   #closing: Promise<void> | undefined;
@@ -131,13 +127,13 @@ export class MediaCache implements AsyncDisposable {
       counters: this.#counters,
     };
     this.#putter = new Putter(shared);
-    this.#env = {
+    this.#downloads = new Downloads({
       ...shared,
       slots: new Semaphore(resolved.maxConcurrentDownloads),
       gifs: resolved.gifToMp4 && new GifConversion(resolved.gifToMp4, shared),
       lifetime: this.#lifetime,
       isWhole: () => parts.loader.isWhole,
-    };
+    });
   }
 
   /**
@@ -277,12 +273,12 @@ export class MediaCache implements AsyncDisposable {
     key: string,
     options: GetOrDownloadOptions = {},
   ): Promise<Media | undefined> {
-    const job = this.#joinableByKey(key);
-    if (job === undefined) return undefined;
+    const download = this.#joinableByKey(key);
+    if (download === undefined) return undefined;
     options.signal?.throwIfAborted();
     this.#counters.misses++;
-    job.joined();
-    return await job.join(options);
+    download.joined();
+    return await download.join(options);
   }
 
   /**
@@ -335,9 +331,9 @@ export class MediaCache implements AsyncDisposable {
   ): Promise<boolean> {
     const canonical = this.#canonical(url);
     for (
-      let running = this.#joinable.get(canonical);
+      let running = this.#downloads.find(canonical);
       running !== undefined;
-      running = this.#joinable.get(canonical)
+      running = this.#downloads.find(canonical)
     ) await running.stored;
     this.#assertOpen();
     return await this.#putter.put(canonical, data, mimetype, filename, options);
@@ -394,19 +390,19 @@ export class MediaCache implements AsyncDisposable {
       );
     }
     options.signal?.throwIfAborted();
-    let job = this.#joinable.get(canonical);
-    if (job === undefined) {
+    let download = this.#downloads.find(canonical);
+    if (download === undefined) {
       const media = await this.#get(canonical, options.signal);
       options.signal?.throwIfAborted();
       if (media !== undefined) return media;
       this.#assertOpen();
       // Another caller may have started a download during the lookup.
-      job = this.#joinable.get(canonical);
+      download = this.#downloads.find(canonical);
     }
     this.#counters.misses++;
-    if (job !== undefined) job.joined();
-    else job = this.#start(canonical, String(url), downloader);
-    return await job.join(options);
+    if (download !== undefined) download.joined();
+    else download = this.#downloads.start(canonical, String(url), downloader);
+    return await download.join(options);
   }
 
   /**
@@ -459,7 +455,7 @@ export class MediaCache implements AsyncDisposable {
    * @returns The facts of each.
    */
   inFlight(): DownloadInfo[] {
-    return this.#running().map((job) => job.info);
+    return this.#downloads.list();
   }
 
   /**
@@ -472,7 +468,7 @@ export class MediaCache implements AsyncDisposable {
    */
   async delete(url: string | URL): Promise<boolean> {
     const canonical = this.#canonical(url);
-    this.#joinable.get(canonical)?.detach();
+    this.#downloads.find(canonical)?.detach();
     return await this.#parts.deletion.delete(canonical);
   }
 
@@ -487,10 +483,9 @@ export class MediaCache implements AsyncDisposable {
    */
   async deleteByKey(key: string): Promise<boolean> {
     this.#joinableByKey(key)?.detach();
-    const url = this.#isKey(key)
-      ? await this.#parts.lookup.urlOf(key)
-      : undefined;
-    return url !== undefined && await this.#parts.deletion.delete(url);
+    if (!this.#isKey(key)) return false;
+    const { lookup, deletion } = this.#parts;
+    return await deletion.deleteByKey(key, await lookup.urlOf(key));
   }
 
   /**
@@ -501,7 +496,7 @@ export class MediaCache implements AsyncDisposable {
    */
   async clear(): Promise<void> {
     this.#assertOpen();
-    for (const job of this.#jobs) job.detach();
+    this.#downloads.detachAll();
     await this.#parts.deletion.clear();
   }
 
@@ -561,7 +556,7 @@ export class MediaCache implements AsyncDisposable {
       occupiedBytes: catalog.occupiedBytes + leftovers.occupiedBytes +
         inBlocks(index.bytes) + inBlocks(log.bytes) +
         this.#staging.occupiedBytes,
-      inFlight: this.#running().length,
+      inFlight: this.#downloads.count,
       degraded: refusals.list,
     });
   }
@@ -692,26 +687,8 @@ export class MediaCache implements AsyncDisposable {
     );
   }
 
-  #joinableByKey(key: string): DownloadJob | undefined {
-    if (!this.#isKey(key)) return undefined;
-    for (const job of this.#joinable.values()) {
-      if (job.key === key) return job;
-    }
-    return undefined;
-  }
-
-  #start(url: string, callerUrl: string, downloader: Downloader): DownloadJob {
-    const job = new DownloadJob(this.#env, url, callerUrl, downloader, () => {
-      if (this.#joinable.get(url) === job) this.#joinable.delete(url);
-    });
-    this.#joinable.set(url, job);
-    this.#jobs.add(job);
-    job.stored.finally(() => this.#jobs.delete(job));
-    return job;
-  }
-
-  #running(): DownloadJob[] {
-    return [...this.#jobs].filter((job) => job.isRunning);
+  #joinableByKey(key: string): SharedDownload | undefined {
+    return this.#isKey(key) ? this.#downloads.findByKey(key) : undefined;
   }
 
   #canonical(url: string | URL): string {
@@ -743,14 +720,13 @@ export class MediaCache implements AsyncDisposable {
 
   #abortAll(): void {
     const error = new CacheClosedError();
-    for (const job of this.#jobs) job.abort(error);
+    this.#downloads.abort(error);
     this.#putter.abort(error);
   }
 
   async #close(timeoutMs: number): Promise<void> {
     const stopTimer = startTimer(timeoutMs, () => this.#abortAll());
-    const downloads = [...this.#jobs].map((job) => job.stored);
-    await Promise.all([...downloads, this.#putter.settled()]);
+    await Promise.all([this.#downloads.settled(), this.#putter.settled()]);
     stopTimer();
     this.#lifetime.closed = true;
     await this.#closeParts();

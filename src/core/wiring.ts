@@ -164,6 +164,8 @@ export function makeParts(
       settled: () => loader.settled(),
       discover: () => loader.scan(() => {}),
       forgetIndex: () => keeper.forget(),
+      revoke: (key) => claims.revoke(key),
+      revokeAll: () => claims.revokeAll(),
     },
     readOnly,
   );

@@ -1,6 +1,9 @@
 import { type BodyData, describe } from "./body_data.ts";
 import { PIECE_BYTES } from "./byte_reader.ts";
-import { Pacer } from "../async/pacer.ts";
+import { Pacer, yieldToEventLoop } from "../async/pacer.ts";
+
+/** Bytes of a body; whoever takes them may keep them. */
+type Chunk = Uint8Array<ArrayBuffer>;
 
 /** The bytes that a downloader or a caller of `put()` gives, chunk by chunk. */
 export interface ChunkSource {
@@ -22,9 +25,9 @@ export function chunkSource(data: BodyData, copies: boolean): ChunkSource {
   return streamSource("getReader" in data ? data : data.stream());
 }
 
-/** Puts chunks that were taken from a source before it again. */
+/** Puts chunks that were taken from a source, or asked for, before it again. */
 export function replayed(
-  taken: Uint8Array<ArrayBuffer>[],
+  taken: (Chunk | Promise<Chunk | undefined>)[],
   rest: ChunkSource,
 ): ChunkSource {
   return {
@@ -34,6 +37,29 @@ export function replayed(
     },
     cancel: (reason) => rest.cancel(reason),
   };
+}
+
+/**
+ * Takes the bytes of a source that is one chunk of `size` bytes, and says so within
+ * a turn of the event loop. Of any other source nothing is lost: `rest` begins with
+ * what was taken.
+ */
+export async function wholeChunk(
+  source: ChunkSource,
+  size: number,
+): Promise<{ bytes?: Chunk; rest: ChunkSource }> {
+  const first = await source.next();
+  if (first === undefined) return { rest: source };
+  if (first.length !== size) return { rest: replayed([first], source) };
+  const next = source.next();
+  const isEnd = await Promise.race([
+    next.then((chunk) => chunk === undefined),
+    yieldToEventLoop(),
+  ]);
+  if (isEnd) return { bytes: first, rest: source };
+  // It may fail before somebody asks for it.
+  next.catch(() => {});
+  return { rest: replayed([first, next], source) };
 }
 
 function bytesSource(data: Uint8Array, copies: boolean): ChunkSource {

@@ -83,13 +83,17 @@ export class Lease {
   }
 
   /** All bytes at once, of a body that is in RAM; it is read by that. */
-  copy(): Uint8Array<ArrayBuffer> | undefined {
+  copy(): MaybePromise<Uint8Array<ArrayBuffer>> | undefined {
     if (this.#body.copy === undefined) return undefined;
     this.#assertReadable();
     const bytes = this.#body.copy();
     this.#unread = false;
     this.#leaveIfDone();
-    return bytes;
+    if (bytes instanceof Uint8Array) return bytes;
+    return bytes.then((bytes) => {
+      this.check();
+      return bytes;
+    });
   }
 
   /** Throws when the lease was stopped. */

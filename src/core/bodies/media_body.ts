@@ -1,3 +1,4 @@
+import type { MaybePromise } from "../disk/io_mode.ts";
 import type { ByteReader } from "./byte_reader.ts";
 
 /**
@@ -13,7 +14,7 @@ export interface MediaBody {
    * A copy of all bytes. Only bodies in RAM have this member; dropped unread or half
    * read, they leave nothing to be closed.
    */
-  copy?(): Uint8Array<ArrayBuffer>;
+  copy?(): MaybePromise<Uint8Array<ArrayBuffer>>;
   /** Makes a reader of the bytes from `start` up to `end`, or to the end of the body. */
   reader(start: number, end: number): ByteReader;
   /** Lets the unread body go; its readers go on. Idempotent. */

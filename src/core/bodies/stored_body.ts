@@ -18,12 +18,18 @@ export type OnServed = (bytes: number) => void;
 export class MemoryBody implements MediaBody {
   readonly #bytes: Uint8Array;
   readonly #onServed: OnServed;
+  readonly #end: Promise<void> | undefined;
   readonly whole = true;
 
-  /** Wraps bytes that do not change. */
-  constructor(bytes: Uint8Array, onServed: OnServed) {
+  /**
+   * Wraps bytes that do not change.
+   *
+   * @param end Readers wait for it before they see the end of the body.
+   */
+  constructor(bytes: Uint8Array, onServed: OnServed, end?: Promise<void>) {
     this.#bytes = bytes;
     this.#onServed = onServed;
+    this.#end = end;
   }
 
   get size(): number {
@@ -31,9 +37,10 @@ export class MemoryBody implements MediaBody {
   }
 
   // Without a reader, a hit of 10 KiB from disk takes 24 µs in place of 26 (measured).
-  copy(): Uint8Array<ArrayBuffer> {
+  copy(): MaybePromise<Uint8Array<ArrayBuffer>> {
     this.#onServed(this.#bytes.length);
-    return new Uint8Array(this.#bytes);
+    const bytes = new Uint8Array(this.#bytes);
+    return this.#end === undefined ? bytes : this.#end.then(() => bytes);
   }
 
   reader(start: number, end: number): ByteReader {
@@ -44,7 +51,9 @@ export class MemoryBody implements MediaBody {
       return piece.length;
     };
     const last = Math.min(end, bytes.length);
-    return new StoredReader(readAt, start, last, this.#onServed, () => {});
+    const ended = last === bytes.length ? this.#end : undefined;
+    const onServed = this.#onServed;
+    return new StoredReader(readAt, start, last, onServed, () => {}, ended);
   }
 
   release(): void {}
@@ -143,17 +152,24 @@ export class StoredReader implements ByteReader {
   ) => MaybePromise<number>;
   readonly #end: number;
   readonly #onServed: OnServed;
+  readonly #ended: Promise<void> | undefined;
   #onClose: (() => void) | undefined;
   #position: number;
 
-  /** Reads from `start` to `end`; `onClose` is called once. */
+  /**
+   * Reads from `start` to `end`; `onClose` is called once.
+   *
+   * @param ended What the reader waits for before it tells of the end.
+   */
   constructor(
     readAt: (view: Uint8Array, position: number) => MaybePromise<number>,
     start: number,
     end: number,
     onServed: OnServed,
     onClose: () => void,
+    ended?: Promise<void>,
   ) {
+    this.#ended = ended;
     this.#readAt = readAt;
     this.#position = start;
     this.#end = end;
@@ -163,7 +179,10 @@ export class StoredReader implements ByteReader {
 
   async read(): Promise<Uint8Array<ArrayBuffer> | undefined> {
     const left = this.#end - this.#position;
-    if (left <= 0) return this.#finish();
+    if (left <= 0) {
+      this.close();
+      return void await this.#ended;
+    }
     const view = new Uint8Array(Math.min(CHUNK_BYTES, left));
     const result = this.readInto(view);
     const count = typeof result === "number" ? result : await result;
@@ -173,8 +192,8 @@ export class StoredReader implements ByteReader {
   readInto(view: Uint8Array): MaybePromise<number> {
     const left = this.#end - this.#position;
     if (left <= 0 || this.#onClose === undefined) {
-      this.#finish();
-      return 0;
+      this.close();
+      return this.#ended === undefined ? 0 : this.#ended.then(() => 0);
     }
     const target = view.length > left ? view.subarray(0, left) : view;
     let result: MaybePromise<number>;
@@ -210,9 +229,5 @@ export class StoredReader implements ByteReader {
     // The handle is released with the last byte, not with the read after it.
     if (this.#position >= this.#end) this.close();
     return count;
-  }
-
-  #finish(): undefined {
-    this.close();
   }
 }

@@ -18,6 +18,8 @@ export interface StagedFacts {
 export interface FollowedFacts extends StagedFacts {
   /** Whether the download has ended and the body is complete. */
   readonly whole: boolean;
+  /** Why the rest will never be there: the end of a sentence about the download. */
+  readonly ending: string | undefined;
 }
 
 /**
@@ -32,12 +34,13 @@ export class StagedDescription {
   /** Whether the file of that path is still this description. */
   isNamed = true;
   readonly #file: DiskFile;
-  readonly #length: number;
+  readonly #facts: object;
+  #length = 0;
 
-  private constructor(path: string, file: DiskFile, length: number) {
+  private constructor(path: string, file: DiskFile, facts: object) {
     this.path = path;
     this.#file = file;
-    this.#length = length;
+    this.#facts = facts;
   }
 
   /** Writes the facts of the staged body whose identity is `inode`. */
@@ -50,10 +53,10 @@ export class StagedDescription {
     const file = await createAnew(fs, path);
     try {
       file.tryLock(true);
-      const text = JSON.stringify({ ...facts, staged: inode });
-      const bytes = new TextEncoder().encode(text);
-      await file.writeAt(bytes, 0);
-      return new StagedDescription(path, file, bytes.length);
+      const told = { ...facts, staged: inode };
+      const description = new StagedDescription(path, file, told);
+      await description.#write(JSON.stringify(told));
+      return description;
     } catch (error) {
       file.close();
       await fs.remove(path);
@@ -75,15 +78,30 @@ export class StagedDescription {
 
   /** Writes the sidecar of the complete body over the description. */
   async complete(text: string, durable: boolean): Promise<FileFacts> {
+    await this.#write(text);
+    if (durable) await this.#file.sync();
+    return await this.#file.facts();
+  }
+
+  /** Tells why the rest of the body will never be there. Never rejects. */
+  async end(ending: string): Promise<void> {
+    try {
+      await this.#write(JSON.stringify({ ...this.#facts, ending }));
+    } catch {
+      // Those who follow see that nobody writes any more.
+    }
+  }
+
+  /** Writes a text in place of the one before. */
+  async #write(text: string): Promise<void> {
     const encoder = new TextEncoder();
     let bytes = encoder.encode(text);
     // Followers notice a new text by its length. The text is filled up, never cut:
     // some file systems refuse to cut a file.
     const missing = this.#length + 1 - bytes.length;
     if (missing > 0) bytes = encoder.encode(text + " ".repeat(missing));
+    this.#length = bytes.length;
     await this.#file.writeAt(bytes, 0);
-    if (durable) await this.#file.sync();
-    return await this.#file.facts();
   }
 
   /** Closes the file. */
@@ -170,7 +188,7 @@ export class FollowedDescription {
       this.#length = 0;
       return undefined;
     }
-    const { mimetype, filename, size, ts, staged } = value;
+    const { mimetype, filename, size, ts, staged, ending } = value;
     // Another download of the URL may have begun since, with a description of its own.
     if (!isOurs && staged !== this.#inode) return undefined;
     return {
@@ -178,6 +196,7 @@ export class FollowedDescription {
       filename: safeFilename(String(filename)),
       size: typeof size === "number" ? size : undefined,
       whole: ts !== undefined,
+      ending: typeof ending === "string" ? ending : undefined,
     };
   }
 }

@@ -1,17 +1,14 @@
-import type { Lookup } from "../entries/lookup.ts";
-import type { MediaFacts } from "../bodies/cached_media.ts";
-import { Deadline } from "../async/deadline.ts";
-import type { BodyEnvironment } from "./download_body.ts";
 import type { DownloadInfo } from "../api/download.ts";
 import { MediaCacheError, TooLargeError } from "../api/errors.ts";
+import { startTimer } from "../async/timer.ts";
 import type { DiskFile } from "../disk/disk_file.ts";
-import { FollowedBody } from "../sharing/followed_body.ts";
-import type { GrowingBodyEvents } from "../bodies/growing_body.ts";
 import type {
   FollowedDescription,
   FollowedFacts,
 } from "../disk/staged_description.ts";
-import { startTimer } from "../async/timer.ts";
+import type { MediaFacts } from "../bodies/cached_media.ts";
+import { FollowedBody } from "../sharing/followed_body.ts";
+import type { DownloadParts, DownloadTask, Handout } from "./download_parts.ts";
 
 /** How often to look, in milliseconds: readers are at most 50 behind. */
 const LOOK_MS = 20;
@@ -19,63 +16,46 @@ const LOOK_MS = 20;
 /** How often in a row a look may fail: what fails once often does not fail again. */
 const MAX_FAILURES = 3;
 
-/** What following needs of the cache. */
-export interface FollowEnvironment extends BodyEnvironment {
-  /** Finds entries. */
-  readonly lookup: Lookup;
-}
+/** How following ends: all bytes are there, or they come no more, for a reason. */
+export type FollowEnd =
+  | { readonly isStored: boolean }
+  | { readonly lost: unknown };
 
-/** What following asks and tells of its callers. */
-export interface FollowCallers extends Omit<GrowingBodyEvents, "onFault"> {
-  /** The type is certain. */
-  onHandout(facts: MediaFacts, body: FollowedBody): void;
-  /** Bytes have come. */
-  onProgress(received: number, total: number | undefined): void;
-}
-
-/** How following ends: all bytes are there, or nobody writes them any more. */
-export type FollowEnd = "whole" | "lost";
-
-/** Follows the download of a URL that another process runs. */
-export class FollowRun {
-  readonly #env: FollowEnvironment;
-  readonly #url: string;
-  readonly #key: string;
+/**
+ * The download of a URL that another process runs: looks at its staged file and at
+ * the description beside it, until all is there or nobody writes any more.
+ */
+export class FollowedDownload {
+  readonly #parts: DownloadParts;
+  readonly #task: DownloadTask;
   readonly #file: DiskFile;
   readonly #description: FollowedDescription;
-  readonly #callers: FollowCallers;
-  readonly #startedAt = Date.now();
   #facts: FollowedFacts | undefined;
+  #handed: MediaFacts | undefined;
   #body: FollowedBody | undefined;
   #received = 0;
   #failures = 0;
+  #lost: { reason: unknown } | undefined;
 
-  /** Follows nothing yet; `file` is the staged file, open. */
-  constructor(
-    env: FollowEnvironment,
-    url: string,
-    key: string,
-    file: DiskFile,
-    callers: FollowCallers,
-  ) {
-    this.#env = env;
-    this.#url = url;
-    this.#key = key;
+  /** Takes over `file`, the staged file, open. */
+  constructor(parts: DownloadParts, task: DownloadTask, file: DiskFile) {
+    this.#parts = parts;
+    this.#task = task;
     this.#file = file;
-    this.#callers = callers;
-    this.#description = env.claims.follow(key, file);
+    this.#description = parts.claims.follow(task.key, file);
   }
 
   /** How far it has come. */
   get info(): DownloadInfo {
+    const { key, url, startedAt } = this.#task;
     return {
-      key: this.#key,
-      url: this.#url,
+      key,
+      url,
       mimetype: this.#facts?.mimetype,
       filename: this.#facts?.filename,
       received: this.#received,
       total: this.#facts?.size,
-      startedAt: this.#startedAt,
+      startedAt,
       phase: this.#facts === undefined ? "waiting" : "downloading",
     };
   }
@@ -90,71 +70,71 @@ export class FollowRun {
    *
    * @throws The signal's reason, or an error that says why it can't go on.
    */
-  async run(controller: AbortController): Promise<FollowEnd> {
-    const { idleTimeoutMs, timeoutMs } = this.#env.options;
-    const { signal } = controller;
-    let isSilent = false;
-    const deadline = new Deadline(idleTimeoutMs, timeoutMs, (error) => {
-      // Nobody has a byte yet: a download of our own may fare better.
-      if (error.kind === "idle" && this.#body === undefined) isSilent = true;
-      else controller.abort(error);
-    });
-    try {
-      for (;;) {
-        signal.throwIfAborted();
-        const end = await this.#tryLook(deadline);
-        if (end !== undefined) return end;
-        if (isSilent) return "lost";
-        await this.#pause(signal);
-      }
-    } finally {
-      deadline.stop();
-    }
-  }
-
-  /** Whether it has become an entry, which it does as soon as it is whole. */
-  async stored(signal: AbortSignal): Promise<boolean> {
-    const { claims, lookup } = this.#env;
-    for (let isLast = false;;) {
-      const isOver = !this.#isAlive() ||
-        !await claims.isCurrent(this.#key, this.#file);
-      if (await lookup.isStored(this.#url, this.#file.inode)) return true;
-      if (isLast || signal.aborted) return false;
-      // Its sidecar may come a moment after its name has gone.
-      isLast = isOver;
+  async run(): Promise<FollowEnd> {
+    const { signal } = this.#task.controller;
+    for (;;) {
+      signal.throwIfAborted();
+      const isWhole = await this.#tryLook();
+      if (isWhole) return { isStored: await this.#finish() };
+      if (this.#lost !== undefined) return { lost: this.#lost.reason };
       await this.#pause(signal);
     }
   }
 
-  /** Gives back what readers do not hold. */
-  end(): void {
+  /** Makes `run()` end: its bytes come no more, or not soon enough. */
+  lose(reason: unknown): void {
+    this.#lost ??= { reason };
+  }
+
+  /** Lets each Media without a byte go on with the download that was begun in its place. */
+  succeed({ facts, size, body }: Handout): void {
+    const lost = this.#body;
+    const { mimetype, filename } = this.#handed ?? facts;
+    // What was told of the body must hold.
+    const isSame = facts.mimetype === mimetype && facts.filename === filename &&
+      (lost?.size === undefined || lost.size === size);
+    if (isSame) return lost?.succeed(body);
+    lost?.fail(
+      new MediaCacheError(
+        "Cannot read media: it was downloaded anew, and its type, name or length is another now",
+      ),
+    );
+  }
+
+  /** Ends the body with an error. */
+  fail(error: unknown): void {
+    this.#body?.fail(error);
+  }
+
+  /** Gives back what readers do not hold. Idempotent. */
+  close(): void {
     this.#description.close();
     if (this.#body === undefined) this.#file.close();
     else this.#body.letGo();
   }
 
-  /** Sees how it goes, unless the disk fails for once. */
-  async #tryLook(deadline: Deadline): Promise<FollowEnd | undefined> {
+  /** Looks at the files, unless the disk fails for once; true when all has come. */
+  async #tryLook(): Promise<boolean> {
     try {
       // Asked first, so that nothing that was written before is missed.
       const isAlive = this.#isAlive();
-      const isWhole = await this.#look(deadline);
-      const isLost = !isWhole && (!isAlive || await this.#isOver());
+      const isWhole = await this.#look();
       this.#failures = 0;
-      return isWhole ? "whole" : isLost ? "lost" : undefined;
+      if (isWhole) return true;
+      if (!isAlive || await this.#isOver()) this.lose(this.#lossError());
     } catch (error) {
       if (error instanceof MediaCacheError) throw error;
-      this.#env.errors.report("follow a download", error);
+      this.#parts.errors.report("follow a download", error);
       if (++this.#failures >= MAX_FAILURES) throw error;
     }
-    return undefined;
+    return false;
   }
 
-  /** Sees what has come; true when all has. */
-  async #look(deadline: Deadline): Promise<boolean> {
+  /** Takes in what has come; true when all has. */
+  async #look(): Promise<boolean> {
     const facts = this.#facts = await this.#description.read();
     const { size } = await this.#file.facts();
-    const { maxDownloadBytes } = this.#env.options;
+    const { maxDownloadBytes } = this.#parts.options;
     if (facts?.size !== undefined && facts.size > maxDownloadBytes) {
       throw new TooLargeError(maxDownloadBytes, { declared: facts.size });
     }
@@ -169,13 +149,55 @@ export class FollowRun {
     // Also bytes that nobody may have yet are a sign of life.
     if (size > this.#received) {
       this.#received = size;
-      deadline.alive();
-      this.#callers.onProgress(size, facts?.size);
+      this.#task.listener.onProgress(size, facts?.size);
     }
     return facts?.whole ?? false;
   }
 
-  /** Whether somebody still holds the lock of the one who writes. */
+  #hand({ mimetype, filename, size }: FollowedFacts): FollowedBody {
+    const { key, url, listener } = this.#task;
+    const body = new FollowedBody(this.#file, size, listener);
+    const facts = this.#handed = { key, url, mimetype, filename };
+    listener.onHandout({ facts, size, body: () => body.body() });
+    return body;
+  }
+
+  /** All has come: whether it has become an entry, whose file the readers go on with. */
+  async #finish(): Promise<boolean> {
+    const { errors, lookup, files, store } = this.#parts;
+    const { url, key, controller } = this.#task;
+    const stored = await this.#becomesEntry(controller.signal)
+      .catch((error) => {
+        errors.report("follow a download", error);
+        return false;
+      });
+    // From here on the entry is known here, too.
+    if (stored) (await lookup.open(url))?.file.release(true);
+    const path = store.datPath(key);
+    const isStored = await lookup.isStored(url, this.#file.inode);
+    const shared = files.adopt(path, this.#file.inode, this.#file);
+    shared.hold(true);
+    // In this moment readers change over: the file is read by itself no more.
+    this.#body?.share(shared, files.claim(shared));
+    if (!isStored) await files.rescue(path);
+    shared.release(true);
+    return stored;
+  }
+
+  /** Whether the staged file becomes an entry, which it does as soon as it is whole. */
+  async #becomesEntry(signal: AbortSignal): Promise<boolean> {
+    const { lookup } = this.#parts;
+    for (let isLast = false;;) {
+      const isOver = !this.#isAlive() || !await this.#isCurrent();
+      if (await lookup.isStored(this.#task.url, this.#file.inode)) return true;
+      if (isLast || signal.aborted) return false;
+      // Its sidecar may come a moment after its name has gone.
+      isLast = isOver;
+      await this.#pause(signal);
+    }
+  }
+
+  /** Whether the process that writes still holds its lock. */
   #isAlive(): boolean {
     const isFree = this.#file.tryLock(true);
     if (isFree) this.#file.unlock();
@@ -184,20 +206,22 @@ export class FollowRun {
 
   /** Whether it ended without a word about what it is. */
   async #isOver(): Promise<boolean> {
-    if (this.#body !== undefined) return false;
-    return !await this.#env.claims.isCurrent(this.#key, this.#file);
+    return this.#body === undefined && !await this.#isCurrent();
   }
 
-  #hand({ mimetype, filename, size }: FollowedFacts): FollowedBody {
-    const { errors } = this.#env;
-    const body = new FollowedBody(this.#file, size, {
-      onServed: (bytes) => this.#callers.onServed(bytes),
-      onAbandoned: () => this.#callers.onAbandoned(),
-      onFault: (error) => errors.report("read a download", error),
-    });
-    const facts = { key: this.#key, url: this.#url, mimetype, filename };
-    this.#callers.onHandout(facts, body);
-    return body;
+  #isCurrent(): Promise<boolean> {
+    const { claims } = this.#parts;
+    return claims.isCurrent(this.#task.key, this.#file.inode);
+  }
+
+  /** Why nobody writes any more: the description says so, or its process died. */
+  #lossError(): MediaCacheError {
+    const ending = this.#facts?.ending;
+    return new MediaCacheError(
+      ending === undefined
+        ? "Cannot read media: the process that downloaded it has ended"
+        : `Cannot read media: its download in another process ${ending}`,
+    );
   }
 
   #pause(signal: AbortSignal): Promise<void> {

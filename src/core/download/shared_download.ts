@@ -1,100 +1,116 @@
-import { fileBody } from "../bodies/stored_body.ts";
-import { callSafely } from "../reporting/call_safely.ts";
-import { CachedMedia, type MediaFacts } from "../bodies/cached_media.ts";
+import { Deadline } from "../async/deadline.ts";
+import { Waiters } from "../async/waiters.ts";
+import type { DownloadInfo } from "../api/download.ts";
+import type { Downloader } from "../api/download.ts";
 import type { GetOrDownloadOptions } from "../api/call_options.ts";
-import {
-  DownloadRun,
-  type Handout,
-  type RunEnvironment,
-} from "./own_download.ts";
-import type { Claim } from "../sharing/download_claims.ts";
-import type { Downloader, DownloadInfo } from "../api/download.ts";
 import { MediaCacheError } from "../api/errors.ts";
+import type { Media } from "../api/media.ts";
+import { callSafely } from "../reporting/call_safely.ts";
+import { keyOf } from "../text/key.ts";
+import { errorFacts } from "../text/failure_reason.ts";
 import type { DiskFile } from "../disk/disk_file.ts";
 import { fitsSidecar } from "../disk/sidecar.ts";
-import { type FollowEnvironment, FollowRun } from "./followed_download.ts";
-import type { FollowedBody } from "../sharing/followed_body.ts";
-import { keyOf } from "../text/key.ts";
-import type { Lifetime } from "../bodies/lease.ts";
-import type { Media } from "../api/media.ts";
+import { CachedMedia, type MediaFacts } from "../bodies/cached_media.ts";
 import type { MediaBody } from "../bodies/media_body.ts";
+import { fileBody } from "../bodies/stored_body.ts";
+import type { Claim } from "../sharing/download_claims.ts";
 import type { OpenEntry } from "../entries/entry_opener.ts";
-import type { Semaphore } from "../async/semaphore.ts";
-import { Waiters } from "../async/waiters.ts";
+import type {
+  DownloadListener,
+  DownloadParts,
+  DownloadTask,
+  Handout,
+} from "./download_parts.ts";
+import { FollowedDownload } from "./followed_download.ts";
+import { OwnDownload } from "./own_download.ts";
 
-/** What all downloads of a cache share. */
-export interface DownloadEnvironment extends RunEnvironment, FollowEnvironment {
-  /** The downloads that may run at a time. */
-  readonly slots: Semaphore;
-  /** The cache. */
-  readonly lifetime: Lifetime;
-}
+/** Where the bytes of a download come from at the moment. */
+type Origin =
+  /** Nowhere yet: it waits for a slot, or looks for a process that downloads the URL. */
+  | { readonly is: "waiting" }
+  /** Its downloader. */
+  | { readonly is: "own"; readonly download: OwnDownload }
+  /** Another process. */
+  | { readonly is: "followed"; readonly download: FollowedDownload }
+  /** All has come, as callers see it. */
+  | { readonly is: "over" };
+
+/** A claim of which the bytes come from the downloader. */
+type OwnClaim = Exclude<Claim, { role: "follow" }>;
+
+/** No other process is asked. */
+const UNSHARED: Claim = { role: "none" };
 
 /** One running download of one URL, and all its callers. */
-export class DownloadJob {
+export class SharedDownload implements DownloadListener {
   /** The canonical URL. */
   readonly url: string;
   /** Its key. */
   readonly key: string;
   /** Whether the body is on disk in the end. Never rejects. */
   readonly stored: Promise<boolean>;
-  readonly #env: DownloadEnvironment;
+  /** Whether the body shall still be stored. */
+  isWanted = true;
+  readonly #parts: DownloadParts;
+  readonly #task: DownloadTask;
   readonly #onUnjoinable: () => void;
-  readonly #controller = new AbortController();
   readonly #waiters = new Waiters<{ facts: MediaFacts; body: MediaBody }>();
   readonly #watchers = new Set<GetOrDownloadOptions>();
-  readonly #run: DownloadRun;
-  #follow: FollowRun | undefined;
-  #lost: { facts: MediaFacts; body: FollowedBody } | undefined;
+  #origin: Origin = { is: "waiting" };
   #handout: Handout | undefined;
-  /** When the job began, or was last given bytes by another process. */
-  #heard = performance.now();
-  #isDetached = false;
-  #isOver = false;
+  /** A followed download that was lost: Media without a byte of it wait for the next handout. */
+  #lost: FollowedDownload | undefined;
+  /** Runs from the first look at another process on. */
+  #patience: Deadline | undefined;
+  /** Whether other processes may be followed: false once they were silent for too long. */
+  #mayFollow = true;
   /** Whether `abort()` was called: by `close()`, or because all callers have left. */
   #isAborted = false;
-  /** Whether only other processes want what this one downloads. */
+  /** Whether only other processes want the body. */
   #isKept = false;
-  #hasJoined = false;
-  /** Whether the disk lets us follow others. */
-  #canFollow = true;
 
   /**
    * Starts the download.
    *
-   * @param onUnjoinable Called when later callers must start one of their own,
-   * at the end at the latest.
+   * @param url The canonical URL.
+   * @param callerUrl The URL for the downloader.
+   * @param onUnjoinable Called when later callers must start a download of their
+   * own, at the end at the latest.
    */
   constructor(
-    env: DownloadEnvironment,
+    parts: DownloadParts,
     url: string,
     callerUrl: string,
     downloader: Downloader,
     onUnjoinable: () => void,
   ) {
-    this.#env = env;
     this.url = url;
     this.key = keyOf(url);
+    this.#parts = parts;
     this.#onUnjoinable = onUnjoinable;
-    this.#run = new DownloadRun(env, url, this.key, this.#controller, {
-      wanted: () => !this.#isDetached,
-      onHandout: (handout) => this.#handOut(handout),
-      onProgress: (received, total) => this.#progress(received, total),
-      onAbandoned: () => this.#left(),
-      onUncached: onUnjoinable,
-      onEnded: () => this.#end(),
-    });
-    this.stored = this.#start(downloader, callerUrl);
+    this.#task = {
+      url,
+      key: this.key,
+      startedAt: Date.now(),
+      started: performance.now(),
+      controller: new AbortController(),
+      listener: this,
+    };
+    this.stored = this.#run(downloader, callerUrl);
   }
 
   /** Whether it still runs, as callers see it. */
   get isRunning(): boolean {
-    return !this.#isOver;
+    return this.#origin.is !== "over";
   }
 
   /** How far it has come. */
   get info(): DownloadInfo {
-    return this.#follow?.info ?? this.#run.info;
+    if ("download" in this.#origin) return this.#origin.download.info;
+    const { url, key, startedAt } = this.#task;
+    const unknown = { mimetype: undefined, filename: undefined };
+    const none = { received: 0, total: undefined };
+    return { key, url, ...unknown, ...none, startedAt, phase: "waiting" };
   }
 
   /** Waits until the type is certain, and gives a Media of the body. */
@@ -103,255 +119,275 @@ export class DownloadJob {
     if (options.onProgress !== undefined) this.#watchers.add(options);
     const { facts, body } = this.#handout !== undefined
       ? { facts: this.#handout.facts, body: this.#handout.body() }
-      : await this.#waiters.wait(signal, () => this.#left());
+      : await this.#waiters.wait(signal, () => this.onAbandoned());
     if (signal?.aborted) {
       body.release();
       throw signal.reason;
     }
-    const { lifetime } = this.#env;
+    const { lifetime } = this.#parts;
     const { stored } = this;
     const traits = { source: "download", stored, lifetime, signal } as const;
     return new CachedMedia(facts, body, traits);
   }
 
-  /** Counts and tells of a caller who joins what others have begun. */
+  /** Counts and tells of a caller who joins a download that others have begun. */
   joined(): void {
-    this.#env.counters.coalesced++;
+    this.#parts.counters.coalesced++;
     this.#tellJoined();
-  }
-
-  #tellJoined(): void {
-    const { hub } = this.#env;
-    const { url, key, info: { received } } = this;
-    hub.emit({ type: "joined", url, key, received });
   }
 
   /** Its readers go on, but nothing will be stored. */
   detach(): void {
-    this.#isDetached = true;
+    this.isWanted = false;
     this.#onUnjoinable();
-    this.#run.giveUp();
-    this.#left();
+    this.#giveUp();
+    this.onAbandoned();
   }
 
   /** Ends it with an error. */
   abort(reason: unknown): void {
     this.#isAborted = true;
-    this.#controller.abort(reason);
+    this.#task.controller.abort(reason);
   }
 
-  async #start(downloader: Downloader, callerUrl: string): Promise<boolean> {
-    try {
-      for (;;) {
-        const result = await this.#downloadOrFind(downloader, callerUrl);
-        if (typeof result === "boolean") return result;
-        const stored = await this.#followOther(result);
-        if (stored !== undefined) return stored;
-      }
-    } catch (error) {
-      const isFailure = !this.#isAborted;
-      // Over first, so that a caller who tries again at once starts a download.
-      this.#end();
-      await this.#run.discardNames();
-      this.#run.fail(error, isFailure);
-      this.#follow?.body?.fail(error);
-      this.#lost?.body.fail(error);
-      this.#waiters.reject(error);
-      return false;
-    } finally {
-      await this.#run.discard();
-      this.#follow?.end();
-    }
+  /** A reader was handed bytes. */
+  onServed(bytes: number): void {
+    this.#parts.onServed(bytes);
   }
 
-  /** Downloads, unless another process does, whose staged file is returned. */
-  async #downloadOrFind(
-    downloader: Downloader,
-    callerUrl: string,
-  ): Promise<boolean | DiskFile> {
-    const release = await this.#env.slots.acquire(this.#controller.signal);
-    try {
-      const claim = await this.#claim();
-      if (claim !== undefined && "followed" in claim) return claim.followed;
-      const staged = claim?.staged;
-      const opened = staged && await this.#env.lookup.openSettled(this.url);
-      if (opened !== undefined) {
-        await staged?.close();
-        return this.#handOutEntry(opened);
-      }
-      return await this.#run.run(downloader, callerUrl, staged);
-    } finally {
-      release();
-    }
+  /** The staged file could not be read. */
+  onFault(error: unknown): void {
+    this.#parts.errors.report("read a download", error);
   }
 
-  async #claim(): Promise<Claim | undefined> {
-    const { options, claims, errors } = this.#env;
-    // Who has waited for others in vain for so long waits no more.
-    const isPatient = performance.now() - this.#heard < options.idleTimeoutMs;
-    if (this.#isDetached || !isPatient || !this.#canFollow) return undefined;
-    // No process can store it, so that there is nobody to follow.
-    const { url } = this;
-    if (!fitsSidecar({ url, mimetype: "", filename: "" })) return undefined;
-    try {
-      return await claims.claim(this.key);
-    } catch (error) {
-      // The download goes on, without the disk if it must.
-      errors.report("claim a download", error);
-    }
-    return undefined;
-  }
-
-  /** Gives all callers the entry that another process has just stored. */
-  #handOutEntry({ entry, file }: OpenEntry): true {
-    const { files, onServed } = this.#env;
-    this.#handOut({
-      facts: entry,
-      size: entry.size,
-      body: () => fileBody(files, file, entry.size, onServed),
-    });
-    this.#end();
-    file.release(true);
-    return true;
-  }
-
-  /**
-   * Gives the callers what another process downloads. Whether it is stored in the
-   * end; undefined when nobody writes it any more, and somebody still wants it.
-   */
-  async #followOther(file: DiskFile): Promise<boolean | undefined> {
-    const { errors, lookup, onServed } = this.#env;
-    const follow = this.#follow = new FollowRun(
-      this.#env,
-      this.url,
-      this.key,
-      file,
-      {
-        onServed,
-        onAbandoned: () => this.#left(),
-        onHandout: (facts, body) => {
-          const { size } = body;
-          this.#handOut({ facts, size, body: () => body.body() });
-        },
-        onProgress: (received, total) => {
-          this.#heard = performance.now();
-          this.#progress(received, total);
-        },
-      },
-    );
-    // Its first caller joins once, however often others begin anew.
-    if (this.#hasJoined) this.#tellJoined();
-    else this.joined();
-    this.#hasJoined = true;
-    let lost: unknown = new MediaCacheError(
-      "Cannot read media: the process that downloaded it has ended",
-    );
-    try {
-      const end = await follow.run(this.#controller);
-      if (end === "whole") return await this.#finishFollowing(follow, file);
-    } catch (error) {
-      const { signal } = this.#controller;
-      if (signal.aborted || error instanceof MediaCacheError) throw error;
-      errors.report("follow a download", error);
-      this.#canFollow = false;
-      lost = error;
-    }
-    this.#lose(follow.body, lost);
-    follow.end();
-    const opened = await lookup.open(this.url);
-    if (opened !== undefined) return this.#handOutEntry(opened);
-    const isWanted = this.#waiters.count > 0 || this.#lost?.body.idle === false;
-    if (isWanted) return undefined;
-    this.#end();
-    return false;
-  }
-
-  async #finishFollowing(follow: FollowRun, file: DiskFile): Promise<boolean> {
-    const { errors, lookup, files, store } = this.#env;
-    const stored = await follow.stored(this.#controller.signal)
-      .catch((error) => {
-        errors.report("follow a download", error);
-        return false;
-      });
-    // From here on it is known here, too.
-    if (stored) (await lookup.open(this.url))?.file.release(true);
-    const path = store.datPath(this.key);
-    const isStored = await lookup.isStored(this.url, file.inode);
-    const shared = files.adopt(path, file.inode, file);
-    shared.hold(true);
-    // In this moment readers change over: the file is read by itself no more.
-    follow.body?.share(shared, files.claim(shared));
-    if (!isStored) await files.rescue(path);
-    shared.release(true);
-    this.#end();
-    return stored;
-  }
-
-  /** Some callers have only a part, if any, of what can't be followed any more. */
-  #lose(body: FollowedBody | undefined, error: unknown): void {
-    const facts = this.#handout?.facts;
-    if (body === undefined || facts === undefined) return;
-    this.#handout = undefined;
-    this.#lost = { facts, body };
-    body.lose(error);
-  }
-
-  /** Lets those go on who were handed no byte by a process that has ended. */
-  #succeed({ facts, size, body }: Handout): void {
-    const lost = this.#lost;
-    if (lost === undefined) return;
-    this.#lost = undefined;
-    // What was told of it must hold.
-    const isSame = facts.mimetype === lost.facts.mimetype &&
-      facts.filename === lost.facts.filename &&
-      (lost.body.size === undefined || lost.body.size === size);
-    if (isSame) return lost.body.succeed(body);
-    lost.body.fail(
-      new MediaCacheError(
-        "Cannot read media: it was downloaded anew, and its type, name or length is another now",
-      ),
-    );
-  }
-
-  #handOut(handout: Handout): void {
+  /** The type is certain: all who wait go on. */
+  onHandout(handout: Handout): void {
     const { facts } = handout;
-    this.#succeed(handout);
+    this.#lost?.succeed(handout);
+    this.#lost = undefined;
     this.#handout = handout;
     this.#waiters.resolve(() => ({ facts, body: handout.body() }));
   }
 
-  #progress(received: number, total: number | undefined): void {
+  /** Bytes have come. */
+  onProgress(received: number, total: number | undefined): void {
+    if (this.#origin.is === "followed") this.#patience?.alive();
     for (const { onProgress, signal } of this.#watchers) {
       if (signal?.aborted) continue;
       callSafely(() => onProgress?.({ received, total }));
     }
-    // Those who kept it may have left, too.
-    if (this.#isKept) this.#left();
+    // The processes that the download was kept for may have left, too.
+    if (this.#isKept) this.onAbandoned();
   }
 
-  /** Somebody has left: perhaps nobody waits and nobody reads any more. */
-  #left(): void {
-    const { tee } = this.#run;
-    const bodies = [tee, this.#follow?.body, this.#lost?.body];
-    const isAbandoned = this.#waiters.count === 0 &&
-      bodies.every((body) => body?.idle ?? true) &&
-      (this.#handout === undefined || bodies.some((body) => body?.idle));
-    if (!isAbandoned) return;
-    const isPointless = this.#isDetached || tee?.cached === false;
+  /** Later callers must start a download of their own, and this one may be for nobody. */
+  onUncached(reason: string): void {
+    const { url, key } = this;
+    this.#onUnjoinable();
+    this.#parts.hub.emit({ type: "uncached", reason, url, key });
+    this.onAbandoned();
+  }
+
+  /** A caller or a reader has left: ends the download if nobody wants it any more. */
+  onAbandoned(): void {
+    const origin = this.#origin;
+    const body = "download" in origin ? origin.download.body : undefined;
+    const bodies = [body, this.#lost?.body].filter((each) => each);
+    const isRead = bodies.length === 0
+      ? this.#handout !== undefined
+      : bodies.some((each) => each?.idle === false);
+    if (isRead || this.#waiters.count > 0) return;
+    const own = origin.is === "own" ? origin.download : undefined;
+    const isPointless = !this.isWanted || own?.isUncached === true;
     const isUnwanted = isPointless ||
-      this.#env.options.whenAbandoned === "abort";
+      this.#parts.options.whenAbandoned === "abort";
     if (!isUnwanted) return;
-    this.#isKept = this.#run.isFollowed;
+    this.#isKept = own?.isFollowed === true;
     if (this.#isKept) return;
     // It takes a while to end, and nobody may join it any more.
     this.#onUnjoinable();
-    this.#run.giveUp();
+    this.#giveUp();
     this.abort(new DOMException("The download was abandoned", "AbortError"));
   }
 
-  #end(): void {
-    this.#isOver = true;
+  /** All has come, and what could be stored is. */
+  onEnded(): void {
+    this.#origin = { is: "over" };
     this.#watchers.clear();
     this.#onUnjoinable();
+  }
+
+  async #run(downloader: Downloader, callerUrl: string): Promise<boolean> {
+    const { slots } = this.#parts;
+    try {
+      for (;;) {
+        const release = await slots.acquire(this.#task.controller.signal);
+        let file: DiskFile;
+        try {
+          const claim = await this.#claim();
+          if (claim.role !== "follow") {
+            return await this.#download(claim, downloader, callerUrl);
+          }
+          file = claim.file;
+        } finally {
+          release();
+        }
+        const stored = await this.#follow(file);
+        if (stored !== undefined) return stored;
+      }
+    } catch (error) {
+      return await this.#fail(error, undefined);
+    } finally {
+      this.#patience?.stop();
+    }
+  }
+
+  /** Finds out which process downloads the URL. */
+  async #claim(): Promise<Claim> {
+    const { claims, errors } = this.#parts;
+    const { url, key } = this;
+    if (!this.isWanted || !this.#mayFollow) return UNSHARED;
+    // No process can store it, so that there is nobody to follow.
+    if (!fitsSidecar({ url, mimetype: "", filename: "" })) return UNSHARED;
+    try {
+      return await claims.claim(key);
+    } catch (error) {
+      // The download goes on, without the disk if it must.
+      errors.report("claim a download", error);
+    }
+    return UNSHARED;
+  }
+
+  /** Downloads here, unless another process has stored the URL since the lookup. */
+  async #download(
+    claim: OwnClaim,
+    downloader: Downloader,
+    callerUrl: string,
+  ): Promise<boolean> {
+    const { claims, lookup } = this.#parts;
+    const before = await lookup.bodyOf(this.key);
+    if (claim.role === "lead" && before !== undefined) {
+      const opened = await lookup.openSettled(this.url);
+      if (opened !== undefined) {
+        await claim.staged.close();
+        claims.end(this.key, claim);
+        return this.#handOutEntry(opened);
+      }
+    }
+    const download = new OwnDownload(this.#parts, this.#task, claim, before);
+    this.#origin = { is: "own", download };
+    try {
+      return await download.run(downloader, callerUrl);
+    } catch (error) {
+      return await this.#fail(error, download);
+    } finally {
+      await download.close();
+    }
+  }
+
+  /**
+   * Gives the callers the bytes that another process downloads. Whether they are
+   * stored in the end; undefined when they come no more, and somebody wants them.
+   */
+  async #follow(file: DiskFile): Promise<boolean | undefined> {
+    const { errors, lookup } = this.#parts;
+    const download = new FollowedDownload(this.#parts, this.#task, file);
+    this.#origin = { is: "followed", download };
+    // The first caller joins once, however often other processes begin anew.
+    if (this.#patience === undefined) this.joined();
+    else this.#tellJoined();
+    this.#patience ??= this.#wait();
+    let lost: unknown;
+    try {
+      const end = await download.run();
+      if ("isStored" in end) {
+        this.onEnded();
+        download.close();
+        return end.isStored;
+      }
+      lost = end.lost;
+    } catch (error) {
+      const { aborted } = this.#task.controller.signal;
+      if (aborted || error instanceof MediaCacheError) {
+        await this.#fail(error, download);
+        download.close();
+        return false;
+      }
+      errors.report("follow a download", error);
+      this.#mayFollow = false;
+      lost = error;
+    }
+    this.#lose(download, lost);
+    const opened = await lookup.open(this.url);
+    if (opened !== undefined) return this.#handOutEntry(opened);
+    const isWanted = this.#waiters.count > 0 ||
+      this.#lost?.body?.idle === false;
+    if (isWanted) return undefined;
+    this.onEnded();
+    return false;
+  }
+
+  /** Watches how long other processes are silent. */
+  #wait(): Deadline {
+    const { idleTimeoutMs, timeoutMs } = this.#parts.options;
+    return new Deadline(idleTimeoutMs, timeoutMs, (error) => {
+      const origin = this.#origin;
+      if (error.kind === "total") this.#task.controller.abort(error);
+      this.#mayFollow = false;
+      if (origin.is === "followed") origin.download.lose(error);
+    });
+  }
+
+  /** Some Media have only a part, if any, of a body that can't be followed any more. */
+  #lose(download: FollowedDownload, error: unknown): void {
+    download.body?.lose(error);
+    if (download.body !== undefined) {
+      this.#handout = undefined;
+      this.#lost = download;
+    }
+    this.#origin = { is: "waiting" };
+    download.close();
+  }
+
+  /** Gives all callers the entry that another process has just stored. */
+  #handOutEntry({ entry, file }: OpenEntry): true {
+    const { files, onServed } = this.#parts;
+    this.onHandout({
+      facts: entry,
+      size: entry.size,
+      body: () => fileBody(files, file, entry.size, onServed),
+    });
+    this.onEnded();
+    file.release(true);
+    return true;
+  }
+
+  async #fail(
+    error: unknown,
+    download: OwnDownload | FollowedDownload | undefined,
+  ): Promise<false> {
+    const { hub, counters } = this.#parts;
+    const { url, key, info: { received } } = this;
+    const isFailure = !this.#isAborted;
+    // Over first, so that a caller who tries again at once starts a download.
+    this.onEnded();
+    await download?.fail(error);
+    this.#lost?.fail(error);
+    // Just before the event: the Monitor of the router tells by it what was counted.
+    if (isFailure) counters.failures++;
+    const facts = errorFacts(error);
+    hub.emit({ type: "failed", url, key, error, ...facts, received });
+    this.#waiters.reject(error);
+    return false;
+  }
+
+  /** Lets other processes and later callers download the URL, while this one goes on. */
+  #giveUp(): void {
+    if (this.#origin.is === "own") this.#origin.download.giveUp();
+  }
+
+  #tellJoined(): void {
+    const { url, key, info: { received } } = this;
+    this.#parts.hub.emit({ type: "joined", url, key, received });
   }
 }

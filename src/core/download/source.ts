@@ -12,7 +12,7 @@ import {
   parseContentCodings,
 } from "../text/content_codings.ts";
 import { parseFilename } from "../text/content_disposition.ts";
-import type { Download } from "../api/download.ts";
+import type { Download, DownloadContext, Downloader } from "../api/download.ts";
 import { HttpStatusError } from "../api/errors.ts";
 import {
   filenameFromUrl,
@@ -38,6 +38,35 @@ export interface Source {
   codedSize?: number | undefined;
   /** Why the body must not be stored; its readers get it all the same. */
   uncachedReason?: string;
+}
+
+/**
+ * Runs a downloader and reads its answer. Waits only until the signal is aborted: a
+ * downloader that ignores the signal can't keep its callers waiting.
+ *
+ * @throws The downloader's own error, or the signal's reason.
+ */
+export async function runDownloader(
+  downloader: Downloader,
+  context: DownloadContext,
+): Promise<Source> {
+  const { url, signal } = context;
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const onAbort = () => reject(signal.reason);
+  if (signal.aborted) onAbort();
+  signal.addEventListener("abort", onAbort);
+  // Called in an async function: a downloader may also throw, or return no promise.
+  const answer = (async () => await downloader(context))();
+  let isLate = true;
+  try {
+    const result = await Promise.race([answer, aborted]);
+    isLate = false;
+    return toSource(result, url);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+    // A late answer is cancelled, so that its connection does not stay open.
+    if (isLate) answer.then((result) => discard(bodyOf(result)), () => {});
+  }
 }
 
 /**

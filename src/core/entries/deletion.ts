@@ -40,6 +40,10 @@ export interface LoadedDirectory {
   discover(): Promise<void>;
   /** Removes the index, which names deleted entries. */
   forgetIndex(): Promise<void>;
+  /** Keeps what other processes download of a URL from being stored. Under the lock. */
+  revoke(key: string): Promise<void>;
+  /** The same of all URLs. */
+  revokeAll(): Promise<void>;
 }
 
 /** Answers `delete()` and `clear()`. */
@@ -61,13 +65,18 @@ export class Deletion {
 
   /** Deletes the entry of a URL; true when there was one. */
   delete(url: string): Promise<boolean> {
+    return this.deleteByKey(keyOf(url), url);
+  }
+
+  /** Deletes the entry of a key, whose URL is known if there is one; true when there was one. */
+  deleteByKey(key: string, url: string | undefined): Promise<boolean> {
     const { calls, store, writes, errors } = this.#parts;
     return calls.run(async () => {
       try {
         await store.prepare();
         if (this.#readOnly) return false;
         await this.#directory.hydrated();
-        return await writes.withLock(() => this.#delete(url));
+        return await writes.withLock(() => this.#delete(key, url));
       } catch (error) {
         errors.report("delete an entry", error);
         return false;
@@ -83,6 +92,7 @@ export class Deletion {
       await this.#deleteKnown();
       try {
         await store.prepare();
+        await writes.withLock(() => this.#directory.revokeAll());
         await writes.withoutLock(() => this.#directory.discover());
       } catch (error) {
         errors.report("list the directory", error);
@@ -100,9 +110,10 @@ export class Deletion {
     }
   }
 
-  async #delete(url: string): Promise<boolean> {
+  async #delete(key: string, url: string | undefined): Promise<boolean> {
     const { catalog, leftovers, removal, hub } = this.#parts;
-    const key = keyOf(url);
+    await this.#directory.revoke(key);
+    if (url === undefined) return false;
     const known = catalog.peek(url);
     const failure = "it could not be deleted";
     const removed = await removal.remove(url, key, { failure });

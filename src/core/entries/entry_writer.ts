@@ -26,6 +26,8 @@ export interface CommitRequest {
   readonly description: Omit<Sidecar, "size" | "ts">;
   /** Asked at the last moment: the entry may have been deleted by then. */
   readonly wanted?: () => boolean;
+  /** Asked under the lock: whether the body must not take the place of what is stored. */
+  readonly isOutdated?: () => Promise<boolean>;
   /** The bytes for the memory tier, where they are in hand. */
   readonly bytes?: Uint8Array | undefined;
 }
@@ -80,11 +82,11 @@ export class EntryWriter {
    */
   async commitEntry(request: CommitRequest): Promise<SharedFile | undefined> {
     const { writes, commits, errors } = this.#parts;
-    const { description: { url }, wanted } = request;
+    const { description: { url }, wanted, isOutdated } = request;
     try {
       await this.#events.ready();
       return await writes.withLock(async () => {
-        if (wanted?.() === false) return undefined;
+        if (wanted?.() === false || await isOutdated?.()) return undefined;
         return await commits.run(url, () => this.#commit(request));
       }).finally(() => this.#events.onEnded());
     } catch (error) {

@@ -167,6 +167,19 @@ export class Lookup {
     return await this.open(url);
   }
 
+  /** The inode of the file that has the name of a body, whoever put it there. */
+  async bodyOf(key: string): Promise<number | undefined> {
+    const { store } = this.#parts;
+    const name = datName(key);
+    try {
+      return await store.seems(name)
+        ? (await store.facts(name))?.inode
+        : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
   /** Whether the body of an entry is the file with that inode. */
   async isStored(url: string, inode: number): Promise<boolean> {
     try {

@@ -4,11 +4,11 @@ import {
   type Media,
   MediaCache,
   MediaCacheError,
-  type MediaCacheOptions,
   TooLargeError,
 } from "../../../mod.ts";
 import { keyOf } from "../../../src/core/text/key.ts";
 import { begin } from "../../fixtures/cache/begun.ts";
+import { pair } from "../../fixtures/sharing/pair.ts";
 import {
   pattern,
   readAll,
@@ -16,36 +16,11 @@ import {
   readSome,
 } from "../../fixtures/bodies/bytes.ts";
 import { StatFault } from "../../fixtures/faults/disk_faults.ts";
-import { namesIn } from "../../fixtures/directory/files.ts";
-import { Progress, Recorder, turn } from "../../fixtures/cache/recorder.ts";
+import { Progress, turn } from "../../fixtures/cache/recorder.ts";
 import { tempDir } from "../../fixtures/directory/temp_dir.ts";
 
 const BODY = pattern(300_000);
 const PNG = { mimetype: "image/png", filename: "a.png" };
-
-/** Two caches on one directory, without knowledge of each other. */
-async function pair(options: MediaCacheOptions = {}) {
-  const dir = await tempDir();
-  const recorder = new Recorder();
-  const cacheDir = dir.path;
-  const one = await MediaCache.open({ cacheDir, ...options });
-  const { onEvent } = recorder;
-  const two = await MediaCache.open({ cacheDir, onEvent, ...options });
-  return {
-    cacheDir,
-    one,
-    two,
-    /** The events of the second cache. */
-    recorder,
-    async [Symbol.asyncDispose]() {
-      await one.close();
-      await two.close();
-      const names = await namesIn(cacheDir);
-      assertEquals(names.filter((name) => name.endsWith(".part")), []);
-      await dir[Symbol.asyncDispose]();
-    },
-  };
-}
 
 function never(): Promise<never> {
   throw new Error("not called");

@@ -1,0 +1,79 @@
+import type { DownloadInfo } from "../api/download.ts";
+import type { Downloader } from "../api/download.ts";
+import type { DownloadParts } from "./download_parts.ts";
+import { SharedDownload } from "./shared_download.ts";
+
+/** The downloads of one cache that run now, at most one of each URL that can be joined. */
+export class Downloads {
+  readonly #parts: DownloadParts;
+  readonly #all = new Set<SharedDownload>();
+  readonly #joinable = new Map<string, SharedDownload>();
+
+  constructor(parts: DownloadParts) {
+    this.#parts = parts;
+  }
+
+  /** The download of a URL that later callers join. */
+  find(url: string): SharedDownload | undefined {
+    return this.#joinable.get(url);
+  }
+
+  /** The same by the key of the URL. */
+  findByKey(key: string): SharedDownload | undefined {
+    return this.#joinable.values().find((each) => each.key === key);
+  }
+
+  /** What is known of each, the oldest first. */
+  list(): DownloadInfo[] {
+    return [...this.#all].filter((each) => each.isRunning)
+      .map((each) => each.info);
+  }
+
+  /** How many run, as callers see it. */
+  get count(): number {
+    return this.#all.values().filter((each) => each.isRunning)
+      .reduce((count) => count + 1, 0);
+  }
+
+  /**
+   * Starts a download.
+   *
+   * @param url The canonical URL.
+   * @param callerUrl The URL for the downloader.
+   */
+  start(
+    url: string,
+    callerUrl: string,
+    downloader: Downloader,
+  ): SharedDownload {
+    const onUnjoinable = () => {
+      if (this.#joinable.get(url) === download) this.#joinable.delete(url);
+    };
+    const download: SharedDownload = new SharedDownload(
+      this.#parts,
+      url,
+      callerUrl,
+      downloader,
+      onUnjoinable,
+    );
+    this.#joinable.set(url, download);
+    this.#all.add(download);
+    download.stored.finally(() => this.#all.delete(download));
+    return download;
+  }
+
+  /** All readers go on, but nothing will be stored. */
+  detachAll(): void {
+    for (const download of this.#all) download.detach();
+  }
+
+  /** Ends all with an error. */
+  abort(reason: unknown): void {
+    for (const download of this.#all) download.abort(reason);
+  }
+
+  /** Settles when those that run now have ended. */
+  async settled(): Promise<void> {
+    await Promise.all([...this.#all].map((download) => download.stored));
+  }
+}

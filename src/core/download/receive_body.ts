@@ -1,0 +1,276 @@
+import type { Deadline } from "../async/deadline.ts";
+import { Pacer } from "../async/pacer.ts";
+import { startIdleTimer } from "../async/timer.ts";
+import { IncompleteBodyError, TooLargeError } from "../api/errors.ts";
+import { errorFacts } from "../text/failure_reason.ts";
+import { withFittingExtension } from "../text/filename.ts";
+import type { StagedFile } from "../disk/staged_file.ts";
+import type { MediaFacts } from "../bodies/cached_media.ts";
+import {
+  type ChunkSource,
+  chunkSource,
+  replayed,
+  wholeChunk,
+} from "../bodies/chunk_source.ts";
+import type { MediaBody } from "../bodies/media_body.ts";
+import type { GifPlan } from "../gif/gif_plan.ts";
+import { uncodedBody } from "./coded_body.ts";
+import { DownloadBody } from "./download_body.ts";
+import type { DownloadParts, DownloadTask } from "./download_parts.ts";
+import type { Source } from "./source.ts";
+import { stageBody, type StagingPlace } from "./stage_body.ts";
+import { TypeGate, type TypeVerdict } from "./type_gate.ts";
+
+/**
+ * How long a download must run before it tells other processes what it is, in
+ * milliseconds. To tell takes longer than most bodies need to come, and those who
+ * follow one that ends sooner find its entry.
+ */
+const DESCRIBE_AFTER_MS = 10;
+
+/** What has come, none of it stored yet. */
+export type Received =
+  /** All bytes at once, which no caller has yet, and where to stage them. */
+  | {
+    readonly bytes: Uint8Array<ArrayBuffer>;
+    readonly place: StagingPlace;
+  }
+  /** A body that its readers have, but for a GIF that is to be converted. */
+  | { readonly body: DownloadBody; readonly plan: GifPlan | undefined };
+
+/** Receives the body of a download, and hands it out as soon as its type is certain. */
+export class BodyReceiver {
+  /** What is known of the body. */
+  source: Source | undefined;
+  /** The body, unless all of it came at once. */
+  body: DownloadBody | undefined;
+  /** Bytes that have come. */
+  received = 0;
+  /** Whether the callers have the body. */
+  isHandedOut = false;
+  /** Why a GIF stays one that could have been converted. */
+  conversion: string | undefined;
+  readonly #parts: DownloadParts;
+  readonly #task: DownloadTask;
+  #claimed: StagedFile | undefined;
+  #place: StagingPlace | undefined;
+  #isRefused = false;
+  #stopTimer: (() => void) | undefined;
+
+  /** Stages the body in `claimed`, if that is given. */
+  constructor(
+    parts: DownloadParts,
+    task: DownloadTask,
+    claimed: StagedFile | undefined,
+  ) {
+    this.#parts = parts;
+    this.#task = task;
+    this.#claimed = claimed;
+  }
+
+  /** Whether the body goes to its readers alone. */
+  get isUncached(): boolean {
+    return this.#isRefused || this.body?.tee.cached === false;
+  }
+
+  /** Receives all of the body that a downloader has answered with. */
+  async receive(answer: Source, deadline: Deadline): Promise<Received> {
+    const { signal } = this.#task.controller;
+    let chunks = chunkSource(answer.body, true);
+    const onAbort = () => {
+      chunks.cancel(signal.reason);
+      // A push may wait for readers, who have left or will be slow to.
+      this.body?.tee.fail(signal.reason);
+    };
+    signal.addEventListener("abort", onAbort, { once: true });
+    try {
+      signal.throwIfAborted();
+      const uncoded = await uncodedBody(chunks, answer, () => deadline.alive());
+      signal.throwIfAborted();
+      chunks = uncoded.chunks;
+      const source = this.source = uncoded.source;
+      this.#assertAllowed(source.size ?? 0);
+      await this.#stage(source);
+      const { whole, rest } = await this.#tryWhole(source, chunks);
+      signal.throwIfAborted();
+      if (whole !== undefined) return whole;
+      chunks = rest;
+      const place = this.#place;
+      const body = this.body = new DownloadBody(
+        this.#parts,
+        this.#task,
+        source.size,
+        place,
+      );
+      const plan = await this.#pump(source, body, chunks, deadline);
+      signal.throwIfAborted();
+      return { body, plan };
+    } catch (error) {
+      // Not awaited: a source may take its time, and callers wait for the error.
+      chunks.cancel(error);
+      throw error;
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+    }
+  }
+
+  /** Lets the callers go on as soon as the type is certain. */
+  decide(verdict: TypeVerdict | undefined, body: DownloadBody): void {
+    if (verdict === undefined || verdict.type === "convert") return;
+    if (verdict.type === "gif" && this.source !== undefined) {
+      const mimetype = "image/gif";
+      const filename = withFittingExtension(this.source.filename, mimetype);
+      this.source = { ...this.source, mimetype, filename };
+      this.conversion = verdict.reason;
+      if (verdict.reason !== undefined) {
+        const { url, key } = this.#task;
+        this.#parts.gifs?.kept(url, key, verdict.reason);
+      }
+    }
+    const { tee } = body;
+    this.hand({}, tee.size, () => tee.body());
+  }
+
+  /** Gives the callers a body; `facts` are those that differ from the source's. */
+  hand(
+    facts: Partial<Pick<MediaFacts, "mimetype" | "filename">>,
+    size: number | undefined,
+    body: () => MediaBody,
+  ): void {
+    const { url, key, listener } = this.#task;
+    const { mimetype = "", filename = "" } = { ...this.source, ...facts };
+    this.isHandedOut = true;
+    listener.onHandout({ facts: { key, url, mimetype, filename }, size, body });
+  }
+
+  /** Ends the body with an error, once nothing of it has a name any more. */
+  async fail(error: unknown): Promise<void> {
+    await this.body?.fail(error, errorFacts(error).name);
+    await this.#discard();
+  }
+
+  /** Gives back what was not stored. */
+  async close(): Promise<void> {
+    await this.body?.close();
+    await this.#discard();
+  }
+
+  /** Gives back a place that no body has. */
+  async #discard(): Promise<void> {
+    const place = this.body === undefined ? this.#place : undefined;
+    await (place?.staged ?? this.#claimed)?.close();
+    place?.reservation.release();
+    this.#place = this.#claimed = undefined;
+  }
+
+  async #stage(source: Source): Promise<void> {
+    const claimed = this.#claimed;
+    this.#claimed = undefined;
+    const place = await stageBody(this.#parts, this.#task, source, claimed);
+    if (typeof place !== "string") {
+      this.#place = place;
+      return;
+    }
+    this.#isRefused = true;
+    this.#task.listener.onUncached(place);
+  }
+
+  /**
+   * Takes a body that comes whole in one chunk, and that RAM may keep: it needs no
+   * tee, since all that is left is to store it.
+   */
+  async #tryWhole(
+    { size }: Source,
+    chunks: ChunkSource,
+  ): Promise<{ whole?: Received; rest: ChunkSource }> {
+    const { gifs, catalog } = this.#parts;
+    const place = this.#place;
+    const mayTry = place !== undefined && size !== undefined &&
+      catalog.memory.admits(size);
+    if (!mayTry) return { rest: chunks };
+    const { bytes, rest } = await wholeChunk(chunks, size);
+    if (bytes === undefined) return { rest };
+    const verdict = await new TypeGate(gifs).push(bytes, true);
+    const isPlain = verdict?.type === "labelled" &&
+      place.reservation.write(size);
+    if (!isPlain) return { rest: replayed([bytes], rest) };
+    this.#count(size, size);
+    // Whoever stores the bytes gives the place back.
+    this.#place = undefined;
+    return { whole: { bytes, place }, rest };
+  }
+
+  /** Pumps the body into its tee; returns the plan of a GIF to be converted. */
+  async #pump(
+    source: Source,
+    body: DownloadBody,
+    chunks: ChunkSource,
+    deadline: Deadline,
+  ): Promise<GifPlan | undefined> {
+    const gate = new TypeGate(this.#parts.gifs);
+    try {
+      await this.#pumpAll(source, body, chunks, deadline, gate);
+    } finally {
+      this.#stopTimer?.();
+    }
+    if (source.size !== undefined && this.received !== source.size) {
+      throw new IncompleteBodyError(this.received, source.size);
+    }
+    if (this.isHandedOut) return undefined;
+    const verdict = gate.end();
+    if (verdict.type === "convert") return verdict.plan;
+    this.decide(verdict, body);
+    return undefined;
+  }
+
+  async #pumpAll(
+    { size }: Source,
+    body: DownloadBody,
+    chunks: ChunkSource,
+    deadline: Deadline,
+    gate: TypeGate,
+  ): Promise<void> {
+    const { controller: { signal }, listener } = this.#task;
+    const pacer = new Pacer();
+    for (;;) {
+      const chunk = await chunks.next();
+      signal.throwIfAborted();
+      if (chunk === undefined) return;
+      deadline.alive();
+      this.#count(chunk.length, size);
+      await body.push(chunk, deadline);
+      signal.throwIfAborted();
+      if (!this.isHandedOut) {
+        this.decide(await gate.push(chunk, body.tee.cached), body);
+        if (this.isHandedOut) this.#describeLater(body);
+      }
+      listener.onProgress(this.received, size);
+      if (pacer.due) await pacer.yield();
+    }
+  }
+
+  /** Tells other processes what comes, unless all has come by then. */
+  #describeLater(body: DownloadBody): void {
+    if (this.received === this.source?.size) return;
+    this.#stopTimer = startIdleTimer(DESCRIBE_AFTER_MS, () => {
+      const { mimetype = "", filename = "", size } = this.source ?? {};
+      body.describe({ mimetype, filename, size });
+    });
+  }
+
+  #count(bytes: number, expected: number | undefined): void {
+    this.#parts.counters.bytesDownloaded += bytes;
+    this.received += bytes;
+    this.#assertAllowed(this.received, true);
+    if (expected !== undefined && this.received > expected) {
+      throw new IncompleteBodyError(this.received, expected);
+    }
+  }
+
+  #assertAllowed(bytes: number, hasCome = false): void {
+    const { maxDownloadBytes } = this.#parts.options;
+    if (bytes <= maxDownloadBytes) return;
+    const found = hasCome ? { received: bytes } : { declared: bytes };
+    throw new TooLargeError(maxDownloadBytes, found);
+  }
+}

@@ -1,0 +1,193 @@
+import { yieldToEventLoop } from "../async/pacer.ts";
+import { replaceExtension } from "../text/filename.ts";
+import { digestOf, maxHashedBytes } from "../bodies/digest.ts";
+import { fileBody, MemoryBody } from "../bodies/stored_body.ts";
+import type { GifPlan } from "../gif/gif_plan.ts";
+import type { SharedFile } from "../disk/open_files.ts";
+import type { CommitRequest } from "../entries/entry_writer.ts";
+import type { DownloadBody } from "./download_body.ts";
+import type { DownloadParts, DownloadTask } from "./download_parts.ts";
+import type { BodyReceiver, Received } from "./receive_body.ts";
+import { DISK_FAILED, type StagingPlace } from "./stage_body.ts";
+
+/** Makes what a download has received an entry: as it came, or as the video of a GIF. */
+export class ReceivedStore {
+  readonly #parts: DownloadParts;
+  readonly #task: DownloadTask;
+  readonly #receiver: BodyReceiver;
+  readonly #isOutdated: () => Promise<boolean>;
+
+  /**
+   * @param isOutdated Asked under the lock of the directory: whether the entry was
+   * changed, or the download given up for this process, since it began.
+   */
+  constructor(
+    parts: DownloadParts,
+    task: DownloadTask,
+    receiver: BodyReceiver,
+    isOutdated: () => Promise<boolean>,
+  ) {
+    this.#parts = parts;
+    this.#task = task;
+    this.#receiver = receiver;
+    this.#isOutdated = isOutdated;
+  }
+
+  /**
+   * Stores what was received; true when it is an entry.
+   *
+   * @param onPhase Told what it does.
+   */
+  async store(
+    received: Received,
+    onPhase: (phase: "converting" | "storing") => void,
+  ): Promise<boolean> {
+    if ("bytes" in received) {
+      onPhase("storing");
+      return await this.#storeWhole(received.bytes, received.place);
+    }
+    const { body, plan } = received;
+    if (plan !== undefined) {
+      onPhase("converting");
+      const stored = await this.#storeVideo(body, plan);
+      if (stored !== undefined) return stored;
+    }
+    onPhase("storing");
+    return await this.#storeBody(body);
+  }
+
+  /** Hands out a body that came at once, from RAM, and then stores it. */
+  async #storeWhole(
+    bytes: Uint8Array<ArrayBuffer>,
+    { staged, reservation }: StagingPlace,
+  ): Promise<boolean> {
+    const { options, errors, onServed, isWhole } = this.#parts;
+    const { listener } = this.#task;
+    const size = bytes.length;
+    // A copy: whoever made the chunk may change it.
+    const kept = new Uint8Array(bytes);
+    const stored = Promise.withResolvers<void>();
+    // Readers see the end when the entry is there, but don't wait for a scan.
+    const end = isWhole() ? stored.promise : undefined;
+    this.#receiver.hand({}, size, () => new MemoryBody(kept, onServed, end));
+    listener.onProgress(size, size);
+    let file: SharedFile | undefined;
+    try {
+      // The callers go on before the disk and the digest take their time.
+      await yieldToEventLoop();
+      await staged.file.writeAt(kept, 0);
+      const isHashed = size <= maxHashedBytes("download", options);
+      const digest = isHashed ? { sha256: digestOf(kept) } : {};
+      file = await this.#commit({ staged, size, bytes: kept }, digest);
+      file?.release(true);
+    } catch (error) {
+      errors.report("write a download", error);
+      listener.onUncached(DISK_FAILED);
+    } finally {
+      if (file === undefined) await staged.close();
+      reservation.release();
+      listener.onEnded();
+      stored.resolve();
+    }
+    return file !== undefined;
+  }
+
+  /** Stores a body that its readers have by now. */
+  async #storeBody(body: DownloadBody): Promise<boolean> {
+    if (!this.#receiver.isHandedOut) {
+      this.#receiver.decide({ type: "gif" }, body);
+    }
+    const { tee, whole } = body;
+    // Readers see the end when the entry is there, but don't wait for a scan.
+    if (!this.#parts.isWhole()) tee.complete();
+    const size = tee.received;
+    let isStored = false;
+    if (whole !== undefined && size > 0) {
+      const digest = body.digest();
+      const file = await this.#commit({ staged: whole, size }, digest);
+      isStored = file !== undefined;
+      if (file !== undefined) body.share(file);
+      else await body.tellWhole(this.#description(digest));
+    }
+    this.#task.listener.onEnded();
+    tee.complete();
+    return isStored;
+  }
+
+  /** Converts what was received, and stores the video; undefined when it stays a GIF. */
+  async #storeVideo(
+    body: DownloadBody,
+    plan: GifPlan,
+  ): Promise<boolean | undefined> {
+    const { files, gifs, onServed } = this.#parts;
+    const { url, key, controller: { signal }, listener } = this.#task;
+    const gif = body.whole;
+    if (gifs === undefined || gif === undefined) return undefined;
+    const { source, received } = this.#receiver;
+    const filename = replaceExtension(source?.filename ?? "", ".mp4");
+    const facts = { mimetype: "video/mp4", filename };
+    const job = { url, key, gif, size: received, plan, filename };
+    const video = await gifs.convert(job, signal);
+    if (typeof video === "string") {
+      signal.throwIfAborted();
+      this.#receiver.decide({ type: "gif", reason: video }, body);
+      return undefined;
+    }
+    const { staged, size, sha256, reservation } = video;
+    const committed = await this.#commit({ staged, size }, {
+      ...facts,
+      ...(sha256 !== undefined && { sha256 }),
+      sourceMimetype: "image/gif",
+      sourceSize: received,
+    });
+    const file = committed ?? await files.adoptStaged(staged);
+    reservation.release();
+    this.#receiver.hand(
+      facts,
+      size,
+      () => fileBody(files, file, size, onServed),
+    );
+    listener.onEnded();
+    file.release(true);
+    body.tee.complete();
+    return committed !== undefined;
+  }
+
+  /** Makes a staged body an entry, held, and tells of it. */
+  async #commit(
+    body: Pick<CommitRequest, "staged" | "size" | "bytes">,
+    facts: Partial<Description>,
+  ): Promise<SharedFile | undefined> {
+    const { writer, hub } = this.#parts;
+    const { url, key, started, listener } = this.#task;
+    const description = this.#description(facts);
+    const file = await writer.commitEntry({
+      ...body,
+      description,
+      wanted: () => listener.isWanted,
+      isOutdated: this.#isOutdated,
+    });
+    if (file === undefined) return undefined;
+    const { mimetype, filename } = description;
+    const { size } = body;
+    const durationMs = performance.now() - started;
+    const stored = { url, key, mimetype, filename, size, durationMs };
+    hub.emit({ type: "stored", source: "download", ...stored });
+    return file;
+  }
+
+  /** What the sidecar will say; `facts` are those that differ from the source's. */
+  #description(facts: Partial<Description>): Description {
+    const { source, conversion } = this.#receiver;
+    const { mimetype = "", filename = "" } = source ?? {};
+    return {
+      url: this.#task.url,
+      mimetype,
+      filename,
+      ...(conversion !== undefined && { conversion }),
+      ...facts,
+    };
+  }
+}
+
+type Description = CommitRequest["description"];

@@ -1,0 +1,164 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { DownloadTimeoutError, MediaCacheError } from "../../../mod.ts";
+import { pattern, readRest, readSome } from "../../fixtures/bodies/bytes.ts";
+import { begin } from "../../fixtures/cache/begun.ts";
+import { namesIn } from "../../fixtures/directory/files.ts";
+import { pair } from "../../fixtures/sharing/pair.ts";
+
+const BODY = pattern(200_000);
+const OTHER = pattern(1000, 7);
+const PNG = { mimetype: "image/png", filename: "a.png" };
+const MB = 2 ** 20;
+
+function never(): Promise<never> {
+  throw new Error("not called");
+}
+
+Deno.test("a download in another process that falls silent is begun anew here", async () => {
+  await using caches = await pair({}, { idleTimeoutMs: 100 });
+  const { one, two } = caches;
+  const { tap, call } = await begin(one, "a", PNG);
+  tap.write(BODY.slice(0, 1000));
+  const mine = await call;
+  let calls = 0;
+  const download = () => {
+    calls++;
+    return Promise.resolve({ data: BODY, ...PNG });
+  };
+  const begun = await two.getOrDownload("a", download);
+  const reader = begun.body.getReader();
+  await readSome(reader, 1000);
+  const unread = await two.getOrDownload("a", download);
+
+  const error = await assertRejects(() => reader.read(), DownloadTimeoutError);
+  assertEquals([error.kind, error.timeoutMs], ["idle", 100]);
+  assertEquals(await unread.bytes(), BODY);
+  assertEquals([await unread.stored, calls], [true, 1]);
+
+  // The silent process goes on for its own readers, and stores nothing over it.
+  tap.write(BODY.slice(1000, 50_000));
+  tap.end();
+  assertEquals(await mine.bytes(), BODY.slice(0, 50_000));
+  assertEquals(await mine.stored, false);
+  assertEquals((await one.get("a"))?.size, BODY.length);
+});
+
+for (const how of ["delete", "clear"] as const) {
+  Deno.test(`${how}() keeps what another process downloads from being stored`, async () => {
+    await using caches = await pair();
+    const { one, two, cacheDir } = caches;
+    const { tap, call } = await begin(one, "a", PNG);
+    tap.write(BODY.slice(0, 1000));
+    const mine = await call;
+    const reader = mine.body.getReader();
+    await readSome(reader, 1000);
+
+    await two[how]("a");
+    const next = await two.getOrDownload(
+      "a",
+      () => Promise.resolve({ data: OTHER, ...PNG }),
+    );
+    assertEquals(await next.bytes(), OTHER);
+    await two[how]("a");
+    tap.write(BODY.slice(1000));
+    tap.end();
+
+    assertEquals(await readRest(reader), BODY.slice(1000));
+    assertEquals([await mine.stored, await next.stored], [false, true]);
+    assertEquals([await one.has("a"), await two.has("a")], [false, false]);
+    assertEquals(one.stats().diskErrors, 0);
+    const names = await namesIn(cacheDir);
+    assertEquals(names.filter((name) => /\.(?:dat|json)$/.test(name)), []);
+  });
+}
+
+Deno.test("deleteByKey() keeps what another process downloads from being stored", async () => {
+  await using caches = await pair();
+  const { one, two } = caches;
+  const { tap, call } = await begin(one, "a", PNG);
+  tap.write(BODY.slice(0, 1000));
+  const mine = await call;
+
+  await two.deleteByKey(mine.key);
+  tap.write(BODY.slice(1000));
+  tap.end();
+
+  assertEquals(await mine.bytes(), BODY);
+  assertEquals([await mine.stored, await one.has("a")], [false, false]);
+});
+
+for (const replace of [true, false]) {
+  Deno.test(`put() with replace ${replace} stays when another process has downloaded the URL meanwhile`, async () => {
+    await using caches = await pair();
+    const { one, two } = caches;
+    const { tap, call } = await begin(one, "a", PNG);
+    tap.write(BODY.slice(0, 1000));
+    const mine = await call;
+
+    assertEquals(
+      await two.put("a", OTHER, "image/webp", "b.webp", { replace }),
+      true,
+    );
+    tap.write(BODY.slice(1000));
+    tap.end();
+
+    assertEquals(await mine.bytes(), BODY);
+    assertEquals(await mine.stored, false);
+    for (const cache of [one, two]) {
+      await using hit = await cache.getOrDownload("a", never);
+      assertEquals(hit.mimetype, "image/webp");
+      assertEquals(await hit.bytes(), OTHER);
+      assertEquals(cache.stats().diskErrors, 0);
+    }
+  });
+}
+
+Deno.test("a download in another process that goes uncached is begun anew, and who has bytes of it learns why", async () => {
+  await using caches = await pair({ maxEntryMb: 0.3 });
+  const { one, two } = caches;
+  const { tap, call } = await begin(one, "a", PNG);
+  tap.write(BODY.slice(0, 1000));
+  const mine = await call;
+  const download = () => Promise.resolve({ data: BODY, ...PNG });
+  const begun = await two.getOrDownload("a", download);
+  const reader = begun.body.getReader();
+  await readSome(reader, 1000);
+  const unread = await two.getOrDownload("a", download);
+  const size = 0.25 * MB;
+  const other = await begin(one, "b", { ...PNG, size });
+  other.tap.write(pattern(1000));
+  const crowding = await other.call;
+
+  tap.write(BODY.slice(1000, 100_000));
+
+  await assertRejects(
+    () => reader.read(),
+    MediaCacheError,
+    "goes on uncached: running downloads take all that maxEntryMb allows",
+  );
+  assertEquals(await unread.bytes(), BODY);
+  assertEquals(await unread.stored, true);
+  tap.write(BODY.slice(100_000));
+  tap.end();
+  assertEquals(await mine.bytes(), BODY);
+  await one.delete("b");
+  await crowding[Symbol.asyncDispose]();
+});
+
+Deno.test("who has bytes of a download that fails in another process learns the name of the error", async () => {
+  await using caches = await pair();
+  const { tap, call } = await begin(caches.one, "a", PNG);
+  tap.write(BODY.slice(0, 1000));
+  await using _mine = await call;
+  const begun = await caches.two.getOrDownload("a", never);
+  const reader = begun.body.getReader();
+  await readSome(reader, 1000);
+
+  tap.fail(new TypeError("secret"));
+
+  const error = await assertRejects(() => reader.read(), MediaCacheError);
+  assertEquals(
+    error.message,
+    "Cannot read media: its download in another process has ended: TypeError",
+  );
+});
