@@ -258,6 +258,31 @@ Deno.test("a hanging holder delays the others by idleTimeoutMs", async () => {
   assert(ms < HANGING_MS);
 });
 
+Deno.test("a holder stopped with bytes sent delays the others by idleTimeoutMs, and goes on when it is continued", async () => {
+  await using processes = await share(2, { idleTimeoutMs: 1000 });
+  await using origin = new SlowOrigin(CHUNKS, 25);
+  const [holder, other] = processes.all;
+  assert(holder !== undefined && other !== undefined);
+  await holder.ask("take", "first", origin.url);
+  await holder.ask("readSome", "first", 1);
+  await other.ask("take", "begun", origin.url);
+  await other.ask("readSome", "begun", 1);
+  await other.ask("take", "unread", origin.url);
+
+  holder.kill("SIGSTOP");
+
+  const rest = await other.ask("readRest", "begun");
+  assert(String(rest).includes("DownloadTimeoutError"), `${rest}`);
+  assertEquals(await other.ask("readRest", "unread"), SIZE);
+  const wanted = await other.ask("want", origin.url, 5, STEP);
+  assertEquals([wanted.calls, wanted.errors], [0, []]);
+  assertEquals(origin.requests.length, 2);
+  holder.kill("SIGCONT");
+  const mine = await holder.ask("readRest", "first");
+  assert(typeof mine === "number", `${mine}`);
+  assertEquals(await holder.ask("faults"), []);
+});
+
 Deno.test("a process that hangs during a commit blocks no reader", async () => {
   await using processes = await share(2);
   const [stopped, other] = processes.all;
