@@ -147,7 +147,7 @@ Deno.test("safeFilename() takes linear time", () => {
   }
 
   // Quadratic time would take minutes.
-  assert(performance.now() - start < 5_000);
+  assert(performance.now() - start < 60_000);
 });
 
 Deno.test("safeFilename() falls back when nothing is left of a too long name", () => {
