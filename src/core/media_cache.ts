@@ -1,12 +1,14 @@
 import { inBlocks } from "./disk/blocks.ts";
 import { verify } from "./entries/verify.ts";
-import type {
-  CloseOptions,
-  GetByKeyOptions,
-  GetOrDownloadOptions,
-  PutData,
-  PutOptions,
-  VerifyOptions,
+import {
+  assertCloseOptions,
+  assertGetOrDownloadOptions,
+  type CloseOptions,
+  type GetByKeyOptions,
+  type GetOrDownloadOptions,
+  type PutData,
+  type PutOptions,
+  type VerifyOptions,
 } from "./api/call_options.ts";
 import { CachedMedia } from "./bodies/cached_media.ts";
 import type { Downloader, DownloadInfo } from "./api/download.ts";
@@ -264,7 +266,7 @@ export class MediaCache implements AsyncDisposable {
    * @param key 64 lower-case hexadecimal digits; with others nothing is found.
    * @param options The caller's signal, and its listener for progress.
    * @returns The media, or undefined when no such download runs.
-   * @throws {TypeError} If `key` is not a string.
+   * @throws {TypeError} If `key` is not a string, or an option has another type.
    * @throws {CacheClosedError} If the cache is or becomes closed.
    * @throws The error of the download, if it fails before its type is certain, or
    * the reason of the signal.
@@ -273,6 +275,7 @@ export class MediaCache implements AsyncDisposable {
     key: string,
     options: GetOrDownloadOptions = {},
   ): Promise<Media | undefined> {
+    assertGetOrDownloadOptions(options);
     const download = this.#joinableByKey(key);
     if (download === undefined) return undefined;
     options.signal?.throwIfAborted();
@@ -357,6 +360,8 @@ export class MediaCache implements AsyncDisposable {
    * @throws {IncompleteBodyError} If the download ends early, before the type is
    * certain.
    * @throws {CacheClosedError} If the cache is or becomes closed.
+   * @throws {TypeError} If `downloader` is not a function, or an option has another
+   * type.
    * @throws The downloader's own error, or the reason of the signal.
    *
    * @example Stream while the download runs
@@ -389,6 +394,7 @@ export class MediaCache implements AsyncDisposable {
         `Cannot download: downloader must be a function: received ${typeof downloader}`,
       );
     }
+    assertGetOrDownloadOptions(options);
     options.signal?.throwIfAborted();
     let download = this.#downloads.find(canonical);
     if (download === undefined) {
@@ -613,6 +619,11 @@ export class MediaCache implements AsyncDisposable {
    * ```
    */
   subscribe(listener: MediaCacheListener): () => void {
+    if (typeof listener !== "function") {
+      throw new TypeError(
+        `Cannot subscribe: listener must be a function: received ${typeof listener}`,
+      );
+    }
     return this.#hub.subscribe(listener);
   }
 
@@ -623,13 +634,16 @@ export class MediaCache implements AsyncDisposable {
    * Idempotent.
    *
    * @param options How long to wait.
+   * @throws {TypeError} If an option has another type.
+   * @throws {RangeError} If `timeoutMs` is negative or NaN.
    */
-  close(options: CloseOptions = {}): Promise<void> {
+  async close(options: CloseOptions = {}): Promise<void> {
+    assertCloseOptions(options);
     const { abort = false, timeoutMs = CLOSE_TIMEOUT_MS } = options;
     this.#closing ??= this.#close(abort ? 0 : timeoutMs);
     // Also if an earlier call waits for the downloads.
     if (abort) this.#abortAll();
-    return this.#closing;
+    await this.#closing;
   }
 
   /** Closes the cache, as {@linkcode MediaCache.close} without options does. */

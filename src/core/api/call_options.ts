@@ -1,3 +1,8 @@
+import { OptionCheck } from "./option_check.ts";
+
+const JOIN = new OptionCheck("get or download");
+const CLOSE = new OptionCheck("close");
+
 /** Progress of a download. */
 export interface DownloadProgress {
   /** Bytes received so far. */
@@ -69,4 +74,41 @@ export interface VerifyOptions {
    * @default {false}
    */
   fix?: boolean;
+}
+
+/**
+ * Throws unless the options of one caller can be used.
+ *
+ * @throws {TypeError} If `signal` is no AbortSignal, or `onProgress` no function.
+ */
+export function assertGetOrDownloadOptions(
+  options: GetOrDownloadOptions,
+): void {
+  const { signal, onProgress } = options;
+  // AbortSignals of a polyfill are objects of another class.
+  if (
+    signal !== undefined && typeof signal?.throwIfAborted !== "function"
+  ) {
+    const wanted = "an AbortSignal or undefined";
+    throw JOIN.error(TypeError, "signal", wanted, String(signal));
+  }
+  JOIN.value("onProgress", onProgress, "function");
+}
+
+/**
+ * Throws unless these are options of `close()`.
+ *
+ * @throws {TypeError} If an option has another type.
+ * @throws {RangeError} If `timeoutMs` is negative or NaN.
+ */
+export function assertCloseOptions({ abort, timeoutMs }: CloseOptions): void {
+  CLOSE.value("abort", abort, "boolean");
+  const wanted = "a number of at least 0";
+  CLOSE.value(
+    "timeoutMs",
+    timeoutMs,
+    "number",
+    wanted,
+    (ms) => ms === undefined || ms >= 0,
+  );
 }

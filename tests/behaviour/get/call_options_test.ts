@@ -1,0 +1,73 @@
+/** Options of a call that can't be used are told before any work begins. */
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { MediaCache, type MediaCacheListener } from "../../../mod.ts";
+import { tempDir } from "../../fixtures/directory/temp_dir.ts";
+
+/** A value that TypeScript would not let pass. */
+function wrong<T>(value: unknown): T {
+  return value as T;
+}
+
+Deno.test("a signal or a listener of a wrong type rejects, and nothing is downloaded", async () => {
+  await using temp = await tempDir();
+  await using cache = await MediaCache.open({ cacheDir: temp.path });
+  let downloads = 0;
+  const download = () => {
+    downloads++;
+    return Promise.resolve({ data: new Uint8Array(1) });
+  };
+  const key = "0".repeat(64);
+
+  for (const signal of [null, {}, "stop", 5]) {
+    const options = { signal: wrong<AbortSignal>(signal) };
+    for (
+      const call of [
+        () => cache.getOrDownload("a:", download, options),
+        () => cache.joinByKey(key, options),
+      ]
+    ) {
+      await assertRejects(
+        call,
+        TypeError,
+        "Cannot get or download: signal must be an AbortSignal or undefined: received",
+      );
+    }
+  }
+  await assertRejects(
+    () => cache.getOrDownload("a:", download, { onProgress: wrong("no") }),
+    TypeError,
+    "Cannot get or download: onProgress must be a function: received",
+  );
+
+  assertEquals([downloads, cache.stats().misses], [0, 0]);
+});
+
+Deno.test("close() with options that can't be used rejects, and leaves the cache open", async () => {
+  await using temp = await tempDir();
+  await using cache = await MediaCache.open({ cacheDir: temp.path });
+
+  for (const timeoutMs of [NaN, -1]) {
+    await assertRejects(
+      () => cache.close({ timeoutMs }),
+      RangeError,
+      `Cannot close: timeoutMs must be a number of at least 0: received ${timeoutMs}`,
+    );
+  }
+  for (const options of [{ timeoutMs: "5" }, { abort: 1 }]) {
+    await assertRejects(() => cache.close(wrong(options)), TypeError);
+  }
+
+  assertEquals(await cache.put("a:", new Uint8Array(1), "a/b", "c"), true);
+  await cache.close({ timeoutMs: 0 });
+});
+
+Deno.test("subscribe() takes functions alone", () => {
+  const cache = new MediaCache();
+  for (const listener of [undefined, null, {}]) {
+    assertThrows(
+      () => cache.subscribe(wrong<MediaCacheListener>(listener)),
+      TypeError,
+      "Cannot subscribe: listener must be a function: received",
+    );
+  }
+});
