@@ -14,7 +14,7 @@ function never(): Promise<never> {
   throw new Error("not called");
 }
 
-Deno.test("a download in another process that falls silent is begun anew here", async () => {
+Deno.test("a download that falls silent in another process is started anew here", async () => {
   await using caches = await pair({}, { idleTimeoutMs: 100 });
   const { one, two } = caches;
   const { tap, call } = await begin(one, "a", PNG);
@@ -113,7 +113,7 @@ for (const replace of [true, false]) {
   });
 }
 
-Deno.test("a download in another process that goes uncached is begun anew, and who has bytes of it learns why", async () => {
+Deno.test("a download that goes uncached in another process is started anew, and a reader with bytes gets the reason", async () => {
   await using caches = await pair({ maxEntryMb: 0.3 });
   const { one, two } = caches;
   const { tap, call } = await begin(one, "a", PNG);
@@ -145,7 +145,7 @@ Deno.test("a download in another process that goes uncached is begun anew, and w
   await crowding[Symbol.asyncDispose]();
 });
 
-Deno.test("who has bytes of a download that fails in another process learns the name of the error", async () => {
+Deno.test("a reader with bytes of a download that fails in another process gets the name of the error", async () => {
   await using caches = await pair();
   const { tap, call } = await begin(caches.one, "a", PNG);
   tap.write(BODY.slice(0, 1000));
