@@ -599,6 +599,7 @@ export class MediaCache implements AsyncDisposable {
    *
    * @param listener Called synchronously with each event.
    * @returns A function that ends the subscription.
+   * @throws {TypeError} If `listener` is not a function.
    *
    * @example Count evictions
    * ```ts
@@ -619,11 +620,6 @@ export class MediaCache implements AsyncDisposable {
    * ```
    */
   subscribe(listener: MediaCacheListener): () => void {
-    if (typeof listener !== "function") {
-      throw new TypeError(
-        `Cannot subscribe: listener must be a function: received ${typeof listener}`,
-      );
-    }
     return this.#hub.subscribe(listener);
   }
 

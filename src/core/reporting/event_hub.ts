@@ -38,6 +38,11 @@ export class EventHub {
 
   /** Adds a listener. The returned function removes it. */
   subscribe(listener: MediaCacheListener): () => void {
+    if (typeof listener !== "function") {
+      throw new TypeError(
+        `Cannot subscribe: listener must be a function: received ${typeof listener}`,
+      );
+    }
     // A new function each time, so that a listener may subscribe twice.
     const subscription: MediaCacheListener = (event) => listener(event);
     this.#listeners.add(subscription);
