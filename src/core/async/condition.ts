@@ -1,14 +1,14 @@
-/** Wakes all who wait for the next change. */
-export class Bell {
+/** A condition variable: callers wait for the next change of it. */
+export class Condition {
   #next: PromiseWithResolvers<void> | undefined;
 
-  /** Waits for the next ring. */
+  /** Waits for the next `notifyAll()`. */
   wait(): Promise<void> {
     return (this.#next ??= Promise.withResolvers()).promise;
   }
 
-  /** Wakes those who wait now. */
-  ring(): void {
+  /** Ends all waits that have begun. */
+  notifyAll(): void {
     this.#next?.resolve();
     this.#next = undefined;
   }

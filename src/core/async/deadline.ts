@@ -1,18 +1,18 @@
 import { DownloadTimeoutError } from "../api/errors.ts";
 import { startIdleTimer, startTimer } from "./timer.ts";
 
-/** How often the clock is looked at within the shorter limit: a hold counts as an eighth of it at most. */
+/** Looks at the clock within the shorter limit, so that a hold counts as an eighth of it at most. */
 const LOOKS = 8;
 
-/** How late a timer may be before the event loop counts as held, in milliseconds. */
+/** A timer that is later than this means that the event loop was held, in milliseconds. */
 const SLACK_MS = 20;
 
 /**
- * Ends a download that takes too long, or falls silent.
+ * Reports a download that takes too long, or brings no byte for too long.
  *
- * Time in which nobody could have read does not count: while the event loop is
- * held, or the process stopped, bytes wait in the socket. A hold that lasts as long
- * as the limit of silence begins that limit anew.
+ * Time in which no byte could be read does not count: while the event loop is held, or
+ * the process stopped, bytes wait in the socket. A hold as long as the idle limit begins
+ * that limit anew.
  */
 export class Deadline {
   readonly #idleMs: number;
@@ -25,7 +25,13 @@ export class Deadline {
   #runMs = 0;
   #paused = false;
 
-  /** Starts both clocks. */
+  /**
+   * Starts both clocks.
+   *
+   * @param idleMs The longest time without a byte, in milliseconds; may be infinite.
+   * @param totalMs The longest time in all, in milliseconds; may be infinite.
+   * @param onTimeout Called once, with the error that names the limit.
+   */
   constructor(
     idleMs: number,
     totalMs: number,
@@ -38,18 +44,18 @@ export class Deadline {
     this.#watch(this.#lookMs);
   }
 
-  /** A byte has come. */
+  /** Starts the idle clock anew: a byte has come. */
   alive(): void {
     this.#advance();
     this.#silentMs = 0;
   }
 
-  /** The download is held back by us, so its silence is not its fault. */
+  /** Stops the idle clock while readers or the disk hold the download back. */
   pause(): void {
     this.#paused = true;
   }
 
-  /** It may go on. */
+  /** Starts the idle clock again. */
   resume(): void {
     this.#paused = false;
     this.alive();
@@ -75,9 +81,9 @@ export class Deadline {
     return isHeld;
   }
 
-  // A timer for each chunk would cost more than the chunk, so one timer looks again
-  // and again. While readers hold the download back nothing will end it, so that the
-  // timer must not keep the process alive.
+  // A single timer looks again and again: a timer for each chunk would cost more than
+  // the chunk. A paused download can't time out, so its timer must not keep the process
+  // alive.
   #watch(waitMs: number): void {
     const start = this.#paused ? startIdleTimer : startTimer;
     this.#stopTimer = start(waitMs, () => this.#look());
@@ -88,7 +94,7 @@ export class Deadline {
     const idleLeftMs = this.#idleMs - this.#silentMs;
     const totalLeftMs = this.#totalMs - this.#runMs;
     const leftMs = Math.min(idleLeftMs, totalLeftMs);
-    // After a hold the bytes that wait in the socket come first.
+    // After a hold, let bytes that wait in the socket come first.
     if (isHeld || leftMs >= this.#lookMs) return this.#watch(this.#lookMs);
     if (leftMs > 0) return this.#watch(leftMs);
     const [limitMs, kind] = totalLeftMs <= 0

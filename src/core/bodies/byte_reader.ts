@@ -1,20 +1,20 @@
 import type { MaybePromise } from "../disk/io_mode.ts";
 import { Pacer } from "../async/pacer.ts";
 
-/** Bytes per piece where a body is read from a file or from memory. */
+/** Bytes of a piece, where a body in a file or in RAM is read piece by piece. */
 export const PIECE_BYTES = 262_144;
 
-/** Reads one body, or a range of it, from front to back. */
+/** Reads a body, or a range of it, from front to back. */
 export interface ByteReader {
-  /** The next bytes, at least one; undefined at the end. */
+  /** Reads the next bytes, at least one; undefined at the end. */
   read(): MaybePromise<Uint8Array<ArrayBuffer> | undefined>;
   /**
-   * Fills the front of `view` with the next bytes and returns how many; 0 at the
-   * end. Only readers of whole bodies have it: those of a running download hand
-   * out chunks that they share, which a byte stream would detach.
+   * Reads the next bytes into the front of `view`; returns their number, 0 at the end.
+   * Readers of a running download lack it: they hand out shared chunks, which a byte
+   * stream would detach.
    */
   readInto?(view: Uint8Array): MaybePromise<number>;
-  /** Gives back what the reader holds. A read that waits ends. Idempotent. */
+  /** Ends a read that waits, and lets the body go. Idempotent. */
   close(): void;
 }
 
@@ -69,7 +69,7 @@ export function toStream(
     try {
       (reader ??= open()).close();
     } catch {
-      // It can't be read any more, so there is nothing to give back.
+      // The body can't be read any more, so there is no reader to close.
     }
   };
   const strategy = { highWaterMark: 0 };
@@ -78,7 +78,7 @@ export function toStream(
     : new ReadableStream({ pull, cancel }, strategy);
 }
 
-/** Reads to the end into one array. */
+/** Reads all bytes into an array, and closes the reader. */
 export async function gather(
   reader: ByteReader,
   size: number | undefined,
@@ -125,7 +125,7 @@ async function concatenate(
   return joined(chunks);
 }
 
-/** Copies pieces, one behind the other, into a new array. */
+/** Copies pieces in their order into a new array. */
 export function joined(
   pieces: readonly Uint8Array[],
 ): Uint8Array<ArrayBuffer> {

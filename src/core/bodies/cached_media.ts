@@ -7,33 +7,24 @@ import type { Media } from "../api/media.ts";
 import type { MediaBody } from "./media_body.ts";
 import { isInlineSafe } from "../text/mimetype.ts";
 
-/** What is known of a body. */
-export interface MediaFacts {
-  /** See {@linkcode Media.key}. */
-  readonly key: string;
-  /** See {@linkcode Media.url}. */
-  readonly url: string;
-  /** See {@linkcode Media.mimetype}. */
-  readonly mimetype: string;
-  /** See {@linkcode Media.filename}. */
-  readonly filename: string;
-}
+/** The facts of a Media that its body does not tell. */
+export type MediaFacts = Pick<Media, "key" | "url" | "mimetype" | "filename">;
 
-/** What sets one Media apart. */
+/** The traits of a Media beside facts and body. */
 export interface CachedMediaOptions {
-  /** Where the bytes come from. */
+  /** The source of the bytes. */
   source: Media["source"];
-  /** The entry, if the bytes are those of one. */
+  /** The entry of a hit. */
   entry?: Entry;
-  /** See {@linkcode Media.stored}. */
+  /** Whether the bytes are, or will be, on disk. */
   stored: Promise<boolean>;
-  /** The cache. */
+  /** The lifetime of the cache. */
   lifetime: Lifetime;
-  /** Ends this Media alone. */
+  /** Ends this Media, and no other. */
   signal?: AbortSignal | undefined;
 }
 
-/** The Media that this package makes. */
+/** A Media with a lease on its body. */
 export class CachedMedia implements Media {
   readonly #facts: MediaFacts;
   readonly #body: MediaBody;
@@ -41,14 +32,14 @@ export class CachedMedia implements Media {
   readonly #source: Media["source"];
   readonly #entry: Entry | undefined;
   readonly #stored: Promise<boolean>;
-  /** `body`, until the bytes are read: the same one each time. */
+  /** The stream that `body` returns until the bytes are read. */
   #stream: ReadableStream<Uint8Array<ArrayBuffer>> | undefined;
-  /** `body` from then on. */
+  /** The failed stream that `body` returns from then on. */
   #spent: ReadableStream<Uint8Array<ArrayBuffer>> | undefined;
   #isBegun = false;
   #taken = false;
 
-  /** Wraps a body that is held for this Media. */
+  /** Takes over a body that is held for this Media. */
   constructor(facts: MediaFacts, body: MediaBody, options: CachedMediaOptions) {
     this.#facts = facts;
     this.#body = body;
@@ -104,7 +95,7 @@ export class CachedMedia implements Media {
 
   async bytes(): Promise<Uint8Array<ArrayBuffer>> {
     this.#take();
-    // A stream that was asked for but not read yet is the one read from here on.
+    // Read by the stream that `body` has returned already: its holder may lock it.
     if (this.#stream !== undefined) {
       return await new Response(this.#stream).bytes();
     }
@@ -145,7 +136,7 @@ export class CachedMedia implements Media {
     if (end !== Infinity && !Number.isSafeInteger(end) || end < start) {
       throw outOfRange("end", "an integer of at least start", end);
     }
-    // Held from here on, also when all else of it has been read by then.
+    // Hold the body from here on, also if the Media is read to its end meanwhile.
     this.#lease.expect();
     return toStream(() => {
       try {

@@ -2,7 +2,7 @@ import { type BodyData, describe } from "./body_data.ts";
 import { PIECE_BYTES } from "./byte_reader.ts";
 import { Pacer, yieldToEventLoop } from "../async/pacer.ts";
 
-/** Bytes of a body; whoever takes them may keep them. */
+/** Bytes of a body, which the taker may keep. */
 type Chunk = Uint8Array<ArrayBuffer>;
 
 /** The bytes that a downloader or a caller of `put()` gives, chunk by chunk. */
@@ -25,7 +25,7 @@ export function chunkSource(data: BodyData, copies: boolean): ChunkSource {
   return streamSource("getReader" in data ? data : data.stream());
 }
 
-/** Puts chunks that were taken from a source, or asked for, before it again. */
+/** Puts chunks that were taken from a source, or requested, before it again. */
 export function replayed(
   taken: (Chunk | Promise<Chunk | undefined>)[],
   rest: ChunkSource,
@@ -40,9 +40,8 @@ export function replayed(
 }
 
 /**
- * Takes the bytes of a source that is one chunk of `size` bytes, and says so within
- * a turn of the event loop. Of any other source nothing is lost: `rest` begins with
- * what was taken.
+ * Takes the bytes of a source that consists of a single chunk of `size` bytes, and that
+ * ends within a turn of the event loop. Otherwise `rest` begins with the bytes taken.
  */
 export async function wholeChunk(
   source: ChunkSource,
@@ -57,7 +56,7 @@ export async function wholeChunk(
     yieldToEventLoop(),
   ]);
   if (isEnd) return { bytes: first, rest: source };
-  // It may fail before somebody asks for it.
+  // The next chunk may fail before it is requested again.
   next.catch(() => {});
   return { rest: replayed([first, next], source) };
 }

@@ -1,35 +1,35 @@
-/** A chunk below this is small: thousands of them would take more than their bytes. */
+/** Chunks below this many bytes are gathered: an array of its own takes more memory. */
 const SMALL_BYTES = 1_024;
 
-/** Small chunks that follow each other are gathered in buffers of this size. */
+/** The size of a buffer for small chunks, in bytes. */
 const GATHERED_BYTES = 4_096;
 
 interface Chunk {
   readonly start: number;
-  /** Of the bytes when they came: whoever was handed them may have transferred them. */
+  /** The length of the bytes at first: a reader may have transferred them since. */
   length: number;
   bytes: Uint8Array<ArrayBuffer>;
-  /** What the bytes are the front of, where they were gathered. */
+  /** The buffer whose front the bytes are, for gathered chunks. */
   buffer?: Uint8Array<ArrayBuffer>;
 }
 
-/** The latest chunks of a body, in order, with their places in it. */
+/** The latest chunks of a body, in order, with their positions. */
 export class ChunkWindow {
   #chunks: Chunk[] = [];
   #end = 0;
   #bytes = 0;
 
-  /** Where the first chunk kept begins; the end when none is kept. */
+  /** The position of the first chunk; `end` without chunks. */
   get start(): number {
     return this.#chunks[0]?.start ?? this.#end;
   }
 
-  /** Where the next chunk will begin: the bytes seen so far. */
+  /** The position of the next chunk: the bytes pushed so far. */
   get end(): number {
     return this.#end;
   }
 
-  /** Bytes kept. */
+  /** The bytes of all chunks. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -46,8 +46,8 @@ export class ChunkWindow {
   }
 
   /**
-   * What is kept from `position` on, up to the end of its chunk; nothing of a chunk
-   * that is no longer what it was.
+   * The bytes from `position` to the end of their chunk; undefined if there is no such
+   * chunk, or a reader has transferred it.
    */
   at(position: number): Uint8Array<ArrayBuffer> | undefined {
     if (position < this.start || position >= this.#end) return undefined;
@@ -74,7 +74,7 @@ export class ChunkWindow {
   }
 }
 
-/** Adds a small chunk to another; false where that is none, or there is no room. */
+/** Adds a small chunk to another small chunk; false if that is large or full. */
 function gather(chunk: Chunk, bytes: Uint8Array<ArrayBuffer>): boolean {
   const end = chunk.length + bytes.length;
   const isSmall = chunk.length < SMALL_BYTES || chunk.buffer !== undefined;

@@ -1,4 +1,4 @@
-import { Bell } from "../async/condition.ts";
+import { Condition } from "../async/condition.ts";
 import { type ByteReader, PIECE_BYTES } from "./byte_reader.ts";
 import { IncompleteBodyError, MediaCacheError } from "../api/errors.ts";
 import type { DiskFile } from "../disk/disk_file.ts";
@@ -6,34 +6,35 @@ import type { MaybePromise } from "../disk/io_mode.ts";
 import type { MediaBody } from "./media_body.ts";
 import type { SharedFile } from "../disk/open_files.ts";
 
-/** What a growing body tells its owner. */
+/** The listeners of a {@linkcode GrowingBody}. */
 export interface GrowingBodyEvents {
-  /** A reader was handed bytes. */
+  /** Called with the bytes that a reader was handed. */
   onServed(bytes: number): void;
-  /** The staged file could not be read. */
+  /** Called when the staged file can't be read. */
   onFault(error: unknown): void;
-  /** The last reader, and the last Media that might become one, has left. */
+  /** Called when the last reader and the last unread Media have left. */
   onAbandoned(): void;
 }
 
-/** Gives back what a file is held by. */
+/** A hold of a shared file. */
 interface Hold {
   release(): void;
 }
 
 /**
- * The body of a download that runs. Readers join at any time and read the staged
- * file at a pace of their own; a reader that has read all there is waits.
+ * The body of a running download. Readers join at any time and read the staged file
+ * at a pace of their own; a reader that has reached the end so far waits.
  *
- * The body ends in one of three ways: complete, failed, or abandoned by its
- * owner, who calls `letGo()` last.
+ * The body ends complete, failed, or abandoned by its owner, which calls `letGo()`
+ * last.
  */
 export abstract class GrowingBody {
-  /** The Media that may still begin to read, and those that have begun. */
+  /** The claims of unread Media. */
   readonly #claims = new Set<BodyClaim>();
+  /** The readers that have begun. */
   readonly #readers = new Set<GrowingReader>();
   readonly #events: GrowingBodyEvents;
-  readonly #progress = new Bell();
+  readonly #progress = new Condition();
   readonly #declaredSize: number | undefined;
   #staged: DiskFile | undefined;
   #shared: { file: SharedFile; hold: Hold } | undefined;
@@ -41,9 +42,9 @@ export abstract class GrowingBody {
   #owned = true;
 
   /**
-   * A body that is staged in `file`, if that is given.
-   *
-   * @param size Bytes in all, where known.
+   * @param file The staged file; undefined for an uncached body.
+   * @param size The bytes of the whole body, where known.
+   * @param events The listeners.
    */
   constructor(
     file: DiskFile | undefined,
@@ -58,31 +59,31 @@ export abstract class GrowingBody {
   /** Bytes received so far. */
   abstract get received(): number;
 
-  /** How many of these can be read from the file. */
+  /** The bytes that can be read from the staged file. */
   protected abstract get stagedEnd(): number;
 
-  /** Bytes in RAM from `position` on; undefined where the file must be read. */
+  /** Bytes in RAM from `position` on; undefined if the file must be read. */
   protected keptAt(_position: number): Uint8Array<ArrayBuffer> | undefined {
     return undefined;
   }
 
-  /** A reader has joined, moved on or left. */
+  /** Called when a reader has joined, moved on or left. */
   protected onMoved(): void {}
 
-  /** The body has ended, and what was kept in RAM is needed no more. */
+  /** Called when the body has ended and needs no more bytes in RAM. */
   protected onUnneeded(): void {}
 
-  /** Bytes in all, where known. */
+  /** The bytes of the whole body, where known. */
   get size(): number | undefined {
     return this.#end === "complete" ? this.received : this.#declaredSize;
   }
 
-  /** Whether there is neither a reader nor a Media that might become one. */
+  /** Whether the body has neither readers nor unread Media. */
   get idle(): boolean {
     return this.#claims.size === 0 && this.#readers.size === 0;
   }
 
-  /** Whether readers, present or to come, need a file that was not committed. */
+  /** Whether present or later readers need a file that was not committed. */
   get needsFile(): boolean {
     return this.#staged !== undefined && !this.idle;
   }
@@ -92,7 +93,7 @@ export abstract class GrowingBody {
     return this.#end !== undefined;
   }
 
-  /** The staged file, as long as it is the body's own. */
+  /** The staged file, until it is shared or closed. */
   protected get staged(): DiskFile | undefined {
     return this.#staged;
   }
@@ -102,7 +103,7 @@ export abstract class GrowingBody {
     return this.#readers;
   }
 
-  /** The body, held for one more Media. */
+  /** Holds the body for another Media. */
   body(): MediaBody {
     const claim: BodyClaim = new BodyClaim(this, () => {
       if (this.#claims.delete(claim)) this.#left();
@@ -113,14 +114,14 @@ export abstract class GrowingBody {
 
   /** Wakes readers that wait for bytes. */
   protected wake(): void {
-    this.#progress.ring();
+    this.#progress.notifyAll();
   }
 
-  /** Ends the body: all bytes are there. */
+  /** Ends the body: all bytes have been received. */
   complete(): void {
     if (this.#end !== undefined) return;
     this.#end = "complete";
-    this.#progress.ring();
+    this.#progress.notifyAll();
     this.#left();
   }
 
@@ -129,18 +130,18 @@ export abstract class GrowingBody {
     if (this.#end !== undefined) return;
     this.#end = { error };
     this.onUnneeded();
-    this.#progress.ring();
+    this.#progress.notifyAll();
     this.onMoved();
     this.#closeFile();
   }
 
-  /** The owner needs the file no more. */
+  /** Lets the file be closed once no reader needs it: the owner has ended. */
   letGo(): void {
     this.#owned = false;
     this.#left();
   }
 
-  /** The file is shared with readers of the entry; `hold` keeps it for unread Media. */
+  /** Goes on with the file of the entry, shared with its readers; `hold` keeps it for unread Media. */
   share(file: SharedFile, hold: Hold): void {
     this.#staged = undefined;
     this.#shared = { file, hold };
@@ -149,8 +150,8 @@ export abstract class GrowingBody {
   }
 
   /**
-   * Lets each Media that was handed no byte, with all its readers, go on with
-   * another body. A Media never mixes the bytes of two bodies.
+   * Lets each Media without a byte read go on with another body, with all its readers.
+   * A Media never mixes the bytes of two bodies.
    */
   protected handOver(successor: () => MediaBody): void {
     const claims = new Set(this.#claims);
@@ -158,11 +159,11 @@ export abstract class GrowingBody {
     for (const claim of claims) claim.goOn(successor);
     for (const reader of this.#readers) reader.goOn();
     for (const claim of claims) claim.hasGoneOn();
-    this.#progress.ring();
+    this.#progress.notifyAll();
     this.#left();
   }
 
-  /** Reads what is there at `position`; nothing after a wait, undefined at the end. */
+  /** Reads at most `limit` bytes at `position`; no byte after a wait, undefined at the end. */
   read(
     position: number,
     limit: number,
@@ -187,31 +188,31 @@ export abstract class GrowingBody {
     );
   }
 
-  /** Waits for the next change. */
+  /** Waits for the next change, and reads no byte. */
   protected async waited(): Promise<Uint8Array<ArrayBuffer>> {
     await this.#progress.wait();
     return new Uint8Array(0);
   }
 
-  /** A reader begins. */
+  /** Adds a reader. */
   join(reader: GrowingReader): void {
     this.#readers.add(reader);
     this.#shared?.file.hold(true);
     this.onMoved();
   }
 
-  /** A reader was handed bytes. */
+  /** Counts the bytes that a reader was handed. */
   served(bytes: number): void {
     this.#events.onServed(bytes);
     this.onMoved();
   }
 
-  /** A reader has ended. */
+  /** Removes a reader. */
   leave(reader: GrowingReader): void {
     if (!this.#readers.delete(reader)) return;
     this.#shared?.file.release(true);
     this.onMoved();
-    this.#progress.ring();
+    this.#progress.notifyAll();
     this.#left();
   }
 
@@ -228,7 +229,7 @@ export abstract class GrowingBody {
   }
 
   async #readAt(view: Uint8Array, position: number): Promise<number> {
-    // A shared file tells of its faults itself.
+    // A shared file reports its faults itself.
     if (this.#shared) return await this.#shared.file.readAt(view, position);
     try {
       return await this.#staged?.readAt(view, position) ?? 0;
@@ -256,7 +257,7 @@ export abstract class GrowingBody {
   }
 }
 
-/** What one Media holds of a growing body, for as long as it is unread. */
+/** Holds a growing body for a Media while the Media is unread. */
 export class BodyClaim implements MediaBody {
   readonly #body: GrowingBody;
   readonly #onReleased: () => void;
@@ -265,46 +266,46 @@ export class BodyClaim implements MediaBody {
   /** Whether any reader of the Media was handed bytes. */
   isBegun = false;
 
-  /** Made by {@linkcode GrowingBody.body}. */
+  /** Called by {@linkcode GrowingBody.body} alone. */
   constructor(body: GrowingBody, onReleased: () => void) {
     this.#body = body;
     this.#onReleased = onReleased;
   }
 
-  /** Bytes in all, where known. */
+  /** The bytes of the whole body, where known. */
   get size(): number | undefined {
     return (this.#successor ?? this.#body).size;
   }
 
-  /** Chunks may be shared with other readers, so that no byte stream may detach them. */
+  /** False: chunks are shared with other readers, and a byte stream would detach them. */
   get whole(): boolean {
     return false;
   }
 
-  /** The body that the Media goes on with, where its own was lost. */
+  /** The body that the Media goes on with, if its own was lost. */
   get successor(): MediaBody | undefined {
     return this.#successor;
   }
 
-  /** Reads from `start` up to `end`. */
+  /** Makes a reader of the bytes from `start` up to `end`. */
   reader(start: number, end: number): ByteReader {
     return this.#successor?.reader(start, end) ??
       new GrowingReader(this.#body, this, start, end);
   }
 
-  /** Goes on with another body, unless bytes of this one were handed out. */
+  /** Goes on with another body, unless the Media has read a byte of this one. */
   goOn(successor: () => MediaBody): void {
     if (!this.isBegun) this.#successor = successor();
   }
 
-  /** The readers of the Media have gone on, too. */
+  /** Ends the hold of the lost body, after the readers of the Media have gone on. */
   hasGoneOn(): void {
     if (this.#successor === undefined) return;
     if (this.#isReleased) this.#successor.release();
     else this.#onReleased();
   }
 
-  /** Gives the hold back; readers go on. Idempotent. */
+  /** Lets the unread body go; readers go on. Idempotent. */
   release(): void {
     if (this.#isReleased) return;
     this.#isReleased = true;
@@ -316,12 +317,12 @@ export class BodyClaim implements MediaBody {
 /** Reads a growing body at a pace of its own. */
 export class GrowingReader implements ByteReader {
   readonly #body: GrowingBody;
-  /** What the Media holds that reads. */
+  /** The claim of the Media that reads. */
   readonly claim: BodyClaim;
   readonly #end: number;
   #successor: ByteReader | undefined;
   #isClosed = false;
-  /** The next byte to be read. */
+  /** The position of the next byte to read. */
   position: number;
 
   /** Joins the body. */
@@ -333,7 +334,7 @@ export class GrowingReader implements ByteReader {
     body.join(this);
   }
 
-  /** The next bytes; undefined at the end. */
+  /** Reads the next bytes; undefined at the end. */
   async read(): Promise<Uint8Array<ArrayBuffer> | undefined> {
     try {
       while (!this.#isClosed && this.position < this.#end) {
@@ -345,7 +346,7 @@ export class GrowingReader implements ByteReader {
         );
         const chunk = result instanceof Promise ? await result : result;
         if (chunk === undefined || this.#isClosed) break;
-        // Lost while the chunk was read: all bytes come from the successor.
+        // The body was lost during the read: all bytes come from the successor.
         if (chunk.length === 0 || this.#successor !== undefined) continue;
         this.position += chunk.length;
         this.claim.isBegun = true;
@@ -360,7 +361,7 @@ export class GrowingReader implements ByteReader {
     return undefined;
   }
 
-  /** Goes on with the successor that its Media has, if any. */
+  /** Goes on with the successor of its Media, if there is one. */
   goOn(): void {
     const { successor } = this.claim;
     if (successor === undefined) return;

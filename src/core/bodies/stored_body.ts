@@ -24,7 +24,7 @@ export class MemoryBody implements MediaBody {
   /**
    * Wraps bytes that do not change.
    *
-   * @param end Readers wait for it before they see the end of the body.
+   * @param end Readers wait for this promise before they see the end of the body.
    */
   constructor(bytes: Uint8Array, onServed: OnServed, end?: Promise<void>) {
     this.#bytes = bytes;
@@ -159,7 +159,7 @@ export class StoredReader implements ByteReader {
   /**
    * Reads from `start` to `end`; `onClose` is called once.
    *
-   * @param ended What the reader waits for before it tells of the end.
+   * @param ended The reader waits for this promise before it ends.
    */
   constructor(
     readAt: (view: Uint8Array, position: number) => MaybePromise<number>,

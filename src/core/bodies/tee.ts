@@ -1,37 +1,36 @@
-import { Bell } from "../async/condition.ts";
+import { Condition } from "../async/condition.ts";
 import { ChunkWindow } from "./chunk_window.ts";
 import type { DiskFile } from "../disk/disk_file.ts";
 import { GrowingBody, type GrowingBodyEvents } from "./growing_body.ts";
 
-/** The most that an uncached download keeps for its slowest reader, in bytes. */
+/** The window of an uncached download for its slowest reader, in bytes. */
 export const WINDOW_BYTES = 1_048_576;
 
 /**
- * The latest bytes that a stored download keeps for those who lag by little. If
- * they read the file for every chunk that they miss by a moment, each would get
- * a copy, and with 16 readers garbage grows by 100 MiB.
+ * The latest bytes that a stored download keeps for readers that lag by little. If
+ * each of them read a missed chunk from the file, each would get a copy: with 16
+ * readers garbage grows by 100 MiB (measured).
  */
 const KEPT_BYTES = 524_288;
 
 /**
- * The body of one running download, teed to the disk file and to its readers.
+ * The body of a running download, teed to the disk file and to its readers.
  *
- * Each chunk is written to the file and then handed, the very same, to the
- * readers that have caught up or nearly so; others read the file. So a reader may
- * join at any time and read at any pace, and memory holds little, however long
- * the body.
+ * Each chunk is written to the file and then handed, without a copy, to the readers
+ * that have caught up or nearly so; other readers read the file. So a reader may join
+ * at any time and read at any pace, and memory holds little, however long the body.
  * `ReadableStream.tee()` would buffer all that the slowest reader has not read.
  *
- * Without a file the tee is uncached: a window of the latest chunks goes along
- * at the pace of the slowest reader that has begun, and `push()` waits for it.
+ * Without a file the tee is uncached: a window of the latest chunks moves at the pace
+ * of the slowest reader that has begun, and `push()` waits for that reader.
  */
 export class Tee extends GrowingBody {
   readonly #window = new ChunkWindow();
-  readonly #room = new Bell();
+  readonly #room = new Condition();
   #stagedEnd = 0;
   #writing: boolean;
 
-  /** A tee to `file`, which it closes when neither the owner nor a reader needs it. */
+  /** Takes over `file`, which is closed when neither the owner nor a reader needs it. */
   constructor(
     declaredSize: number | undefined,
     file: DiskFile | undefined,
@@ -51,15 +50,17 @@ export class Tee extends GrowingBody {
     return this.#writing;
   }
 
-  /** How many bytes have gone to the file. */
+  /** The bytes written to the file. */
   protected override get stagedEnd(): number {
     return this.#stagedEnd;
   }
 
   /**
-   * Takes the next chunk, to the file first, so that readers never see a byte
-   * that is not on disk. Rejects with the file system's error when that fails;
-   * the owner then calls `uncache()` and pushes the chunk again.
+   * Takes the next chunk. Writes it to the file first, so that readers never see a byte
+   * that is not on disk.
+   *
+   * @throws The file system's error; the owner then calls `uncache()` and pushes the
+   * chunk again.
    */
   async push(chunk: Uint8Array<ArrayBuffer>): Promise<void> {
     if (this.#writing && this.staged !== undefined) {
@@ -78,7 +79,7 @@ export class Tee extends GrowingBody {
     this.wake();
   }
 
-  /** From here on no byte goes to the file; those that are there stay readable. */
+  /** Writes no further byte to the file; the written bytes stay readable. */
   uncache(): void {
     this.#writing = false;
   }
@@ -96,9 +97,9 @@ export class Tee extends GrowingBody {
     return this.#window.at(position);
   }
 
-  /** Lets a push that waits for readers look for room again. */
+  /** Lets a waiting push look for room again. */
   protected override onMoved(): void {
-    this.#room.ring();
+    this.#room.notifyAll();
   }
 
   /** Forgets the latest chunks. */
@@ -112,12 +113,12 @@ export class Tee extends GrowingBody {
       const passed = this.readers.size === 0 ? 0 : this.#slowest();
       this.#window.dropBefore(Math.max(passed, this.#stagedEnd));
     }
-    // A chunk above the limit is let through alone.
+    // A chunk larger than the window passes alone.
     return this.#window.bytes + bytes <= WINDOW_BYTES ||
       this.#window.bytes === 0 || this.hasEnded;
   }
 
-  /** How far the slowest reader has come. */
+  /** The position of the slowest reader. */
   #slowest(): number {
     let slowest = Infinity;
     for (const { position } of this.readers) {

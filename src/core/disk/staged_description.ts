@@ -18,7 +18,7 @@ export interface StagedFacts {
 export interface FollowedFacts extends StagedFacts {
   /** Whether the download has ended and the body is complete. */
   readonly whole: boolean;
-  /** Why the rest will never be there: the end of a sentence about the download. */
+  /** Why the download ended without all bytes: the end of a sentence about it. */
   readonly ending: string | undefined;
 }
 
@@ -83,12 +83,12 @@ export class StagedDescription {
     return await this.#file.facts();
   }
 
-  /** Tells why the rest of the body will never be there. Never rejects. */
+  /** Writes why the download ended without all bytes. Never rejects. */
   async end(ending: string): Promise<void> {
     try {
       await this.#write(JSON.stringify({ ...this.#facts, ending }));
     } catch {
-      // Those who follow see that nobody writes any more.
+      // Followers will see that the lock of the body is free.
     }
   }
 

@@ -10,7 +10,7 @@ import type { CommitRequest } from "../entries/entry_writer.ts";
 import type { DownloadParts, DownloadTask } from "./download_parts.ts";
 import { DISK_FAILED, type StagingPlace } from "./stage_body.ts";
 
-/** The body of a download that comes in many chunks: its tee, and where it is staged. */
+/** The body of a download that comes in many chunks: its tee, and its place on disk. */
 export class DownloadBody {
   /** Hands the bytes to the readers. */
   readonly tee: Tee;
@@ -19,7 +19,7 @@ export class DownloadBody {
   readonly #place: StagingPlace | undefined;
   readonly #digest: BodyDigest;
 
-  /** A body of `size` bytes, where that is known; uncached without a place. */
+  /** `size` is in bytes, where known; without a place the body is uncached. */
   constructor(
     parts: DownloadParts,
     task: DownloadTask,
@@ -34,12 +34,12 @@ export class DownloadBody {
     this.#digest = new BodyDigest(maxBytes, size);
   }
 
-  /** The file that all bytes were staged in; undefined when they were not. */
+  /** The file with all bytes so far; undefined once the body is uncached. */
   get whole(): StagedFile | undefined {
     return this.tee.cached ? this.#place?.staged : undefined;
   }
 
-  /** Takes the next chunk. Waits for readers only when the body is uncached. */
+  /** Takes the next chunk. Waits for readers only if the body is uncached. */
   async push(
     chunk: Uint8Array<ArrayBuffer>,
     deadline: Deadline,
@@ -67,7 +67,7 @@ export class DownloadBody {
     }
   }
 
-  /** Tells other processes what the body is. */
+  /** Describes the body for other processes. */
   async describe(facts: StagedFacts): Promise<void> {
     const { whole } = this;
     if (whole === undefined) return;
@@ -75,44 +75,44 @@ export class DownloadBody {
     try {
       await claims.describe(this.#task.key, whole, facts);
     } catch (error) {
-      // It has failed since, and was closed.
+      // The download has failed meanwhile and closed its files.
       if (error instanceof Deno.errors.BadResource) return;
-      // The download itself does not need it.
+      // The download goes on without a description.
       errors.report("describe a download", error);
     }
   }
 
-  /** The digest of the bytes, once all have come; none of a long body. */
+  /** The digest as a member of a sidecar, after the last chunk; empty for a long body. */
   digest(): { sha256?: string } {
     return this.#digest.member();
   }
 
-  /** The bytes are those of an entry from here on; gives back the hold of `file`. */
+  /** Lets the readers go on with the file of the entry; takes over one hold of it. */
   share(file: SharedFile): void {
     this.tee.share(file, this.#parts.files.claim(file));
     file.release(true);
     this.#place?.reservation.release();
   }
 
-  /** Tells other processes that all bytes are there, although they are no entry. */
+  /** Tells followers that the body is complete, although it is not stored. */
   async tellWhole(description: CommitRequest["description"]): Promise<void> {
     const size = this.tee.received;
     const text = formatSidecar({ ...description, size, ts: Date.now() / 1000 });
     try {
       await this.#place?.staged.description?.complete(text, false);
     } catch {
-      // They will see that it is lost.
+      // Followers will see that the file has lost its name.
     }
   }
 
-  /** Ends the body with an error, of which other processes are told the name. */
+  /** Ends the body with an error; followers are told the name of the error. */
   async fail(error: unknown, name: string): Promise<void> {
     await this.#place?.staged.discard();
     await this.#place?.staged.description?.end(`has ended: ${name}`);
     this.tee.fail(error);
   }
 
-  /** Gives back what was not committed; readers keep the open file. */
+  /** Discards a body that was not committed; readers keep the open file. */
   async close(): Promise<void> {
     const { files } = this.#parts;
     if (this.#place === undefined) return;
@@ -124,9 +124,9 @@ export class DownloadBody {
         await staged.discard();
       }
     } finally {
-      // Not before: a description may still have been on its way.
+      // Closed last: a description may have been in the making until here.
       staged.description?.close();
-      // Not before its name is gone, for which a slow disk takes a while.
+      // Released last: until its name is gone the file takes room on disk.
       reservation.release();
     }
     this.tee.letGo();
@@ -143,9 +143,9 @@ export class DownloadBody {
     this.#task.listener.onUncached(reason);
     const staged = this.#place?.staged;
     if (staged === undefined) return;
-    // Only the name goes: readers that lag behind still read the open file.
+    // Only the name is removed: readers that lag behind still read the open file.
     await staged.discard();
-    // Other processes that follow can't have the rest.
+    // Followers can't get the rest.
     await staged.description?.end(`goes on uncached: ${reason}`);
     staged.description?.close();
     staged.unlock();

@@ -23,72 +23,72 @@ export interface DownloadParts {
   readonly options: ResolvedOptions;
   /** The files of the directory. */
   readonly store: PairStore;
-  /** What is known of the entries. */
+  /** The known entries. */
   readonly catalog: Catalog;
   /** The open files of entries. */
   readonly files: OpenFiles;
-  /** Which process downloads what. */
+  /** Which process downloads which URL. */
   readonly claims: DownloadClaims;
   /** Finds entries. */
   readonly lookup: Lookup;
-  /** Makes bodies entries. */
+  /** Commits bodies. */
   readonly writer: EntryWriter;
-  /** Where failures of the disk go. */
+  /** Counts and reports disk errors. */
   readonly errors: DiskErrors;
   /** The budget of staged bytes. */
   readonly staging: StagingBudget;
-  /** The downloads that may run at a time. */
+  /** Limits the downloads that run at the same time. */
   readonly slots: Semaphore;
-  /** GIF to MP4; undefined when it is off. */
+  /** GIF to MP4; undefined when the option is off. */
   readonly gifs: GifConversion | undefined;
-  /** Where events go. */
+  /** Emits events. */
   readonly hub: EventHub;
-  /** What is counted. */
+  /** The counters of the cache. */
   readonly counters: Counters;
-  /** The cache. */
+  /** The lifetime of the cache. */
   readonly lifetime: Lifetime;
-  /** Told how many bytes a reader was handed. */
+  /** Called with the bytes that a reader was handed. */
   readonly onServed: OnServed;
-  /** Whether all that lies in the directory is known. */
+  /** Whether all entries in the directory are known. */
   isWhole(): boolean;
 }
 
-/** What every caller is given once the type is certain. */
+/** A body for all callers, once its type is certain. */
 export interface Handout {
-  /** Type and name. */
+  /** URL, type and name. */
   readonly facts: MediaFacts;
-  /** Bytes in all, where known. */
+  /** The bytes of the whole body, where known. */
   readonly size: number | undefined;
-  /** Holds the bytes for one more Media. */
+  /** Holds the body for another Media. */
   readonly body: () => MediaBody;
 }
 
-/** What a running download asks and tells, whichever part of it: one object hears all. */
+/** The listener of all parts of a running download. */
 export interface DownloadListener extends GrowingBodyEvents {
-  /** Whether the body shall still be stored. */
+  /** Whether the body is still to be stored. */
   readonly isWanted: boolean;
-  /** The type is certain. */
+  /** Called once the type is certain. */
   onHandout(handout: Handout): void;
-  /** Bytes have come. */
+  /** Called with the bytes received so far, and the bytes of the whole body, where known. */
   onProgress(received: number, total: number | undefined): void;
-  /** The body can't be stored; it goes on for its readers alone. */
+  /** Called once the body can't be stored and goes on for its readers alone. */
   onUncached(reason: string): void;
-  /** All has come, and what could be stored is. */
+  /** Called once the body is received, and stored if possible. */
   onEnded(): void;
 }
 
-/** What one download is of, and whom it tells. */
+/** The URL of a download, its start, and its listener. */
 export interface DownloadTask {
   /** The canonical URL. */
   readonly url: string;
-  /** Its key. */
+  /** The key of the URL. */
   readonly key: string;
-  /** When it began, in milliseconds since the epoch. */
+  /** The start of the download, in milliseconds since the epoch. */
   readonly startedAt: number;
-  /** The same on the clock that nobody sets. */
+  /** The start of the download by `performance.now()`, in milliseconds. */
   readonly started: number;
-  /** Ends it. */
+  /** Ends the download. */
   readonly controller: AbortController;
-  /** Whom it tells. */
+  /** The listener of all parts. */
   readonly listener: DownloadListener;
 }

@@ -3,7 +3,7 @@ import type { Downloader } from "../api/download.ts";
 import type { DownloadParts } from "./download_parts.ts";
 import { SharedDownload } from "./shared_download.ts";
 
-/** The downloads of one cache that run now, at most one of each URL that can be joined. */
+/** The running downloads of a cache; of each URL at most one can be joined. */
 export class Downloads {
   readonly #parts: DownloadParts;
   readonly #all = new Set<SharedDownload>();
@@ -13,23 +13,23 @@ export class Downloads {
     this.#parts = parts;
   }
 
-  /** The download of a URL that later callers join. */
+  /** The download of a URL that callers can join. */
   find(url: string): SharedDownload | undefined {
     return this.#joinable.get(url);
   }
 
-  /** The same by the key of the URL. */
+  /** The download of a key that callers can join. */
   findByKey(key: string): SharedDownload | undefined {
     return this.#joinable.values().find((each) => each.key === key);
   }
 
-  /** What is known of each, the oldest first. */
+  /** The facts of all running downloads, the oldest first. */
   list(): DownloadInfo[] {
     return [...this.#all].filter((each) => each.isRunning)
       .map((each) => each.info);
   }
 
-  /** How many run, as callers see it. */
+  /** The number of running downloads. */
   get count(): number {
     return this.#all.values().filter((each) => each.isRunning)
       .reduce((count) => count + 1, 0);
@@ -62,17 +62,17 @@ export class Downloads {
     return download;
   }
 
-  /** All readers go on, but nothing will be stored. */
+  /** Detaches all downloads: they go on for their readers, and store nothing. */
   detachAll(): void {
     for (const download of this.#all) download.detach();
   }
 
-  /** Ends all with an error. */
+  /** Ends all downloads with an error. */
   abort(reason: unknown): void {
     for (const download of this.#all) download.abort(reason);
   }
 
-  /** Settles when those that run now have ended. */
+  /** Waits for the downloads that run now. */
   async settled(): Promise<void> {
     await Promise.all([...this.#all].map((download) => download.stored));
   }

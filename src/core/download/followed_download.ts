@@ -10,20 +10,20 @@ import type { MediaFacts } from "../bodies/cached_media.ts";
 import { FollowedBody } from "../sharing/followed_body.ts";
 import type { DownloadParts, DownloadTask, Handout } from "./download_parts.ts";
 
-/** How often to look, in milliseconds: readers are at most 50 behind. */
+/** The time between two looks at the file (ms), so that readers are at most 50 ms behind. */
 const LOOK_MS = 20;
 
-/** How often in a row a look may fail: what fails once often does not fail again. */
+/** This many looks in a row may fail before following ends: most disk faults pass. */
 const MAX_FAILURES = 3;
 
-/** How following ends: all bytes are there, or they come no more, for a reason. */
+/** The end of following: complete and stored or not, or lost with a reason. */
 export type FollowEnd =
   | { readonly isStored: boolean }
   | { readonly lost: unknown };
 
 /**
- * The download of a URL that another process runs: looks at its staged file and at
- * the description beside it, until all is there or nobody writes any more.
+ * Follows the download of a URL in another process: looks at the staged file and its
+ * description, until the body is complete or its writer has gone.
  */
 export class FollowedDownload {
   readonly #parts: DownloadParts;
@@ -37,7 +37,7 @@ export class FollowedDownload {
   #failures = 0;
   #lost: { reason: unknown } | undefined;
 
-  /** Takes over `file`, the staged file, open. */
+  /** Takes over `file`, the open staged file. */
   constructor(parts: DownloadParts, task: DownloadTask, file: DiskFile) {
     this.#parts = parts;
     this.#task = task;
@@ -45,7 +45,7 @@ export class FollowedDownload {
     this.#description = parts.claims.follow(task.key, file);
   }
 
-  /** How far it has come. */
+  /** The facts and the progress of the download. */
   get info(): DownloadInfo {
     const { key, url, startedAt } = this.#task;
     return {
@@ -66,9 +66,10 @@ export class FollowedDownload {
   }
 
   /**
-   * Follows to the end.
+   * Follows the download to its end.
    *
-   * @throws The signal's reason, or an error that says why it can't go on.
+   * @throws {TooLargeError} If the body is above `maxDownloadMb`.
+   * @throws The signal's reason, or the file system's error.
    */
   async run(): Promise<FollowEnd> {
     const { signal } = this.#task.controller;
@@ -81,16 +82,16 @@ export class FollowedDownload {
     }
   }
 
-  /** Makes `run()` end: its bytes come no more, or not soon enough. */
+  /** Makes `run()` end as lost: the bytes come no more, or not soon enough. */
   lose(reason: unknown): void {
     this.#lost ??= { reason };
   }
 
-  /** Lets each Media without a byte go on with the download that was begun in its place. */
+  /** Lets each Media without a byte read go on with the download that took this one's place. */
   succeed({ facts, size, body }: Handout): void {
     const lost = this.#body;
     const { mimetype, filename } = this.#handed ?? facts;
-    // What was told of the body must hold.
+    // The facts that callers were given must hold for the new body, too.
     const isSame = facts.mimetype === mimetype && facts.filename === filename &&
       (lost?.size === undefined || lost.size === size);
     if (isSame) return lost?.succeed(body);
@@ -106,17 +107,17 @@ export class FollowedDownload {
     this.#body?.fail(error);
   }
 
-  /** Gives back what readers do not hold. Idempotent. */
+  /** Closes the files that no reader needs. Idempotent. */
   close(): void {
     this.#description.close();
     if (this.#body === undefined) this.#file.close();
     else this.#body.letGo();
   }
 
-  /** Looks at the files, unless the disk fails for once; true when all has come. */
+  /** Looks at the files; true when the body is complete. Passes over a few disk faults. */
   async #tryLook(): Promise<boolean> {
     try {
-      // Asked first, so that nothing that was written before is missed.
+      // Asked before the look, which then sees all that a dead writer has written.
       const isAlive = this.#isAlive();
       const isWhole = await this.#look();
       this.#failures = 0;
@@ -130,7 +131,7 @@ export class FollowedDownload {
     return false;
   }
 
-  /** Takes in what has come; true when all has. */
+  /** Takes in new bytes and facts; true when the body is complete. */
   async #look(): Promise<boolean> {
     const facts = this.#facts = await this.#description.read();
     const { size } = await this.#file.facts();
@@ -146,7 +147,7 @@ export class FollowedDownload {
       if (facts.whole) this.#body.completeAt(facts.size ?? size);
       else this.#body.grow(size);
     }
-    // Also bytes that nobody may have yet are a sign of life.
+    // Bytes before the type is certain count as progress, too.
     if (size > this.#received) {
       this.#received = size;
       this.#task.listener.onProgress(size, facts?.size);
@@ -162,7 +163,7 @@ export class FollowedDownload {
     return body;
   }
 
-  /** All has come: whether it has become an entry, whose file the readers go on with. */
+  /** Waits for the entry, and lets the readers go on with its file; false if it was not stored. */
   async #finish(): Promise<boolean> {
     const { errors, lookup, files, store } = this.#parts;
     const { url, key, controller } = this.#task;
@@ -171,40 +172,40 @@ export class FollowedDownload {
         errors.report("follow a download", error);
         return false;
       });
-    // From here on the entry is known here, too.
+    // Open the entry, so that this cache knows it, too.
     if (stored) (await lookup.open(url))?.file.release(true);
     const path = store.datPath(key);
     const isStored = await lookup.isStored(url, this.#file.inode);
     const shared = files.adopt(path, this.#file.inode, this.#file);
     shared.hold(true);
-    // In this moment readers change over: the file is read by itself no more.
+    // The readers change over to the shared file here.
     this.#body?.share(shared, files.claim(shared));
     if (!isStored) await files.rescue(path);
     shared.release(true);
     return stored;
   }
 
-  /** Whether the staged file becomes an entry, which it does as soon as it is whole. */
+  /** Waits until the staged file is an entry; false when its writer has ended without one. */
   async #becomesEntry(signal: AbortSignal): Promise<boolean> {
     const { lookup } = this.#parts;
     for (let isLast = false;;) {
       const isOver = !this.#isAlive() || !await this.#isCurrent();
       if (await lookup.isStored(this.#task.url, this.#file.inode)) return true;
       if (isLast || signal.aborted) return false;
-      // Its sidecar may come a moment after its name has gone.
+      // Look once more: the sidecar comes a moment after the .part name is gone.
       isLast = isOver;
       await this.#pause(signal);
     }
   }
 
-  /** Whether the process that writes still holds its lock. */
+  /** Whether the writer still holds its lock. */
   #isAlive(): boolean {
     const isFree = this.#file.tryLock(true);
     if (isFree) this.#file.unlock();
     return !isFree;
   }
 
-  /** Whether it ended without a word about what it is. */
+  /** Whether the download ended before its type was known. */
   async #isOver(): Promise<boolean> {
     return this.#body === undefined && !await this.#isCurrent();
   }
@@ -214,7 +215,7 @@ export class FollowedDownload {
     return claims.isCurrent(this.#task.key, this.#file.inode);
   }
 
-  /** Why nobody writes any more: the description says so, or its process died. */
+  /** Why the writer has gone: by the description, else its process has died. */
   #lossError(): MediaCacheError {
     const ending = this.#facts?.ending;
     return new MediaCacheError(

@@ -18,8 +18,8 @@ export class OwnDownload {
   #phase: DownloadInfo["phase"] = "waiting";
 
   /**
-   * @param claim Whether other processes follow; then where to stage the body.
-   * @param before The file of the entry's body when the URL was claimed, if any.
+   * @param claim The claim of this process; with the role "lead" it has a staged file.
+   * @param before The identity of the .dat when the URL was claimed, if there was one.
    */
   constructor(
     parts: DownloadParts,
@@ -35,7 +35,7 @@ export class OwnDownload {
     this.#receiver = new BodyReceiver(parts, task, claimed);
   }
 
-  /** How far it has come. */
+  /** The facts and the progress of the download. */
   get info(): DownloadInfo {
     const { source, received, isHandedOut } = this.#receiver;
     const { key, url, startedAt } = this.#task;
@@ -51,23 +51,23 @@ export class OwnDownload {
     };
   }
 
-  /** The body, once there is something to read, unless all of it is in RAM. */
+  /** The tee, once there is one; a body that came whole has none. */
   get body(): Tee | undefined {
     return this.#receiver.body?.tee;
   }
 
-  /** Whether it goes to its readers alone. */
+  /** Whether the body goes to its readers alone. */
   get isUncached(): boolean {
     return this.#receiver.isUncached;
   }
 
-  /** Whether other processes follow it. */
+  /** Whether other processes follow the download. */
   get isFollowed(): boolean {
     return this.#claim.role === "lead" &&
       this.#claim.staged.description?.isFollowed === true;
   }
 
-  /** Downloads; true when the body is on disk. */
+  /** Runs the downloader and stores the body; true when it is on disk. */
   async run(downloader: Downloader, callerUrl: string): Promise<boolean> {
     const { idleTimeoutMs, timeoutMs } = this.#parts.options;
     const { controller } = this.#task;
@@ -93,7 +93,7 @@ export class OwnDownload {
     }
   }
 
-  /** Lets others download the URL, while this download goes on. */
+  /** Gives up the claim: other downloads of the URL may begin, and this one goes on. */
   giveUp(): void {
     const claim = this.#claim;
     if (claim.role === "lead") this.#parts.claims.giveUp(this.#task.key, claim);
@@ -104,7 +104,7 @@ export class OwnDownload {
     return this.#receiver.fail(error);
   }
 
-  /** Gives back what was not stored. */
+  /** Discards a body that was not stored, and ends the claim. */
   async close(): Promise<void> {
     await this.#receiver.close();
     const claim = this.#claim;
@@ -132,8 +132,8 @@ export class OwnDownload {
   }
 
   /**
-   * Whether the bytes must not become an entry any more: another one was stored
-   * since the URL was claimed, or the claim was taken away, which deletes the URL.
+   * Whether the body must not be stored any more: the entry has changed since the claim,
+   * or the claim was revoked by a deletion.
    */
   async #isOutdated(): Promise<boolean> {
     const { claims, lookup } = this.#parts;

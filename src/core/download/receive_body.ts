@@ -22,33 +22,33 @@ import { stageBody, type StagingPlace } from "./stage_body.ts";
 import { TypeGate, type TypeVerdict } from "./type_gate.ts";
 
 /**
- * How long a download must run before it tells other processes what it is, in
- * milliseconds. To tell takes longer than most bodies need to come, and those who
- * follow one that ends sooner find its entry.
+ * A download is described for other processes after this time, in milliseconds. To
+ * write the description takes longer than to receive most bodies, and a follower of a
+ * shorter download finds its entry.
  */
 const DESCRIBE_AFTER_MS = 10;
 
-/** What has come, none of it stored yet. */
+/** The result of receiving, before it is stored. */
 export type Received =
-  /** All bytes at once, which no caller has yet, and where to stage them. */
+  /** A body that came whole, not handed out yet, and its place on disk. */
   | {
     readonly bytes: Uint8Array<ArrayBuffer>;
     readonly place: StagingPlace;
   }
-  /** A body that its readers have, but for a GIF that is to be converted. */
+  /** A body that is handed out, unless it is a GIF to be converted, with its plan. */
   | { readonly body: DownloadBody; readonly plan: GifPlan | undefined };
 
 /** Receives the body of a download, and hands it out as soon as its type is certain. */
 export class BodyReceiver {
-  /** What is known of the body. */
+  /** The facts of the body, once the downloader has answered. */
   source: Source | undefined;
-  /** The body, unless all of it came at once. */
+  /** The body with its tee; undefined for a body that came whole. */
   body: DownloadBody | undefined;
-  /** Bytes that have come. */
+  /** The bytes received so far. */
   received = 0;
   /** Whether the callers have the body. */
   isHandedOut = false;
-  /** Why a GIF stays one that could have been converted. */
+  /** Why a GIF that could have been converted stays one. */
   conversion: string | undefined;
   readonly #parts: DownloadParts;
   readonly #task: DownloadTask;
@@ -57,7 +57,7 @@ export class BodyReceiver {
   #isRefused = false;
   #stopTimer: (() => void) | undefined;
 
-  /** Stages the body in `claimed`, if that is given. */
+  /** Stages the body in `claimed`, if there is one. */
   constructor(
     parts: DownloadParts,
     task: DownloadTask,
@@ -73,13 +73,19 @@ export class BodyReceiver {
     return this.#isRefused || this.body?.tee.cached === false;
   }
 
-  /** Receives all of the body that a downloader has answered with. */
+  /**
+   * Receives the whole body of a downloader's answer.
+   *
+   * @throws {IncompleteBodyError} If the body is not as long as declared.
+   * @throws {TooLargeError} If the body is above `maxDownloadMb`.
+   * @throws The error of the source, or the signal's reason.
+   */
   async receive(answer: Source, deadline: Deadline): Promise<Received> {
     const { signal } = this.#task.controller;
     let chunks = chunkSource(answer.body, true);
     const onAbort = () => {
       chunks.cancel(signal.reason);
-      // A push may wait for readers, who have left or will be slow to.
+      // Failed here, too: a push may wait for readers that are slow or have left.
       this.body?.tee.fail(signal.reason);
     };
     signal.addEventListener("abort", onAbort, { once: true });
@@ -114,7 +120,7 @@ export class BodyReceiver {
     }
   }
 
-  /** Lets the callers go on as soon as the type is certain. */
+  /** Hands the body out, if the type is certain and no conversion follows. */
   decide(verdict: TypeVerdict | undefined, body: DownloadBody): void {
     if (verdict === undefined || verdict.type === "convert") return;
     if (verdict.type === "gif" && this.source !== undefined) {
@@ -131,7 +137,7 @@ export class BodyReceiver {
     this.hand({}, tee.size, () => tee.body());
   }
 
-  /** Gives the callers a body; `facts` are those that differ from the source's. */
+  /** Hands a body out; `facts` replace those of the source. */
   hand(
     facts: Partial<Pick<MediaFacts, "mimetype" | "filename">>,
     size: number | undefined,
@@ -143,19 +149,19 @@ export class BodyReceiver {
     listener.onHandout({ facts: { key, url, mimetype, filename }, size, body });
   }
 
-  /** Ends the body with an error, once nothing of it has a name any more. */
+  /** Ends the body with an error, after its files have lost their names. */
   async fail(error: unknown): Promise<void> {
     await this.body?.fail(error, errorFacts(error).name);
     await this.#discard();
   }
 
-  /** Gives back what was not stored. */
+  /** Discards a body that was not stored. */
   async close(): Promise<void> {
     await this.body?.close();
     await this.#discard();
   }
 
-  /** Gives back a place that no body has. */
+  /** Discards a place that no body has taken. */
   async #discard(): Promise<void> {
     const place = this.body === undefined ? this.#place : undefined;
     await (place?.staged ?? this.#claimed)?.close();
@@ -176,8 +182,8 @@ export class BodyReceiver {
   }
 
   /**
-   * Takes a body that comes whole in one chunk, and that RAM may keep: it needs no
-   * tee, since all that is left is to store it.
+   * Receives a body that comes in a single chunk and may enter RAM. Such a body needs no
+   * tee: it is handed out from RAM.
    */
   async #tryWhole(
     { size }: Source,
@@ -195,12 +201,12 @@ export class BodyReceiver {
       place.reservation.write(size);
     if (!isPlain) return { rest: replayed([bytes], rest) };
     this.#count(size, size);
-    // Whoever stores the bytes gives the place back.
+    // The place belongs to the result from here on.
     this.#place = undefined;
     return { whole: { bytes, place }, rest };
   }
 
-  /** Pumps the body into its tee; returns the plan of a GIF to be converted. */
+  /** Pumps the body into its tee; returns the plan if it is a GIF to be converted. */
   async #pump(
     source: Source,
     body: DownloadBody,
@@ -249,7 +255,7 @@ export class BodyReceiver {
     }
   }
 
-  /** Tells other processes what comes, unless all has come by then. */
+  /** Describes the body for other processes after a while, unless it is complete. */
   #describeLater(body: DownloadBody): void {
     if (this.received === this.source?.size) return;
     this.#stopTimer = startIdleTimer(DESCRIBE_AFTER_MS, () => {

@@ -24,32 +24,32 @@ import type {
 import { FollowedDownload } from "./followed_download.ts";
 import { OwnDownload } from "./own_download.ts";
 
-/** Where the bytes of a download come from at the moment. */
+/** The present origin of the bytes of a download. */
 type Origin =
-  /** Nowhere yet: it waits for a slot, or looks for a process that downloads the URL. */
+  /** None yet: the download waits for a slot, or looks for a process that downloads the URL. */
   | { readonly is: "waiting" }
-  /** Its downloader. */
+  /** The caller's downloader. */
   | { readonly is: "own"; readonly download: OwnDownload }
-  /** Another process. */
+  /** The download of another process. */
   | { readonly is: "followed"; readonly download: FollowedDownload }
-  /** All has come, as callers see it. */
+  /** None any more: for callers the download has ended. */
   | { readonly is: "over" };
 
-/** A claim of which the bytes come from the downloader. */
+/** A claim after which the caller's downloader runs. */
 type OwnClaim = Exclude<Claim, { role: "follow" }>;
 
-/** No other process is asked. */
+/** The claim of a download that asks no other process. */
 const UNSHARED: Claim = { role: "none" };
 
-/** One running download of one URL, and all its callers. */
+/** A running download of a URL, shared by all its callers. */
 export class SharedDownload implements DownloadListener {
   /** The canonical URL. */
   readonly url: string;
-  /** Its key. */
+  /** The key of the URL. */
   readonly key: string;
-  /** Whether the body is on disk in the end. Never rejects. */
+  /** Resolves at the end: whether the body is on disk. Never rejects. */
   readonly stored: Promise<boolean>;
-  /** Whether the body shall still be stored. */
+  /** Whether the body is still to be stored. */
   isWanted = true;
   readonly #parts: DownloadParts;
   readonly #task: DownloadTask;
@@ -58,15 +58,15 @@ export class SharedDownload implements DownloadListener {
   readonly #watchers = new Set<GetOrDownloadOptions>();
   #origin: Origin = { is: "waiting" };
   #handout: Handout | undefined;
-  /** A followed download that was lost: Media without a byte of it wait for the next handout. */
+  /** The last followed download that was lost: its Media without a byte read wait for the next handout. */
   #lost: FollowedDownload | undefined;
-  /** Runs from the first look at another process on. */
+  /** The time limits of other processes, from the first look at one on. */
   #patience: Deadline | undefined;
-  /** Whether other processes may be followed: false once they were silent for too long. */
+  /** Whether other processes may be followed; false once they brought no byte for too long. */
   #mayFollow = true;
   /** Whether `abort()` was called: by `close()`, or because all callers have left. */
   #isAborted = false;
-  /** Whether only other processes want the body. */
+  /** Whether the download goes on only for other processes. */
   #isKept = false;
 
   /**
@@ -74,8 +74,8 @@ export class SharedDownload implements DownloadListener {
    *
    * @param url The canonical URL.
    * @param callerUrl The URL for the downloader.
-   * @param onUnjoinable Called when later callers must start a download of their
-   * own, at the end at the latest.
+   * @param onUnjoinable Called once later callers must start a download of their own, at
+   * the latest at the end.
    */
   constructor(
     parts: DownloadParts,
@@ -99,12 +99,12 @@ export class SharedDownload implements DownloadListener {
     this.stored = this.#run(downloader, callerUrl);
   }
 
-  /** Whether it still runs, as callers see it. */
+  /** Whether the download runs, for callers. */
   get isRunning(): boolean {
     return this.#origin.is !== "over";
   }
 
-  /** How far it has come. */
+  /** The facts and the progress of the download. */
   get info(): DownloadInfo {
     if ("download" in this.#origin) return this.#origin.download.info;
     const { url, key, startedAt } = this.#task;
@@ -113,7 +113,11 @@ export class SharedDownload implements DownloadListener {
     return { key, url, ...unknown, ...none, startedAt, phase: "waiting" };
   }
 
-  /** Waits until the type is certain, and gives a Media of the body. */
+  /**
+   * Waits until the type is certain, and makes a Media of the body.
+   *
+   * @throws The error of the download, or the reason of the caller's signal.
+   */
   async join(options: GetOrDownloadOptions): Promise<Media> {
     const { signal } = options;
     if (options.onProgress !== undefined) this.#watchers.add(options);
@@ -130,13 +134,13 @@ export class SharedDownload implements DownloadListener {
     return new CachedMedia(facts, body, traits);
   }
 
-  /** Counts and tells of a caller who joins a download that others have begun. */
+  /** Counts and reports a caller that joins a running download. */
   joined(): void {
     this.#parts.counters.coalesced++;
     this.#tellJoined();
   }
 
-  /** Its readers go on, but nothing will be stored. */
+  /** Goes on for the readers, and stores nothing. */
   detach(): void {
     this.isWanted = false;
     this.#onUnjoinable();
@@ -144,23 +148,23 @@ export class SharedDownload implements DownloadListener {
     this.onAbandoned();
   }
 
-  /** Ends it with an error. */
+  /** Ends the download with an error. */
   abort(reason: unknown): void {
     this.#isAborted = true;
     this.#task.controller.abort(reason);
   }
 
-  /** A reader was handed bytes. */
+  /** Counts the bytes that a reader was handed. */
   onServed(bytes: number): void {
     this.#parts.onServed(bytes);
   }
 
-  /** The staged file could not be read. */
+  /** Reports that the staged file can't be read. */
   onFault(error: unknown): void {
     this.#parts.errors.report("read a download", error);
   }
 
-  /** The type is certain: all who wait go on. */
+  /** Hands the body to all waiting callers: its type is certain. */
   onHandout(handout: Handout): void {
     const { facts } = handout;
     this.#lost?.succeed(handout);
@@ -169,7 +173,7 @@ export class SharedDownload implements DownloadListener {
     this.#waiters.resolve(() => ({ facts, body: handout.body() }));
   }
 
-  /** Bytes have come. */
+  /** Reports the progress to callers. */
   onProgress(received: number, total: number | undefined): void {
     if (this.#origin.is === "followed") this.#patience?.alive();
     for (const { onProgress, signal } of this.#watchers) {
@@ -180,7 +184,7 @@ export class SharedDownload implements DownloadListener {
     if (this.#isKept) this.onAbandoned();
   }
 
-  /** Later callers must start a download of their own, and this one may be for nobody. */
+  /** Reports that the body is not stored: later callers start a download of their own. */
   onUncached(reason: string): void {
     const { url, key } = this;
     this.#onUnjoinable();
@@ -188,7 +192,7 @@ export class SharedDownload implements DownloadListener {
     this.onAbandoned();
   }
 
-  /** A caller or a reader has left: ends the download if nobody wants it any more. */
+  /** Ends the download if its last caller or reader has left and it need not finish. */
   onAbandoned(): void {
     const origin = this.#origin;
     const body = "download" in origin ? origin.download.body : undefined;
@@ -204,13 +208,13 @@ export class SharedDownload implements DownloadListener {
     if (!isUnwanted) return;
     this.#isKept = own?.isFollowed === true;
     if (this.#isKept) return;
-    // It takes a while to end, and nobody may join it any more.
+    // No caller may join a download that is about to end.
     this.#onUnjoinable();
     this.#giveUp();
     this.abort(new DOMException("The download was abandoned", "AbortError"));
   }
 
-  /** All has come, and what could be stored is. */
+  /** Ends the download for callers: everything is received, and stored if possible. */
   onEnded(): void {
     this.#origin = { is: "over" };
     this.#watchers.clear();
@@ -242,23 +246,23 @@ export class SharedDownload implements DownloadListener {
     }
   }
 
-  /** Finds out which process downloads the URL. */
+  /** Claims the URL, or finds the process that downloads it. */
   async #claim(): Promise<Claim> {
     const { claims, errors } = this.#parts;
     const { url, key } = this;
     if (!this.isWanted || !this.#mayFollow) return UNSHARED;
-    // No process can store it, so that there is nobody to follow.
+    // The URL is too long for a sidecar: no process can store it.
     if (!fitsSidecar({ url, mimetype: "", filename: "" })) return UNSHARED;
     try {
       return await claims.claim(key);
     } catch (error) {
-      // The download goes on, without the disk if it must.
+      // The download goes on, uncached if need be.
       errors.report("claim a download", error);
     }
     return UNSHARED;
   }
 
-  /** Downloads here, unless another process has stored the URL since the lookup. */
+  /** Runs the downloader, unless another process has stored the URL since the lookup. */
   async #download(
     claim: OwnClaim,
     downloader: Downloader,
@@ -286,8 +290,10 @@ export class SharedDownload implements DownloadListener {
   }
 
   /**
-   * Gives the callers the bytes that another process downloads. Whether they are
-   * stored in the end; undefined when they come no more, and somebody wants them.
+   * Hands the callers the bytes that another process downloads.
+   *
+   * @returns Whether the bytes are stored in the end; undefined if they come no more and
+   * callers still want them.
    */
   async #follow(file: DiskFile): Promise<boolean | undefined> {
     const { errors, lookup } = this.#parts;
@@ -327,7 +333,7 @@ export class SharedDownload implements DownloadListener {
     return false;
   }
 
-  /** Watches how long other processes are silent. */
+  /** Starts the time limits of other processes. */
   #wait(): Deadline {
     const { idleTimeoutMs, timeoutMs } = this.#parts.options;
     return new Deadline(idleTimeoutMs, timeoutMs, (error) => {
@@ -338,7 +344,7 @@ export class SharedDownload implements DownloadListener {
     });
   }
 
-  /** Some Media have only a part, if any, of a body that can't be followed any more. */
+  /** Fails the Media with bytes read of a lost body; the others wait for the next handout. */
   #lose(download: FollowedDownload, error: unknown): void {
     download.body?.lose(error);
     if (download.body !== undefined) {
@@ -349,7 +355,7 @@ export class SharedDownload implements DownloadListener {
     download.close();
   }
 
-  /** Gives all callers the entry that another process has just stored. */
+  /** Hands all callers the entry that another process has just stored. */
   #handOutEntry({ entry, file }: OpenEntry): true {
     const { files, onServed } = this.#parts;
     this.onHandout({
@@ -369,11 +375,11 @@ export class SharedDownload implements DownloadListener {
     const { hub, counters } = this.#parts;
     const { url, key, info: { received } } = this;
     const isFailure = !this.#isAborted;
-    // Over first, so that a caller who tries again at once starts a download.
+    // Ended first, so that a caller that tries again at once starts a new download.
     this.onEnded();
     await download?.fail(error);
     this.#lost?.fail(error);
-    // Just before the event: the Monitor of the router tells by it what was counted.
+    // Counted right before the event: the router's Monitor compares them.
     if (isFailure) counters.failures++;
     const facts = errorFacts(error);
     hub.emit({ type: "failed", url, key, error, ...facts, received });
@@ -381,7 +387,7 @@ export class SharedDownload implements DownloadListener {
     return false;
   }
 
-  /** Lets other processes and later callers download the URL, while this one goes on. */
+  /** Gives up the claim: other processes and later callers may download the URL anew. */
   #giveUp(): void {
     if (this.#origin.is === "own") this.#origin.download.giveUp();
   }

@@ -10,25 +10,25 @@ import {
 import type { DownloadParts, DownloadTask } from "./download_parts.ts";
 import type { Source } from "./source.ts";
 
-/** Why a body is not stored whose bytes could not be written. */
+/** Reason: the disk failed to take the body. */
 export const DISK_FAILED = "the disk failed";
 const UNUSABLE = "the directory can't be used";
 
-/** Where a body is staged. */
+/** The place of a staged body. */
 export interface StagingPlace {
-  /** The file. */
+  /** The staged file. */
   readonly staged: StagedFile;
-  /** Its share of the budget of staged bytes. */
+  /** The body's share of the staging budget. */
   readonly reservation: Reservation;
 }
 
 /**
  * Stages the body of a download.
  *
- * @param source What is known of the body.
- * @param claimed The file to stage it in, if there is one yet; closed where the
- * body can't be stored.
- * @returns Where, or the reason why the body can't be stored.
+ * @param source The facts of the body.
+ * @param claimed The file to stage the body in, if there is one; closed if the body
+ * can't be stored.
+ * @returns The place, or the reason, a string, why the body can't be stored.
  */
 export async function stageBody(
   { options, staging, store, errors }: DownloadParts,

@@ -10,7 +10,7 @@ import type { DownloadParts, DownloadTask } from "./download_parts.ts";
 import type { BodyReceiver, Received } from "./receive_body.ts";
 import { DISK_FAILED, type StagingPlace } from "./stage_body.ts";
 
-/** Makes what a download has received an entry: as it came, or as the video of a GIF. */
+/** Stores a received body: as it came, or as the video of a GIF. */
 export class ReceivedStore {
   readonly #parts: DownloadParts;
   readonly #task: DownloadTask;
@@ -18,8 +18,8 @@ export class ReceivedStore {
   readonly #isOutdated: () => Promise<boolean>;
 
   /**
-   * @param isOutdated Asked under the lock of the directory: whether the entry was
-   * changed, or the download given up for this process, since it began.
+   * @param isOutdated Asked under the lock of the directory: whether the entry has
+   * changed, or the claim was revoked, since the download began.
    */
   constructor(
     parts: DownloadParts,
@@ -34,9 +34,9 @@ export class ReceivedStore {
   }
 
   /**
-   * Stores what was received; true when it is an entry.
+   * Stores a received body; true when it is an entry.
    *
-   * @param onPhase Told what it does.
+   * @param onPhase Called with each phase of the work.
    */
   async store(
     received: Received,
@@ -56,7 +56,7 @@ export class ReceivedStore {
     return await this.#storeBody(body);
   }
 
-  /** Hands out a body that came at once, from RAM, and then stores it. */
+  /** Hands out a body that came whole from RAM, and then stores it. */
   async #storeWhole(
     bytes: Uint8Array<ArrayBuffer>,
     { staged, reservation }: StagingPlace,
@@ -64,16 +64,16 @@ export class ReceivedStore {
     const { options, errors, onServed, isWhole } = this.#parts;
     const { listener } = this.#task;
     const size = bytes.length;
-    // A copy: whoever made the chunk may change it.
+    // A copy: the source of the chunk may change it.
     const kept = new Uint8Array(bytes);
     const stored = Promise.withResolvers<void>();
-    // Readers see the end when the entry is there, but don't wait for a scan.
+    // Readers see the end after the commit, unless that waits for the scan at start.
     const end = isWhole() ? stored.promise : undefined;
     this.#receiver.hand({}, size, () => new MemoryBody(kept, onServed, end));
     listener.onProgress(size, size);
     let file: SharedFile | undefined;
     try {
-      // The callers go on before the disk and the digest take their time.
+      // A turn for the callers, before the disk and the digest take their time.
       await yieldToEventLoop();
       await staged.file.writeAt(kept, 0);
       const isHashed = size <= maxHashedBytes("download", options);
@@ -92,13 +92,13 @@ export class ReceivedStore {
     return file !== undefined;
   }
 
-  /** Stores a body that its readers have by now. */
+  /** Stores a body with a tee, and hands it out if that is still to be done. */
   async #storeBody(body: DownloadBody): Promise<boolean> {
     if (!this.#receiver.isHandedOut) {
       this.#receiver.decide({ type: "gif" }, body);
     }
     const { tee, whole } = body;
-    // Readers see the end when the entry is there, but don't wait for a scan.
+    // Readers see the end after the commit, unless that waits for the scan at start.
     if (!this.#parts.isWhole()) tee.complete();
     const size = tee.received;
     let isStored = false;
@@ -114,7 +114,7 @@ export class ReceivedStore {
     return isStored;
   }
 
-  /** Converts what was received, and stores the video; undefined when it stays a GIF. */
+  /** Converts a GIF and stores the video; undefined when it stays a GIF. */
   async #storeVideo(
     body: DownloadBody,
     plan: GifPlan,
@@ -153,7 +153,7 @@ export class ReceivedStore {
     return committed !== undefined;
   }
 
-  /** Makes a staged body an entry, held, and tells of it. */
+  /** Commits a staged body, and reports it; returns its file, held once. */
   async #commit(
     body: Pick<CommitRequest, "staged" | "size" | "bytes">,
     facts: Partial<Description>,
@@ -176,7 +176,7 @@ export class ReceivedStore {
     return file;
   }
 
-  /** What the sidecar will say; `facts` are those that differ from the source's. */
+  /** Makes the members of the sidecar; `facts` replace those of the source. */
   #description(facts: Partial<Description>): Description {
     const { source, conversion } = this.#receiver;
     const { mimetype = "", filename = "" } = source ?? {};

@@ -9,32 +9,32 @@ import {
 } from "../disk/staged_description.ts";
 import type { StagedFile } from "../disk/staged_file.ts";
 
-/** How often to try again when others come and go at the same moment. */
+/** Tries to claim a URL while other processes take and leave it at the same moment. */
 const MAX_TRIES = 16;
 
-/** This process downloads the URL; its staged file is locked, and others follow it. */
+/** The claim of the process that downloads: its staged file is locked, and others follow. */
 export interface Lead {
   readonly role: "lead";
   /** The file for the body. */
   readonly staged: StagedFile;
-  /** The identity of that file. */
+  /** The identity of the staged file. */
   readonly inode: number;
 }
 
-/** Which process downloads a URL. */
+/** The result of a claim: which process downloads the URL. */
 export type Claim =
   | Lead
-  /** Another one; `file` is its staged file, open. */
+  /** Another process downloads; `file` is its staged file, open. */
   | { readonly role: "follow"; readonly file: DiskFile }
-  /** Nobody can tell: without locks a running download looks like a leftover. */
+  /** No process can be told: without locks a running download looks like a leftover. */
   | { readonly role: "none" };
 
 const NONE: Claim = { role: "none" };
 
 /**
- * Who downloads a URL, among all processes that share the directory: the one that
- * holds the lock of the staged file of that name. The kernel gives the lock back
- * when a process dies, so that a name without a lock is free to take.
+ * Decides which of the processes that share the directory downloads a URL: the process
+ * that holds the lock of the file `KEY.download.part`. The kernel releases the lock when
+ * the process dies, so that a file without a lock is free to take.
  */
 export class DownloadClaims {
   readonly #fs: FileSystem;
@@ -43,7 +43,7 @@ export class DownloadClaims {
   /** The claims of this cache by the paths of their files, until they are given up. */
   readonly #led = new Map<string, { inode: number; leaving?: Promise<void> }>();
 
-  /** Claims nothing yet. Who may not stage can only follow. */
+  /** Without `mayStage`, as in a `readOnly` cache, downloads are only followed. */
   constructor(fs: FileSystem, store: PairStore, mayStage: boolean) {
     this.#fs = fs;
     this.#store = store;
@@ -51,7 +51,7 @@ export class DownloadClaims {
   }
 
   /**
-   * Claims the download of `key`, or finds the process that has it.
+   * Claims the download of `key`, or finds the process that runs it.
    *
    * @throws The file system's error.
    */
@@ -70,29 +70,29 @@ export class DownloadClaims {
     return NONE;
   }
 
-  /** Ends a claim: the download is over, whatever came of it. */
+  /** Ends a claim: the download has ended, stored or not. */
   end(key: string, { inode }: Lead): void {
     const path = this.#bodyPath(key);
     if (this.#led.get(path)?.inode === inode) this.#led.delete(path);
   }
 
   /**
-   * Takes the claim of another process away: its download goes on for its readers,
-   * and the next caller begins anew. Under the lock of the directory, under which a
-   * download looks whether it still has its claim before it is stored.
+   * Takes the claim of another process away: its download goes on for its readers, and
+   * the next caller begins anew. Needs the lock of the directory, under which a download
+   * checks its claim before its commit.
    *
    * @throws The file system's error.
    */
   async revoke(key: string): Promise<void> {
     const path = this.#bodyPath(key);
-    // Downloads of this cache are detached, and those begun since then stay.
+    // Downloads of this cache are detached instead; later ones stay.
     if (this.#led.has(path) || !await this.#fs.seems(path)) return;
     if (await this.#fs.facts(path) === undefined) return;
     await this.#fs.remove(path);
     await this.#fs.remove(this.#descriptionPath(key));
   }
 
-  /** The same of all keys. */
+  /** Takes the claims of other processes on all keys away. */
   async revokeAll(): Promise<void> {
     for await (const { name } of this.#store.list()) {
       const { key } = classify(name);
@@ -100,14 +100,14 @@ export class DownloadClaims {
     }
   }
 
-  /** The description of a download that is followed. */
+  /** Makes a reader of the description of a followed download. */
   follow(key: string, file: DiskFile): FollowedDescription {
     const path = this.#descriptionPath(key);
     return new FollowedDescription(this.#fs, path, file.inode);
   }
 
   /**
-   * Tells those who follow what the body is. If that fails they wait for the end.
+   * Describes the body for followers; without a description they wait for the end.
    *
    * @throws The file system's error.
    */
@@ -124,18 +124,18 @@ export class DownloadClaims {
         return await StagedDescription.create(this.#fs, path, facts, inode);
       });
     } catch (error) {
-      // One that is being given up may still have the name.
+      // A download that is being given up may still have the name.
       if (!isTaken(error)) throw error;
     }
   }
 
-  /** Whether a download that is followed still has its name. */
+  /** Whether the file with that identity still has the name of the download. */
   async isCurrent(key: string, inode: number): Promise<boolean> {
     const facts = await this.#fs.facts(this.#bodyPath(key));
     return facts?.inode === inode;
   }
 
-  /** Gives a claim up: the download goes on under names that nobody else looks for. */
+  /** Gives a claim up: the download goes on under names that no other process looks for. */
   async giveUp(key: string, { staged, inode }: Lead): Promise<void> {
     const path = this.#bodyPath(key);
     const led = this.#led.get(path);
@@ -167,7 +167,7 @@ export class DownloadClaims {
     try {
       const isLocked = file.tryLock();
       if (this.#fs.refusals.has("flock")) await this.#fs.remove(path);
-      // Somebody may have taken it for a dead one's before it was locked.
+      // Another process may have removed the file as a leftover before it was locked.
       else if (isLocked) {
         const { names, inode } = await file.facts();
         const staged = this.#store.staged(path, file);
@@ -185,7 +185,7 @@ export class DownloadClaims {
     return undefined;
   }
 
-  /** The staged file of that name, if it has a living owner; else it is removed. */
+  /** Opens the staged file of a running download; removes a leftover. */
   async #look(key: string, path: string): Promise<DiskFile | undefined> {
     if (!await this.#fs.exists(path)) return undefined;
     let file: DiskFile;
@@ -198,7 +198,7 @@ export class DownloadClaims {
     try {
       if (!file.tryLock()) return file;
       const mayRemove = this.#mayStage && !this.#fs.refusals.has("flock");
-      // Its name may be that of a living download by now.
+      // Remove the name only if it is still this file's, not a new download's.
       if (mayRemove && await this.isCurrent(key, file.inode)) {
         await this.#fs.remove(this.#descriptionPath(key));
         await this.#fs.remove(path);

@@ -8,15 +8,15 @@ import {
 import type { MediaBody } from "../bodies/media_body.ts";
 
 /**
- * The body of a download that another process runs: its readers read the file of
- * that process as it grows. When that process dies, a Media that was handed no
- * byte goes on with the download that is begun in its place; another fails.
+ * The body of a download in another process: readers read the file of that process as
+ * it grows. If that process dies, a Media without a byte read goes on with the download
+ * that takes its place; any other Media fails.
  */
 export class FollowedBody extends GrowingBody {
   #received = 0;
   #lost: { error: unknown; isSucceeded: boolean } | undefined;
 
-  /** The body in `file`, which it closes unless it is shared, of `size` bytes if that is known. */
+  /** Takes over `file`, which is closed at the end unless it is shared; `size` in bytes, where known. */
   constructor(
     file: DiskFile,
     size: number | undefined,
@@ -25,45 +25,45 @@ export class FollowedBody extends GrowingBody {
     super(file, size, events);
   }
 
-  /** Bytes that can be read now. */
+  /** The bytes that can be read now. */
   override get received(): number {
     return this.#received;
   }
 
-  /** All bytes are in the file. */
+  /** The bytes in the file: all that were received. */
   protected override get stagedEnd(): number {
     return this.#received;
   }
 
-  /** So many bytes are there by now. */
+  /** Takes a new length of the file, in bytes. */
   grow(received: number): void {
     if (received <= this.#received) return;
     this.#received = received;
     this.wake();
   }
 
-  /** All bytes are there. */
+  /** Ends the body: all `size` bytes are in the file. */
   completeAt(size: number): void {
     this.#received = size;
     this.complete();
   }
 
   /**
-   * The process that wrote the body has died. A Media that was handed bytes fails
-   * with the error; another waits for a successor.
+   * Notes that the other process has died. A Media with bytes read fails with the error;
+   * any other waits for a successor.
    */
   lose(error: unknown): void {
     this.#lost = { error, isSucceeded: false };
     this.wake();
   }
 
-  /** Another download goes on in its place. */
+  /** Lets each Media without a byte read go on with another download. */
   succeed(successor: () => MediaBody): void {
     if (this.#lost !== undefined) this.#lost.isSucceeded = true;
     this.handOver(successor);
   }
 
-  /** Reads what is there, unless the body was lost. */
+  /** Reads the next bytes; fails or waits if the body was lost. */
   override read(
     position: number,
     limit: number,
