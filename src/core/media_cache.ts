@@ -755,6 +755,6 @@ export class MediaCache implements AsyncDisposable {
     await writes.withoutLock(() => touches.flush());
     if (loader.isWhole) await keeper.save();
     await writes.close();
-    files.closeUnread();
+    await files.close();
   }
 }

@@ -2,7 +2,7 @@ import { Background } from "./async/background.ts";
 import { OpenCalls } from "./async/open_calls.ts";
 import { Catalog } from "./catalog/catalog.ts";
 import { ChangeLog } from "./sharing/change_log.ts";
-import { CHANGES_NAME } from "./disk/file_names.ts";
+import { CHANGES_NAME, LENT_NAME } from "./disk/file_names.ts";
 import { Commits } from "./catalog/commits.ts";
 import type { Counters } from "./api/stats.ts";
 import { Deletion } from "./entries/deletion.ts";
@@ -17,6 +17,7 @@ import { Eviction } from "./entries/eviction.ts";
 import { FileSystem } from "./disk/file_system.ts";
 import { IndexFile } from "./index/index_file.ts";
 import { IndexKeeper } from "./index/index_keeper.ts";
+import { LentFolder } from "./disk/lent_folder.ts";
 import { Loader } from "./startup/loader.ts";
 import { Lookup } from "./entries/lookup.ts";
 import { OpenFiles } from "./disk/open_files.ts";
@@ -83,8 +84,10 @@ export function makeParts(
     errors.refused(operation, error)
   );
   const store = new PairStore(fs, options);
+  const lent = new LentFolder(fs, store.path(LENT_NAME), readOnly);
   const files = new OpenFiles(
     fs,
+    lent,
     (error) => errors.report("read a body", error),
   );
   const touches: Touches = new Touches((entry, timeMs) =>
@@ -112,7 +115,7 @@ export function makeParts(
     () => ({ leftovers, hydrated: () => loader.hydrated() }),
   );
   const writes = new WriteTurns(log, reconciler);
-  const leftovers = new OrphanSweeper(store, writes, errors);
+  const leftovers = new OrphanSweeper(store, lent, writes, errors);
 
   const removal = new Removal({ store, catalog, files, leftovers, writes });
   const check = new ReadCheck(

@@ -1,7 +1,7 @@
 /*
- * Each kind of file in `cacheDir`. All lie flat there. KEY is the SHA-256 of the
- * URL in hexadecimal, UNIQUE some letters and digits that name one file of one
- * process. Other names are foreign and never touched.
+ * Each kind of file in `cacheDir`. All lie flat there, but for the lent files. KEY is
+ * the SHA-256 of the URL in hexadecimal, UNIQUE some letters and digits that name one
+ * file of one process, LENDER a UUID. Other names are foreign and never touched.
  *
  * KEY.dat: the body of an entry; its mtime is the last access.
  *   Written as a .part file, and renamed by PairStore.commit().
@@ -40,6 +40,12 @@
  *   Written and locked by one process.
  *   Removed by its writer, or by the next writer when its lock is free.
  *   Lost: the index stays as it was.
+ * .media-cache.lent/LENDER/FILE: a hard link to a body that a Media may still read,
+ *   whatever becomes of the entry.
+ *   Written by one cache, which locks the folder LENDER (LentFolder).
+ *   Removed by that cache, at close() at the latest; else with the folder LENDER, by
+ *   the OrphanSweeper when the lock is free.
+ *   Lost: the Media reads the KEY.dat, if that still is the same file.
  *
  * So only the loss of a .dat or .json loses an entry.
  */
@@ -55,6 +61,21 @@ export const INDEX_NAME = ".media-cache.index";
  * most one such file, which the next writer takes over.
  */
 export const NEW_INDEX_NAME = ".media-cache.index.new";
+
+/** The folder of the lent files. */
+export const LENT_NAME = ".media-cache.lent";
+
+const LENDER_REGEXP = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** A new name for the folder of a lender. */
+export function lenderName(): string {
+  return crypto.randomUUID();
+}
+
+/** Whether a name is that of a lender's folder. */
+export function isLenderName(name: string): boolean {
+  return LENDER_REGEXP.test(name);
+}
 
 /** The end of the names of files that are being written, or wait for their removal. */
 export const PART = ".part";

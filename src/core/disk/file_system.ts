@@ -24,6 +24,8 @@ export interface ListedFile {
   readonly name: string;
   /** Whether the name is that of a regular file. */
   readonly isFile: boolean;
+  /** Whether the name is that of a directory. */
+  readonly isDirectory: boolean;
 }
 
 /**
@@ -135,13 +137,65 @@ export class FileSystem {
 
   /** Sets the rights of a new file or directory, if they differ. */
   async #setMode(path: string, mode: number): Promise<void> {
-    const { mode: found } = await Deno.stat(path);
+    const { mode: found } = await this.io.run(
+      () => Deno.statSync(path),
+      () => Deno.stat(path),
+    );
     // Windows has no modes. Other bits stay, such as setgid.
     const wanted = found === null
       ? null
       : found & ~MODE_BITS | mode & MODE_BITS;
     if (wanted === null || wanted === found) return;
     await this.refusals.try("chmod", () => Deno.chmod(path, wanted));
+  }
+
+  /**
+   * Makes a folder in the directory, for its owner alone whatever the umask. A folder
+   * that is there stays as it is.
+   *
+   * @throws {Deno.errors.AlreadyExists} If the name is taken otherwise, as by a link.
+   */
+  async makeFolder(path: string): Promise<void> {
+    const options = { mode: OWNER_ONLY_DIRECTORY };
+    try {
+      await this.io.run(
+        () => Deno.mkdirSync(path, options),
+        () => Deno.mkdir(path, options),
+      );
+    } catch (error) {
+      if (!await this.isFolder(path)) throw error;
+      return;
+    }
+    await this.#setMode(path, OWNER_ONLY_DIRECTORY);
+  }
+
+  /**
+   * Opens a folder in the directory, to lock it. Never follows a link. Windows opens
+   * no folders.
+   *
+   * @throws {Deno.errors.NotADirectory} If the name is not that of a folder.
+   */
+  openFolder(path: string): MaybePromise<DiskFile> {
+    return this.#open(path, folder);
+  }
+
+  /** Whether the name is that of a folder, and not of a link to a folder. */
+  async isFolder(path: string): Promise<boolean> {
+    try {
+      const info = await this.io.run(
+        () => Deno.lstatSync(path),
+        () => Deno.lstat(path),
+      );
+      return info.isDirectory;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Removes a folder if it is empty; anything else of that name stays. */
+  async removeFolder(path: string): Promise<void> {
+    // A folder that stays does no harm.
+    if (await this.isFolder(path)) await Deno.remove(path).catch(() => {});
   }
 
   /** Throws unless the path is a directory, or a link to a directory. */
@@ -225,16 +279,7 @@ export class FileSystem {
    * @throws {Deno.errors.NotFound} If there is no regular file of that name.
    */
   open(path: string, isListed = false): MaybePromise<DiskFile> {
-    return this.io.run(
-      () => {
-        const before = isListed ? undefined : regular(Deno.lstatSync(path));
-        return this.#checked(path, before, Deno.openSync(path));
-      },
-      async () => {
-        const before = isListed ? undefined : regular(await Deno.lstat(path));
-        return this.#checked(path, before, await Deno.open(path));
-      },
-    );
+    return this.#open(path, regular, isListed);
   }
 
   /**
@@ -243,17 +288,7 @@ export class FileSystem {
    * @throws {Deno.errors.NotFound} If there is no regular file of that name.
    */
   openToWrite(path: string): MaybePromise<DiskFile> {
-    const options = { read: true, write: true };
-    return this.io.run(
-      () => {
-        const before = regular(Deno.lstatSync(path));
-        return this.#checked(path, before, Deno.openSync(path, options));
-      },
-      async () => {
-        const before = regular(await Deno.lstat(path));
-        return this.#checked(path, before, await Deno.open(path, options));
-      },
-    );
+    return this.#open(path, regular, false, { read: true, write: true });
   }
 
   /**
@@ -339,6 +374,29 @@ export class FileSystem {
     );
   }
 
+  /**
+   * Gives an open file the name `to` beside its name `from`; false where the file
+   * system refuses links.
+   *
+   * @throws {Deno.errors.NotFound} If `from` is another file by now, or a folder is
+   * missing.
+   */
+  async linkOpen(file: DiskFile, from: string, to: string): Promise<boolean> {
+    if (!await this.link(from, to)) return false;
+    try {
+      const linked = await this.facts(to);
+      // Asked behind the link: overlayfs may give the file another identity with it.
+      const facts = await file.facts();
+      if (linked?.inode === facts.inode) return true;
+      throw new Deno.errors.NotFound(
+        `Cannot link ${from}: the name is another file's by now`,
+      );
+    } catch (error) {
+      await this.remove(to);
+      throw error;
+    }
+  }
+
   /** Removes a file; false when there was none. */
   async remove(path: string): Promise<boolean> {
     try {
@@ -370,6 +428,29 @@ export class FileSystem {
     await this.refusals.try("fsync", () => directory.sync());
   }
 
+  /** Opens a file or folder; `factsOfKind` throws if it is of another kind. */
+  #open(
+    path: string,
+    factsOfKind: (info: Deno.FileInfo) => FileFacts,
+    isListed = false,
+    options?: Deno.OpenOptions,
+  ): MaybePromise<DiskFile> {
+    return this.io.run(
+      () => {
+        const before = isListed ? undefined : factsOfKind(Deno.lstatSync(path));
+        const file = Deno.openSync(path, options);
+        return this.#checked(path, before, file, factsOfKind);
+      },
+      async () => {
+        const before = isListed
+          ? undefined
+          : factsOfKind(await Deno.lstat(path));
+        const file = await Deno.open(path, options);
+        return this.#checked(path, before, file, factsOfKind);
+      },
+    );
+  }
+
   #file(file: Deno.FsFile, opened?: FileFacts): DiskFile {
     return new DiskFile(this.io, this.refusals, file, opened);
   }
@@ -380,9 +461,10 @@ export class FileSystem {
     path: string,
     before: FileFacts | undefined,
     file: Deno.FsFile,
+    factsOfKind: (info: Deno.FileInfo) => FileFacts,
   ): DiskFile {
     try {
-      const facts = regular(file.statSync());
+      const facts = factsOfKind(file.statSync());
       if (before === undefined || facts.inode === before.inode) {
         return this.#file(file, facts);
       }
@@ -424,6 +506,13 @@ export function isDenied(error: unknown): error is Error {
 /** Whether an error means that there is no file of that name, or no more. */
 export function isNotFound(error: unknown): boolean {
   return error instanceof Deno.errors.NotFound;
+}
+
+function folder(info: Deno.FileInfo): FileFacts {
+  if (!info.isDirectory) {
+    throw new Deno.errors.NotADirectory("Cannot use: not a folder");
+  }
+  return factsOf(info);
 }
 
 function regular(info: Deno.FileInfo): FileFacts {

@@ -1,8 +1,10 @@
 import { MediaCacheError } from "../api/errors.ts";
 import type { DiskFile } from "./disk_file.ts";
+import { isTransient } from "./disk_fault.ts";
 import { hasBirth, isYoung } from "./file_identity.ts";
 import { type FileSystem, isNotFound } from "./file_system.ts";
 import type { MaybePromise } from "./io_mode.ts";
+import type { LentFolder } from "./lent_folder.ts";
 import type { StagedFile } from "./staged_file.ts";
 
 /** Unread Media that may have an open handle; the oldest gives way to the next. */
@@ -17,19 +19,23 @@ export type OnFault = (error: Error) => void;
 /**
  * The open files of committed entries. All readers of an entry share one handle. An
  * unread Media holds a claim, which may be parked: the handle is closed, and opened
- * again by name for the first read. Before a name goes to another file the store
- * calls `rescue()`, so that a parked claim never reads the bytes of another entry.
+ * again for the first read, by a link in the lent folder. Where no link can be made,
+ * the file is opened again by name, if its identity is the same. Before a name goes
+ * to another file the store calls `rescue()`, so that a file without a link stays
+ * open.
  */
 export class OpenFiles {
   readonly #fs: FileSystem;
+  readonly #lent: LentFolder;
   readonly #onFault: OnFault;
   readonly #shared = new Map<string, SharedFile>();
   readonly #unread = new Set<FileClaim>();
   readonly #parked = new Set<FileClaim>();
 
   /** `onFault` is called for each read that the disk fails. */
-  constructor(fs: FileSystem, onFault: OnFault) {
+  constructor(fs: FileSystem, lent: LentFolder, onFault: OnFault) {
     this.#fs = fs;
+    this.#lent = lent;
     this.#onFault = onFault;
   }
 
@@ -56,10 +62,11 @@ export class OpenFiles {
       known.offer(file);
       return known;
     }
-    // Keep the earlier file of this name open: by name it can't be opened again.
-    this.#shared.get(path)?.pin();
+    // Link the earlier file of this name, or keep it open.
+    this.#shared.get(path)?.leaveName();
     const shared: SharedFile = new SharedFile(
       this.#fs,
+      this.#lent,
       path,
       inode,
       file,
@@ -103,13 +110,14 @@ export class OpenFiles {
   async rescue(path: string): Promise<void> {
     const shared = this.#shared.get(path);
     if (shared === undefined) return;
-    await shared.pin();
-    this.#shared.delete(path);
+    await shared.leaveName();
+    if (this.#shared.get(path) === shared) this.#shared.delete(path);
   }
 
-  /** Releases the claims of all unread Media. */
-  closeUnread(): void {
+  /** Releases the claims of all unread Media, and removes their links. */
+  async close(): Promise<void> {
     for (const claim of [...this.#unread, ...this.#parked]) claim.release();
+    await this.#lent.close();
   }
 }
 
@@ -118,6 +126,7 @@ export class SharedFile {
   /** The identity of the file, by which it is told from a successor. */
   readonly inode: number;
   readonly #fs: FileSystem;
+  readonly #lent: LentFolder;
   readonly #path: string;
   readonly #openSurely: OpenSurely;
   readonly #onFault: OnFault;
@@ -126,15 +135,22 @@ export class SharedFile {
   readonly #age: { ms: number; at: number };
   #file: DiskFile | undefined;
   #opening: Promise<DiskFile> | undefined;
+  /** The path of a link to the file, while claims need it. */
+  #link: string | undefined;
+  #lending: Promise<void> | undefined;
   #open = 0;
   #holders = 0;
+  #claims = 0;
   #pinned = false;
+  /** Whether the path is about to be that of another file, or of none. */
+  #isNameless = false;
   /** Whether the file was closed while a successor could still have its identity. */
   #isLost = false;
 
   /** Called by {@linkcode OpenFiles.adopt} alone. */
   constructor(
     fs: FileSystem,
+    lent: LentFolder,
     path: string,
     inode: number,
     file: DiskFile,
@@ -144,6 +160,7 @@ export class SharedFile {
   ) {
     this.#openSurely = openSurely;
     this.#fs = fs;
+    this.#lent = lent;
     this.#path = path;
     this.inode = inode;
     // A new file has no times yet; a wrong clock may have set them in the future.
@@ -155,12 +172,17 @@ export class SharedFile {
     this.#onUnused = onUnused;
   }
 
+  /** Whether the file can be closed, and opened again by a link or by name. */
+  get mayPark(): boolean {
+    return this.#lent.mayLend || this.#isUnique;
+  }
+
   /**
    * Whether the identity tells this file from any successor, so that it may be closed
    * and opened again by name. Without a time of birth it never does: the inode is
    * free again at once, and the other times may change at any time.
    */
-  get isUnique(): boolean {
+  get #isUnique(): boolean {
     const { ms, at } = this.#age;
     const ageMs = ms + performance.now() - at;
     return hasBirth(this.inode) &&
@@ -209,38 +231,75 @@ export class SharedFile {
       this.#open = 0;
       this.#pinned = false;
       this.#close();
-      this.#isLost ||= !this.isUnique;
       this.#onUnused();
     } else if (open) this.giveWay();
+  }
+
+  /** Holds the file for an unread Media. */
+  claim(): void {
+    this.#claims++;
+    this.hold(true);
+  }
+
+  /** Takes back a `claim()`; `open` unless the claim gave way before. */
+  unclaim(open: boolean): void {
+    this.#claims--;
+    this.release(open);
+    if (this.#claims > 0 || this.#link === undefined) return;
+    // Readers that have begun go on with a handle, opened by the link before it goes.
+    const isRead = this.#holders > 0 && this.#file === undefined;
+    const opened = isRead ? this.#reopen().catch(() => {}) : undefined;
+    this.#lent.takeBack(this.#link, opened);
+    this.#link = undefined;
   }
 
   /** Counts a holder as not open: it will read later, and needs no handle till then. */
   giveWay(): void {
     this.#open--;
-    if (this.#open === 0 && !this.#pinned) this.#close();
+    if (this.#isIdle) this.#lend().then(() => this.#park());
   }
 
-  /** Opens the file, if need be, and keeps it open while it has holders. */
-  async pin(): Promise<void> {
+  /** Keeps the file readable when its name goes: by a link for claims, or else open. */
+  async leaveName(): Promise<void> {
+    if (this.#claims > 0) await this.#lend();
+    this.#isNameless = true;
+    if (this.#link !== undefined) return;
     this.#pinned = true;
     // If the file can't be opened now, later reads fail and say so.
     if (this.#file === undefined) await this.#reopen().catch(() => {});
   }
 
+  get #isIdle(): boolean {
+    return this.#open === 0 && !this.#pinned;
+  }
+
+  #park(): void {
+    const canReopen = this.#link !== undefined || this.#isUnique;
+    if (this.#isIdle && canReopen) this.#close();
+  }
+
+  /** Links the file, if it has no link and can have one. */
+  async #lend(): Promise<void> {
+    if (this.#link !== undefined || this.#isNameless) return;
+    if (this.#file === undefined) return;
+    await (this.#lending ??= this.#lent.lend(this.#file, this.#path)
+      .then((loan) => {
+        this.#lending = undefined;
+        if (loan === "refused") return;
+        // By name the file can't be opened again.
+        if (loan === "renamed") this.#pinned = true;
+        else if (this.#claims === 0) this.#lent.takeBack(loan.link);
+        else this.#link = loan.link;
+      }));
+  }
+
   #reopen(): Promise<DiskFile> {
     return this.#opening ??= (async () => {
       try {
-        const file = this.#isLost
-          ? await this.#openSurely()
-          : await this.#fs.open(this.#path);
-        const isSame = file?.inode === this.inode;
-        if (file && isSame && this.#holders > 0) return this.#file = file;
-        file?.close();
-        throw new MediaCacheError(
-          isSame
-            ? "Cannot read media: its reader has left"
-            : "Cannot read media: its entry was replaced",
-        );
+        const file = await this.#openAgain();
+        if (this.#holders > 0) return this.#file = file;
+        file.close();
+        throw new MediaCacheError("Cannot read media: its reader has left");
       } catch (error) {
         if (!isNotFound(error)) throw error;
         throw new MediaCacheError("Cannot read media: its entry has gone", {
@@ -252,7 +311,26 @@ export class SharedFile {
     })();
   }
 
+  async #openAgain(): Promise<DiskFile> {
+    if (this.#link !== undefined) {
+      try {
+        return await this.#fs.open(this.#link);
+      } catch (error) {
+        if (this.#isNameless || isTransient(error)) throw error;
+        // Somebody removed the link.
+        this.#link = undefined;
+      }
+    }
+    const file = this.#isLost
+      ? await this.#openSurely()
+      : await this.#fs.open(this.#path);
+    if (file?.inode === this.inode) return file;
+    file?.close();
+    throw new MediaCacheError("Cannot read media: its entry was replaced");
+  }
+
   #close(): void {
+    this.#isLost ||= !this.#isUnique;
     this.#file?.close();
     this.#file = undefined;
   }
@@ -275,12 +353,12 @@ export class FileClaim {
   constructor(shared: SharedFile, leave: () => void) {
     this.#shared = shared;
     this.#leave = leave;
-    shared.hold(true);
+    shared.claim();
   }
 
-  /** Whether the file can be closed, and opened again by name. */
+  /** Whether the file can be closed, and opened again. */
   get mayPark(): boolean {
-    return this.#shared.isUnique;
+    return this.#shared.mayPark;
   }
 
   /** Needs the handle no more until the first read. */
@@ -296,6 +374,6 @@ export class FileClaim {
     const open = this.#state === "open";
     this.#state = "released";
     this.#leave();
-    this.#shared.release(open);
+    this.#shared.unclaim(open);
   }
 }

@@ -1,5 +1,6 @@
 import { MAX_SKEW_MS } from "../async/clock.ts";
 import type { DiskErrors } from "../reporting/disk_errors.ts";
+import type { LentFolder } from "../disk/lent_folder.ts";
 import type { PairStore } from "../disk/pair_store.ts";
 import { classify } from "../disk/file_names.ts";
 import {
@@ -10,6 +11,9 @@ import {
 import { startIdleTimer } from "../async/timer.ts";
 import type { WriteTurns } from "../entries/write_turns.ts";
 
+/** The longest time between two sweeps (ms): the end of a process shows only then. */
+const MAX_WAIT_MS = 60_000;
+
 /** A leftover, and when its grace began. */
 interface Waiting {
   readonly leftover: Leftover;
@@ -19,9 +23,13 @@ interface Waiting {
   isDated: boolean;
 }
 
-/** Leftovers in the directory: removed when they are old, and till then counted. */
+/**
+ * Leftovers in the directory: removed when they are old, and counted till then. Links
+ * that processes lent are removed once these have ended.
+ */
 export class OrphanSweeper implements Leftovers {
   readonly #store: PairStore;
+  readonly #lent: LentFolder;
   readonly #writes: WriteTurns;
   readonly #errors: DiskErrors;
   readonly #waiting = new Map<string, Waiting>();
@@ -33,10 +41,12 @@ export class OrphanSweeper implements Leftovers {
   /** Knows of none yet; removes in turn with the other `writes`. */
   constructor(
     store: PairStore,
+    lent: LentFolder,
     writes: WriteTurns,
     errors: DiskErrors,
   ) {
     this.#store = store;
+    this.#lent = lent;
     this.#writes = writes;
     this.#errors = errors;
   }
@@ -84,6 +94,9 @@ export class OrphanSweeper implements Leftovers {
       this.#take(name);
       await this.#remove(leftover);
     }
+    await this.#lent.sweep().catch((error) =>
+      this.#errors.report("remove lent files", error)
+    );
     if (this.#sweeps) this.#schedule();
   }
 
@@ -139,12 +152,11 @@ export class OrphanSweeper implements Leftovers {
     this.#stopTimer?.();
     this.#stopTimer = undefined;
     const now = Date.now();
-    let next = Infinity;
+    let next = now + MAX_WAIT_MS;
     for (const { sinceMs } of this.#waiting.values()) {
       // The clock may have been set back since.
       next = Math.min(next, Math.min(sinceMs, now) + GRACE_MS);
     }
-    if (next === Infinity) return;
     const waitMs = Math.max(0, next - now);
     this.#stopTimer = startIdleTimer(waitMs, () => this.sweep());
   }

@@ -7,7 +7,8 @@ const COSTS = {
   chmod: "who may read the directory is up to the file system",
   flock: "only one process at a time may use the directory",
   fsync: "a power cut may lose what was stored, durable or not",
-  link: "a GIF that is deleted during its conversion may stay one",
+  link:
+    "a GIF that is deleted during its conversion may stay one, and an unread Media may fail when another process deletes its entry",
   utime: "a restart forgets which entries were used last",
 } as const;
 

@@ -1,27 +1,54 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertFalse, assertRejects } from "@std/assert";
+import { walk } from "@std/fs/walk";
 import { join } from "@std/path";
 import { MediaCache } from "../../../mod.ts";
 import { FileSystem } from "../../../src/core/disk/file_system.ts";
+import { LentFolder } from "../../../src/core/disk/lent_folder.ts";
 import {
+  type FileClaim,
   OpenFiles,
   type SharedFile,
 } from "../../../src/core/disk/open_files.ts";
 import { identityOf } from "../../../src/core/disk/file_identity.ts";
-import { bytesOf, pathsOf, setAge } from "../../fixtures/directory/files.ts";
-import { openFiles } from "../../fixtures/directory/open_files.ts";
+import {
+  bytesOf,
+  isThere,
+  OLD_MS,
+  pathsOf,
+  setAge,
+} from "../../fixtures/directory/files.ts";
+import {
+  openFiles,
+  openFilesAtLast,
+} from "../../fixtures/directory/open_files.ts";
 import { tempDir } from "../../fixtures/directory/temp_dir.ts";
 
-/** A pool with one file. */
+/** A pool with one file; a `readOnly` pool makes no links. */
 async function pool(
   dir: string,
+  readOnly = false,
 ): Promise<{ files: OpenFiles; shared: SharedFile; path: string }> {
   const fs = new FileSystem();
   const path = join(dir, "a");
   await Deno.writeFile(path, bytesOf(9));
+  await setAge(path, OLD_MS);
   const file = await fs.open(path);
   const { inode } = await file.facts();
-  const files = new OpenFiles(fs, () => {});
+  const lent = new LentFolder(fs, join(dir, "lent"), readOnly);
+  const files = new OpenFiles(fs, lent, () => {});
   return { files, shared: files.adopt(path, inode, file), path };
+}
+
+/** How many links a pool has made. */
+async function linkCount(dir: string): Promise<number> {
+  const links = walk(join(dir, "lent"), { includeDirs: false });
+  return (await Array.fromAsync(links)).length;
+}
+
+/** Parks a claim, and waits until its file is closed. */
+async function park(claim: FileClaim, dir: string): Promise<void> {
+  claim.park();
+  assertEquals(await openFilesAtLast(dir, 0), 0);
 }
 
 async function read(shared: SharedFile): Promise<Uint8Array> {
@@ -47,51 +74,140 @@ Deno.test("find() gives all callers the same file for a name and inode, until no
   assertEquals(openFiles(dir.path).length, 0);
 });
 
-Deno.test("a parked claim has no handle, and reopens its file by name", async () => {
-  await using dir = await tempDir();
-  const { files, shared } = await pool(dir.path);
-  const claim = files.claim(shared);
+for (const readOnly of [false, true]) {
+  const way = readOnly ? "by name if it has no link" : "by its link";
+  Deno.test(`a parked claim has no handle, and reopens its file ${way}`, async () => {
+    await using dir = await tempDir();
+    const { files, shared } = await pool(dir.path, readOnly);
+    const claim = files.claim(shared);
 
-  claim.park();
-  claim.park();
-  assertEquals(openFiles(dir.path).length, 0);
-  assertEquals(await read(shared), bytesOf(9));
-  claim.release();
+    await park(claim, dir.path);
+    await park(claim, dir.path);
+    assertEquals(await isThere(join(dir.path, "lent")), !readOnly);
+    assertEquals(await read(shared), bytesOf(9));
+    claim.release();
 
-  assertEquals(openFiles(dir.path).length, 0);
-});
+    assertEquals(openFiles(dir.path).length, 0);
+    await files.close();
+    assertFalse(await isThere(join(dir.path, "lent")));
+  });
 
-Deno.test("rescue() keeps the bytes of a parked claim readable when the name goes to another file", async () => {
+  Deno.test(`rescue() keeps the bytes of a parked claim readable that is reopened ${way}, when the name goes to another file`, async () => {
+    await using dir = await tempDir();
+    const { files, shared, path } = await pool(dir.path, readOnly);
+    const claim = files.claim(shared);
+    await park(claim, dir.path);
+
+    await files.rescue(path);
+    assertEquals(openFiles(dir.path).length, readOnly ? 1 : 0);
+    await Deno.remove(path);
+    await Deno.writeFile(path, bytesOf(9, 7));
+
+    assertEquals(files.find(path, shared.inode), undefined);
+    assertEquals(await read(shared), bytesOf(9));
+    claim.release();
+    assertEquals(openFiles(dir.path).length, 0);
+    await files.close();
+  });
+}
+
+Deno.test("a parked claim reads its own bytes when another program replaces the file", async () => {
   await using dir = await tempDir();
   const { files, shared, path } = await pool(dir.path);
   const claim = files.claim(shared);
-  claim.park();
-
-  await files.rescue(path);
-  await Deno.remove(path);
-  await Deno.writeFile(path, bytesOf(9, 7));
-
-  assertEquals(files.find(path, shared.inode), undefined);
-  assertEquals(await read(shared), bytesOf(9));
-  claim.release();
-  assertEquals(openFiles(dir.path).length, 0);
-});
-
-Deno.test("a parked claim never reads the bytes of another file under its name", async () => {
-  await using dir = await tempDir();
-  const { files, shared, path } = await pool(dir.path);
-  const claim = files.claim(shared);
-  claim.park();
+  await park(claim, dir.path);
 
   await Deno.writeFile(`${path}2`, bytesOf(9, 7));
   await Deno.rename(`${path}2`, path);
 
-  await assertRejects(() => read(shared), Error, "replaced");
+  assertEquals(await read(shared), bytesOf(9));
   claim.release();
+  await files.close();
+});
+
+for (const lost of [false, true]) {
+  const why = lost ? "whose link was removed" : "without a link";
+  Deno.test(`a parked claim ${why} never reads the bytes of another file under its name`, async () => {
+    await using dir = await tempDir();
+    const { files, shared, path } = await pool(dir.path, !lost);
+    const claim = files.claim(shared);
+    await park(claim, dir.path);
+    if (lost) await Deno.remove(join(dir.path, "lent"), { recursive: true });
+
+    await Deno.writeFile(`${path}2`, bytesOf(9, 7));
+    await Deno.rename(`${path}2`, path);
+
+    await assertRejects(() => read(shared), Error, "replaced");
+    claim.release();
+    assertEquals(openFiles(dir.path).length, 0);
+    await files.close();
+  });
+}
+
+Deno.test("a parked claim whose link was removed reopens its file by name", async () => {
+  await using dir = await tempDir();
+  const { files, shared, path } = await pool(dir.path);
+  const claim = files.claim(shared);
+  await park(claim, dir.path);
+  await Deno.remove(join(dir.path, "lent"), { recursive: true });
+
+  assertEquals(await read(shared), bytesOf(9));
+  await park(files.claim(shared), dir.path);
+  await files.rescue(path);
+  await Deno.remove(join(dir.path, "lent"), { recursive: true });
+
+  await assertRejects(() => read(shared), Error, "has gone");
+  claim.release();
+  await files.close();
+});
+
+Deno.test("a claim that was rescued while its file was open can be parked", async () => {
+  await using dir = await tempDir();
+  const { files, shared, path } = await pool(dir.path);
+  const claim = files.claim(shared);
+
+  await files.rescue(path);
+  await Deno.remove(path);
+  await park(claim, dir.path);
+
+  assertEquals(await read(shared), bytesOf(9));
+  await files.close();
+});
+
+Deno.test("a claim keeps its handle if the name of its file went before it was parked", async () => {
+  await using dir = await tempDir();
+  const { files, shared, path } = await pool(dir.path);
+  const claim = files.claim(shared);
+  await Deno.remove(path);
+
+  claim.park();
+  assertEquals(await read(shared), bytesOf(9));
+  await files.close();
+
   assertEquals(openFiles(dir.path).length, 0);
 });
 
-Deno.test("closeUnread() closes the handles of all files that nobody reads", async () => {
+Deno.test("the claims on a file share a link, which goes with the last of them", async () => {
+  await using dir = await tempDir();
+  const { files, shared } = await pool(dir.path);
+  const claims = [files.claim(shared), files.claim(shared)];
+  claims[0]!.park();
+  await park(claims[1]!, dir.path);
+  assertEquals(await linkCount(dir.path), 1);
+
+  claims[0]!.release();
+  shared.hold(true);
+  assertEquals(await linkCount(dir.path), 1);
+  claims[1]!.release();
+  await files.close();
+
+  assertFalse(await isThere(join(dir.path, "lent")));
+  assertEquals(await read(shared), bytesOf(9));
+  shared.release(true);
+  assertEquals(openFiles(dir.path).length, 0);
+});
+
+Deno.test("close() closes the handles of all files that nobody reads", async () => {
   await using dir = await tempDir();
   const { files, shared } = await pool(dir.path);
   files.claim(shared);
@@ -99,7 +215,7 @@ Deno.test("closeUnread() closes the handles of all files that nobody reads", asy
   shared.hold(true);
   reading.release();
 
-  files.closeUnread();
+  await files.close();
   assertEquals(await read(shared), bytesOf(9));
   shared.release(true);
 
@@ -122,7 +238,7 @@ Deno.test("hundreds of unread Media have at most 256 handles, and all can be rea
   await using cache = await filled(dir.path, 300);
   const media = [];
   for (let i = 0; i < 300; i++) media.push(await cache.get(`${i}`));
-  assertEquals(openFiles(dir.path).length, 256);
+  assertEquals(await openFilesAtLast(dir.path, 256), 256);
 
   for (const [i, one] of media.entries()) {
     assertEquals(await one?.bytes(), bytesOf(9, i));
@@ -139,17 +255,18 @@ Deno.test("hundreds of unread Media have at most 256 handles, even if one has a 
   const media = [];
   for (let i = 0; i < 400; i++) media.push(await cache.get(`${i}`));
 
-  assertEquals(openFiles(dir.path).length, 256);
+  assertEquals(await openFilesAtLast(dir.path, 256), 256);
   for (const one of media) await one?.body.cancel();
 });
 
-Deno.test("an unread Media keeps its file open where the disk has no time of birth", async () => {
+Deno.test("an unread Media keeps its file open where the disk has neither links nor times of birth", async () => {
   await using dir = await tempDir();
   const fs = new FileSystem();
   const path = join(dir.path, "a");
   await Deno.writeFile(path, bytesOf(9));
   await setAge(path, 60_000);
-  const files = new OpenFiles(fs, () => {});
+  const lent = new LentFolder(fs, join(dir.path, "lent"), true);
+  const files = new OpenFiles(fs, lent, () => {});
   const [unborn, born] = [identityOf(9, undefined), identityOf(9, 0)];
   for (const inode of [unborn, born]) {
     const claim = files.claim(files.adopt(path, inode, await fs.open(path)));
