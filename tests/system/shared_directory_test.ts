@@ -211,7 +211,7 @@ for (const maxMemoryItems of [0, 2]) {
   });
 }
 
-Deno.test("a process that hangs during a commit costs the others their stores, once for ten seconds", async () => {
+Deno.test("a process that hangs during a commit costs the others their stores, and a second once", async () => {
   await using processes = await share(2);
   const [stopped, other] = processes.all;
   assert(stopped !== undefined && other !== undefined);
@@ -226,7 +226,7 @@ Deno.test("a process that hangs during a commit costs the others their stores, o
   );
   const ms = performance.now() - start;
   assertEquals(puts, [false, false, false, false]);
-  assert(ms < 20_000, `${ms} ms`);
+  assert(ms < 8_000, `${ms} ms`);
   assertEquals((await other.ask("get", "a"))?.[0], 1);
   await using origin = new SlowOrigin(CHUNKS, 1);
   assertEquals((await other.ask("want", origin.url, 5, 4096)).errors, []);

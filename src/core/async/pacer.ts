@@ -1,4 +1,4 @@
-import { setImmediate } from "node:timers";
+import { setImmediate, setTimeout } from "node:timers";
 
 /** How long a loop may run before the event loop gets a turn, in milliseconds. */
 const TURN_MS = 1;
@@ -28,4 +28,9 @@ export class Pacer {
 /** Gives the event loop a turn. */
 export function yieldToEventLoop(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Leaves so many milliseconds to other processes. */
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }

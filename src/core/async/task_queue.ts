@@ -1,11 +1,31 @@
 /** Runs tasks one after the other. */
 export class TaskQueue {
-  #last: Promise<unknown> = Promise.resolve();
+  #isBusy = false;
+  readonly #waiting = new Set<() => void>();
 
-  /** Runs a task after all earlier tasks have ended, and passes its outcome on. */
-  run<T>(task: () => Promise<T>): Promise<T> {
-    const result = this.#last.then(task);
-    this.#last = result.catch(() => {});
-    return result;
+  /**
+   * Runs a task after all earlier tasks have ended, and passes its outcome on. At
+   * once where no other task runs.
+   */
+  async run<T>(task: () => T | Promise<T>): Promise<T> {
+    if (this.#isBusy) {
+      await new Promise<void>((resolve) => this.#waiting.add(resolve));
+    }
+    this.#isBusy = true;
+    try {
+      const result = task();
+      return result instanceof Promise ? await result : result;
+    } finally {
+      this.#next();
+    }
+  }
+
+  /** Hands the turn on without freeing it, so that no later task comes in between. */
+  #next(): void {
+    for (const start of this.#waiting) {
+      this.#waiting.delete(start);
+      return start();
+    }
+    this.#isBusy = false;
   }
 }

@@ -1,14 +1,33 @@
+/*
+ * The lock order. A call takes these in this order, gives them back in the reverse
+ * order, and waits for none of them while it has a later one:
+ *
+ * 1. the queue of puts of the URL (put.ts),
+ * 2. the turn among all that change names in this process (the queue below),
+ * 3. the lock of the directory, among all processes (change_log.ts),
+ * 4. the key that is changed, for which lookups wait (key_changes.ts).
+ *
+ * The locks of staged files have no place in it: `tryLock()` never waits.
+ */
 import {
   type ChangeLog,
   LockTimeoutError,
   type LogPlace,
+  RETRY_MS,
 } from "../sharing/change_log.ts";
 import type { ReportFault } from "../reporting/disk_errors.ts";
+import type { MaybePromise } from "../disk/io_mode.ts";
 import { TaskQueue } from "../async/task_queue.ts";
-import { Pacer } from "../async/pacer.ts";
+import { Pacer, pause } from "../async/pacer.ts";
 
 /** How long opening waits for a directory in which others write all the time. */
 const BEGIN_TIMEOUT_MS = 500;
+
+/** A task that holds the lock for longer than this, in milliseconds, is followed by a pause. */
+const LONG_MS = 5;
+
+/** How long a look waits for the end of a change, in milliseconds. */
+const LOOK_TIMEOUT_MS = 200;
 
 /** How long the index waits for a place: it is only an accelerator. */
 const NOTE_TIMEOUT_MS = 200;
@@ -29,9 +48,10 @@ export class WriteTurns {
   readonly #log: ChangeLog;
   readonly #reconciler: Reconciler;
   readonly #queue = new TaskQueue();
+  readonly #pacer = new Pacer();
   #isLocked = false;
 
-  /** Locks nothing yet. */
+  /** Takes turns by the lock of `log`; `reconciler` looks at what others have changed. */
   constructor(log: ChangeLog, reconciler: Reconciler) {
     this.#log = log;
     this.#reconciler = reconciler;
@@ -72,8 +92,7 @@ export class WriteTurns {
    * it is not run.
    */
   async atLogEnd<T>(task: (place: LogPlace) => T): Promise<T | undefined> {
-    const note = () =>
-      Promise.resolve(this.#isLocked ? task(this.#log.place) : undefined);
+    const note = () => this.#isLocked ? task(this.#log.place) : undefined;
     try {
       return await this.withLock(note, NOTE_TIMEOUT_MS);
     } catch (error) {
@@ -83,36 +102,65 @@ export class WriteTurns {
   }
 
   /**
-   * Runs a task that changes names.
+   * Runs a task that changes names, with the lock of the directory. The task begins
+   * at once where no other has the turn or the lock and the disk is fast.
    *
-   * @throws {LockTimeoutError} If others hold the lock for longer than that.
+   * @throws {LockTimeoutError} If another process holds the lock for longer than
+   * `timeoutMs`; see `ChangeLog.lock()`.
    */
-  withLock<T>(task: () => Promise<T>, timeoutMs?: number): Promise<T> {
-    return this.withoutLock(async () => {
-      this.#isLocked = await this.#lock(timeoutMs);
+  withLock<T>(task: () => T | Promise<T>, timeoutMs?: number): Promise<T> {
+    return this.#queue.run(async () => {
+      const locked = this.#lock(timeoutMs);
+      this.#isLocked = locked instanceof Promise ? await locked : locked;
+      const start = performance.now();
       try {
-        return await task();
+        const result = task();
+        return result instanceof Promise ? await result : result;
       } finally {
         if (this.#isLocked) this.#log.unlock();
         this.#isLocked = false;
+        await this.#giveWay(performance.now() - start);
       }
     });
   }
 
-  /** Runs a task in turn with those that change names here, but not elsewhere. */
-  withoutLock<T>(task: () => Promise<T>): Promise<T> {
+  /** Runs a task in turn with those that change names in this process, without the lock. */
+  withoutLock<T>(task: () => T | Promise<T>): Promise<T> {
     return this.#queue.run(task);
   }
 
-  /** Tells other processes that the entry of `key` is about to change. */
-  async announce(key: string): Promise<void> {
-    if (this.#isLocked) await this.#log.announce(key);
+  /**
+   * Runs a look while no process changes names; also when another holds the lock for
+   * longer than a moment. For what looks half-changed, and may be just that.
+   */
+  undisturbed<T>(look: () => Promise<T>): Promise<T> {
+    return this.#queue.run(async () => {
+      let isLocked = false;
+      try {
+        isLocked = await this.#log.lock(false, LOOK_TIMEOUT_MS);
+      } catch {
+        // Without the lock the look says what there is.
+      }
+      try {
+        return await look();
+      } finally {
+        if (isLocked) this.#log.unlock();
+      }
+    });
   }
 
-  /** The same before it is removed, which a full disk must not prevent. */
+  /** Tells other processes that the entry of `key` is about to change. */
+  announce(key: string): MaybePromise<void> {
+    if (this.#isLocked) return this.#log.announce(key);
+  }
+
+  /** Announces a removal, which a full disk must not prevent. */
   async announceRemoval(key: string): Promise<void> {
-    // Those who were not told find out when they look.
-    await this.announce(key).catch(() => {});
+    try {
+      await this.announce(key);
+    } catch {
+      // Other processes find out when they look at the entry.
+    }
   }
 
   /**
@@ -140,9 +188,20 @@ export class WriteTurns {
     this.#log.close();
   }
 
-  /** Takes the lock when all is known that was done under it. */
-  async #lock(timeoutMs?: number): Promise<boolean> {
-    while (await this.#log.lock(true, timeoutMs)) {
+  /** Takes the lock, when all is known that was done under it before. */
+  #lock(timeoutMs?: number): MaybePromise<boolean> {
+    const locked = this.#log.lock(true, timeoutMs);
+    if (locked === false) return false;
+    const isDone = locked === true && !this.#log.hasChanges;
+    return isDone || this.#lockAndLearn(locked, timeoutMs);
+  }
+
+  async #lockAndLearn(
+    first: MaybePromise<boolean>,
+    timeoutMs?: number,
+  ): Promise<boolean> {
+    let locked = await first;
+    while (locked) {
       try {
         if (await this.#learn()) return true;
       } catch (error) {
@@ -150,10 +209,21 @@ export class WriteTurns {
         throw error;
       }
       this.#log.unlock();
-      // It takes long, and others must not wait for it.
+      // Without the lock: a look at the whole directory takes long.
       await this.#reconciler.refreshAll();
+      locked = await this.#log.lock(true, timeoutMs);
     }
     return false;
+  }
+
+  /**
+   * Leaves the lock to others once, before the next task takes it: the event loop
+   * gets a turn each millisecond, and a process that waits for the lock tries again
+   * at least once after each task on a slow disk.
+   */
+  async #giveWay(heldMs: number): Promise<void> {
+    if (heldMs > LONG_MS) await pause(2 * RETRY_MS);
+    else if (this.#pacer.due) await this.#pacer.yield();
   }
 
   async #learn(report?: ReportFault): Promise<boolean> {

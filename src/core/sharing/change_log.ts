@@ -23,35 +23,29 @@ import {
   isNotFound,
   isTaken,
 } from "../disk/file_system.ts";
-import { startTimer } from "../async/timer.ts";
-import { yieldToEventLoop } from "../async/pacer.ts";
+import { pause } from "../async/pacer.ts";
+import type { MaybePromise } from "../disk/io_mode.ts";
 
-/** The list is cut when it has this many records, … */
+/** A list of this many records is cut; of a longer list nothing is read. */
 const MAX_RECORDS = 32_768;
 
-/** … to these: who missed more than that must look at the whole directory. */
+/** The records that a cut leaves: a process that missed more looks at the whole directory. */
 const KEPT_RECORDS = 8_192;
 
-/** How long to wait for the lock. A commit takes less than a millisecond. */
-const LOCK_TIMEOUT_MS = 10_000;
+/**
+ * Longest wait for the lock, in milliseconds. A commit takes less than one; a process
+ * that is stopped in a commit must not hold up the others for longer than this.
+ */
+const LOCK_TIMEOUT_MS = 1_000;
 
-/** For so long one who waits tries again each turn, and then each millisecond or two. */
-const SPIN_MS = 2;
-
-/** For so long a process may take the lock again and again while others wait … */
-const TURN_MS = 20;
-
-/** … before it leaves it to them for this long. */
-const YIELD_MS = 4;
+/** How often a process that waits tries again, in milliseconds. */
+export const RETRY_MS = 1;
 
 /** How often to see whether the file still has its name, in milliseconds. */
 const LOOK_MS = 50;
 
 /** How often to try again when others make and remove the file at the same moment. */
 const MAX_TRIES = 4;
-
-/** The time that the file bears when somebody has waited for longer than a moment. */
-const AWAITED_MS = 1_000;
 
 /** A place in a list of changes. */
 export interface LogPlace {
@@ -61,7 +55,7 @@ export interface LogPlace {
   readonly position: number;
 }
 
-/** Keys that others have changed, or that nobody can tell which. */
+/** Keys that other processes have changed; "unknown" where the list does not reach back. */
 export type Changes = ReadonlySet<string> | "unknown";
 
 const NO_NEWS: Changes = new Set();
@@ -94,18 +88,14 @@ export class ChangeLog {
   #known: DiskFile | undefined;
   /** When the file was last seen under its name. */
   #seenAt = -Infinity;
-  /** Whether another process waits for the lock. */
-  #isAwaited = false;
-  /** When it has had the lock for long enough, if others wait. */
-  #turnEnd = Infinity;
-  /** Whether whoever has the lock does not give it back. */
+  /** Whether the holder of the lock has not given it back in time. */
   #hangs = false;
   /** Whether it was told that something else has the name. */
   #isObstructed = false;
   readonly #onObstructed: (error: Error) => void;
 
   /**
-   * Opens nothing yet.
+   * Opens the file when the lock is first wanted.
    *
    * @param spare Makes the name of a file of ours that may be left behind.
    * @param onObstructed Called when what has the name is no file.
@@ -126,77 +116,105 @@ export class ChangeLog {
 
   /**
    * Takes the lock. False where there is none to take: the file can't be made, so
-   * that nobody else has it either, or the disk fails.
+   * that no other process has the lock either, or the disk fails. No promise where
+   * the lock is free and the disk fast.
    *
    * @param make Whether to make the file where there is none.
-   * @throws {LockTimeoutError} If somebody holds it for longer than `timeoutMs`.
+   * @throws {LockTimeoutError} If another process holds the lock for longer than
+   * `timeoutMs`; at once for as long as a holder does not give it back at all.
    */
-  async lock(
+  lock(
     make: boolean,
     timeoutMs: number = LOCK_TIMEOUT_MS,
-  ): Promise<boolean> {
-    if (this.#isAwaited && performance.now() > this.#turnEnd) {
-      await pause(YIELD_MS);
-      this.#turnEnd = Infinity;
-    }
-    let hasTold = false;
-    const start = performance.now();
-    for (;;) {
-      const locked = await this.#tryLock(make && !this.#readOnly);
-      this.#hangs &&= locked === "busy";
-      if (locked !== "busy") {
-        const now = performance.now();
-        if (now - this.#turnEnd > TURN_MS || this.#turnEnd === Infinity) {
-          this.#turnEnd = now + TURN_MS;
-        }
-        if (hasTold) await this.#tell(Date.now());
-        return locked;
-      }
-      const waitedMs = performance.now() - start;
-      // Others that wait behind this one must not wait as long once more.
-      if (this.#hangs || waitedMs > timeoutMs) {
-        this.#hangs = waitedMs > LOCK_TIMEOUT_MS || this.#hangs;
-        throw new LockTimeoutError(this.#path, timeoutMs);
-      }
-      this.#turnEnd = Infinity;
-      if (waitedMs < SPIN_MS) await yieldToEventLoop();
-      else {
-        hasTold = true;
-        await this.#tell(AWAITED_MS);
-        await pause(1);
-      }
-    }
+  ): MaybePromise<boolean> {
+    const locked = this.tryLock(make && !this.#readOnly);
+    if (typeof locked !== "boolean") return this.#wait(locked, make, timeoutMs);
+    this.#hangs = false;
+    return locked;
   }
 
-  /** The same, without waiting, and without making the file. */
-  tryLock(): Promise<boolean | "busy"> {
-    return this.#tryLock(false);
+  async #wait(
+    first: MaybePromise<boolean | "busy">,
+    make: boolean,
+    timeoutMs: number,
+  ): Promise<boolean> {
+    const start = performance.now();
+    let locked = await first;
+    for (; locked === "busy"; locked = await this.tryLock(make)) {
+      const waitedMs = performance.now() - start;
+      if (this.#hangs || waitedMs > timeoutMs) {
+        // The calls that wait behind this one must not wait as long once more.
+        this.#hangs ||= waitedMs > LOCK_TIMEOUT_MS;
+        throw new LockTimeoutError(this.#path, timeoutMs);
+      }
+      await pause(RETRY_MS);
+    }
+    this.#hangs = false;
+    return locked;
+  }
+
+  /**
+   * Takes the lock if it is free.
+   *
+   * @param make Whether to make the file where there is none.
+   */
+  tryLock(make = false): MaybePromise<boolean | "busy"> {
+    const file = this.#file;
+    const isKnown = file !== undefined && file === this.#known &&
+      performance.now() - this.#seenAt < LOOK_MS;
+    if (!isKnown) return this.#tryLock(make);
+    try {
+      if (!file.tryLock()) return "busy";
+      const facts = file.facts();
+      if (facts instanceof Promise) return this.#taken(file, facts, make);
+      if (facts.names > 0) {
+        this.#end = this.#endOf(facts.size);
+        return true;
+      }
+    } catch {
+      // The same again says whether the file or the disk is to blame.
+    }
+    return this.#tryLock(make);
   }
 
   async #tryLock(make: boolean): Promise<boolean | "busy"> {
-    for (;;) {
-      const file = this.#file ?? await this.#open(make);
-      if (file === undefined) {
-        // The first list will tell of all that changes from here on.
-        this.#position ??= 0;
-        return false;
-      }
-      try {
-        if (!file.tryLock()) return "busy";
-      } catch {
-        return false;
-      }
-      const facts = await file.facts();
-      if (await this.#isCurrent(facts)) {
-        await this.#look(file, facts);
-        return true;
-      }
-      // It was cut, or deleted: the lock is that of the file of this name.
+    const file = this.#file ?? await this.#open(make);
+    if (file === undefined) {
+      // The first list will tell of all that changes from here on.
+      this.#position ??= 0;
+      return false;
+    }
+    try {
+      if (!file.tryLock()) return "busy";
+    } catch {
+      return false;
+    }
+    try {
+      return await this.#taken(file, file.facts(), make);
+    } catch (error) {
+      // Gives the lock back.
       this.close();
+      throw error;
     }
   }
 
-  /** Nobody can tell what others have changed by now. */
+  /** Sees whether the file that is locked is still the list. */
+  async #taken(
+    file: DiskFile,
+    facts: MaybePromise<FileFacts>,
+    make: boolean,
+  ): Promise<boolean | "busy"> {
+    const now = await facts;
+    if (await this.#isCurrent(now)) {
+      await this.#look(file, now);
+      return true;
+    }
+    // The list was cut, or deleted: the lock is that of the file of this name.
+    this.close();
+    return await this.#tryLock(make);
+  }
+
+  /** Makes all that others have changed unknown. */
   resetPosition(): void {
     this.#position = -1;
   }
@@ -228,28 +246,37 @@ export class ChangeLog {
     return reaches;
   }
 
+  /** Whether others have changed anything since `changes()` was last called. Needs the lock. */
+  get hasChanges(): boolean {
+    this.#position ??= this.#end;
+    return this.#position !== this.#end;
+  }
+
   /** What others have changed since the last time. Needs the lock. */
   async changes(): Promise<Changes> {
     const position = this.#position ?? this.#end;
-    this.#position = this.#end;
-    return await this.#keys(position, this.#end);
-  }
-
-  async #keys(position: number, end: number): Promise<Changes> {
+    const end = this.#position = this.#end;
     if (position === end) return NO_NEWS;
-    if (position < this.#base || position > end) return "unknown";
+    const isListed = position >= this.#base && position < end &&
+      end - position <= MAX_RECORDS;
+    if (!isListed) return "unknown";
     return parseRecords(await this.#read(position, end)) ?? "unknown";
   }
 
   /** Tells others that the entry of `key` is about to change. Needs the lock. */
-  async announce(key: string): Promise<void> {
+  announce(key: string): MaybePromise<void> {
     if (this.#readOnly || this.#file === undefined) return;
-    await this.#file.writeAt(
-      encode(formatRecord(key)),
-      this.#offsetOf(this.#end),
-    );
+    const offset = this.#offsetOf(this.#end);
+    const written = this.#file.writeAt(encode(formatRecord(key)), offset);
+    if (written instanceof Promise) {
+      return written.then(() => this.#announced());
+    }
+    return this.#announced();
+  }
+
+  #announced(): MaybePromise<void> {
     this.#position = ++this.#end;
-    if (this.#end - this.#base >= MAX_RECORDS) await this.#cut();
+    if (this.#end - this.#base >= MAX_RECORDS) return this.#cut();
   }
 
   /** Closes the file, which gives the lock back. */
@@ -313,10 +340,7 @@ export class ChangeLog {
   }
 
   /** Sees how long the list is, and if it was opened just now what it is. */
-  async #look(
-    file: DiskFile,
-    { size, mtimeMs }: FileFacts,
-  ): Promise<void> {
+  async #look(file: DiskFile, { size }: FileFacts): Promise<void> {
     if (this.#known !== file) {
       const head = parseHead(await readText(file, 0, RECORD_BYTES));
       if (head === undefined) return await this.#begin(file, size);
@@ -326,22 +350,10 @@ export class ChangeLog {
       this.#known = file;
     }
     this.#end = this.#endOf(size);
-    this.#isAwaited = mtimeMs === AWAITED_MS;
   }
 
   #endOf(size: number): number {
     return this.#base + Math.max(0, Math.floor(size / RECORD_BYTES) - 1);
-  }
-
-  /** Tells those who take the lock again and again whether somebody waits for it. */
-  async #tell(timeMs: number): Promise<void> {
-    this.#isAwaited = false;
-    if (this.#readOnly) return;
-    try {
-      await this.#fs.touch(this.#path, timeMs);
-    } catch {
-      // It may be gone, or nobody may write here: then it takes luck.
-    }
   }
 
   /** Begins a list in a new file, or in place of what is none. */
@@ -393,10 +405,6 @@ export class ChangeLog {
   #offsetOf(position: number): number {
     return (1 + position - this.#base) * RECORD_BYTES;
   }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => startTimer(ms, resolve));
 }
 
 function encode(text: string): Uint8Array {

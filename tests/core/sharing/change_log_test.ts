@@ -170,7 +170,10 @@ Deno.test("a process that may not write does not change the log while it waits f
   const fs = new FileSystem();
   const reader = new ChangeLog(fs, opened.path, () => "", true);
 
-  await assertRejects(() => reader.lock(false, 20), LockTimeoutError);
+  await assertRejects(
+    async () => await reader.lock(false, 20),
+    LockTimeoutError,
+  );
 
   reader.close();
   assertEquals((await Deno.stat(opened.path)).mtime, before.mtime);
