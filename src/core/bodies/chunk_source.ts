@@ -79,7 +79,7 @@ function streamSource(stream: ReadableStream<Uint8Array>): ChunkSource {
   const reader = stream.getReader();
   return {
     async next() {
-      const pacer = new Pacer();
+      let pacer: Pacer | undefined;
       for (;;) {
         const { done, value } = await reader.read();
         if (done) return undefined;
@@ -92,6 +92,7 @@ function streamSource(stream: ReadableStream<Uint8Array>): ChunkSource {
         }
         if (value.length > 0) return unshared(value);
         // A source of nothing but empty chunks must not hold the event loop.
+        pacer ??= new Pacer();
         if (pacer.due) await pacer.yield();
       }
     },

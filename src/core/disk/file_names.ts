@@ -15,11 +15,11 @@
  * KEY.download.part: the body of a download, which other processes may follow.
  *   Written and locked by the process that downloads.
  *   Removed by commit() (renamed to KEY.dat), by its writer when it stores nothing,
- *   by the next download of the URL when its lock is free, else by the
- *   OrphanSweeper.
+ *   by the next download of the URL when its lock is free, by delete() and clear()
+ *   of any process, else by the OrphanSweeper.
  *   Lost: the download is not stored; its readers go on.
  * KEY.description.part: type, name and length of that body for the followers; at
- *   the end the sidecar to be. See staged_description.ts.
+ *   the end the sidecar to be, or why the rest of the body never comes.
  *   Written and removed as KEY.download.part, which it lies beside; renamed to
  *   KEY.json.
  *   Lost: followers wait for the end of the download.

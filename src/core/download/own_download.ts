@@ -4,7 +4,7 @@ import { Deadline } from "../async/deadline.ts";
 import type { Claim } from "../sharing/download_claims.ts";
 import type { Tee } from "../bodies/tee.ts";
 import type { DownloadParts, DownloadTask } from "./download_parts.ts";
-import { BodyReceiver } from "./receive_body.ts";
+import { BodyReceiver, type Received } from "./receive_body.ts";
 import { runDownloader, type Source } from "./source.ts";
 import { ReceivedStore } from "./store_received.ts";
 
@@ -69,28 +69,14 @@ export class OwnDownload {
 
   /** Runs the downloader and stores the body; true when it is on disk. */
   async run(downloader: Downloader, callerUrl: string): Promise<boolean> {
-    const { idleTimeoutMs, timeoutMs } = this.#parts.options;
-    const { controller } = this.#task;
-    const deadline = new Deadline(
-      idleTimeoutMs,
-      timeoutMs,
-      (error) => controller.abort(error),
+    const received = await this.#receive(downloader, callerUrl);
+    const store = new ReceivedStore(
+      this.#parts,
+      this.#task,
+      this.#receiver,
+      () => this.#isOutdated(),
     );
-    try {
-      const answer = await this.#ask(downloader, callerUrl);
-      deadline.alive();
-      const received = await this.#receiver.receive(answer, deadline);
-      deadline.stop();
-      const store = new ReceivedStore(
-        this.#parts,
-        this.#task,
-        this.#receiver,
-        () => this.#isOutdated(),
-      );
-      return await store.store(received, (phase) => this.#phase = phase);
-    } finally {
-      deadline.stop();
-    }
+    return await store.store(received, (phase) => this.#phase = phase);
   }
 
   /** Gives up the claim: other downloads of the URL may begin, and this one goes on. */
@@ -109,6 +95,27 @@ export class OwnDownload {
     await this.#receiver.close();
     const claim = this.#claim;
     if (claim.role === "lead") this.#parts.claims.end(this.#task.key, claim);
+  }
+
+  /** Asks the downloader, and receives what it answers with in time. */
+  async #receive(
+    downloader: Downloader,
+    callerUrl: string,
+  ): Promise<Received> {
+    const { idleTimeoutMs, timeoutMs } = this.#parts.options;
+    const { controller } = this.#task;
+    const deadline = new Deadline(
+      idleTimeoutMs,
+      timeoutMs,
+      (error) => controller.abort(error),
+    );
+    try {
+      const answer = await this.#ask(downloader, callerUrl);
+      deadline.alive();
+      return await this.#receiver.receive(answer, deadline);
+    } finally {
+      deadline.stop();
+    }
   }
 
   async #ask(downloader: Downloader, callerUrl: string): Promise<Source> {

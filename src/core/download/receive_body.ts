@@ -13,6 +13,7 @@ import {
   wholeChunk,
 } from "../bodies/chunk_source.ts";
 import type { MediaBody } from "../bodies/media_body.ts";
+import { isGif } from "../gif/gif_scanner.ts";
 import type { GifPlan } from "../gif/gif_plan.ts";
 import { uncodedBody } from "./coded_body.ts";
 import { DownloadBody } from "./download_body.ts";
@@ -91,10 +92,14 @@ export class BodyReceiver {
     signal.addEventListener("abort", onAbort, { once: true });
     try {
       signal.throwIfAborted();
-      const uncoded = await uncodedBody(chunks, answer, () => deadline.alive());
-      signal.throwIfAborted();
-      chunks = uncoded.chunks;
-      const source = this.source = uncoded.source;
+      let source = answer;
+      if (answer.codings?.length) {
+        const onChunk = () => deadline.alive();
+        const uncoded = await uncodedBody(chunks, answer, onChunk);
+        signal.throwIfAborted();
+        ({ chunks, source } = uncoded);
+        this.source = source;
+      }
       this.#assertAllowed(source.size ?? 0);
       await this.#stage(source);
       const { whole, rest } = await this.#tryWhole(source, chunks);
@@ -196,10 +201,10 @@ export class BodyReceiver {
     if (!mayTry) return { rest: chunks };
     const { bytes, rest } = await wholeChunk(chunks, size);
     if (bytes === undefined) return { rest };
-    const verdict = await new TypeGate(gifs).push(bytes, true);
-    const isPlain = verdict?.type === "labelled" &&
-      place.reservation.write(size);
-    if (!isPlain) return { rest: replayed([bytes], rest) };
+    const mayConvert = gifs !== undefined && isGif(bytes);
+    if (mayConvert || !place.reservation.write(size)) {
+      return { rest: replayed([bytes], rest) };
+    }
     this.#count(size, size);
     // The place belongs to the result from here on.
     this.#place = undefined;

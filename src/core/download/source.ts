@@ -81,7 +81,6 @@ export async function runDownloader(
  * @throws {RangeError} If the size is not a non-negative integer.
  */
 export function toSource(result: Response | Download, url: string): Source {
-  const body = bodyOf(result);
   try {
     if (isResponse(result)) return fromResponse(result, url);
     if (isDownload(result)) return fromDownload(result, url);
@@ -90,7 +89,7 @@ export function toSource(result: Response | Download, url: string): Source {
         `received ${describe(result)}`,
     );
   } catch (error) {
-    discard(body);
+    discard(bodyOf(result));
     throw error;
   }
 }
