@@ -3,7 +3,6 @@ import { OpenCalls } from "./async/open_calls.ts";
 import { Catalog } from "./catalog/catalog.ts";
 import { ChangeLog } from "./sharing/change_log.ts";
 import { CHANGES_NAME, LENT_NAME } from "./disk/file_names.ts";
-import { Commits } from "./catalog/commits.ts";
 import type { Counters } from "./api/stats.ts";
 import { Deletion } from "./entries/deletion.ts";
 import { DirectoryReconciler } from "./startup/reconciler.ts";
@@ -99,7 +98,6 @@ export function makeParts(
     maxItemBytes: options.maxMemoryItemBytes,
   }, readOnly ? undefined : touches);
   const calls = new OpenCalls();
-  const commits = new Commits();
 
   const mayStage = !readOnly && options.maxEntryBytes > 0;
   const claims = new DownloadClaims(fs, store, mayStage);
@@ -129,7 +127,7 @@ export function makeParts(
     counters.bytesServed += bytes;
   };
   const lookup = new Lookup(
-    { store, catalog, files, writes, commits, calls, errors },
+    { store, catalog, files, writes, calls, errors },
     opener,
     check,
     onServed,
@@ -155,7 +153,7 @@ export function makeParts(
   );
   const writer = new EntryWriter(
     {
-      ...{ store, catalog, files, leftovers, writes, commits },
+      ...{ store, catalog, files, leftovers, writes },
       ...{ eviction, removal, errors },
     },
     { ready: () => loader.whole(), onEnded: () => keeper.keep() },

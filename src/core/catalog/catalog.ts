@@ -8,18 +8,19 @@ import { sortInTurns } from "../async/sort_in_turns.ts";
 import { TaskQueue } from "../async/task_queue.ts";
 import type { Touches } from "./touches.ts";
 import type { Pacer } from "../async/pacer.ts";
-import { type Watch, Watches } from "./key_changes.ts";
+import { KeyChanges } from "./key_changes.ts";
 
 /** So many entries find their places in a millisecond; more are sorted with turns. */
 const MAX_PLACED = 1_000;
 
 /** What is known of the entries without asking the disk: index, recency, bytes in RAM. */
 export class Catalog {
+  /** The keys that are being changed, and looked at. */
+  readonly keyChanges: KeyChanges = new KeyChanges();
   readonly #index = new Lru<Entry>();
   readonly #memory: MemoryTier;
   readonly #touches: Touches | undefined;
   readonly #clock = new Clock();
-  readonly #watches = new Watches();
   /** Made when it is first asked for: only those that share a directory do. */
   #byKey: Map<string, Entry> | undefined;
   /** Entries that are counted, but whose records are yet to come. */
@@ -33,9 +34,6 @@ export class Catalog {
   #lastHydrated = Infinity;
   readonly #sorting = new TaskQueue();
   #isSorting = false;
-  #scans = 0;
-  /** URLs that went while the directory is scanned. */
-  #gone: Set<string> | undefined;
   /** About what the entries in the index take on disk, in bytes. */
   #occupiedBytes = 0;
   #changes = 0;
@@ -60,20 +58,6 @@ export class Catalog {
   /** About what the files of all entries take on disk, in bytes. */
   get occupiedBytes(): number {
     return this.#occupiedBytes + (this.#pending?.occupiedBytes ?? 0);
-  }
-
-  /**
-   * Runs a scan of the directory, which calls {@linkcode Catalog.discover}: what
-   * goes meanwhile is not discovered any more, although the scan has read of it.
-   */
-  async whileScanning<T>(scan: () => Promise<T>): Promise<T> {
-    this.#gone ??= new Set();
-    this.#scans++;
-    try {
-      return await scan();
-    } finally {
-      if (--this.#scans === 0) this.#gone = undefined;
-    }
   }
 
   /** How often an entry came or went. */
@@ -161,11 +145,6 @@ export class Catalog {
     return this.#index.list();
   }
 
-  /** Tells whether the entry of a URL comes or goes while the disk is asked for it. */
-  watch(url: string): Watch {
-    return this.#watches.begin(url);
-  }
-
   /** The time now, different from any time before. */
   tick(): number {
     return this.#clock.tick();
@@ -173,7 +152,7 @@ export class Catalog {
 
   /** Takes an entry in as the most recent, in place of any of that URL. */
   insert(entry: Entry): void {
-    this.#watches.disturb(entry.url);
+    this.keyChanges.note(entry.key);
     this.#memory.delete(entry.url);
     this.#pending?.drop(entry.key);
     this.#changes++;
@@ -190,7 +169,6 @@ export class Catalog {
    * @returns Whether there was none.
    */
   discover(entry: Entry): boolean {
-    if (this.#gone?.has(entry.url)) return false;
     if (!this.#index.append(entry.url, entry, entry.size)) return false;
     this.#occupiedBytes += occupiedBytesOf(entry);
     this.#pending?.drop(entry.key);
@@ -272,9 +250,9 @@ export class Catalog {
 
   /** Forgets an entry and its bytes in RAM. */
   forget(url: string): void {
-    this.#watches.disturb(url);
-    this.#gone?.add(url);
-    if (this.#pending !== undefined) this.forgetPending(keyOf(url));
+    const key = this.#index.peek(url)?.key ?? keyOf(url);
+    this.keyChanges.note(key);
+    this.forgetPending(key);
     this.#drop(url);
   }
 

@@ -93,7 +93,7 @@ export class Deletion {
       try {
         await store.prepare();
         await writes.withLock(() => this.#directory.revokeAll());
-        await writes.withoutLock(() => this.#directory.discover());
+        await this.#directory.discover();
       } catch (error) {
         errors.report("list the directory", error);
       }

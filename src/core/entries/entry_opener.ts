@@ -15,9 +15,6 @@ import type { WriteTurns } from "./write_turns.ts";
 /** For how long after a look at its sidecar an entry is taken to be the same, in milliseconds. */
 const TRUSTED_MS = 20;
 
-/** How long a lookup waits for an entry that another process is replacing. */
-const REPLACE_TIMEOUT_MS = 200;
-
 /** An entry and its open file, held. */
 export interface OpenEntry {
   /** The entry. */
@@ -93,13 +90,20 @@ export class EntryOpener {
     return stamp instanceof Promise ? stamp.then(decide) : decide(stamp);
   }
 
-  /** Opens the entry of a URL, and holds its file. */
-  async open(url: string): Promise<OpenEntry | undefined> {
+  /**
+   * Opens the entry of a URL, and holds its file.
+   *
+   * @param isCurrent Whether nothing has changed the entry since this look began.
+   */
+  async open(
+    url: string,
+    isCurrent: () => boolean,
+  ): Promise<OpenEntry | undefined> {
     const { store, catalog } = this.#parts;
     if (!store.ready) await store.prepare();
     const known = catalog.peek(url);
     return known !== undefined && await this.#openKnown(known) ||
-      await this.#discover(url, known);
+      await this.#discover(url, known, isCurrent);
   }
 
   /** Opens an entry whose files are still the same. */
@@ -148,14 +152,23 @@ export class EntryOpener {
     return undefined;
   }
 
-  /** Finds what takes the place of an entry just now, if another process puts it there. */
-  async #findReplaced(key: string): Promise<Found | Broken | undefined> {
+  /**
+   * Finds the pair of a key. What looks half-changed is looked at again when no
+   * process changes it.
+   *
+   * @param isKnown Whether there was an entry before.
+   */
+  async #find(
+    key: string,
+    isKnown: boolean,
+  ): Promise<Found | Broken | undefined> {
     const { store, writes } = this.#parts;
-    if (!await store.seems(datName(key))) return undefined;
-    // Its commit ends before the lock is free.
-    await writes.withLock(() => Promise.resolve(), REPLACE_TIMEOUT_MS)
-      .catch(() => {});
-    return await store.find(key);
+    const found = await store.find(key);
+    // While an entry is replaced, or removed, only its body is there.
+    const isHalf = found === undefined
+      ? isKnown && await store.seems(datName(key))
+      : "reason" in found;
+    return isHalf ? await writes.undisturbed(() => store.find(key)) : found;
   }
 
   /**
@@ -166,22 +179,14 @@ export class EntryOpener {
   async #discover(
     url: string,
     known: Entry | undefined,
+    isUnchanged: () => boolean,
   ): Promise<OpenEntry | undefined> {
     const { store, catalog, files, leftovers, hub } = this.#parts;
     const key = keyOf(url);
     const now = Date.now();
-    const watch = catalog.watch(url);
-    let found: Found | Broken | undefined;
-    try {
-      found = await store.find(key);
-      if (found === undefined && known !== undefined) {
-        found = await this.#findReplaced(key);
-      }
-    } finally {
-      watch.end();
-    }
+    const found = await this.#find(key, known !== undefined);
     // A commit or a deletion that came between knows better.
-    const isCurrent = !watch.isDisturbed && catalog.peek(url) === known;
+    const isCurrent = isUnchanged() && catalog.peek(url) === known;
     if (found !== undefined && "file" in found) {
       let entry = entryOf(found.sidecar, key, found.facts);
       entry.seenAtMs = now;
@@ -203,7 +208,7 @@ export class EntryOpener {
       catalog.forget(url);
       hub.emit({ type: "dropped", url, key, reason });
     }
-    if (found !== undefined && !watch.isDisturbed) {
+    if (found !== undefined && isCurrent) {
       const leftover = await leftoverOf(store, pairOf(key), reason);
       if (leftover !== undefined) leftovers.add(leftover);
       hub.emit({ type: "skipped", path: store.jsonPath(key), reason });

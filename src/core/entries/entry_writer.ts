@@ -1,5 +1,4 @@
 import type { Catalog } from "../catalog/catalog.ts";
-import type { Commits } from "../catalog/commits.ts";
 import type { DiskErrors } from "../reporting/disk_errors.ts";
 import { type Entry, entryOf } from "../catalog/entry.ts";
 import type { Eviction } from "./eviction.ts";
@@ -44,8 +43,6 @@ export interface EntryWriterParts {
   readonly leftovers: Leftovers;
   /** The turns of those who change names. */
   readonly writes: WriteTurns;
-  /** The commit that runs. */
-  readonly commits: Commits;
   /** Makes room. */
   readonly eviction: Eviction;
   /** Takes back what the disk did half-way. */
@@ -81,13 +78,18 @@ export class EntryWriter {
    * the body was not stored, and the staged file is still the caller's.
    */
   async commitEntry(request: CommitRequest): Promise<SharedFile | undefined> {
-    const { writes, commits, errors } = this.#parts;
+    const { writes, catalog, errors } = this.#parts;
     const { description: { url }, wanted, isOutdated } = request;
     try {
       await this.#events.ready();
       return await writes.withLock(async () => {
         if (wanted?.() === false || await isOutdated?.()) return undefined;
-        return await commits.run(url, () => this.#commit(request));
+        const end = catalog.keyChanges.begin(keyOf(url));
+        try {
+          return await this.#commit(request);
+        } finally {
+          end();
+        }
       }).finally(() => this.#events.onEnded());
     } catch (error) {
       // Deleted during the commit: the staged file may have lost its name.

@@ -19,7 +19,6 @@
  * `has()`, `info()` and `peek()` look at the disk each time.
  */
 import type { Catalog } from "../catalog/catalog.ts";
-import type { Commits } from "../catalog/commits.ts";
 import type { OpenCalls } from "../async/open_calls.ts";
 import type { DiskErrors } from "../reporting/disk_errors.ts";
 import type { PairStore } from "../disk/pair_store.ts";
@@ -71,8 +70,6 @@ export interface LookupParts {
   readonly files: OpenFiles;
   /** The turns of those who change names. */
   readonly writes: WriteTurns;
-  /** The commit that runs. */
-  readonly commits: Commits;
   /** Calls that use the disk. */
   readonly calls: OpenCalls;
   /** Where failures go. */
@@ -142,7 +139,11 @@ export class Lookup {
         const found = await store.find(keyOf(url));
         if (found === undefined || !("file" in found)) return undefined;
         found.file.close();
-        const opened = await this.#opener.open(url);
+        const key = keyOf(url);
+        const opened = await catalog.keyChanges.look(
+          key,
+          (isCurrent) => this.#opener.open(url, isCurrent),
+        );
         if (opened !== undefined) catalog.use(url);
         return opened;
       });
@@ -160,7 +161,7 @@ export class Lookup {
     const opened = await this.open(url);
     if (opened !== undefined) return opened;
     try {
-      await calls.run(() => writes.withLock(() => Promise.resolve()));
+      await calls.run(() => writes.undisturbed(() => Promise.resolve()));
     } catch {
       return undefined;
     }
@@ -197,10 +198,11 @@ export class Lookup {
 
   /** Whether there is an entry; changes nothing. */
   async has(url: string): Promise<boolean> {
-    const { calls, errors } = this.#parts;
+    const { calls, catalog, errors } = this.#parts;
     try {
-      const found = () => this.#steady(url, () => this.#has(url));
-      return await calls.run(found) ?? false;
+      return await calls.run(() =>
+        catalog.keyChanges.look(keyOf(url), () => this.#has(url))
+      );
     } catch (error) {
       errors.report("look for an entry", error);
       return false;
@@ -209,13 +211,14 @@ export class Lookup {
 
   /** Makes an entry the most recent; false when there is none. */
   async use(url: string): Promise<boolean> {
-    const { catalog, commits, store } = this.#parts;
-    // Most that is put is new, and what comes after this looks more closely.
+    const { catalog, store } = this.#parts;
+    const key = keyOf(url);
+    // Most bodies that are put are new, and the commit looks more closely.
     const isNew = store.ready && catalog.peek(url) === undefined &&
-      !commits.has(url) && !await store.seems(jsonName(keyOf(url)));
+      !catalog.keyChanges.isChanging(key) && !await store.seems(jsonName(key));
     if (isNew || !await this.has(url)) {
       // An index may tell of it still, and must not seem to have stored it later.
-      catalog.forgetPending(keyOf(url));
+      catalog.forgetPending(key);
       return false;
     }
     const entry = catalog.peek(url);
@@ -245,7 +248,7 @@ export class Lookup {
       try {
         const url = await this.#urlOf(key);
         if (url === undefined) return undefined;
-        return await this.#steady(url, () => look(url));
+        return await this.#parts.catalog.keyChanges.look(key, () => look(url));
       } catch {
         return undefined;
       }
@@ -267,12 +270,14 @@ export class Lookup {
     url: string,
     holds: MaybePromise<boolean>,
   ): Promise<Hit | undefined> {
-    const { calls, errors } = this.#parts;
+    const { calls, catalog, errors } = this.#parts;
     try {
       return await calls.run(async () => {
         const recalled = await holds && this.#recall(url);
-        return recalled ||
-          await this.#steady(url, () => this.#locateOnDisk(url));
+        return recalled || await catalog.keyChanges.look(
+          catalog.peek(url)?.key ?? keyOf(url),
+          (isCurrent) => this.#locateOnDisk(url, isCurrent),
+        );
       });
     } catch (error) {
       errors.report("read an entry", error);
@@ -343,21 +348,6 @@ export class Lookup {
     return { ...infoOf(known), lastAccess };
   }
 
-  /** Looks, and looks again where a commit of the URL came between. */
-  async #steady<T>(
-    url: string,
-    look: () => Promise<T | undefined>,
-  ): Promise<T | undefined> {
-    const { commits, catalog } = this.#parts;
-    if (commits.has(url)) await commits.ended(url);
-    const result = await look();
-    if (result || !commits.has(url) && catalog.peek(url) === undefined) {
-      return result;
-    }
-    await commits.ended(url);
-    return await look();
-  }
-
   async #has(url: string): Promise<boolean> {
     const { store, catalog } = this.#parts;
     const entry = catalog.peek(url);
@@ -368,9 +358,12 @@ export class Lookup {
     return true;
   }
 
-  async #locateOnDisk(url: string): Promise<Hit | undefined> {
+  async #locateOnDisk(
+    url: string,
+    isCurrent: () => boolean,
+  ): Promise<Hit | undefined> {
     const { catalog, files } = this.#parts;
-    const opened = await this.#opener.open(url);
+    const opened = await this.#opener.open(url, isCurrent);
     if (opened === undefined) return undefined;
     const { entry, file } = opened;
     try {

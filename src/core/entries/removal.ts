@@ -53,17 +53,16 @@ export class Removal {
     await writes.announceRemoval(key);
     await files.rescue(store.datPath(key));
     if (!isWanted()) return false;
+    const end = catalog.keyChanges.begin(key);
     const known = catalog.peek(url);
     catalog.forget(url);
     try {
-      const removed = await store.remove(key);
-      // A lookup may have found the entry just before its files went.
-      catalog.forget(url);
-      return removed;
+      return await store.remove(key);
     } catch (error) {
-      catalog.forget(url);
       await this.restoreAfterFailure(key, known, failure);
       throw error;
+    } finally {
+      end();
     }
   }
 

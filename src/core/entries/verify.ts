@@ -72,16 +72,14 @@ export async function verify(
   const found: Leftover[] = [];
 
   await store.prepare();
-  // In turn with commits: the files of a running commit would look like leftovers.
-  await writes.withoutLock(() =>
-    scan(store, {
-      onEntry: ({ key }) => keys.push(key),
-      onLeftover: (leftover) => {
-        found.push(leftover);
-        leftovers.add(leftover);
-      },
-    })
-  );
+  await scan(store, catalog.keyChanges, {
+    onEntry: ({ key }) => keys.push(key),
+    onLeftover: (leftover) => {
+      found.push(leftover);
+      leftovers.add(leftover);
+    },
+    undisturbed: (look) => writes.undisturbed(look),
+  });
   for (const leftover of found) {
     const { names, bytes, reason } = leftover;
     const young = leftovers.isYoung(leftover, Date.now());

@@ -116,13 +116,12 @@ export class Loader {
 
   /** Reads the whole directory into the catalog, which may know it already. */
   scan(onLeftover: (leftover: Leftover) => void): Promise<void> {
-    const { store, catalog } = this.#parts;
-    return catalog.whileScanning(() =>
-      scan(store, {
-        onEntry: (entry) => catalog.discover(entry),
-        onLeftover: (leftover) => this.#add(leftover, onLeftover),
-      })
-    );
+    const { store, catalog, writes } = this.#parts;
+    return scan(store, catalog.keyChanges, {
+      onEntry: (entry) => catalog.discover(entry),
+      onLeftover: (leftover) => this.#add(leftover, onLeftover),
+      undisturbed: (look) => writes.undisturbed(look),
+    });
   }
 
   /** Ends the work in the background. Nothing may be stored meanwhile. */
@@ -241,7 +240,10 @@ export class Loader {
         this.#indexedAt,
         // Others may be waiting for their turn.
         (task) => background.awaited(writes.withoutLock(task)),
-        (leftover) => this.#add(leftover, (it) => this.#tell(it)),
+        {
+          onLeftover: (leftover) => this.#add(leftover, (it) => this.#tell(it)),
+          undisturbed: (look) => background.awaited(writes.undisturbed(look)),
+        },
       );
       catalog.settle();
       await catalog.confirm(background);

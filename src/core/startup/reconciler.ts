@@ -3,7 +3,12 @@ import type { PairStore } from "../disk/pair_store.ts";
 import type { EventHub } from "../reporting/event_hub.ts";
 import { areSame, type Entry, entryOf } from "../catalog/entry.ts";
 import type { Leftover, Leftovers } from "../entries/leftovers.ts";
-import { listNames, scan, scanNames } from "../entries/scan.ts";
+import {
+  listNames,
+  scan,
+  type ScanEvents,
+  scanNames,
+} from "../entries/scan.ts";
 import { datName, pairOf } from "../disk/file_names.ts";
 import { mismatchOf } from "../disk/sidecar.ts";
 import type { DiskErrors, ReportFault } from "../reporting/disk_errors.ts";
@@ -84,7 +89,7 @@ export class DirectoryReconciler {
     pacer: Pacer,
     now: number,
     alone: <T>(task: () => Promise<T>) => Promise<T>,
-    onLeftover: (leftover: Leftover) => void,
+    { onLeftover, undisturbed }: Omit<ScanEvents, "onEntry">,
   ): Promise<void> {
     const { store, catalog } = this.#parts;
     const [entries, names] = await alone(async () => {
@@ -101,9 +106,8 @@ export class DirectoryReconciler {
       }
     }
     const onEntry = (entry: Entry) => catalog.discover(entry);
-    const events = { onEntry, onLeftover };
-    const scan = () => scanNames(store, names, events, pacer, now);
-    await alone(() => catalog.whileScanning(scan));
+    const events = { onEntry, onLeftover, ...(undisturbed && { undisturbed }) };
+    await scanNames(store, catalog.keyChanges, names, events, pacer, now);
   }
 
   /** Whether the files of an entry are a whole pair, be it another by now. */
@@ -144,7 +148,7 @@ export class DirectoryReconciler {
       },
       onLeftover: (leftover: Leftover) => this.#late().leftovers.add(leftover),
     };
-    await catalog.whileScanning(() => scan(store, events));
+    await scan(store, catalog.keyChanges, events);
     for (const { key } of before) {
       if (!seen.has(key)) await this.refresh(key, report);
       if (pacer.due) await pacer.yield();

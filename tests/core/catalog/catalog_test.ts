@@ -213,24 +213,6 @@ Deno.test("Clock keeps its times apart in the precision that a sidecar has for s
   }
 });
 
-Deno.test("an entry deleted during the scan of the directory is not discovered again", async () => {
-  const catalog = new Catalog(CAPS, undefined);
-  const scan = () =>
-    catalog.whileScanning(() => {
-      catalog.forget("a");
-      return Promise.resolve([
-        catalog.discover(entry("a")),
-        catalog.discover(entry("b")),
-      ]);
-    });
-
-  assertEquals(await scan(), [false, true]);
-  assertEquals(await scan(), [false, false]);
-
-  assertEquals(order(catalog), "b");
-  assertEquals(catalog.discover(entry("a")), true);
-});
-
 Deno.test("an entry seen with another time is as young as that look", () => {
   const catalog = new Catalog(CAPS, undefined);
   const known = entry("a", { mtimeMs: 1_000 });

@@ -1,25 +1,74 @@
 import { assert, assertEquals } from "@std/assert";
 import { MediaCache } from "../../../mod.ts";
-import { Commits } from "../../../src/core/catalog/commits.ts";
+import { KeyChanges } from "../../../src/core/catalog/key_changes.ts";
+import { keyOf } from "../../../src/core/text/key.ts";
 import { bytesOf } from "../../fixtures/directory/files.ts";
 import { tempDir } from "../../fixtures/directory/temp_dir.ts";
 
 const URL = "https://example.org/a";
 
-Deno.test("Commits.ended() waits for the commit of that URL, also for one that fails", async () => {
-  const commits = new Commits();
-  const gate = Promise.withResolvers<void>();
-  const commit = commits.run(URL, () => gate.promise).catch(() => "failed");
+const KEY = keyOf(URL);
 
-  assert(commits.has(URL));
-  assert(!commits.has("https://example.org/b"));
-  await commits.ended("https://example.org/b");
-  const ended = commits.ended(URL);
-  gate.reject(new Error("the disk"));
+Deno.test("look() waits for the end of a change of that key", async () => {
+  const changes = new KeyChanges();
+  const end = changes.begin(KEY);
+  assert(changes.isChanging(KEY));
+  const log: string[] = [];
 
-  await ended;
-  assertEquals(await commit, "failed");
-  assert(!commits.has(URL));
+  const waiting = changes.look(KEY, () => Promise.resolve(log.push("after")));
+  await changes.look(keyOf("b"), () => Promise.resolve(log.push("other")));
+  log.push("end");
+  end();
+  await waiting;
+
+  assertEquals(log, ["other", "end", "after"]);
+  assert(!changes.isChanging(KEY));
+});
+
+Deno.test("look() looks again if it found nothing and a change has begun meanwhile", async () => {
+  for (const [found, looks] of [[true, 1], [false, 2]] as const) {
+    const changes = new KeyChanges();
+    const current: boolean[] = [];
+
+    const result = await changes.look(KEY, (isCurrent) => {
+      if (current.length === 0) changes.begin(KEY)();
+      current.push(isCurrent());
+      return Promise.resolve(found);
+    });
+
+    assertEquals(result, found);
+    assertEquals(current, [false, true].slice(0, looks));
+  }
+});
+
+Deno.test("look() under changes without end gives up", async () => {
+  const changes = new KeyChanges();
+  let looks = 0;
+
+  const found = await changes.look(KEY, () => {
+    looks++;
+    changes.begin(KEY)();
+    return Promise.resolve(undefined);
+  });
+
+  assertEquals([found, looks], [undefined, 3]);
+});
+
+Deno.test("look() is not current, but is not repeated, once its entry has come or gone", async () => {
+  const changes = new KeyChanges();
+  let looks = 0;
+
+  await changes.look(KEY, (isCurrent) => {
+    looks++;
+    assert(isCurrent());
+    changes.note(keyOf("b"));
+    assert(isCurrent());
+    changes.note(KEY);
+    assert(!isCurrent());
+    return Promise.resolve(undefined);
+  });
+
+  assertEquals(looks, 1);
 });
 
 Deno.test("an entry can be read at every moment of its replacement", async () => {

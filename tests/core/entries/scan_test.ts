@@ -3,6 +3,7 @@ import { join } from "@std/path";
 import { MediaCache } from "../../../mod.ts";
 import { PairStore } from "../../../src/core/disk/pair_store.ts";
 import { FileSystem } from "../../../src/core/disk/file_system.ts";
+import { KeyChanges } from "../../../src/core/catalog/key_changes.ts";
 import { keyOf } from "../../../src/core/text/key.ts";
 import { classify } from "../../../src/core/disk/file_names.ts";
 import { scan } from "../../../src/core/entries/scan.ts";
@@ -53,13 +54,48 @@ Deno.test("scan() skips the files that its own store has staged, locked or not",
   const leftovers: string[] = [];
   for (const owner of [store, other]) (await owner.stage(KEY)).file.close();
 
-  await scan(store, {
+  await scan(store, new KeyChanges(), {
     onEntry() {},
     onLeftover: ({ names }) => leftovers.push(...names),
   });
 
   assertEquals(leftovers.map((name) => other.isOwn(name)), [true]);
 });
+
+for (const change of ["deleted", "stored"]) {
+  Deno.test(`an entry ${change} while the scan reads its files is not discovered`, async () => {
+    await using dir = await tempDir();
+    const { dat, json } = await writePair(dir.path, "a", bytesOf(5));
+    await writePair(dir.path, "b", bytesOf(5));
+    const options = { dir: dir.path, durable: false, readOnly: false };
+    const store = new PairStore(new FileSystem(), options);
+    await store.prepare();
+    const keyChanges = new KeyChanges();
+    const { facts } = store;
+    store.facts = (name) => {
+      const found = facts.call(store, name);
+      const { key } = classify(name);
+      if (key !== keyOf("a")) return found;
+      store.facts = facts;
+      if (change === "stored") keyChanges.note(key);
+      else {
+        const end = keyChanges.begin(key);
+        Deno.removeSync(json);
+        Deno.removeSync(dat);
+        end();
+      }
+      return found;
+    };
+    const found: string[] = [];
+
+    await scan(store, keyChanges, {
+      onEntry: ({ url }) => found.push(url),
+      onLeftover: ({ reason }) => found.push(reason),
+    });
+
+    assertEquals(found, ["b"]);
+  });
+}
 
 Deno.test("a ts that no date can have counts as the nearest valid time", async () => {
   await using dir = await tempDir();
