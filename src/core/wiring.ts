@@ -100,7 +100,7 @@ export function makeParts(
   const calls = new OpenCalls();
 
   const mayStage = !readOnly && options.maxEntryBytes > 0;
-  const claims = new DownloadClaims(fs, store, mayStage);
+  const claims = new DownloadClaims(store, mayStage);
   const log = new ChangeLog(
     fs,
     store.path(CHANGES_NAME),

@@ -1,11 +1,13 @@
 import { dirname } from "@std/path/dirname";
 import { join } from "@std/path/join";
 import { MediaCacheError } from "../api/errors.ts";
+import type { Refusable } from "../text/refusable.ts";
 import { errorFacts, failureReason } from "../text/failure_reason.ts";
 import { denoProblem } from "./deno_release.ts";
 import type { DiskFile, FileFacts } from "./disk_file.ts";
 import { PART, spareName } from "./file_names.ts";
-import { type FileSystem, isNotFound, type ListedFile } from "./file_system.ts";
+import { isNotFound } from "./disk_fault.ts";
+import type { FileSystem, ListedFile } from "./file_system.ts";
 import type { MaybePromise } from "./io_mode.ts";
 
 /** The key in the names of files that belong to no entry; no URL has this hash. */
@@ -150,6 +152,20 @@ export class CacheDirectory {
   /** Whether the name is taken, be it by a link that leads nowhere. */
   hasName(name: string): Promise<boolean> {
     return this.#fs.hasName(this.path(name));
+  }
+
+  /** Whether the file system has refused an operation. */
+  refuses(operation: Refusable): boolean {
+    return this.#fs.refusals.has(operation);
+  }
+
+  /**
+   * Opens a regular file to read.
+   *
+   * @throws {Deno.errors.NotFound} If there is no regular file of that name.
+   */
+  open(name: string): MaybePromise<DiskFile> {
+    return this.#fs.open(this.path(name));
   }
 
   /** Whether a process holds the lock of a file. */

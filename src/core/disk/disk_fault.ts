@@ -43,3 +43,18 @@ export function isRefusal(error: unknown): error is Error {
 export function isTransient(error: unknown): boolean {
   return TRANSIENTS.has(errorFacts(error).code ?? "");
 }
+
+/** Whether an error means that a name is taken. */
+export function isTaken(error: unknown): boolean {
+  return error instanceof Deno.errors.AlreadyExists;
+}
+
+/** Whether an error means that the user lacks a right. */
+export function isDenied(error: unknown): error is Error {
+  return error instanceof Deno.errors.PermissionDenied;
+}
+
+/** Whether an error means that there is no file of that name, or no more. */
+export function isNotFound(error: unknown): boolean {
+  return error instanceof Deno.errors.NotFound;
+}

@@ -5,10 +5,13 @@
 import { ensureDir } from "@std/fs/ensure-dir";
 import { dirname } from "@std/path/dirname";
 import { isAbsolute } from "@std/path/is-absolute";
+import { isNotFound, isTaken } from "./disk_fault.ts";
 import { DiskFile, factsOf, type FileFacts } from "./disk_file.ts";
 import type { FileState } from "./file_identity.ts";
 import { IoMode, type MaybePromise } from "./io_mode.ts";
 import { type OnRefused, Refusals } from "./refusals.ts";
+
+export { isDenied, isNotFound, isTaken } from "./disk_fault.ts";
 
 /** The text of a file. */
 export interface FileText {
@@ -478,11 +481,6 @@ export class FileSystem {
   }
 }
 
-/** Whether an error means that a name is taken. */
-export function isTaken(error: unknown): boolean {
-  return error instanceof Deno.errors.AlreadyExists;
-}
-
 /** Whether a new file lacks rights that its owner should have. */
 function isMasked(mode: number | null): boolean {
   return mode !== null && (mode & OWNER_ONLY) !== OWNER_ONLY;
@@ -496,16 +494,6 @@ async function isThere(path: string): Promise<boolean> {
     if (isNotFound(error)) return false;
     throw error;
   }
-}
-
-/** Whether an error means that the user lacks a right. */
-export function isDenied(error: unknown): error is Error {
-  return error instanceof Deno.errors.PermissionDenied;
-}
-
-/** Whether an error means that there is no file of that name, or no more. */
-export function isNotFound(error: unknown): boolean {
-  return error instanceof Deno.errors.NotFound;
 }
 
 function folder(info: Deno.FileInfo): FileFacts {

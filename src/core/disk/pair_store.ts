@@ -4,8 +4,9 @@ import {
 } from "./cache_directory.ts";
 import type { DiskFile, FileFacts } from "./disk_file.ts";
 import { type FileState, stampOf } from "./file_identity.ts";
-import { datName, jsonName } from "./file_names.ts";
-import { type FileSystem, isNotFound } from "./file_system.ts";
+import { datName, descriptionName, jsonName } from "./file_names.ts";
+import { isNotFound } from "./disk_fault.ts";
+import type { FileSystem } from "./file_system.ts";
 import type { MaybePromise } from "./io_mode.ts";
 import {
   formatSidecar,
@@ -15,6 +16,11 @@ import {
   type Sidecar,
   type StampedSidecar,
 } from "./sidecar.ts";
+import {
+  FollowedDescription,
+  StagedDescription,
+  type StagedFacts,
+} from "./staged_description.ts";
 import { StagedFile } from "./staged_file.ts";
 
 /** A pair of files that fit each other. */
@@ -89,6 +95,39 @@ export class PairStore extends CacheDirectory {
   /** Takes over a file that was made to stage a body in. */
   staged(path: string, file: DiskFile): StagedFile {
     return new StagedFile(path, file, (path) => this.discard(path));
+  }
+
+  /**
+   * Puts a description beside a staged file, for followers.
+   *
+   * @throws {Deno.errors.AlreadyExists} If another download still has the name.
+   * @throws The file system's error.
+   */
+  async describe(
+    key: string,
+    staged: StagedFile,
+    facts: StagedFacts,
+  ): Promise<void> {
+    const path = this.path(descriptionName(key));
+    await staged.describe(async () => {
+      const { inode } = await staged.file.facts();
+      return await StagedDescription.create(this.#fs, path, facts, inode);
+    });
+  }
+
+  /** Makes a reader of the description beside the staged file with that identity. */
+  description(key: string, inode: number): FollowedDescription {
+    const path = this.path(descriptionName(key));
+    return new FollowedDescription(this.#fs, path, inode);
+  }
+
+  /** Renames a staged file and its description to spare paths of `key`. */
+  moveAside(key: string, staged: StagedFile): Promise<void> {
+    return staged.rename(async (from) => {
+      const to = this.sparePath(key);
+      await this.#fs.rename(from, to);
+      return to;
+    });
   }
 
   /**

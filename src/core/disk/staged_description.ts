@@ -1,5 +1,6 @@
 import type { DiskFile, FileFacts } from "./disk_file.ts";
-import { type FileSystem, isNotFound, isTaken } from "./file_system.ts";
+import { isNotFound, isTaken } from "./disk_fault.ts";
+import type { FileSystem } from "./file_system.ts";
 import { safeFilename } from "../text/filename.ts";
 import { cleanMimetype } from "../text/mimetype.ts";
 import { MAX_SIDECAR_BYTES } from "./sidecar.ts";

@@ -6,7 +6,7 @@ import type { EventHub } from "../reporting/event_hub.ts";
 import { areSameState } from "../disk/file_identity.ts";
 import type { MaybePromise } from "../disk/io_mode.ts";
 import { datName, pairOf } from "../disk/file_names.ts";
-import { isNotFound } from "../disk/file_system.ts";
+import { isNotFound } from "../disk/disk_fault.ts";
 import { keyOf } from "../text/key.ts";
 import { leftoverOf, type Leftovers } from "./leftovers.ts";
 import type { OpenFiles, SharedFile } from "../disk/open_files.ts";

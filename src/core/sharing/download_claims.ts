@@ -1,11 +1,10 @@
 import { classify, descriptionName, downloadName } from "../disk/file_names.ts";
 import type { PairStore } from "../disk/pair_store.ts";
 import type { DiskFile } from "../disk/disk_file.ts";
-import { type FileSystem, isNotFound, isTaken } from "../disk/file_system.ts";
-import {
+import { isNotFound, isTaken } from "../disk/disk_fault.ts";
+import type {
   FollowedDescription,
-  StagedDescription,
-  type StagedFacts,
+  StagedFacts,
 } from "../disk/staged_description.ts";
 import type { StagedFile } from "../disk/staged_file.ts";
 
@@ -37,15 +36,13 @@ const NONE: Claim = { role: "none" };
  * the process dies, so that a file without a lock is free to take.
  */
 export class DownloadClaims {
-  readonly #fs: FileSystem;
   readonly #store: PairStore;
   readonly #mayStage: boolean;
-  /** The claims of this cache by the paths of their files, until they are given up. */
+  /** The claims of this cache by their keys, until they are given up. */
   readonly #led = new Map<string, { inode: number; leaving?: Promise<void> }>();
 
   /** Without `mayStage`, as in a `readOnly` cache, downloads are only followed. */
-  constructor(fs: FileSystem, store: PairStore, mayStage: boolean) {
-    this.#fs = fs;
+  constructor(store: PairStore, mayStage: boolean) {
     this.#store = store;
     this.#mayStage = mayStage;
   }
@@ -57,13 +54,12 @@ export class DownloadClaims {
    */
   async claim(key: string): Promise<Claim> {
     if (!this.#store.ready) await this.#store.prepare();
-    const path = this.#bodyPath(key);
-    await this.#led.get(path)?.leaving;
+    await this.#led.get(key)?.leaving;
     for (let tries = 0; tries < MAX_TRIES; tries++) {
-      if (this.#fs.refusals.has("flock")) return NONE;
-      const lead = this.#mayStage ? await this.#stage(path) : undefined;
+      if (this.#store.refuses("flock")) return NONE;
+      const lead = this.#mayStage ? await this.#stage(key) : undefined;
       if (lead !== undefined) return lead;
-      const file = await this.#look(key, path);
+      const file = await this.#look(key);
       if (file !== undefined) return { role: "follow", file };
       if (!this.#mayStage) return NONE;
     }
@@ -72,8 +68,7 @@ export class DownloadClaims {
 
   /** Ends a claim: the download has ended, stored or not. */
   end(key: string, { inode }: Lead): void {
-    const path = this.#bodyPath(key);
-    if (this.#led.get(path)?.inode === inode) this.#led.delete(path);
+    if (this.#led.get(key)?.inode === inode) this.#led.delete(key);
   }
 
   /**
@@ -84,12 +79,12 @@ export class DownloadClaims {
    * @throws The file system's error.
    */
   async revoke(key: string): Promise<void> {
-    const path = this.#bodyPath(key);
+    const name = downloadName(key);
     // Downloads of this cache are detached instead; later ones stay.
-    if (this.#led.has(path) || !await this.#fs.seems(path)) return;
-    if (await this.#fs.facts(path) === undefined) return;
-    await this.#fs.remove(path);
-    await this.#fs.remove(this.#descriptionPath(key));
+    if (this.#led.has(key) || !await this.#store.seems(name)) return;
+    if (await this.#store.facts(name) === undefined) return;
+    await this.#store.removeFile(name);
+    await this.#store.removeFile(descriptionName(key));
   }
 
   /** Takes the claims of other processes on all keys away. */
@@ -102,8 +97,7 @@ export class DownloadClaims {
 
   /** Makes a reader of the description of a followed download. */
   follow(key: string, file: DiskFile): FollowedDescription {
-    const path = this.#descriptionPath(key);
-    return new FollowedDescription(this.#fs, path, file.inode);
+    return this.#store.description(key, file.inode);
   }
 
   /**
@@ -116,13 +110,9 @@ export class DownloadClaims {
     staged: StagedFile,
     facts: StagedFacts,
   ): Promise<void> {
-    if (staged.path !== this.#bodyPath(key)) return;
-    const path = this.#descriptionPath(key);
+    if (staged.path !== this.#store.path(downloadName(key))) return;
     try {
-      await staged.describe(async () => {
-        const { inode } = await staged.file.facts();
-        return await StagedDescription.create(this.#fs, path, facts, inode);
-      });
+      await this.#store.describe(key, staged, facts);
     } catch (error) {
       // A download that is being given up may still have the name.
       if (!isTaken(error)) throw error;
@@ -131,32 +121,21 @@ export class DownloadClaims {
 
   /** Whether the file with that identity still has the name of the download. */
   async isCurrent(key: string, inode: number): Promise<boolean> {
-    const facts = await this.#fs.facts(this.#bodyPath(key));
+    const facts = await this.#store.facts(downloadName(key));
     return facts?.inode === inode;
   }
 
   /** Gives a claim up: the download goes on under names that no other process looks for. */
   async giveUp(key: string, { staged, inode }: Lead): Promise<void> {
-    const path = this.#bodyPath(key);
-    const led = this.#led.get(path);
+    const led = this.#led.get(key);
     if (led?.inode !== inode) return;
-    await (led.leaving = staged.rename(async (from) => {
-      const to = this.#store.sparePath(key);
-      await this.#fs.rename(from, to);
-      return to;
-    }));
-    if (this.#led.get(path) === led) this.#led.delete(path);
+    await (led.leaving = this.#store.moveAside(key, staged));
+    if (this.#led.get(key) === led) this.#led.delete(key);
   }
 
-  #bodyPath(key: string): string {
-    return this.#store.path(downloadName(key));
-  }
-
-  #descriptionPath(key: string): string {
-    return this.#store.path(descriptionName(key));
-  }
-
-  async #stage(path: string): Promise<Lead | undefined> {
+  async #stage(key: string): Promise<Lead | undefined> {
+    const name = downloadName(key);
+    const path = this.#store.path(name);
     let file: DiskFile;
     try {
       file = await this.#store.create(path);
@@ -166,18 +145,18 @@ export class DownloadClaims {
     }
     try {
       const isLocked = file.tryLock();
-      if (this.#fs.refusals.has("flock")) await this.#fs.remove(path);
+      if (this.#store.refuses("flock")) await this.#store.removeFile(name);
       // Another process may have removed the file as a leftover before it was locked.
       else if (isLocked) {
         const { names, inode } = await file.facts();
         const staged = this.#store.staged(path, file);
         if (names > 0) {
-          this.#led.set(path, { inode });
+          this.#led.set(key, { inode });
           return { role: "lead", staged, inode };
         }
       }
     } catch (error) {
-      await this.#fs.remove(path).catch(() => {});
+      await this.#store.removeFile(name).catch(() => {});
       file.close();
       throw error;
     }
@@ -186,22 +165,23 @@ export class DownloadClaims {
   }
 
   /** Opens the staged file of a running download; removes a leftover. */
-  async #look(key: string, path: string): Promise<DiskFile | undefined> {
-    if (!await this.#fs.exists(path)) return undefined;
+  async #look(key: string): Promise<DiskFile | undefined> {
+    const name = downloadName(key);
+    if (!await this.#store.exists(name)) return undefined;
     let file: DiskFile;
     try {
-      file = await this.#fs.open(path);
+      file = await this.#store.open(name);
     } catch (error) {
       if (isNotFound(error)) return undefined;
       throw error;
     }
     try {
       if (!file.tryLock()) return file;
-      const mayRemove = this.#mayStage && !this.#fs.refusals.has("flock");
+      const mayRemove = this.#mayStage && !this.#store.refuses("flock");
       // Remove the name only if it is still this file's, not a new download's.
       if (mayRemove && await this.isCurrent(key, file.inode)) {
-        await this.#fs.remove(this.#descriptionPath(key));
-        await this.#fs.remove(path);
+        await this.#store.removeFile(descriptionName(key));
+        await this.#store.removeFile(name);
       }
     } catch (error) {
       file.close();

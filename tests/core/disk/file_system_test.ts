@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
-import { FileSystem, isNotFound } from "../../../src/core/disk/file_system.ts";
+import { isNotFound } from "../../../src/core/disk/disk_fault.ts";
+import { FileSystem } from "../../../src/core/disk/file_system.ts";
 import { identityOf } from "../../../src/core/disk/file_identity.ts";
 import { bytesOf, isThere, namesIn } from "../../fixtures/directory/files.ts";
 import { tempDir } from "../../fixtures/directory/temp_dir.ts";
