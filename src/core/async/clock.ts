@@ -4,7 +4,7 @@
  */
 export const MAX_SKEW_MS = 300_000;
 
-/** One microsecond, in milliseconds. */
+/** A microsecond, in milliseconds. */
 const STEP_MS = 0.001;
 
 /** A wall clock whose answers always increase, also when the system's clock is set back. */

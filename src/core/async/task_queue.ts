@@ -4,8 +4,8 @@ export class TaskQueue {
   readonly #waiting = new Set<() => void>();
 
   /**
-   * Runs a task after all earlier tasks have ended, and passes its outcome on. At
-   * once where no other task runs.
+   * Runs a task after all earlier tasks have ended, and passes its outcome on.
+   * Synchronous up to the first wait of the task if no other task runs.
    */
   async run<T>(task: () => T | Promise<T>): Promise<T> {
     if (this.#isBusy) {
@@ -20,7 +20,7 @@ export class TaskQueue {
     }
   }
 
-  /** Hands the turn on without freeing it, so that no later task comes in between. */
+  /** Hands the turn to the first waiter: a freed turn could go to a later task. */
   #next(): void {
     for (const start of this.#waiting) {
       this.#waiting.delete(start);

@@ -1,32 +1,32 @@
-/** The state of a key that is being changed or looked at. */
+/** The state of a key during changes and looks. */
 interface KeyState {
-  /** How often its entry has come, gone, or begun to change. */
+  /** How often the entry was added, removed, or began to change. */
   version: number;
-  /** How many changes have begun. */
+  /** The number of changes that have begun. */
   begun: number;
-  /** How many changes and looks run. */
+  /** The number of running changes and looks. */
   users: number;
-  /** The change that runs, if any: its end, once a look waits for it. */
+  /** The running change; `ended` is made by the first look that waits for its end. */
   change: { ended?: PromiseWithResolvers<void> } | undefined;
 }
 
-/** So often a look is repeated that found nothing because of a change. */
+/** Looks in all, if changes make them find nothing. */
 const MAX_LOOKS = 3;
 
 /**
- * A version for each key that is being changed or looked at in this process. A look
+ * Keeps a version of each key that is being changed or looked at in this process. A look
  * at the disk takes several steps, and the catalog before and after does not show
- * whether an entry has come and gone in between: a look that overlapped a change is
- * not taken into the catalog, and if it found nothing it looks again.
+ * whether an entry was added and removed in between. A look that overlapped a change is
+ * not taken into the catalog; if it found nothing, the look is repeated.
  */
 export class KeyChanges {
   readonly #keys = new Map<string, KeyState>();
 
   /**
-   * Begins to change the entry of a key, one change at a time: the sidecar of an
-   * entry that is replaced is missing for a moment, so looks wait for the end.
+   * Begins a change of a key; the caller makes one at a time. During a replacement the
+   * sidecar is missing for a moment, so looks wait for the end of the change.
    *
-   * @returns Ends the change; to be called once.
+   * @returns A function that ends the change; call it once.
    */
   begin(key: string): () => void {
     const state = this.#enter(key);
@@ -46,7 +46,7 @@ export class KeyChanges {
     return this.#keys.get(key)?.change !== undefined;
   }
 
-  /** Notes that the entry of a key has come or gone. */
+  /** Notes that the entry of a key was added or removed. */
   note(key: string): void {
     const state = this.#keys.get(key);
     if (state !== undefined) state.version++;
@@ -56,7 +56,8 @@ export class KeyChanges {
    * Looks at the entry of a key, after the end of any change.
    *
    * @param look Called again if it found nothing and a change has begun meanwhile.
-   * `isCurrent` tells whether the entry has neither come nor gone since it began.
+   * `isCurrent` is true while the entry was neither added nor removed since the look
+   * began.
    */
   async look<T>(
     key: string,

@@ -1,25 +1,26 @@
 import { join } from "@std/path/join";
 import type { DiskFile } from "./disk_file.ts";
+import { isNotFound } from "./disk_fault.ts";
 import { isLenderName, lenderName } from "./file_names.ts";
-import { type FileSystem, isNotFound } from "./file_system.ts";
+import type { FileSystem } from "./file_system.ts";
 
-/** The path of a link; `renamed` if another file has the name that was to be linked. */
+/** The path of a new link; "renamed" if another file has taken the name to be linked. */
 export type Loan = { readonly link: string } | "renamed" | "refused";
 
-/** How often a folder is made that others remove at the same time. */
+/** Tries to make a folder while others remove it at the same moment. */
 const MAX_TRIES = 3;
 
 /** The folder of one lender. */
 interface LenderFolder {
   readonly path: string;
-  /** Its lock tells other processes that the lender lives. */
+  /** The open folder, whose lock shows other processes that the lender lives. */
   readonly lock: DiskFile;
 }
 
 /**
- * Links to bodies, by which Media are read whatever becomes of the entries. Each cache
+ * Links bodies, so that Media can be read whatever becomes of their entries. Each cache
  * has a folder of its own, made for the first link and removed by `close()`. When a
- * process ends without `close()`, the kernel frees the lock of its folder, and
+ * process ends without `close()`, the kernel releases the lock of its folder, and
  * `sweep()` of any cache removes the folder.
  */
 export class LentFolder {
@@ -29,18 +30,18 @@ export class LentFolder {
   readonly #running = new Set<Promise<unknown>>();
   #own: Promise<LenderFolder | undefined> | undefined;
   #count = 0;
-  /** Whether something is in the way of a folder; looked at again by `sweep()`. */
+  /** Whether the folder can't be made; `sweep()` lets the next link try again. */
   #isObstructed = false;
   #isClosed = false;
 
-  /** The folder is `path`, which need not be there. A `readOnly` cache makes no links. */
+  /** `path` is the parent of all lenders' folders. A `readOnly` cache makes no links. */
   constructor(fs: FileSystem, path: string, readOnly: boolean) {
     this.#fs = fs;
     this.#path = path;
     this.#readOnly = readOnly;
   }
 
-  /** Whether links can be made, as far as the disk has told. */
+  /** Whether links can be made, as far as known. */
   get mayLend(): boolean {
     return !this.#readOnly && !this.#isClosed && !this.#isObstructed &&
       !this.#isRefused;
@@ -57,9 +58,9 @@ export class LentFolder {
   }
 
   /**
-   * Removes a link. If that fails, the link goes with the folder.
+   * Removes a link. If that fails, the link is removed with the folder.
    *
-   * @param first The link is removed after this.
+   * @param first The link is removed after this promise.
    */
   takeBack(link: string, first?: Promise<unknown>): void {
     const remove = async () => {
@@ -70,8 +71,8 @@ export class LentFolder {
   }
 
   /**
-   * Removes the folders of processes that have ended, with all files in them. Other
-   * names are not touched, and links are not followed.
+   * Removes the folders of processes that have ended, with all files in them. Does not
+   * touch other names, and follows no links.
    *
    * @throws The file system's error.
    */
@@ -79,7 +80,7 @@ export class LentFolder {
     return this.#run(this.#sweep());
   }
 
-  /** Removes all links of this cache, which makes no more of them. */
+  /** Removes all links of this cache, and makes no more. */
   async close(): Promise<void> {
     this.#isClosed = true;
     while (this.#running.size > 0) await Promise.allSettled(this.#running);
@@ -110,7 +111,7 @@ export class LentFolder {
         if (await this.#fs.isFolder(own.path)) {
           return isNotFound(error) ? "renamed" : "refused";
         }
-        // Somebody removed the folder: make another.
+        // The folder was removed: make another.
         this.#forget(making);
         own.lock.close();
       }
@@ -123,7 +124,7 @@ export class LentFolder {
     if (this.#own === own) this.#own = undefined;
   }
 
-  /** Makes and locks a folder; undefined if that can't be done. */
+  /** Makes and locks the folder of this cache; undefined if that fails. */
   async #make(): Promise<LenderFolder | undefined> {
     for (let tries = 0; tries < MAX_TRIES && !this.#isRefused; tries++) {
       const path = join(this.#path, lenderName());
@@ -131,7 +132,7 @@ export class LentFolder {
         await this.#fs.makeFolder(this.#path);
         await this.#fs.makeFolder(path);
         const lock = await this.#fs.openFolder(path);
-        // Without locks, other processes would take the folder for an ended one's.
+        // Without locks, other processes would remove the folder as a leftover.
         if (lock.tryLock() && !this.#isRefused) return { path, lock };
         lock.close();
       } catch (error) {

@@ -40,9 +40,9 @@ export interface LoadedDirectory {
   discover(): Promise<void>;
   /** Removes the index, which names deleted entries. */
   forgetIndex(): Promise<void>;
-  /** Keeps what other processes download of a URL from being stored. Under the lock. */
+  /** Keeps a download of another process from being stored. Needs the lock. */
   revoke(key: string): Promise<void>;
-  /** The same of all URLs. */
+  /** Keeps the downloads of all other processes from being stored. Needs the lock. */
   revokeAll(): Promise<void>;
 }
 

@@ -15,11 +15,11 @@ import type { WriteTurns } from "./write_turns.ts";
 /** For how long after a look at its sidecar an entry is taken to be the same, in milliseconds. */
 const TRUSTED_MS = 20;
 
-/** An entry and its open file, held. */
+/** An entry and its open file, held once. */
 export interface OpenEntry {
   /** The entry. */
   readonly entry: Entry;
-  /** Its file. */
+  /** The file of the entry. */
   readonly file: SharedFile;
 }
 
@@ -27,19 +27,19 @@ export interface OpenEntry {
 export interface EntryOpenerParts {
   /** The files of the directory. */
   readonly store: PairStore;
-  /** What is known of the entries. */
+  /** The known entries. */
   readonly catalog: Catalog;
   /** The open files of entries. */
   readonly files: OpenFiles;
-  /** Files that are no entry. */
+  /** The known leftovers. */
   readonly leftovers: Leftovers;
-  /** The turns of those who change names. */
+  /** Turns for changes of names in the directory. */
   readonly writes: WriteTurns;
-  /** Where events go. */
+  /** Emits events. */
   readonly hub: EventHub;
 }
 
-/** Shares the open file of an entry. It must be held or claimed at once. */
+/** Shares the open file of an entry; the caller holds or claims the result at once. */
 export function shareEntryFile(
   files: OpenFiles,
   store: PairStore,
@@ -65,7 +65,6 @@ export function shareEntryFile(
 export class EntryOpener {
   readonly #parts: EntryOpenerParts;
 
-  /** Works on these parts. */
   constructor(parts: EntryOpenerParts) {
     this.#parts = parts;
   }
@@ -108,12 +107,12 @@ export class EntryOpener {
 
   /** Opens an entry whose files are still the same. */
   async #openKnown(entry: Entry): Promise<OpenEntry | undefined> {
-    // Another file could look the same.
+    // A young entry proves nothing: another file could have the same state.
     if (entry.isYoung) return undefined;
     const file = await this.#holdBody(entry);
     if (file === undefined) return undefined;
     try {
-      // After the body was opened: a new sidecar comes behind its body.
+      // Checked after the .dat is open: a new sidecar comes only behind its .dat.
       if (await this.holds(entry)) return { entry, file };
     } catch (error) {
       file.release(true);
@@ -123,14 +122,14 @@ export class EntryOpener {
     return undefined;
   }
 
-  /** Opens and holds the body of an entry, if its file is in the known state. */
+  /** Opens and holds the .dat of an entry, if it is in the known state. */
   async #holdBody(entry: Entry): Promise<SharedFile | undefined> {
     const { store, files } = this.#parts;
     const path = store.datPath(entry.key);
     if (files.find(path, entry.inode) !== undefined) {
       const facts = await store.facts(datName(entry.key));
       if (facts === undefined || !areSameState(facts, entry)) return undefined;
-      // Its last reader may have closed it meanwhile.
+      // The last reader may have closed the file meanwhile.
       const shared = files.find(path, entry.inode);
       if (shared !== undefined) {
         shared.hold(true);
@@ -144,7 +143,7 @@ export class EntryOpener {
         shared.hold(true);
         return shared;
       }
-      // Another process has used the entry, or replaced or rewritten its body.
+      // Another process has used the entry, or replaced or rewritten its .dat.
       file.close();
     } catch (error) {
       if (!isNotFound(error)) throw error;
@@ -172,9 +171,9 @@ export class EntryOpener {
   }
 
   /**
-   * Looks at the hashed path: another process may have stored the URL, or the
-   * scan has not come to it yet. An entry whose files are gone, or do not fit
-   * each other, is dropped.
+   * Looks at the hashed path: another process may have stored the URL, or the scan has
+   * not reached it yet. An entry whose files are gone, or don't fit each other, is
+   * dropped.
    */
   async #discover(
     url: string,
@@ -185,7 +184,7 @@ export class EntryOpener {
     const key = keyOf(url);
     const now = Date.now();
     const found = await this.#find(key, known !== undefined);
-    // A commit or a deletion that came between knows better.
+    // Not current if a commit or deletion came between: what was found may be old.
     const isCurrent = isUnchanged() && catalog.peek(url) === known;
     if (found !== undefined && "file" in found) {
       let entry = entryOf(found.sidecar, key, found.facts);

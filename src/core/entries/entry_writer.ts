@@ -19,63 +19,62 @@ import type { WriteTurns } from "./write_turns.ts";
 export interface CommitRequest {
   /** The staged body. */
   readonly staged: StagedFile;
-  /** Its bytes. */
+  /** The size of the body in bytes. */
   readonly size: number;
-  /** What its sidecar will say, size and time apart. */
+  /** The members of the sidecar, except size and time. */
   readonly description: Omit<Sidecar, "size" | "ts">;
-  /** Asked at the last moment: the entry may have been deleted by then. */
+  /** Asked at the last moment whether to store the body: it may be deleted by then. */
   readonly wanted?: () => boolean;
-  /** Asked under the lock: whether the body must not take the place of what is stored. */
+  /** Asked under the lock: whether the body must not replace the present entry. */
   readonly isOutdated?: () => Promise<boolean>;
-  /** The bytes for the memory tier, where they are in hand. */
+  /** The bytes for the memory tier, if they are in RAM. */
   readonly bytes?: Uint8Array | undefined;
 }
 
-/** What storing works on. */
+/** The parts of the cache that an {@linkcode EntryWriter} works on. */
 export interface EntryWriterParts {
   /** The files of the directory. */
   readonly store: PairStore;
-  /** What is known of the entries. */
+  /** The known entries. */
   readonly catalog: Catalog;
   /** The open files of entries. */
   readonly files: OpenFiles;
-  /** Files that are no entry. */
+  /** The known leftovers. */
   readonly leftovers: Leftovers;
-  /** The turns of those who change names. */
+  /** Turns for changes of names in the directory. */
   readonly writes: WriteTurns;
   /** Makes room. */
   readonly eviction: Eviction;
-  /** Takes back what the disk did half-way. */
+  /** Restores the catalog after a failed commit. */
   readonly removal: Removal;
-  /** Where failures go. */
+  /** Counts and reports disk errors. */
   readonly errors: DiskErrors;
 }
 
-/** What happens around each commit. */
+/** Called before and after each commit. */
 export interface CommitEvents {
-  /** Waits until all entries count: what nobody knows of would count for no budget. */
+  /** Waits until the budget counts all entries on disk. */
   ready(): Promise<void>;
-  /** A commit has ended, whatever came of it. */
+  /** Called after each commit, stored or not. */
   onEnded(): void;
 }
 
-/** Makes staged bodies entries, within the budget. */
+/** Commits staged bodies, within the budget. */
 export class EntryWriter {
   readonly #parts: EntryWriterParts;
   readonly #events: CommitEvents;
 
-  /** Works on these parts. */
   constructor(parts: EntryWriterParts, events: CommitEvents) {
     this.#parts = parts;
     this.#events = events;
   }
 
   /**
-   * Makes a staged body an entry, in place of any under the same URL, evicting
-   * others to make room. Never rejects: a fault of the disk is reported.
+   * Makes a staged body the entry of its URL, in place of any, and evicts others to
+   * make room. Never rejects: a disk fault is reported.
    *
-   * @returns The file, held for the caller, who must release it; undefined when
-   * the body was not stored, and the staged file is still the caller's.
+   * @returns The file, held once, which the caller releases; undefined when the body
+   * was not stored: then the staged file is still the caller's.
    */
   async commitEntry(request: CommitRequest): Promise<SharedFile | undefined> {
     const { writes, catalog, errors } = this.#parts;
@@ -92,7 +91,7 @@ export class EntryWriter {
         }
       }).finally(() => this.#events.onEnded());
     } catch (error) {
-      // Deleted during the commit: the staged file may have lost its name.
+      // Deleted during the commit: its staged file may be gone. Not a disk error.
       if (wanted?.() === false) return undefined;
       errors.report("store an entry", error);
     }
@@ -111,7 +110,7 @@ export class EntryWriter {
     const storedAt = catalog.tick();
     const mtimeMs = Math.floor(storedAt);
     const sidecar: Sidecar = { ...description, size, ts: storedAt / 1000 };
-    // From here on the old pair is no longer what the catalog knows.
+    // The old pair is about to change, so the catalog forgets it here.
     const old = catalog.peek(url);
     catalog.forget(url);
     const { facts, sidecarState } = await store

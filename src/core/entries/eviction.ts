@@ -12,15 +12,15 @@ import { Pacer } from "../async/pacer.ts";
 export interface EvictionParts {
   /** The files of the directory. */
   readonly store: PairStore;
-  /** What is known of the entries. */
+  /** The known entries. */
   readonly catalog: Catalog;
   /** Removes the victims. */
   readonly removal: Removal;
-  /** Where failures go. */
+  /** Counts and reports disk errors. */
   readonly errors: DiskErrors;
-  /** Where events go. */
+  /** Emits events. */
   readonly hub: EventHub;
-  /** What is counted. */
+  /** The counters of the cache. */
   readonly counters: Counters;
 }
 

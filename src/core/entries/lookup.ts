@@ -47,32 +47,32 @@ import {
   readAll,
 } from "../bodies/stored_body.ts";
 
-/** The most URLs that are known by their keys: those asked for last. */
+/** The number of URLs that are remembered by their keys: the last that were asked for. */
 const MAX_URLS = 1024;
 
 /** A committed entry and its bytes, held for one Media. */
 export interface Hit {
   /** The entry. */
   readonly entry: Entry;
-  /** Its bytes. */
+  /** The bytes of the entry. */
   readonly body: MediaBody;
-  /** Where they were found. */
+  /** Where the bytes were found. */
   readonly source: "memory" | "disk";
 }
 
-/** What looking up works on. */
+/** The parts of the cache that a {@linkcode Lookup} works on. */
 export interface LookupParts {
   /** The files of the directory. */
   readonly store: PairStore;
-  /** What is known of the entries. */
+  /** The known entries. */
   readonly catalog: Catalog;
   /** The open files of entries. */
   readonly files: OpenFiles;
-  /** The turns of those who change names. */
+  /** Turns for changes of names in the directory. */
   readonly writes: WriteTurns;
-  /** Calls that use the disk. */
+  /** Counts the calls that use the disk. */
   readonly calls: OpenCalls;
-  /** Where failures go. */
+  /** Counts and reports disk errors. */
   readonly errors: DiskErrors;
 }
 
@@ -82,15 +82,14 @@ export class Lookup {
   readonly #opener: EntryOpener;
   readonly #check: ReadCheck;
   readonly #onServed: OnServed;
-  /** URLs by their keys. A key has no other URL, so they can't grow stale. */
+  /** URLs by their keys. A key has only one URL, so they never grow stale. */
   readonly #urls = new Lru<string>();
 
   /**
-   * Works on these parts.
-   *
-   * @param opener Opens what is not in RAM.
-   * @param check Compares what is opened with its digest.
-   * @param onServed Told how many bytes a reader was handed.
+   * @param parts The parts of the cache.
+   * @param opener Opens entries that are not in RAM.
+   * @param check Compares the bytes of a file with the digest.
+   * @param onServed Called with the bytes that a reader was handed.
    */
   constructor(
     parts: LookupParts,
@@ -105,9 +104,9 @@ export class Lookup {
   }
 
   /**
-   * Finds an entry, makes it the most recent, and holds its bytes. A fault of
-   * the disk is a miss, and leaves the entry as it is. No promise for most entries
-   * in RAM: a promise takes as long as all the rest of such a hit.
+   * Finds an entry, makes it the most recent, and holds its bytes. A disk fault is a
+   * miss, and leaves the entry as it is. Synchronous for most entries in RAM: a promise
+   * takes as long as all the rest of such a hit (measured).
    */
   locate(url: string): MaybePromise<Hit | undefined> {
     const { catalog, errors } = this.#parts;
@@ -135,7 +134,7 @@ export class Lookup {
     const { calls, catalog, store, errors } = this.#parts;
     try {
       return await calls.run(async () => {
-        // Quietly, since what was wrong has been told by the lookup before.
+        // Without events: the lookup before has reported a broken pair.
         const found = await store.find(keyOf(url));
         if (found === undefined || !("file" in found)) return undefined;
         found.file.close();
@@ -153,10 +152,10 @@ export class Lookup {
     return undefined;
   }
 
-  /** As {@linkcode Lookup.open}, also when another process is in the midst of its commit. */
+  /** Opens an entry that has just been stored, or that another process is committing. */
   async openSettled(url: string): Promise<OpenEntry | undefined> {
     const { calls, store, writes } = this.#parts;
-    // The body comes first and goes last.
+    // A commit puts the .dat there first, and a removal takes it away last.
     if (!await store.seems(datName(keyOf(url)))) return undefined;
     const opened = await this.open(url);
     if (opened !== undefined) return opened;
@@ -181,7 +180,7 @@ export class Lookup {
     }
   }
 
-  /** Whether the body of an entry is the file with that inode. */
+  /** Whether the .dat of an entry is the file with that identity. */
   async isStored(url: string, inode: number): Promise<boolean> {
     try {
       const facts = await this.#parts.store.facts(datName(keyOf(url)));
@@ -191,7 +190,7 @@ export class Lookup {
     }
   }
 
-  /** Tells what {@linkcode Lookup.peek} finds, without opening the body. */
+  /** Finds the facts of an entry by its key, without opening the .dat. Changes nothing. */
   info(key: string): Promise<EntryInfo | undefined> {
     return this.#look(key, (url) => this.#info(key, url));
   }
@@ -217,7 +216,7 @@ export class Lookup {
     const isNew = store.ready && catalog.peek(url) === undefined &&
       !catalog.keyChanges.isChanging(key) && !await store.seems(jsonName(key));
     if (isNew || !await this.has(url)) {
-      // An index may tell of it still, and must not seem to have stored it later.
+      // The index may still name the URL, and must not bring it back later.
       catalog.forgetPending(key);
       return false;
     }
@@ -238,12 +237,12 @@ export class Lookup {
     return undefined;
   }
 
-  /** Looks at an entry: a disk that fails finds nothing, and is not counted. */
+  /** Looks at an entry; a disk fault finds nothing, and is not counted. */
   #look<T>(
     key: string,
     look: (url: string) => Promise<T | undefined>,
   ): Promise<T | undefined> {
-    // One call for all steps: close() waits for its end.
+    // A single call for all steps: close() waits for its end.
     return this.#parts.calls.run(async () => {
       try {
         const url = await this.#urlOf(key);
@@ -306,7 +305,7 @@ export class Lookup {
     const found = await store.find(key);
     if (found === undefined || !("file" in found)) return undefined;
     const now = entryOf(found.sidecar, key, found.facts);
-    // A digest that was compared is remembered by the entry.
+    // Keep the known record: a compared digest is remembered by record.
     const entry = known !== undefined && areSame(known, now) ? known : now;
     const file = shareEntryFile(files, store, entry, found.file);
     const onFault = () => {};
@@ -320,7 +319,7 @@ export class Lookup {
     }
   }
 
-  /** Whether the files of an entry are those that it was made of. */
+  /** Whether the files of an entry are still in the state of its record. */
   async #isUnchanged(
     entry: Entry,
     facts?: FileFacts,
@@ -343,7 +342,7 @@ export class Lookup {
     if (mismatchOf(sidecar, facts.size)) return undefined;
     const now = entryOf(sidecar, key, facts);
     if (known === undefined || !areSame(known, now)) return infoOf(now);
-    // Its uses of the last seconds are not on disk yet.
+    // The uses of the last seconds are not on disk yet.
     const lastAccess = Math.max(known.lastAccess, now.lastAccess);
     return { ...infoOf(known), lastAccess };
   }
@@ -382,7 +381,7 @@ export class Lookup {
       if (!this.#check.passes(entry, bytes)) {
         return await this.#check.drop(entry);
       }
-      // It may have been deleted while it was read.
+      // Keep the bytes only if the entry was not deleted during the read.
       if (catalog.peek(url) === entry) catalog.memory.keep(url, bytes);
       return {
         entry,

@@ -11,38 +11,37 @@ import type { Removal } from "./removal.ts";
 import type { ResolvedOptions } from "../api/options.ts";
 import type { WriteTurns } from "./write_turns.ts";
 
-/** Why an entry goes whose bytes are not those that were stored. */
+/** The reason to drop an entry whose bytes have changed on disk. */
 export const WRONG_DIGEST = "its bytes do not have the digest of the sidecar";
 
-/** What dropping a broken entry works on. */
+/** The parts of the cache that a {@linkcode ReadCheck} works on. */
 export interface ReadCheckParts {
   /** The files of the directory. */
   readonly store: PairStore;
-  /** What is known of the entries. */
+  /** The known entries. */
   readonly catalog: Catalog;
-  /** Files that are no entry. */
+  /** The known leftovers. */
   readonly leftovers: Leftovers;
-  /** The turns of those who change names. */
+  /** Turns for changes of names in the directory. */
   readonly writes: WriteTurns;
   /** Removes entries. */
   readonly removal: Removal;
-  /** Where events go. */
+  /** Emits events. */
   readonly hub: EventHub;
-  /** Where failures go. */
+  /** Counts and reports disk errors. */
   readonly errors: DiskErrors;
 }
 
 /**
- * Compares what is read from disk with the digest of the sidecar, where the
- * options ask for that and there is one.
+ * Compares bytes read from disk with the digest of the sidecar, if there is one, with
+ * the option `verifyOnRead`.
  */
 export class ReadCheck {
   readonly #parts: ReadCheckParts;
   readonly #options: Pick<ResolvedOptions, "readOnly" | "verifyOnRead">;
-  /** By entry, of which there is a new one for each file that is found. */
+  /** The checks by record: there is a new record for each file that a lookup finds. */
   readonly #checked = new WeakMap<Entry, Promise<boolean>>();
 
-  /** Works on these parts. */
   constructor(
     parts: ReadCheckParts,
     options: Pick<ResolvedOptions, "readOnly" | "verifyOnRead">,
@@ -51,16 +50,16 @@ export class ReadCheck {
     this.#options = options;
   }
 
-  /** Whether bytes in hand are the entry's. */
+  /** Whether bytes in RAM have the digest of the entry. */
   passes(entry: Entry, bytes: Uint8Array): boolean {
     return !this.#applies(entry) || digestOf(bytes) === entry.sha256;
   }
 
   /**
-   * Whether the bytes of a file are the entry's. It is read once, for all who
-   * ask, and stays good as long as it has its name.
+   * Whether the bytes of a file have the digest of the entry. The file is read once for
+   * all callers; the answer holds as long as the file has its name.
    *
-   * @param onFault Told when the disk fails, in place of the file's listener.
+   * @param onFault Called when the disk fails, in place of the file's listener.
    */
   async passesFile(
     entry: Entry,
@@ -78,15 +77,15 @@ export class ReadCheck {
     try {
       return await check;
     } catch (error) {
-      // The disk failed, which proves nothing.
+      // A disk fault proves nothing: check again at the next read.
       this.#checked.delete(entry);
       throw error;
     }
   }
 
   /**
-   * Drops an entry that has failed. Its files go at once, since it is proven
-   * that they are broken and would be found again; unless they are others by now.
+   * Drops an entry that failed its check. Its files are removed at once, or else the
+   * next lookup would find them again; unless other files have taken their place.
    */
   async drop(entry: Entry): Promise<undefined> {
     const { store, catalog, leftovers, writes, removal, errors, hub } =
@@ -101,7 +100,7 @@ export class ReadCheck {
       await writes.withLock(async () => {
         const facts = await store.facts(datName(key));
         if (facts?.inode !== entry.inode) return;
-        // The Python original rewrites both in place.
+        // The Python original rewrites both files in place, keeping their inodes.
         const sidecar = await store.readSidecar(key);
         const isProven = sidecar !== undefined && "url" in sidecar &&
           sidecar.sha256 === entry.sha256;

@@ -7,42 +7,41 @@ import type { OpenFiles } from "../disk/open_files.ts";
 import type { PairStore } from "../disk/pair_store.ts";
 import type { WriteTurns } from "./write_turns.ts";
 
-/** What removing works on. */
+/** The parts of the cache that a {@linkcode Removal} works on. */
 export interface RemovalParts {
   /** The files of the directory. */
   readonly store: PairStore;
-  /** What is known of the entries. */
+  /** The known entries. */
   readonly catalog: Catalog;
   /** The open files of entries. */
   readonly files: OpenFiles;
-  /** Files that are no entry. */
+  /** The known leftovers. */
   readonly leftovers: Leftovers;
-  /** The turns of those who change names. */
+  /** Turns for changes of names in the directory. */
   readonly writes: WriteTurns;
 }
 
-/** How an entry is removed. */
+/** Options of {@linkcode Removal.remove}. */
 export interface RemovalOptions {
-  /** Why what the disk does not remove is no entry. */
+  /** The reason of the leftover, if the disk fails to remove a file. */
   readonly failure: string;
-  /** Asked at the last moment. */
+  /** Asked at the last moment whether to remove the entry. */
   readonly isWanted?: () => boolean;
 }
 
-/** Removes entries, and takes back what the disk did half-way. */
+/** Removes entries, and restores the catalog after a failed removal or commit. */
 export class Removal {
   readonly #parts: RemovalParts;
 
-  /** Works on these parts. */
   constructor(parts: RemovalParts) {
     this.#parts = parts;
   }
 
   /**
-   * Removes an entry, be it known or not. Under the lock of the directory.
+   * Removes an entry, known or not. Needs the lock of the directory.
    *
-   * @returns False when there was none, or when its removal is not wanted any more.
-   * @throws The file system's error; what is left is an entry still if it is whole.
+   * @returns False when there was none, or its removal is not wanted any more.
+   * @throws The file system's error; a complete pair is still an entry then.
    */
   async remove(
     url: string,
@@ -67,10 +66,10 @@ export class Removal {
   }
 
   /**
-   * The disk has failed while the pair of a key was being replaced or removed: the
-   * old one may still be there, and then is an entry as before, or half of it.
+   * Restores the catalog after a failed removal or commit: the old pair may still be
+   * complete, and is an entry again, or half of it is left, and is a leftover.
    *
-   * @param reason Why what is left is no entry.
+   * @param reason The reason of the leftover.
    */
   async restoreAfterFailure(
     key: string,
@@ -87,7 +86,7 @@ export class Removal {
       }
       bytes = facts?.size;
     } catch {
-      // A lookup will tell, when the disk does.
+      // The disk still fails: a later lookup will find what is left.
     }
     if (bytes === undefined) return;
     leftovers.add({

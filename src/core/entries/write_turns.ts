@@ -1,13 +1,13 @@
 /*
- * The lock order. A call takes these in this order, gives them back in the reverse
- * order, and waits for none of them while it has a later one:
+ * The lock order. A call takes the locks in this order, releases them in the reverse
+ * order, and never waits for a lock while it holds a later one:
  *
  * 1. the queue of puts of the URL (put.ts),
- * 2. the turn among all that change names in this process (the queue below),
- * 3. the lock of the directory, among all processes (change_log.ts),
+ * 2. the turn of tasks that change names in this process (the queue below),
+ * 3. the lock of the directory, shared by all processes (change_log.ts),
  * 4. the key that is changed, for which lookups wait (key_changes.ts).
  *
- * The locks of staged files have no place in it: `tryLock()` never waits.
+ * The locks of staged files are not in the list: `tryLock()` never waits.
  */
 import {
   type ChangeLog,
@@ -20,29 +20,29 @@ import type { MaybePromise } from "../disk/io_mode.ts";
 import { TaskQueue } from "../async/task_queue.ts";
 import { Pacer, pause } from "../async/pacer.ts";
 
-/** How long opening waits for a directory in which others write all the time. */
+/** Longest wait for the lock at the start, if other processes write all the time (ms). */
 const BEGIN_TIMEOUT_MS = 500;
 
-/** A task that holds the lock for longer than this, in milliseconds, is followed by a pause. */
+/** After a task that holds the lock for longer than this comes a pause, in milliseconds. */
 const LONG_MS = 5;
 
-/** How long a look waits for the end of a change, in milliseconds. */
+/** Longest wait of a look for the end of a change, in milliseconds. */
 const LOOK_TIMEOUT_MS = 200;
 
-/** How long the index waits for a place: it is only an accelerator. */
+/** Longest wait for a place in the list for the index, which is only an accelerator (ms). */
 const NOTE_TIMEOUT_MS = 200;
 
-/** What looks at the directory after others have changed it. */
+/** Looks at the directory after other processes have changed it. */
 export interface Reconciler {
-  /** Looks at the entry of a key; `report` is told when the disk fails. */
+  /** Looks at the entry of a key; `report` is called when the disk fails. */
   refresh(key: string, report?: ReportFault): Promise<void>;
-  /** Looks at all of them. */
+  /** Looks at all entries; `report` is called when the disk fails. */
   refreshAll(report?: ReportFault): Promise<void>;
 }
 
 /**
- * Everything that changes names in the directory: one after the other, here and in
- * all processes that share it, each of which first learns what the others did.
+ * Runs all tasks that change names in the directory, one after the other, in this and
+ * all other processes. Each task first learns the changes of the other processes.
  */
 export class WriteTurns {
   readonly #log: ChangeLog;
@@ -51,19 +51,19 @@ export class WriteTurns {
   readonly #pacer = new Pacer();
   #isLocked = false;
 
-  /** Takes turns by the lock of `log`; `reconciler` looks at what others have changed. */
+  /** Turns are taken by the lock of `log`; `reconciler` looks at the changes of others. */
   constructor(log: ChangeLog, reconciler: Reconciler) {
     this.#log = log;
     this.#reconciler = reconciler;
   }
 
   /**
-   * From here on others tell what they change; before that nothing is known.
-   * Where they are too busy to be asked, all is looked at again later.
+   * Takes a place in the list of changes: from here on other processes announce their
+   * changes. If they hold the lock for too long, the whole directory is looked at later.
    *
-   * @param known What was known at some place in their list. If the list reaches
-   * back to it, that is taken up, and what was changed since is looked at.
-   * @returns Whether all of it is known now.
+   * @param known The knowledge of an earlier place. If the list reaches back to that
+   * place, the knowledge is taken up, and the changes since are looked at.
+   * @returns Whether `known` was taken up and all changes since are known.
    */
   start(known?: { place: LogPlace; takeUp(): void }): Promise<boolean> {
     return this.withoutLock(async () => {
@@ -87,9 +87,8 @@ export class WriteTurns {
   }
 
   /**
-   * Runs a task at a place where all is known that others have changed. Where
-   * there is no such place, since there are no locks or others hold it for long,
-   * it is not run.
+   * Runs a task at the end of the list, when all changes are known. Does not run it
+   * without a lock: if the file system has none, or others hold it for too long.
    */
   async atLogEnd<T>(task: (place: LogPlace) => T): Promise<T | undefined> {
     const note = () => this.#isLocked ? task(this.#log.place) : undefined;
@@ -102,11 +101,11 @@ export class WriteTurns {
   }
 
   /**
-   * Runs a task that changes names, with the lock of the directory. The task begins
-   * at once where no other has the turn or the lock and the disk is fast.
+   * Runs a task that changes names, under the lock of the directory. The task begins
+   * synchronously if turn and lock are free and the disk is fast.
    *
    * @throws {LockTimeoutError} If another process holds the lock for longer than
-   * `timeoutMs`; see `ChangeLog.lock()`.
+   * `timeoutMs`.
    */
   withLock<T>(task: () => T | Promise<T>, timeoutMs?: number): Promise<T> {
     return this.#queue.run(async () => {
@@ -124,14 +123,14 @@ export class WriteTurns {
     });
   }
 
-  /** Runs a task in turn with those that change names in this process, without the lock. */
+  /** Runs a task in turn with the tasks of this process, without the lock. */
   withoutLock<T>(task: () => T | Promise<T>): Promise<T> {
     return this.#queue.run(task);
   }
 
   /**
-   * Runs a look while no process changes names; also when another holds the lock for
-   * longer than a moment. For what looks half-changed, and may be just that.
+   * Runs a look at a pair that seems to be half-changed, while no process changes names.
+   * Runs it without the lock, too, if another process holds that for too long.
    */
   undisturbed<T>(look: () => Promise<T>): Promise<T> {
     return this.#queue.run(async () => {
@@ -139,7 +138,7 @@ export class WriteTurns {
       try {
         isLocked = await this.#log.lock(false, LOOK_TIMEOUT_MS);
       } catch {
-        // Without the lock the look says what there is.
+        // Looks without the lock.
       }
       try {
         return await look();
@@ -149,25 +148,25 @@ export class WriteTurns {
     });
   }
 
-  /** Tells other processes that the entry of `key` is about to change. */
+  /** Announces to other processes that the entry of `key` is about to change. */
   announce(key: string): MaybePromise<void> {
     if (this.#isLocked) return this.#log.announce(key);
   }
 
-  /** Announces a removal, which a full disk must not prevent. */
+  /** Announces a removal; a full disk, which can't hold the announcement, is ignored. */
   async announceRemoval(key: string): Promise<void> {
     try {
       await this.announce(key);
     } catch {
-      // Other processes find out when they look at the entry.
+      // Other processes find the removal at their next look.
     }
   }
 
   /**
-   * Learns what other processes have changed, for a list of all entries. What a
-   * process that holds the lock changes just now is left out.
+   * Learns the changes of other processes, for a list of all entries; not those of a
+   * process that holds the lock just now.
    *
-   * @param report Told when the disk fails.
+   * @param report Called when the disk fails.
    */
   catchUp(report: ReportFault): Promise<void> {
     return this.withoutLock(async () => {
@@ -182,13 +181,13 @@ export class WriteTurns {
     });
   }
 
-  /** Ends when all tasks have; none may be begun meanwhile. */
+  /** Waits for all tasks and closes the list; no task may begin meanwhile. */
   async close(): Promise<void> {
     await this.withoutLock(() => Promise.resolve());
     this.#log.close();
   }
 
-  /** Takes the lock, when all is known that was done under it before. */
+  /** Takes the lock, with all changes known; false where there is no lock. */
   #lock(timeoutMs?: number): MaybePromise<boolean> {
     const locked = this.#log.lock(true, timeoutMs);
     if (locked === false) return false;
@@ -217,9 +216,9 @@ export class WriteTurns {
   }
 
   /**
-   * Leaves the lock to others once, before the next task takes it: the event loop
-   * gets a turn each millisecond, and a process that waits for the lock tries again
-   * at least once after each task on a slow disk.
+   * Leaves the lock free for a moment before the next task: the event loop gets a turn
+   * each millisecond, and after a long task, as on a slow disk, a waiting process gets
+   * at least one try.
    */
   async #giveWay(heldMs: number): Promise<void> {
     if (heldMs > LONG_MS) await pause(2 * RETRY_MS);

@@ -1,11 +1,11 @@
 /*
  * `.media-cache.changes` lies beside the entries, for the processes that share the
- * directory. It is a lock, held by whoever changes names there, and a list of the
- * keys that were changed, so that the others look at just these.
+ * directory. The file is a lock, held by the process that changes names there, and a
+ * list of the keys that were changed, so that the other processes look at just these.
  *
- * A key is written before its entry changes: a kill in between costs the others a
- * look at an entry that is as it was. What is true of an entry stands in its own
- * files only, so that the list may be lost, or deleted, at any time.
+ * A key is written before its entry changes: after a kill in between, the others look
+ * at an unchanged entry. All facts of an entry stand in its own files, so that the list
+ * may be lost, or deleted, at any time.
  */
 import {
   formatHead,
@@ -38,20 +38,20 @@ const KEPT_RECORDS = 8_192;
  */
 const LOCK_TIMEOUT_MS = 1_000;
 
-/** How often a process that waits tries again, in milliseconds. */
+/** The time between two tries to take the lock, in milliseconds. */
 export const RETRY_MS = 1;
 
-/** How often to see whether the file still has its name, in milliseconds. */
+/** The time between two checks that the file still has its name, in milliseconds. */
 const LOOK_MS = 50;
 
-/** How often to try again when others make and remove the file at the same moment. */
+/** Tries to open or make the file while others make and remove it at the same moment. */
 const MAX_TRIES = 4;
 
 /** A place in a list of changes. */
 export interface LogPlace {
-  /** Tells the list from others. */
+  /** The id of the list, by which it is told from other lists. */
   readonly id: string;
-  /** How many records lie before it, those that were dropped included. */
+  /** The number of records before the place, dropped records included. */
   readonly position: number;
 }
 
@@ -60,7 +60,7 @@ export type Changes = ReadonlySet<string> | "unknown";
 
 const NO_NEWS: Changes = new Set();
 
-/** Says that others did not give the lock back. */
+/** Another process did not release the lock in time. */
 export class LockTimeoutError extends Error {
   /** Creates the error. */
   constructor(path: string, timeoutMs: number) {
@@ -71,7 +71,7 @@ export class LockTimeoutError extends Error {
   }
 }
 
-/** The lock of a shared directory, and the list of what changed in it. */
+/** The lock of a shared directory, and the list of the keys that changed in it. */
 export class ChangeLog {
   readonly #fs: FileSystem;
   readonly #path: string;
@@ -79,26 +79,26 @@ export class ChangeLog {
   readonly #readOnly: boolean;
   #file: DiskFile | undefined;
   #id = "";
-  /** How many records were dropped from the front of the file. */
+  /** The number of records that were dropped from the front of the file. */
   #base = 0;
-  /** How many records there were before the next one that is news to us. */
+  /** The number of records that this process knows; -1 if it can't know the next ones. */
   #position: number | undefined;
   #end = 0;
   /** The file whose head was read. */
   #known: DiskFile | undefined;
-  /** When the file was last seen under its name. */
+  /** When the file was last seen under its name (performance.now()). */
   #seenAt = -Infinity;
-  /** Whether the holder of the lock has not given it back in time. */
+  /** Whether the holder of the lock has not released it in time. */
   #hangs = false;
-  /** Whether it was told that something else has the name. */
+  /** Whether `onObstructed` was called for the present obstruction. */
   #isObstructed = false;
   readonly #onObstructed: (error: Error) => void;
 
   /**
    * Opens the file when the lock is first wanted.
    *
-   * @param spare Makes the name of a file of ours that may be left behind.
-   * @param onObstructed Called when what has the name is no file.
+   * @param spare Makes the path of a .part file, for a shorter list.
+   * @param onObstructed Called when the name is not that of a usable file.
    */
   constructor(
     fs: FileSystem,
@@ -115,13 +115,13 @@ export class ChangeLog {
   }
 
   /**
-   * Takes the lock. False where there is none to take: the file can't be made, so
-   * that no other process has the lock either, or the disk fails. No promise where
-   * the lock is free and the disk fast.
+   * Takes the lock. False where there is no lock: the file can't be made, so that no
+   * other process has the lock either, or the disk fails. Synchronous if the lock is
+   * free and the disk fast.
    *
    * @param make Whether to make the file where there is none.
    * @throws {LockTimeoutError} If another process holds the lock for longer than
-   * `timeoutMs`; at once for as long as a holder does not give it back at all.
+   * `timeoutMs`; at once while a holder has not released it in time before.
    */
   lock(
     make: boolean,
@@ -143,7 +143,7 @@ export class ChangeLog {
     for (; locked === "busy"; locked = await this.tryLock(make)) {
       const waitedMs = performance.now() - start;
       if (this.#hangs || waitedMs > timeoutMs) {
-        // The calls that wait behind this one must not wait as long once more.
+        // Later calls fail at once, until the lock is free.
         this.#hangs ||= waitedMs > LOCK_TIMEOUT_MS;
         throw new LockTimeoutError(this.#path, timeoutMs);
       }
@@ -172,7 +172,7 @@ export class ChangeLog {
         return true;
       }
     } catch {
-      // The same again says whether the file or the disk is to blame.
+      // The try below finds out whether the file or the disk is to blame.
     }
     return this.#tryLock(make);
   }
@@ -180,7 +180,7 @@ export class ChangeLog {
   async #tryLock(make: boolean): Promise<boolean | "busy"> {
     const file = this.#file ?? await this.#open(make);
     if (file === undefined) {
-      // The first list will tell of all that changes from here on.
+      // The first list will hold all changes from here on.
       this.#position ??= 0;
       return false;
     }
@@ -192,13 +192,13 @@ export class ChangeLog {
     try {
       return await this.#taken(file, file.facts(), make);
     } catch (error) {
-      // Gives the lock back.
+      // Releases the lock.
       this.close();
       throw error;
     }
   }
 
-  /** Sees whether the file that is locked is still the list. */
+  /** Checks that the locked file is still the list; else begins anew. */
   async #taken(
     file: DiskFile,
     facts: MaybePromise<FileFacts>,
@@ -214,30 +214,30 @@ export class ChangeLog {
     return await this.#tryLock(make);
   }
 
-  /** Makes all that others have changed unknown. */
+  /** Makes the changes of other processes unknown. */
   resetPosition(): void {
     this.#position = -1;
   }
 
-  /** Gives the lock back. */
+  /** Releases the lock. */
   unlock(): void {
     this.#file?.unlock();
   }
 
-  /** The bytes of the list, when it was last looked at; 0 of none. */
+  /** The bytes of the list at the last look; 0 without a list. */
   get bytes(): number {
     return this.#known === undefined ? 0 : this.#offsetOf(this.#end);
   }
 
-  /** Where the list ends. Needs the lock. */
+  /** The end of the list. Needs the lock. */
   get place(): LogPlace {
     return { id: this.#id, position: this.#end };
   }
 
   /**
-   * Makes all that was changed since a place news. Needs the lock.
+   * Makes `changes()` return the changes since a place. Needs the lock.
    *
-   * @returns Whether the list reaches back to it.
+   * @returns Whether the list reaches back to the place.
    */
   resume({ id, position }: LogPlace): boolean {
     const reaches = id === this.#id && position >= this.#base &&
@@ -246,13 +246,13 @@ export class ChangeLog {
     return reaches;
   }
 
-  /** Whether others have changed anything since `changes()` was last called. Needs the lock. */
+  /** Whether other processes have changed entries since the last `changes()`. Needs the lock. */
   get hasChanges(): boolean {
     this.#position ??= this.#end;
     return this.#position !== this.#end;
   }
 
-  /** What others have changed since the last time. Needs the lock. */
+  /** The keys that other processes have changed since the last call. Needs the lock. */
   async changes(): Promise<Changes> {
     const position = this.#position ?? this.#end;
     const end = this.#position = this.#end;
@@ -263,7 +263,7 @@ export class ChangeLog {
     return parseRecords(await this.#read(position, end)) ?? "unknown";
   }
 
-  /** Tells others that the entry of `key` is about to change. Needs the lock. */
+  /** Announces to other processes that the entry of `key` is about to change. Needs the lock. */
   announce(key: string): MaybePromise<void> {
     if (this.#readOnly || this.#file === undefined) return;
     const offset = this.#offsetOf(this.#end);
@@ -279,7 +279,7 @@ export class ChangeLog {
     if (this.#end - this.#base >= MAX_RECORDS) return this.#cut();
   }
 
-  /** Closes the file, which gives the lock back. */
+  /** Closes the file, which releases the lock. */
   close(): void {
     this.#file?.close();
     this.#file = undefined;
@@ -287,10 +287,10 @@ export class ChangeLog {
   }
 
   /**
-   * Whether no other file has the name. One may have it if ours was linked, or if
-   * our directory was moved away; to look for that takes longer than a lock, and it
-   * happens so rarely that it is enough to notice it soon. As long as no file has
-   * the name nobody else can be on another lock.
+   * Whether no other file has the name. Another file may have it if this file was linked,
+   * or the directory moved away. That is rare, and a look takes longer than a lock, so
+   * it is enough to notice it within {@linkcode LOOK_MS}. While no file has the name, no
+   * process can use another lock.
    */
   async #isCurrent({ names, inode }: FileFacts): Promise<boolean> {
     if (names === 0) return false;
@@ -322,13 +322,13 @@ export class ChangeLog {
         if (!isTaken(error)) return undefined;
       }
     }
-    // A folder, a link or a FIFO, which nobody else can lock either.
+    // A folder, a link or a FIFO, which no other process can lock either.
     return this.#obstructed(
       new Error(`Cannot lock ${this.#path}: it must be a regular file`),
     );
   }
 
-  /** Tells, once, that there is no lock to be had. */
+  /** Reports once that there is no lock. */
   #obstructed(error: Error): undefined {
     if (!this.#isObstructed) this.#onObstructed(error);
     this.#isObstructed = true;
@@ -339,7 +339,7 @@ export class ChangeLog {
     return this.#file = file;
   }
 
-  /** Sees how long the list is, and if it was opened just now what it is. */
+  /** Notes the length of the list, and reads the head of a file that was just opened. */
   async #look(file: DiskFile, { size }: FileFacts): Promise<void> {
     if (this.#known !== file) {
       const head = parseHead(await readText(file, 0, RECORD_BYTES));
@@ -356,7 +356,7 @@ export class ChangeLog {
     return this.#base + Math.max(0, Math.floor(size / RECORD_BYTES) - 1);
   }
 
-  /** Begins a list in a new file, or in place of what is none. */
+  /** Begins a list in a new file, or in a file that is not a list. */
   async #begin(file: DiskFile, size: number): Promise<void> {
     this.#missAll();
     this.#id = newListId();
@@ -367,11 +367,11 @@ export class ChangeLog {
       if (size > 0) await file.truncate(0);
       await file.writeAt(encode(formatHead({ id: this.#id, base: 0 })), 0);
     } catch {
-      // A full disk: it still is a lock, and entries can be removed.
+      // A full disk: the file still is a lock, and entries can be removed.
     }
   }
 
-  /** This is another list: what changed before it began nobody knows. */
+  /** Makes the changes unknown: they may have been in another list. */
   #missAll(): void {
     if (this.#id !== "") this.#position = -1;
   }
@@ -388,7 +388,7 @@ export class ChangeLog {
       await file.writeAt(encode(formatHead({ id: this.#id, base }) + kept), 0);
       await this.#fs.rename(path, this.#path);
     } catch {
-      // There will be another time.
+      // The next record tries again.
       file?.close();
       return;
     }

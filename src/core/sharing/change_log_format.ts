@@ -1,5 +1,5 @@
 /*
- * What stands in `.media-cache.changes`, in records of 65 bytes:
+ * The format of `.media-cache.changes`: a head, then keys, in records of 65 bytes:
  *
  *   0f3a…7c 0000000000000042 9be1…    id, records dropped, digest of both
  *   6b86b273ff34fce19d6b804eff5a3f57…
@@ -9,32 +9,32 @@ import { hash } from "node:crypto";
 import type { DiskFile } from "../disk/disk_file.ts";
 import { KEY_REGEXP } from "../text/key.ts";
 
-/** Bytes of the head and of each record. */
+/** The bytes of the head, and of each record. */
 export const RECORD_BYTES = 65;
 
 const ID_DIGITS = 16;
 const BASE_DIGITS = 16;
 
-/** What the head of a list says. */
+/** The head of a list. */
 export interface ListHead {
-  /** Tells the list from others. */
+  /** The id of the list, by which it is told from other lists. */
   readonly id: string;
-  /** How many records were dropped from the front of the list. */
+  /** The number of records that were dropped from the front. */
   readonly base: number;
 }
 
-/** The id of a new list. */
+/** Makes the id of a new list. */
 export function newListId(): string {
   return crypto.randomUUID().replaceAll("-", "").slice(0, ID_DIGITS);
 }
 
-/** The head of a list. */
+/** Writes the head of a list. */
 export function formatHead({ id, base }: ListHead): string {
   const head = id + String(base).padStart(BASE_DIGITS, "0");
   return `${head}${digestOf(head)}\n`;
 }
 
-/** What a head says; undefined when it is none. */
+/** Reads the head of a list; undefined if the text is not one. */
 export function parseHead(text: string): ListHead | undefined {
   const length = ID_DIGITS + BASE_DIGITS;
   const head = text.slice(0, length);
@@ -42,12 +42,12 @@ export function parseHead(text: string): ListHead | undefined {
   return { id: head.slice(0, ID_DIGITS), base: Number(head.slice(ID_DIGITS)) };
 }
 
-/** The record of a key. */
+/** Writes the record of a key. */
 export function formatRecord(key: string): string {
   return `${key}\n`;
 }
 
-/** The keys of some records; undefined when they are none. */
+/** Reads the keys of whole records; undefined if the text is anything else. */
 export function parseRecords(text: string): Set<string> | undefined {
   const keys = text.split("\n");
   const isWhole = keys.pop() === "" &&
@@ -55,7 +55,7 @@ export function parseRecords(text: string): Set<string> | undefined {
   return isWhole ? new Set(keys) : undefined;
 }
 
-/** Reads a part of a list, or what there is of it. */
+/** Reads `length` bytes of a list from a position, or fewer at its end. */
 export async function readText(
   file: DiskFile | undefined,
   position: number,
