@@ -3,6 +3,7 @@ import { assertEquals } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
 import { LENT_NAME } from "../../src/core/disk/file_names.ts";
 import { isThere } from "../fixtures/directory/files.ts";
+import { faultEnv, type OperationName } from "./fault_injection.ts";
 import { Overlay } from "../fixtures/directory/overlay.ts";
 import { tempDir } from "../fixtures/directory/temp_dir.ts";
 import { CommandedProcess } from "../fixtures/processes/commanded_process.ts";
@@ -65,4 +66,28 @@ for (const readOnly of [false, true]) {
       assertEquals(await isThere(join(overlay.path, LENT_NAME)), false);
     });
   }
+}
+
+const refusals: [OperationName, string][] = [["link", "link"], [
+  "lock",
+  "flock",
+]];
+for (const [operation, degraded] of refusals) {
+  Deno.test(`300 unread Media can be read after clear() on a mount that refuses ${operation}`, async () => {
+    await using dir = await tempDir();
+    const cacheDir = dir.path;
+    const fault = { action: "fail", code: "EOPNOTSUPP" } as const;
+    const env = await faultEnv(cacheDir, { fault, operations: [operation] });
+    await using process = new CommandedProcess<UnreadWorker>(WORKER, env);
+    await process.ask("open", { cacheDir }, 300);
+    assertEquals(await process.ask("hold", 300), 300);
+    assertEquals(await process.ask("degraded"), [degraded]);
+
+    await process.ask("clear");
+
+    assertEquals(await process.ask("read"), []);
+    assertEquals(await process.ask("diskErrors"), 0);
+    await process.ask("close");
+    assertEquals(await isThere(join(cacheDir, LENT_NAME)), false);
+  });
 }

@@ -18,6 +18,7 @@ import {
   openFiles,
   openFilesAtLast,
 } from "../../fixtures/directory/open_files.ts";
+import { SlowDisk } from "../../fixtures/faults/disk_faults.ts";
 import { tempDir } from "../../fixtures/directory/temp_dir.ts";
 import { CommandedProcess } from "../../fixtures/processes/commanded_process.ts";
 import { runProgram } from "../../fixtures/processes/program.ts";
@@ -128,6 +129,20 @@ for (const [what, go] of goings) {
     });
   }
 }
+
+Deno.test("unread Media on a slow disk can be read when another cache clears all entries", async () => {
+  await using dir = await tempDir();
+  await using cache = await filled(dir.path);
+  using _slow = new SlowDisk();
+  const all = await unread(cache, dir.path);
+  assertEquals((await links(dir.path)).length, PARKED);
+
+  await using other = await MediaCache.open({ cacheDir: dir.path });
+  await other.clear();
+
+  await assertReadable(all);
+  assertEquals(openFiles(dir.path), []);
+});
 
 Deno.test("unread Media whose files are open keep them when another cache clears and they would be parked", async () => {
   await using dir = await tempDir();
