@@ -29,33 +29,33 @@ import { Touches } from "./catalog/touches.ts";
 import { writeLastUse } from "./entries/last_use.ts";
 import { WriteTurns } from "./entries/write_turns.ts";
 
-/** The parts of one cache that its face asks, and hands to downloads and puts. */
+/** The parts of a cache that `MediaCache` uses, and hands to downloads and puts. */
 export interface CacheParts {
-  /** Where failures of the file system go. */
+  /** Counts and reports disk errors. */
   readonly errors: DiskErrors;
   /** The files of the directory. */
   readonly store: PairStore;
-  /** What is known of the entries. */
+  /** The known entries. */
   readonly catalog: Catalog;
   /** The open files of entries. */
   readonly files: OpenFiles;
-  /** Files that are no entry, and their removal. */
+  /** The known leftovers, and their removal. */
   readonly leftovers: OrphanSweeper;
-  /** The turns of those who change names. */
+  /** Turns for changes of names in the directory. */
   readonly writes: WriteTurns;
-  /** Calls that use the disk. */
+  /** Counts the calls that use the disk. */
   readonly calls: OpenCalls;
-  /** Uses that are not on disk yet. */
+  /** Writes uses to disk. */
   readonly touches: Touches;
-  /** Opens entries, and learns what other processes have changed. */
+  /** Opens entries by the trust rule. */
   readonly opener: EntryOpener;
   /** Finds entries. */
   readonly lookup: Lookup;
-  /** Makes bodies entries. */
+  /** Commits bodies. */
   readonly writer: EntryWriter;
   /** Deletes entries. */
   readonly deletion: Deletion;
-  /** Which process downloads what. */
+  /** Which process downloads which URL. */
   readonly claims: DownloadClaims;
   /** Fills the catalog. */
   readonly loader: Loader;
@@ -63,15 +63,15 @@ export interface CacheParts {
   readonly keeper: IndexKeeper;
   /** The index on disk. */
   readonly index: IndexFile;
-  /** The list of what was changed. */
+  /** The lock of the directory, and its list of changes. */
   readonly log: ChangeLog;
-  /** What the file system refuses. */
+  /** The operations that the file system refuses. */
   readonly refusals: Refusals;
-  /** Told how many bytes a reader was handed. */
+  /** Called with the bytes that a reader was handed. */
   readonly onServed: (bytes: number) => void;
 }
 
-/** Makes the parts of one cache. Nothing is read yet. */
+/** Makes the parts of a cache, without I/O. */
 export function makeParts(
   options: ResolvedOptions,
   hub: EventHub,

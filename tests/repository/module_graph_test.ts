@@ -37,6 +37,12 @@ const HALL = ["wiring.ts", "media_cache.ts", "inspection.ts"];
 const OPEN_TO_SUBPATHS =
   /^src\/core\/(?:media_cache\.ts|inspection\.ts|api\/|text\/|async\/pacer\.ts)/;
 
+/** The most lines of code of a file, without comments and blank lines. */
+const MAX_LINES = 350;
+
+/** The most files of a room whose README need not name them. */
+const MAX_FILES = 12;
+
 interface Module {
   specifier: string;
   dependencies?: {
@@ -194,6 +200,33 @@ Deno.test("subpaths see the face, the types and the texts of the core", () => {
       ).map((each) => `${module} ${each}`)
   );
   assertEquals(wrong, []);
+});
+
+Deno.test("a file has at most 350 lines of code", () => {
+  const long = [...texts].map(([file, code]) => {
+    const lines = code.split("\n").filter((line) => line.trim() !== "");
+    return `${file}: ${lines.length}`;
+  }).filter((line) => Number(line.split(": ")[1]) > MAX_LINES);
+  assertEquals(long, []);
+});
+
+Deno.test("the README of a room with more than twelve files names each of them", async () => {
+  const rooms = Map.groupBy(
+    texts.keys(),
+    (file) => file.slice(0, file.lastIndexOf("/")),
+  );
+  const unnamed: string[] = [];
+  for (const [room, files] of rooms) {
+    if (files.length <= MAX_FILES) continue;
+    const readme = await Deno.readTextFile(new URL(`${room}/README.md`, root))
+      .catch(() => "");
+    unnamed.push(
+      ...files.filter((file) =>
+        !readme.includes(`\`${file.slice(room.length + 1)}\``)
+      ),
+    );
+  }
+  assertEquals(unnamed, []);
 });
 
 Deno.test("an export reaches every file of src", () => {

@@ -17,12 +17,8 @@ import {
   RECORD_BYTES,
 } from "./change_log_format.ts";
 import type { DiskFile, FileFacts } from "../disk/disk_file.ts";
-import {
-  type FileSystem,
-  isDenied,
-  isNotFound,
-  isTaken,
-} from "../disk/file_system.ts";
+import { isDenied, isNotFound, isTaken } from "../disk/disk_fault.ts";
+import type { FileSystem } from "../disk/file_system.ts";
 import { pause } from "../async/pacer.ts";
 import type { MaybePromise } from "../disk/io_mode.ts";
 

@@ -54,7 +54,7 @@ export class Monitor {
   }
 }
 
-// One monitor for each cache, shared by its routers: a cache can't tell that a
+// The routers of a cache share its monitor: a cache can't tell that a
 // router is gone. A closed cache sends no events, so nothing has to be stopped.
 const monitors = new WeakMap<MediaCache, Monitor>();
 

@@ -8,7 +8,7 @@ import {
 } from "./chart_paths.ts";
 import type { Markup } from "./markup.ts";
 
-/** One row of numbers in a chart. */
+/** A row of numbers in a chart. */
 export interface ChartSeries {
   /** Name in the legend. */
   readonly name: string;
@@ -24,7 +24,7 @@ export interface Chart {
   readonly summary: string;
   /** Bars are stacked, levels are not. */
   readonly shape: "bars" | "level";
-  /** One or two series. */
+  /** The series: one or two. */
   readonly series: readonly ChartSeries[];
   /** Top of the scale; by default the largest value. */
   readonly max?: number;
