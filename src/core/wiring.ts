@@ -166,7 +166,7 @@ export function makeParts(
       discover: () => loader.scan(() => {}),
       forgetIndex: () => keeper.forget(),
       revoke: (key) => claims.revoke(key),
-      revokeAll: () => claims.revokeAll(),
+      claimed: () => claims.claimed(),
     },
     readOnly,
   );

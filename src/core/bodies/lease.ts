@@ -88,12 +88,12 @@ export class Lease {
     this.#assertReadable();
     const bytes = this.#body.copy();
     this.#unread = false;
-    this.#leaveIfDone();
-    if (bytes instanceof Uint8Array) return bytes;
-    return bytes.then((bytes) => {
+    const done = (bytes: Uint8Array<ArrayBuffer>) => {
       this.check();
+      this.#leaveIfDone();
       return bytes;
-    });
+    };
+    return bytes instanceof Uint8Array ? done(bytes) : bytes.then(done);
   }
 
   /** Throws the reason if the lease was stopped. */

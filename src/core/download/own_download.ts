@@ -145,7 +145,9 @@ export class OwnDownload {
   async #isOutdated(): Promise<boolean> {
     const { claims, lookup } = this.#parts;
     const { key } = this.#task;
-    if (await lookup.bodyOf(key) !== this.#before) return true;
+    const now = await lookup.bodyOf(key);
+    // A leftover that has gone meanwhile is in nobody's way.
+    if (now !== undefined && now !== this.#before) return true;
     return this.#claim.role === "lead" &&
       !await claims.isCurrent(key, this.#claim.inode);
   }

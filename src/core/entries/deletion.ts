@@ -42,8 +42,8 @@ export interface LoadedDirectory {
   forgetIndex(): Promise<void>;
   /** Keeps a download of another process from being stored. Needs the lock. */
   revoke(key: string): Promise<void>;
-  /** Keeps the downloads of all other processes from being stored. Needs the lock. */
-  revokeAll(): Promise<void>;
+  /** The keys that processes download. */
+  claimed(): Promise<string[]>;
 }
 
 /** Answers `delete()` and `clear()`. */
@@ -92,7 +92,9 @@ export class Deletion {
       await this.#deleteKnown();
       try {
         await store.prepare();
-        await writes.withLock(() => this.#directory.revokeAll());
+        for (const key of await this.#directory.claimed()) {
+          await writes.withLock(() => this.#directory.revoke(key));
+        }
         await this.#directory.discover();
       } catch (error) {
         errors.report("list the directory", error);

@@ -87,12 +87,14 @@ export class DownloadClaims {
     await this.#store.removeFile(descriptionName(key));
   }
 
-  /** Takes the claims of other processes on all keys away. */
-  async revokeAll(): Promise<void> {
+  /** The keys that processes download, those of this cache included. */
+  async claimed(): Promise<string[]> {
+    const keys: string[] = [];
     for await (const { name } of this.#store.list()) {
       const { key } = classify(name);
-      if (name === downloadName(key)) await this.revoke(key);
+      if (name === downloadName(key)) keys.push(key);
     }
+    return keys;
   }
 
   /** Makes a reader of the description of a followed download. */

@@ -2,7 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { DownloadTimeoutError, MediaCacheError } from "../../../mod.ts";
 import { pattern, readRest, readSome } from "../../fixtures/bodies/bytes.ts";
 import { begin } from "../../fixtures/cache/begun.ts";
-import { namesIn } from "../../fixtures/directory/files.ts";
+import { namesIn, pathsOf } from "../../fixtures/directory/files.ts";
 import { pair } from "../../fixtures/sharing/pair.ts";
 
 const BODY = pattern(200_000);
@@ -112,6 +112,23 @@ for (const replace of [true, false]) {
     }
   });
 }
+
+Deno.test("a download is stored although a leftover of its URL is removed meanwhile", async () => {
+  await using caches = await pair();
+  const { one, cacheDir } = caches;
+  const { dat } = pathsOf(cacheDir, "a");
+  await Deno.writeFile(dat, OTHER);
+  const { tap, call } = await begin(one, "a", PNG);
+  tap.write(BODY.slice(0, 1000));
+  const mine = await call;
+
+  await Deno.remove(dat);
+  tap.write(BODY.slice(1000));
+  tap.end();
+
+  assertEquals(await mine.bytes(), BODY);
+  assertEquals(await mine.stored, true);
+});
 
 Deno.test("a download that goes uncached in another process is started anew, and a reader with bytes gets the reason", async () => {
   await using caches = await pair({ maxEntryMb: 0.3 });
