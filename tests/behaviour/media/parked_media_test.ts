@@ -186,7 +186,7 @@ Deno.test("the link to an entry goes when the last of its Media is read, cancell
   assertEquals(await links(dir.path), []);
 });
 
-Deno.test("what is parked counts nowhere, and close() leaves no link", async () => {
+Deno.test("parked files count nowhere, and close() leaves no link", async () => {
   await using dir = await tempDir();
   {
     await using cache = await filled(dir.path);
@@ -250,7 +250,7 @@ Deno.test("parking needs no other permission than to read and write the folder",
   assertEquals(await runProgram(program, { flags }), [[COUNT * 9, 0, []]]);
 });
 
-Deno.test("what a process lent that was killed is removed at the next start, or within a minute", async () => {
+Deno.test("links of a killed process are removed at the next start, or within a minute", async () => {
   await using dir = await tempDir();
   using timers = holdTimers();
   await using _running = await filled(dir.path, 0);
