@@ -134,7 +134,7 @@ export class MediaCache implements AsyncDisposable {
       slots: new Semaphore(resolved.maxConcurrentDownloads),
       gifs: resolved.gifToMp4 && new GifConversion(resolved.gifToMp4, shared),
       lifetime: this.#lifetime,
-      isWhole: () => parts.loader.isWhole,
+      isReady: () => parts.loader.isReady,
     });
   }
 
@@ -178,8 +178,8 @@ export class MediaCache implements AsyncDisposable {
    * Makes the directory, if need be, checks that files can be made in it, and
    * builds the index from it, without reading a body and without holding the event
    * loop. Idempotent; concurrent calls share one scan. Nothing is evicted. Where a
-   * large directory has its index on disk, the entries are counted at once and read
-   * in the background.
+   * large directory has its index on disk, the entries are counted by that, and
+   * compared with the directory in the background.
    *
    * A fault that may pass (no room, no more open files, an I/O error) is reported
    * as a disk error, and the call resolves: downloads go on uncached until the fault
@@ -447,12 +447,7 @@ export class MediaCache implements AsyncDisposable {
     if (store.ready) {
       await calls.run(() => writes.catchUp(() => {})).catch(() => {});
     }
-    const list = catalog.list();
-    // Only the last access of an entry can change during the iteration.
-    const times = list.map(({ lastAccess }) => lastAccess);
-    for (const [i, entry] of list.entries()) {
-      yield { ...infoOf(entry), lastAccess: times[i] ?? entry.lastAccess };
-    }
+    for (const entry of catalog.snapshot().newestFirst()) yield infoOf(entry);
   }
 
   /**
@@ -549,7 +544,7 @@ export class MediaCache implements AsyncDisposable {
    * @returns A snapshot.
    */
   stats(): CacheStats {
-    const { catalog, leftovers, index, log, refusals } = this.#parts;
+    const { catalog, leftovers, loader, index, log, refusals } = this.#parts;
     const { entries, totalBytes, memory } = catalog;
     return snapshot(this.#counters, {
       entries,
@@ -562,6 +557,7 @@ export class MediaCache implements AsyncDisposable {
       occupiedBytes: catalog.occupiedBytes + leftovers.occupiedBytes +
         inBlocks(index.bytes) + inBlocks(log.bytes) +
         this.#staging.occupiedBytes,
+      comparing: loader.isReady && !loader.isWhole,
       inFlight: this.#downloads.count,
       degraded: refusals.list,
     });
@@ -754,6 +750,7 @@ export class MediaCache implements AsyncDisposable {
     leftovers.stop();
     await writes.withoutLock(() => touches.flush());
     if (loader.isWhole) await keeper.save();
+    else if (loader.isReady) await keeper.saveIfDue();
     await writes.close();
     await files.close();
   }

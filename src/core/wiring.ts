@@ -110,7 +110,7 @@ export function makeParts(
   );
   const reconciler: DirectoryReconciler = new DirectoryReconciler(
     { store, catalog, hub, errors },
-    () => ({ leftovers, hydrated: () => loader.hydrated() }),
+    () => ({ leftovers }),
   );
   const writes = new WriteTurns(log, reconciler);
   const leftovers = new OrphanSweeper(store, lent, writes, errors);
@@ -156,12 +156,11 @@ export function makeParts(
       ...{ store, catalog, files, leftovers, writes },
       ...{ eviction, removal, errors },
     },
-    { ready: () => loader.whole(), onEnded: () => keeper.keep() },
+    { ready: () => loader.ready(), onEnded: () => keeper.keep() },
   );
   const deletion = new Deletion(
     { store, catalog, leftovers, removal, writes, calls, hub, errors },
     {
-      hydrated: () => loader.hydrated(),
       settled: () => loader.settled(),
       discover: () => loader.scan(() => {}),
       forgetIndex: () => keeper.forget(),

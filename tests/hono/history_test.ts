@@ -18,6 +18,7 @@ function historyOf(hits: readonly number[], until: number): Timeline {
       stagedBytes: 0,
       orphanBytes: 0,
       occupiedBytes: 0,
+      comparing: false,
       inFlight: 0,
       degraded: [],
     }), START);

@@ -29,6 +29,7 @@ Deno.test("/stats has the original's keys with their meaning, and further keys",
       "orphan_bytes": 0,
       // The body, its sidecar, and the list of changes.
       "occupied_bytes": 1_048_576 + 2 * 4096,
+      "comparing": false,
       "failures": 1,
       "in_flight": 0,
       "coalesced": 0,

@@ -31,10 +31,16 @@ export interface CacheStats {
    * Estimate of the room that the whole directory takes on disk, in bytes, made
    * without I/O: bodies, sidecars, staged files, leftovers, index and list of
    * changes, each rounded up to blocks of 4096 bytes. The room for the names of
-   * the files is not in it. Sidecars known by the index alone count as a block
-   * each.
+   * the files is not in it.
    */
   occupiedBytes: number;
+  /**
+   * Whether the cache was opened by an index whose entries it still compares
+   * with the directory, in the background. Until the end of that the numbers
+   * are of the index and of the list of changes; files that other programs
+   * have added or removed count afterwards.
+   */
+  comparing: boolean;
   /**
    * Downloads that failed, each counted once for all its callers. Downloads
    * that were aborted do not count: by `close()`, or because all callers had
@@ -122,9 +128,8 @@ export type Gauges =
 export function snapshot(counters: Counters, gauges: Gauges): CacheStats {
   const { hits, misses } = counters;
   const { entries, entriesInMemory, totalBytes, maxBytes, ...rest } = gauges;
-  const { memoryBytes, stagedBytes, orphanBytes, occupiedBytes, inFlight } =
-    rest;
-  const { degraded } = rest;
+  const { memoryBytes, stagedBytes, orphanBytes, occupiedBytes } = rest;
+  const { comparing, inFlight, degraded } = rest;
   return {
     entries,
     entriesInMemory,
@@ -138,6 +143,7 @@ export function snapshot(counters: Counters, gauges: Gauges): CacheStats {
     stagedBytes,
     orphanBytes,
     occupiedBytes,
+    comparing,
     failures: counters.failures,
     inFlight,
     coalesced: counters.coalesced,

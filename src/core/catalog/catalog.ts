@@ -1,40 +1,45 @@
 import { Clock } from "../async/clock.ts";
-import { type Entry, occupiedBytesOf } from "./entry.ts";
+import { CatalogSnapshot } from "./catalog_snapshot.ts";
+import {
+  byUse,
+  type Entry,
+  type EntryState,
+  occupiedBytesOf,
+} from "./entry.ts";
 import { keyOf } from "../text/key.ts";
 import { Lru } from "./lru.ts";
 import { type MemoryCaps, MemoryTier } from "./memory_tier.ts";
-import type { PendingIndex } from "./pending_index.ts";
+import type { PackedEntries } from "./packed_entries.ts";
+import type { Pacer } from "../async/pacer.ts";
 import { sortInTurns } from "../async/sort_in_turns.ts";
 import { TaskQueue } from "../async/task_queue.ts";
 import type { Touches } from "./touches.ts";
-import type { Pacer } from "../async/pacer.ts";
 import { KeyChanges } from "./key_changes.ts";
 
-/** So many entries find their places in a millisecond; more are sorted with turns. */
+/** The most entries that are placed in one walk, of a millisecond; more are sorted in turns. */
 const MAX_PLACED = 1_000;
 
-/** What is known of the entries without asking the disk: index, recency, bytes in RAM. */
+/**
+ * The entries, their recency and their bytes in RAM, as far as they are known without
+ * asking the disk. The entries of an index stay packed until they are used or changed.
+ * Both kinds share one order, that of their last uses.
+ */
 export class Catalog {
   /** The keys that are being changed, and looked at. */
   readonly keyChanges: KeyChanges = new KeyChanges();
-  readonly #index = new Lru<Entry>();
+  readonly #entries = new Lru<Entry>();
+  #packed: PackedEntries | undefined;
   readonly #memory: MemoryTier;
   readonly #touches: Touches | undefined;
   readonly #clock = new Clock();
   /** Made when it is first asked for: only those that share a directory do. */
   #byKey: Map<string, Entry> | undefined;
-  /** Entries that are counted, but whose records are yet to come. */
-  #pending: PendingIndex | undefined;
-  /** Whether an index told of the entries, and they were not compared since. */
-  #isProvisional = false;
-  /** Those to be put into their places when all the others are in theirs. */
+  /** Entries that are not yet at the places of their last uses. */
   readonly #unplaced = new Set<Entry>();
-  /** Whether each was last used before the one above it, as far as the disk tells. */
-  #isOrdered = true;
-  #lastHydrated = Infinity;
+  /** Running tasks during which entries are placed later. */
+  #disorders = 0;
   readonly #sorting = new TaskQueue();
-  #isSorting = false;
-  /** About what the entries in the index take on disk, in bytes. */
+  /** Estimated bytes on disk of the entries that are not packed. */
   #occupiedBytes = 0;
   #changes = 0;
   #uses = 0;
@@ -47,17 +52,17 @@ export class Catalog {
 
   /** How many entries there are. */
   get entries(): number {
-    return this.#index.count + (this.#pending?.count ?? 0);
+    return this.#entries.count + (this.#packed?.count ?? 0);
   }
 
   /** The bytes of all entries. */
   get totalBytes(): number {
-    return this.#index.bytes + (this.#pending?.bytes ?? 0);
+    return this.#entries.bytes + (this.#packed?.bytes ?? 0);
   }
 
   /** About what the files of all entries take on disk, in bytes. */
   get occupiedBytes(): number {
-    return this.#occupiedBytes + (this.#pending?.occupiedBytes ?? 0);
+    return this.#occupiedBytes + (this.#packed?.occupiedBytes ?? 0);
   }
 
   /** How often an entry came or went. */
@@ -70,79 +75,95 @@ export class Catalog {
     return this.#uses;
   }
 
-  /**
-   * Counts entries whose records follow, by {@linkcode Catalog.hydrate}. Until
-   * {@linkcode Catalog.settle} they are in no list, and until
-   * {@linkcode Catalog.confirm} in no order.
-   */
-  expect(pending: PendingIndex): void {
-    this.#pending = pending;
-    this.#isProvisional = true;
-    // What lookups have found before that is newer.
-    for (const entry of this.list()) {
-      if (pending.drop(entry.key)) this.#changes++;
-      this.#unplaced.add(entry);
-    }
-  }
-
-  /** Takes in the record of a pending entry, the most recent one first. */
-  hydrate(ordinal: number, entry: Entry): void {
-    if (!this.#pending?.take(ordinal)) return;
-    // Of what was used just before a kill the disk may know an earlier use only.
-    this.#isOrdered &&= entry.lastAccess <= this.#lastHydrated;
-    this.#lastHydrated = entry.lastAccess;
-    if (!this.#index.append(entry.url, entry, entry.size)) return;
-    this.#occupiedBytes += occupiedBytesOf(entry);
-    this.#byKey?.set(entry.key, entry);
-  }
-
-  /** An entry that is pending is none any more. */
-  forgetPending(key: string): void {
-    if (this.#pending?.drop(key)) this.#changes++;
-  }
-
-  /** No more records come: those that are left are forgotten. */
-  settle(): void {
-    this.#pending = undefined;
-  }
-
-  /** Whether an entry may be otherwise than an index has told. */
-  get isProvisional(): boolean {
-    return this.#isProvisional;
-  }
-
-  /** All entries were compared with the disk: they get into order. */
-  async confirm(pacer: Pacer): Promise<void> {
-    this.#isProvisional = false;
-    const isQuick = this.#isOrdered && this.#unplaced.size <= MAX_PLACED;
-    if (isQuick) this.#placeLate();
-    else await this.sort(pacer);
-  }
-
   /** The memory tier. */
   get memory(): MemoryTier {
     return this.#memory;
   }
 
+  /** Adds the entries of an index, except for known entries, which are newer. */
+  takeUp(packed: PackedEntries): void {
+    this.#packed = packed;
+    for (const { key } of this.#entries.list()) {
+      if (packed.drop(key)) this.#changes++;
+    }
+  }
+
+  /** Forgets the entries of an index that are still packed. */
+  dropPacked(): void {
+    this.#packed = undefined;
+  }
+
+  /**
+   * Runs a task in which many entries come and go, and then moves all of them to the
+   * places of their last uses at once: a walk for each would take quadratic time.
+   */
+  async whileUnordered<T>(pacer: Pacer, task: () => Promise<T>): Promise<T> {
+    this.#disorders++;
+    try {
+      return await task();
+    } finally {
+      try {
+        if (this.#unplaced.size > MAX_PLACED) {
+          await this.#sorting.run(() => this.#sort(pacer));
+        }
+      } finally {
+        this.#disorders--;
+        this.#place();
+      }
+    }
+  }
+
+  /** The present entries and their order. */
+  snapshot(): CatalogSnapshot {
+    this.#place();
+    return new CatalogSnapshot(this.#entries.list().reverse(), this.#packed);
+  }
+
+  /** All keys, in no order; entries may come and go during the iteration. */
+  *keys(): Generator<string> {
+    if (this.#packed !== undefined) yield* this.#packed.keys();
+    // After the packed keys: an entry that is unpacked meanwhile must not be missed.
+    for (const { key } of this.#entries.list()) yield key;
+  }
+
   /** The entry of a URL; its recency stays. */
   peek(url: string): Entry | undefined {
-    return this.#index.peek(url);
+    return this.#entries.peek(url) ?? this.#packed?.peek(keyOf(url));
   }
 
   /** The entry of a key; its recency stays. */
   byKey(key: string): Entry | undefined {
-    this.#byKey ??= new Map(this.list().map((entry) => [entry.key, entry]));
-    return this.#byKey.get(key);
+    this.#byKey ??= new Map(this.#entries.list().map((it) => [it.key, it]));
+    return this.#byKey.get(key) ?? this.#packed?.peek(key);
+  }
+
+  /** The file states of the entry of a key. Unlike `byKey()`, makes no packed entry an object. */
+  stateOf(key: string): EntryState | undefined {
+    return this.#packed?.stateOf(key) ?? this.byKey(key);
   }
 
   /** The least recently used entry. */
   oldest(): Entry | undefined {
-    return this.#index.oldest();
+    this.#place();
+    return this.#oldestFirst().next().value;
   }
 
-  /** All entries, most recent first. */
-  list(): Entry[] {
-    return this.#index.list();
+  /** The latest mtime of a body up to `now`, in milliseconds since the epoch; 0 without entries. */
+  latestMtime(now: number): number {
+    let latest = this.#packed?.latestMtime(now) ?? 0;
+    for (const { mtimeMs } of this.#entries.oldestFirst()) {
+      if (mtimeMs > latest && mtimeMs <= now) latest = mtimeMs;
+    }
+    return latest;
+  }
+
+  /** The entries whose bodies have a later mtime, the least recently used first. */
+  datedAfter(timeMs: number): Entry[] {
+    const entries = this.#packed?.datedAfter(timeMs) ?? [];
+    for (const entry of this.#entries.oldestFirst()) {
+      if (entry.mtimeMs > timeMs) entries.push(entry);
+    }
+    return entries.sort(byUse);
   }
 
   /** The time now, different from any time before. */
@@ -154,27 +175,23 @@ export class Catalog {
   insert(entry: Entry): void {
     this.keyChanges.note(entry.key);
     this.#memory.delete(entry.url);
-    this.#pending?.drop(entry.key);
     this.#changes++;
-    const old = this.#index.set(entry.url, entry, entry.size);
-    this.#occupiedBytes += occupiedBytesOf(entry);
-    if (old !== undefined) this.#occupiedBytes -= occupiedBytesOf(old);
-    this.#byKey?.set(entry.key, entry);
+    this.#put(entry);
   }
 
   /**
    * Takes in an entry that was found on disk, if there is none of its URL: that
-   * one is at least as new. Whoever calls sees to its place.
+   * one is at least as new.
    *
    * @returns Whether there was none.
    */
   discover(entry: Entry): boolean {
-    if (!this.#index.append(entry.url, entry, entry.size)) return false;
+    if (this.#packed?.peek(entry.key) !== undefined) return false;
+    if (!this.#entries.append(entry.url, entry, entry.size)) return false;
     this.#occupiedBytes += occupiedBytesOf(entry);
-    this.#pending?.drop(entry.key);
     this.#changes++;
     this.#byKey?.set(entry.key, entry);
-    if (this.#isProvisional) this.#unplaced.add(entry);
+    this.#unplaced.add(entry);
     return true;
   }
 
@@ -183,7 +200,7 @@ export class Catalog {
    * be one of the entry before it.
    */
   found(entry: Entry): void {
-    const old = this.#index.peek(entry.url);
+    const old = this.peek(entry.url);
     const isUsed = old !== undefined && old.lastAccess > old.mtimeMs &&
       old.lastAccess > entry.lastAccess;
     this.#drop(entry.url);
@@ -205,12 +222,12 @@ export class Catalog {
 
   /** Notes a use of a URL, which makes its entry, returned, the most recent. */
   use(url: string): Entry | undefined {
-    const entry = this.#index.use(url);
+    const entry = this.#entries.use(url) ?? this.#unpack(url);
     if (entry === undefined) return undefined;
     this.#uses++;
     entry.lastAccess = this.#clock.tick();
     this.#touches?.mark(entry);
-    if (!this.#hasOrder) this.#unplaced.add(entry);
+    if (this.#disorders > 0) this.#unplaced.add(entry);
     return entry;
   }
 
@@ -238,8 +255,9 @@ export class Catalog {
    * @param now When the index was read; uses after that count as then.
    */
   redate(entry: Entry, mtimeMs: number, now: number): void {
-    // One that was used since it was loaded knows better.
-    const isUsed = entry.lastAccess > entry.mtimeMs;
+    // A use since the start is later than what the disk knows.
+    const isUsed = this.#entries.peek(entry.url) === entry &&
+      entry.lastAccess > entry.mtimeMs;
     const used = Math.min(mtimeMs, now);
     entry.mtimeMs = mtimeMs;
     if (isUsed && used <= entry.lastAccess) return;
@@ -250,84 +268,85 @@ export class Catalog {
 
   /** Forgets an entry and its bytes in RAM. */
   forget(url: string): void {
-    const key = this.#index.peek(url)?.key ?? keyOf(url);
-    this.keyChanges.note(key);
-    this.forgetPending(key);
+    this.keyChanges.note(this.#entries.peek(url)?.key ?? keyOf(url));
     this.#drop(url);
   }
 
-  /**
-   * Puts the entries into the order of their last uses.
-   *
-   * @param task Run before: many entries may come and go in it, which find their
-   * places at the end, where each by itself would have to look for it.
-   */
-  sort(
-    pacer: Pacer,
-    task: () => Promise<void> = () => Promise.resolve(),
-  ): Promise<void> {
-    return this.#sorting.run(async () => {
-      this.#isSorting = true;
-      try {
-        await task();
-        await this.#sort(pacer);
-      } finally {
-        this.#isSorting = false;
-        this.#placeLate();
-      }
-    });
+  /** Adds an entry as the most recent. */
+  #put(entry: Entry): void {
+    this.#packed?.drop(entry.key);
+    const old = this.#entries.set(entry.url, entry, entry.size);
+    this.#occupiedBytes += occupiedBytesOf(entry);
+    if (old !== undefined) this.#occupiedBytes -= occupiedBytesOf(old);
+    this.#byKey?.set(entry.key, entry);
   }
 
-  async #sort(pacer: Pacer): Promise<void> {
-    this.#unplaced.clear();
-    const newestFirst = (a: Entry, b: Entry) => byUse(b, a);
-    const entries = await sortInTurns(this.list(), newestFirst, pacer);
-    for (const entry of entries) {
-      if (pacer.due) await pacer.yield();
-      // One that is used meanwhile finds its place in the end.
-      if (this.peek(entry.url) === entry) this.#index.sink(entry.url);
-    }
-    this.#isOrdered = true;
-  }
-
-  /** Whether the list is in the order of recency. */
-  get #hasOrder(): boolean {
-    return !this.#isProvisional && !this.#isSorting;
-  }
-
-  /** Places those that came when there was no order, in one walk. */
-  #placeLate(): void {
-    if (!this.#hasOrder) return;
-    const urls = [...this.#unplaced]
-      .filter((entry) => this.peek(entry.url) === entry)
-      .sort((a, b) => byUse(b, a)).map(({ url }) => url);
-    this.#index.repositionAll(urls, (other, than) => byUse(other, than) <= 0);
-    this.#unplaced.clear();
+  /** Moves a packed entry to the others, as the most recent. */
+  #unpack(url: string): Entry | undefined {
+    const entry = this.#packed?.peek(keyOf(url));
+    if (entry !== undefined) this.#put(entry);
+    return entry;
   }
 
   #drop(url: string): void {
-    const entry = this.#index.delete(url);
+    const entry = this.#entries.delete(url);
     if (entry !== undefined) {
       this.#changes++;
       this.#occupiedBytes -= occupiedBytesOf(entry);
       this.#touches?.forget(entry);
       this.#byKey?.delete(entry.key);
-    }
+    } else if (this.#packed?.drop(keyOf(url))) this.#changes++;
     this.#memory.delete(url);
   }
 
   #reposition(entry: Entry): void {
-    if (!this.#hasOrder) {
-      this.#unplaced.add(entry);
-      return;
-    }
     const { url, lastAccess } = entry;
-    this.#index.reposition(url, (other) => other.lastAccess <= lastAccess);
+    if (this.#entries.peek(url) !== entry) {
+      if (this.#packed?.peek(entry.key) !== entry) return;
+      this.#put(entry);
+    }
+    if (this.#disorders > 0) this.#unplaced.add(entry);
+    else this.#entries.reposition(url, (it) => it.lastAccess <= lastAccess);
   }
-}
 
-function byUse(a: Entry, b: Entry): number {
-  // Those from the future all count as used now, but one after the other.
-  return a.lastAccess - b.lastAccess || a.mtimeMs - b.mtimeMs ||
-    a.storedAt - b.storedAt;
+  /** Sorts all entries that are not packed, yielding to others, who may use them meanwhile. */
+  async #sort(pacer: Pacer): Promise<void> {
+    this.#unplaced.clear();
+    const newestFirst = (a: Entry, b: Entry) => byUse(b, a);
+    const entries = await sortInTurns(
+      this.#entries.list(),
+      newestFirst,
+      pacer,
+    );
+    for (const entry of entries) {
+      if (pacer.due) await pacer.yield();
+      // A use meanwhile puts the entry among the unplaced, so its order here does not matter.
+      if (this.#entries.peek(entry.url) === entry) {
+        this.#entries.sink(entry.url);
+      }
+    }
+  }
+
+  /** Moves the unplaced entries to the places of their last uses, in one walk. */
+  #place(): void {
+    if (this.#unplaced.size === 0) return;
+    const urls = [...this.#unplaced]
+      .filter((entry) => this.#entries.peek(entry.url) === entry)
+      .sort((a, b) => byUse(b, a)).map(({ url }) => url);
+    this.#entries.repositionAll(urls, (other, than) => byUse(other, than) < 0);
+    this.#unplaced.clear();
+  }
+
+  /** All entries, the least recently used first; none may come or go during the iteration. */
+  *#oldestFirst(): Generator<Entry> {
+    const packed = this.#packed?.oldestFirst();
+    let old = packed?.next().value;
+    for (const entry of this.#entries.oldestFirst()) {
+      for (; old && byUse(old, entry) <= 0; old = packed?.next().value) {
+        yield old;
+      }
+      yield entry;
+    }
+    for (; old; old = packed?.next().value) yield old;
+  }
 }

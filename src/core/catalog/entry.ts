@@ -1,18 +1,20 @@
 import type { EntryInfo } from "../api/entry_info.ts";
 import { inBlocks } from "../disk/blocks.ts";
 import type { FileFacts } from "../disk/disk_file.ts";
-import { isYoung } from "../disk/file_identity.ts";
+import { type FileState, isYoung } from "../disk/file_identity.ts";
 import { sidecarBytesOf, type StampedSidecar } from "../disk/sidecar.ts";
 
 /** The last millisecond that a Date can hold (ECMA-262, time values). */
 const MAX_TIME_MS = 8.64e15;
 
-/** The catalog's record of a committed entry. */
-export interface Entry extends EntryInfo {
-  /** The identity of the .dat, by which it is told from a successor. */
-  readonly inode: number;
-  /** The `stampOf()` of the sidecar that this record was read from. */
+/** The known state of the two files of an entry. */
+export interface EntryState extends FileState {
+  /** The `stampOf()` of the sidecar. */
   readonly sidecarStamp: number;
+}
+
+/** The catalog's record of a committed entry. */
+export interface Entry extends EntryInfo, EntryState {
   /** The last use, in milliseconds since the epoch. */
   lastAccess: number;
   /** The known mtime of the .dat (ms since the epoch); a later one is another process's use. */
@@ -21,6 +23,16 @@ export interface Entry extends EntryInfo {
   isYoung: boolean;
   /** The last look at the sidecar that found it unchanged, in milliseconds since the epoch; 0 at first. */
   seenAtMs: number;
+}
+
+/** When an entry was last used, and the times that tell equal uses apart. */
+export type Use = Pick<Entry, "lastAccess" | "mtimeMs" | "storedAt">;
+
+/** Compares two entries by their last uses; the earlier use comes first. */
+export function byUse(a: Use, b: Use): number {
+  // Future uses all count as now; their mtimes still tell their order.
+  return a.lastAccess - b.lastAccess || a.mtimeMs - b.mtimeMs ||
+    a.storedAt - b.storedAt;
 }
 
 /** The time of a sidecar's `ts` in milliseconds since the epoch, cut to what a Date can hold. */
@@ -59,8 +71,11 @@ export function entryOf(
 }
 
 /** Estimates the bytes that the two files of an entry take on disk. */
-export function occupiedBytesOf(entry: Entry): number {
-  return inBlocks(entry.size) + inBlocks(sidecarBytesOf(entry));
+export function occupiedBytesOf(
+  { size, url, mimetype, filename }: Entry,
+): number {
+  const textLength = url.length + mimetype.length + filename.length;
+  return inBlocks(size) + inBlocks(sidecarBytesOf(textLength));
 }
 
 /** Whether two records are of the same files, as far as the files tell. */

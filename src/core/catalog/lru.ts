@@ -83,9 +83,11 @@ export class Lru<T> {
     this.#bytes = 0;
   }
 
-  /** The least recent value. */
-  oldest(): T | undefined {
-    return this.#oldest?.value;
+  /** All values, least recent first; none may come or go meanwhile. */
+  *oldestFirst(): Generator<T> {
+    for (let node = this.#oldest; node !== undefined; node = node.newer) {
+      yield node.value;
+    }
   }
 
   /** The values to remove, least recent first, to come within both caps. */

@@ -1,4 +1,3 @@
-import { MAX_SKEW_MS } from "../async/clock.ts";
 import type { Entry } from "./entry.ts";
 import { TaskQueue } from "../async/task_queue.ts";
 import { startIdleTimer } from "../async/timer.ts";
@@ -34,15 +33,12 @@ export class Touches {
    * these. A time of the future, by a wrong clock, is written anew, or the entry would
    * be the most recent after each start.
    *
-   * @param entries The entries, the most recent first.
+   * @param latestMtime The latest time on disk that is not in the future.
+   * @param misdated The entries with times of the future, the least recent first.
    */
-  adopt(entries: readonly Entry[]): void {
-    const now = Date.now();
-    const newest = entries.find(({ mtimeMs }) => mtimeMs <= now);
-    this.#floor = Math.max(this.#floor, newest?.mtimeMs ?? 0);
-    for (const entry of entries.toReversed()) {
-      if (entry.mtimeMs > now + MAX_SKEW_MS) this.mark(entry);
-    }
+  adopt(latestMtime: number, misdated: readonly Entry[]): void {
+    this.#floor = Math.max(this.#floor, latestMtime);
+    for (const entry of misdated) this.mark(entry);
   }
 
   /** Forgets an entry that is gone. */

@@ -73,11 +73,9 @@ const FRAME_BYTES = formatSidecar({
   sha256: "0".repeat(64),
 }).length;
 
-/** Estimates the bytes of the sidecar of this URL, type and name. */
-export function sidecarBytesOf(
-  { url, mimetype, filename }: Pick<Sidecar, "url" | "mimetype" | "filename">,
-): number {
-  return FRAME_BYTES + url.length + mimetype.length + filename.length;
+/** Estimates the bytes of a sidecar whose URL, type and name have this length together. */
+export function sidecarBytesOf(textLength: number): number {
+  return FRAME_BYTES + textLength;
 }
 
 /** Whether the sidecar of this URL, type and name is short enough to be read. */

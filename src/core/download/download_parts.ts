@@ -49,8 +49,8 @@ export interface DownloadParts {
   readonly lifetime: Lifetime;
   /** Called with the bytes that a reader was handed. */
   readonly onServed: OnServed;
-  /** Whether all entries in the directory are known. */
-  isWhole(): boolean;
+  /** Whether a store need not wait for the scan at start. */
+  isReady(): boolean;
 }
 
 /** A body for all callers, once its type is certain. */

@@ -61,14 +61,14 @@ export class ReceivedStore {
     bytes: Uint8Array<ArrayBuffer>,
     { staged, reservation }: StagingPlace,
   ): Promise<boolean> {
-    const { options, errors, onServed, isWhole } = this.#parts;
+    const { options, errors, onServed, isReady } = this.#parts;
     const { listener } = this.#task;
     const size = bytes.length;
     // A copy: the source of the chunk may change it.
     const kept = new Uint8Array(bytes);
     const stored = Promise.withResolvers<void>();
     // Readers see the end after the commit, unless that waits for the scan at start.
-    const end = isWhole() ? stored.promise : undefined;
+    const end = isReady() ? stored.promise : undefined;
     this.#receiver.hand({}, size, () => new MemoryBody(kept, onServed, end));
     listener.onProgress(size, size);
     let file: SharedFile | undefined;
@@ -99,7 +99,7 @@ export class ReceivedStore {
     }
     const { tee, whole } = body;
     // Readers see the end after the commit, unless that waits for the scan at start.
-    if (!this.#parts.isWhole()) tee.complete();
+    if (!this.#parts.isReady()) tee.complete();
     const size = tee.received;
     let isStored = false;
     if (whole !== undefined && size > 0) {

@@ -32,8 +32,6 @@ export interface DeletionParts {
 
 /** The loading of the directory, as deletions need it. */
 export interface LoadedDirectory {
-  /** Waits until the catalog lists all entries that it counts. */
-  hydrated(): Promise<void>;
   /** Waits for the end of a load that has begun; never rejects. */
   settled(): Promise<void>;
   /** Scans the directory for entries that no list of changes has named. */
@@ -75,7 +73,6 @@ export class Deletion {
       try {
         await store.prepare();
         if (this.#readOnly) return false;
-        await this.#directory.hydrated();
         return await writes.withLock(() => this.#delete(key, url));
       } catch (error) {
         errors.report("delete an entry", error);
@@ -106,7 +103,7 @@ export class Deletion {
 
   async #deleteKnown(): Promise<void> {
     const pacer = new Pacer();
-    for (const { url } of this.#parts.catalog.list()) {
+    for (const { url } of this.#parts.catalog.snapshot().newestFirst()) {
       await this.delete(url);
       if (pacer.due) await pacer.yield();
     }

@@ -201,7 +201,6 @@ export class EntryOpener {
       file.hold(true);
       return { entry, file };
     }
-    if (isCurrent && known === undefined) catalog.forgetPending(key);
     const reason = found?.reason ?? "its files are gone";
     if (known !== undefined && isCurrent) {
       catalog.forget(url);

@@ -215,11 +215,7 @@ export class Lookup {
     // Most bodies that are put are new, and the commit looks more closely.
     const isNew = store.ready && catalog.peek(url) === undefined &&
       !catalog.keyChanges.isChanging(key) && !await store.seems(jsonName(key));
-    if (isNew || !await this.has(url)) {
-      // The index may still name the URL, and must not bring it back later.
-      catalog.forgetPending(key);
-      return false;
-    }
+    if (isNew || !await this.has(url)) return false;
     const entry = catalog.peek(url);
     if (entry !== undefined) catalog.use(url);
     else (await this.locate(url))?.body.release();

@@ -1,27 +1,38 @@
-import { createHash } from "node:crypto";
+import type { CatalogSnapshot } from "../catalog/catalog_snapshot.ts";
+import { PackedEntries } from "../catalog/packed_entries.ts";
+import { EntryPacker, RECORD_BYTES } from "../catalog/packed_entry.ts";
 import type { LogPlace } from "../sharing/change_log.ts";
-import type { Entry } from "../catalog/entry.ts";
 import type { DiskFile } from "../disk/disk_file.ts";
+import { INDEX_NAME, NEW_INDEX_NAME } from "../disk/file_names.ts";
 import { type FileSystem, isNotFound, isTaken } from "../disk/file_system.ts";
 import {
-  areEqual,
   BLOCK_ENTRIES,
-  blocksOf,
+  BLOCK_HEAD_BYTES,
+  BLOCK_TEXT_BYTES,
   formatBlock,
   formatHeader,
   HEADER_BYTES,
-  IndexOutlines,
+  isBlock,
+  lengthOf,
   MAX_ENTRIES,
-  outlinesBytes,
-  parseBlock,
+  parseBlockHead,
   parseHeader,
 } from "./index_format.ts";
-import { INDEX_NAME, NEW_INDEX_NAME } from "../disk/file_names.ts";
-import { PendingIndex } from "../catalog/pending_index.ts";
 import { Pacer } from "../async/pacer.ts";
 
-/** How much is read and hashed before the event loop may get a turn. */
+/** How much is read before the event loop may get a turn. */
 const PIECE_BYTES = 1_048_576;
+
+/** After so many packed entries the clock is read. */
+const CHECK_EVERY = 128;
+
+/** What an index on disk says. */
+export interface SavedIndex {
+  /** Where the list of changes ended when all of it was true. */
+  readonly place: LogPlace;
+  /** The entries. */
+  readonly entries: PackedEntries;
+}
 
 /** The index of a directory on disk. */
 export class IndexFile {
@@ -43,8 +54,8 @@ export class IndexFile {
     return this.#bytes;
   }
 
-  /** Opens the index; undefined when there is none, or one that is damaged. */
-  async open(): Promise<IndexReader | undefined> {
+  /** Reads the index; undefined when there is none, or one that is damaged. */
+  async read(): Promise<SavedIndex | undefined> {
     let file: DiskFile;
     try {
       file = await this.#fs.open(this.#path);
@@ -53,29 +64,33 @@ export class IndexFile {
       throw error;
     }
     this.#bytes = file.opened.size;
-    let reader: IndexReader | undefined;
     try {
-      return reader = await openReader(file);
+      return await read(file);
     } finally {
-      if (reader === undefined) file.close();
+      file.close();
     }
   }
 
   /**
-   * Puts an index in place of any: of these entries, the most recent first, as
-   * they were at that place in the list of changes. What has changed meanwhile
-   * stands in the list behind it. False when another process is at it, too.
+   * Puts an index in place of any: of the entries of a snapshot, as they were at
+   * that place in the list of changes. What has changed meanwhile stands in the
+   * list behind it. False when another process is at it, too, or when they are
+   * too many.
    */
   async write(
     place: LogPlace,
-    entries: readonly Entry[],
+    snapshot: CatalogSnapshot,
     pacer: Pacer,
   ): Promise<boolean> {
-    if (entries.length > MAX_ENTRIES) return false;
+    if (snapshot.count > MAX_ENTRIES) return false;
     const file = await this.#claim();
     if (file === undefined) return false;
     try {
-      const bytes = await write(file, place, entries, pacer);
+      const bytes = await write(file, place, snapshot, pacer);
+      if (bytes === undefined) {
+        await this.#fs.remove(this.#newPath);
+        return false;
+      }
       await this.#fs.rename(this.#newPath, this.#path);
       this.#bytes = bytes;
       return true;
@@ -143,106 +158,75 @@ export class IndexFile {
   }
 }
 
-/** An index that is open, of which all but the records was read. */
-export class IndexReader {
-  /** Where the list of changes ended when it was true. */
-  readonly place: LogPlace;
-  /**
-   * When it was opened, in milliseconds since the epoch. One time for all, so that
-   * those that were used in the future, by a wrong clock, are equally recent.
-   */
-  readonly openedAt: number = Date.now();
-  /** How many blocks of records there are. */
-  readonly blocks: number;
-  /** What it counts. */
-  readonly pending: PendingIndex;
-  readonly #file: DiskFile;
-  readonly #outlines: IndexOutlines;
-  #position: number;
-
-  /** Takes over an open file. */
-  constructor(
-    file: DiskFile,
-    place: LogPlace,
-    outlines: IndexOutlines,
-    pending: PendingIndex,
-  ) {
-    this.#file = file;
-    this.place = place;
-    this.#outlines = outlines;
-    this.pending = pending;
-    this.blocks = outlines.lengths.length;
-    this.#position = HEADER_BYTES + outlines.bytes.length;
-  }
-
-  /** The place of a block's first entry among all. */
-  ordinalOf(block: number): number {
-    return block * BLOCK_ENTRIES;
-  }
-
-  /** The entries of the next block; undefined when it is damaged. */
-  async read(block: number): Promise<Entry[] | undefined> {
-    const bytes = new Uint8Array(this.#outlines.lengths[block] ?? 0);
-    const isWhole = await fill(bytes, this.#file, this.#position, new Pacer());
-    if (!isWhole || !this.#outlines.fits(block, bytes)) return undefined;
-    this.#position += bytes.length;
-    const entries = parseBlock(bytes, this.openedAt);
-    const isTrue = entries && this.#outlines.match(block, entries);
-    return isTrue ? entries : undefined;
-  }
-
-  /** Closes the file. */
-  close(): void {
-    this.#file.close();
-  }
-}
-
-async function openReader(file: DiskFile): Promise<IndexReader | undefined> {
+/** Reads an index; undefined when it is damaged, or none of ours. */
+async function read(file: DiskFile): Promise<SavedIndex | undefined> {
   const pacer = new Pacer();
   const head = new Uint8Array(HEADER_BYTES);
-  if (!await fill(head, file, 0, pacer)) return undefined;
+  if (!await fill(head, file, 0)) return undefined;
   const header = parseHeader(head);
-  if (header === undefined) return undefined;
-  const { count, place, digest } = header;
-  if (file.opened.size < HEADER_BYTES + outlinesBytes(count)) return undefined;
-  const outlines = new IndexOutlines(count);
-  const isWhole = await fill(outlines.bytes, file, HEADER_BYTES, pacer);
-  if (!isWhole || !areEqual(await digestOf(outlines.bytes, pacer), digest)) {
+  if (header === undefined || lengthOf(header) !== file.opened.size) {
     return undefined;
   }
-  const length = HEADER_BYTES + outlines.bytes.length + outlines.blocksBytes;
-  if (length !== file.opened.size) return undefined;
-  const pending = await PendingIndex.of(outlines);
-  return pending && new IndexReader(file, place, outlines, pending);
+  const { count, blocks, textBytes, bodyBytes, place } = header;
+  const entries = new PackedEntries(count, textBytes);
+  let position = HEADER_BYTES;
+  let recordEnd = 0;
+  let textEnd = 0;
+  for (let i = 0; i < blocks; i++) {
+    if (pacer.due) await pacer.yield();
+    const head = new Uint8Array(BLOCK_HEAD_BYTES);
+    if (!await fill(head, file, position)) return undefined;
+    const block = parseBlockHead(head);
+    const recordStart = recordEnd;
+    const textStart = textEnd;
+    recordEnd += block.count * RECORD_BYTES;
+    textEnd += block.textBytes;
+    if (recordEnd > entries.records.length || textEnd > textBytes) {
+      return undefined;
+    }
+    position += BLOCK_HEAD_BYTES;
+    const records = entries.records.subarray(recordStart, recordEnd);
+    const texts = entries.texts.subarray(textStart, textEnd);
+    const isWhole = await fill(records, file, position, pacer) &&
+      await fill(texts, file, position + records.length, pacer) &&
+      isBlock(head, records, texts) && entries.add(block.count);
+    if (!isWhole) return undefined;
+    position += records.length + texts.length;
+  }
+  const isAll = entries.count === count && entries.bytes === bodyBytes;
+  return isAll ? { place, entries } : undefined;
 }
 
-/** Writes an index; returns its length. */
+/** Writes an index; returns its length, or undefined when it would be too long. */
 async function write(
   file: DiskFile,
   place: LogPlace,
-  entries: readonly Entry[],
+  snapshot: CatalogSnapshot,
   pacer: Pacer,
-): Promise<number> {
-  const outlines = new IndexOutlines(entries.length);
-  const { bytes } = outlines;
-  let position = HEADER_BYTES + bytes.length;
-  for (let block = 0; block < blocksOf(entries.length); block++) {
-    if (pacer.due) await pacer.yield();
-    const start = block * BLOCK_ENTRIES;
-    const some = entries.slice(start, start + BLOCK_ENTRIES);
-    const text = formatBlock(some);
-    outlines.note(block, some, text);
-    await file.writeAt(text, position);
-    position += text.length;
+): Promise<number | undefined> {
+  const packer = new EntryPacker(BLOCK_ENTRIES);
+  const sum = { count: 0, blocks: 0, textBytes: 0, bodyBytes: 0 };
+  let position = HEADER_BYTES;
+  const flush = async () => {
+    if (packer.count === 0) return;
+    const block = formatBlock(packer);
+    await file.writeAt(block, position);
+    position += block.length;
+    sum.count += packer.count;
+    sum.blocks++;
+    sum.textBytes += packer.textBytes;
+    sum.bodyBytes += packer.bodyBytes;
+    packer.clear();
+  };
+  for (const _added of snapshot.packInto(packer)) {
+    const isFull = packer.count === BLOCK_ENTRIES ||
+      packer.textBytes >= BLOCK_TEXT_BYTES;
+    if (isFull) await flush();
+    if (packer.isFull) return undefined;
+    if (packer.count % CHECK_EVERY === 0 && pacer.due) await pacer.yield();
   }
-  for (let start = 0; start < bytes.length; start += PIECE_BYTES) {
-    if (pacer.due) await pacer.yield();
-    const piece = bytes.subarray(start, start + PIECE_BYTES);
-    await file.writeAt(piece, HEADER_BYTES + start);
-  }
-  const digest = await digestOf(bytes, pacer);
-  const count = entries.length;
-  await file.writeAt(formatHeader({ count, place, digest }), 0);
+  await flush();
+  await file.writeAt(formatHeader({ ...sum, place }), 0);
   return position;
 }
 
@@ -251,23 +235,14 @@ async function fill(
   bytes: Uint8Array,
   file: DiskFile,
   position: number,
-  pacer: Pacer,
+  pacer?: Pacer,
 ): Promise<boolean> {
   for (let done = 0; done < bytes.length;) {
-    if (pacer.due) await pacer.yield();
+    if (pacer?.due) await pacer.yield();
     const piece = bytes.subarray(done, done + PIECE_BYTES);
     const count = await file.readAt(piece, position + done);
     if (count === 0) return false;
     done += count;
   }
   return true;
-}
-
-async function digestOf(bytes: Uint8Array, pacer: Pacer): Promise<Uint8Array> {
-  const digest = createHash("sha256");
-  for (let start = 0; start < bytes.length; start += PIECE_BYTES) {
-    if (pacer.due) await pacer.yield();
-    digest.update(bytes.subarray(start, start + PIECE_BYTES));
-  }
-  return digest.digest();
 }

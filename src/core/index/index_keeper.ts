@@ -4,7 +4,7 @@ import type { PairStore } from "../disk/pair_store.ts";
 import type { WriteTurns } from "../entries/write_turns.ts";
 import type { Background } from "../async/background.ts";
 import { CacheClosedError } from "../api/errors.ts";
-import type { IndexFile, IndexReader } from "./index_file.ts";
+import type { IndexFile, SavedIndex } from "./index_file.ts";
 import { INDEXING } from "./indexing.ts";
 import { Pacer } from "../async/pacer.ts";
 
@@ -44,10 +44,10 @@ export class IndexKeeper {
     this.#readOnly = readOnly;
   }
 
-  /** Opens the index; undefined when there is none that is whole. */
-  async open(): Promise<IndexReader | undefined> {
+  /** Reads the index; undefined when there is none that is whole. */
+  async read(): Promise<SavedIndex | undefined> {
     try {
-      return await this.#parts.index.open();
+      return await this.#parts.index.read();
     } catch (error) {
       this.#parts.errors.report("read the index", error);
     }
@@ -61,21 +61,18 @@ export class IndexKeeper {
     this.#tried = changes;
   }
 
-  /** The index on disk is damaged. */
-  lost(): void {
-    this.#saved = undefined;
-    this.#tried = -Infinity;
-  }
-
-  /** All is known: begins to write the index in the background, if it is time. */
+  /** All entries count: begins to write the index in the background, if it is time. */
   keep(): void {
-    const { changes, entries } = this.#parts.catalog;
-    if (this.#readOnly || this.#parts.background.stopped) return;
-    if (entries < INDEXING.entries) return;
-    if (changes - this.#tried < INDEXING.changes) return;
+    if (!this.#isDue || this.#parts.background.stopped) return;
     this.#saving ??= this.#save(this.#parts.background).finally(() => {
       this.#saving = undefined;
     });
+  }
+
+  /** Writes the index if it is time, at the end of a cache that was not compared with the disk. */
+  async saveIfDue(): Promise<void> {
+    await this.#saving;
+    if (this.#isDue) await this.#save(new Pacer());
   }
 
   /** Writes the index if there is anything new in it, when all is known. */
@@ -109,17 +106,28 @@ export class IndexKeeper {
     }
   }
 
+  /** Whether so much has changed that opening by the index would take long. */
+  get #isDue(): boolean {
+    const { changes, entries } = this.#parts.catalog;
+    return !this.#readOnly && entries >= INDEXING.entries &&
+      changes - this.#tried >= INDEXING.changes;
+  }
+
   async #save(pacer: Pacer): Promise<void> {
     const { catalog, writes, errors } = this.#parts;
     try {
       this.#tried = catalog.changes;
       const noted = await writes.atLogEnd((place) => {
         const { changes, uses } = catalog;
-        return { place, entries: catalog.list(), saved: { changes, uses } };
+        return {
+          place,
+          snapshot: catalog.snapshot(),
+          saved: { changes, uses },
+        };
       });
       if (noted === undefined) return;
-      const { place, entries, saved } = noted;
-      if (await this.#parts.index.write(place, entries, pacer)) {
+      const { place, snapshot, saved } = noted;
+      if (await this.#parts.index.write(place, snapshot, pacer)) {
         this.#saved = saved;
       }
     } catch (error) {

@@ -1,3 +1,4 @@
+import { MAX_SKEW_MS } from "../async/clock.ts";
 import type { OpenCalls } from "../async/open_calls.ts";
 import type { Catalog } from "../catalog/catalog.ts";
 import type { DiskErrors } from "../reporting/disk_errors.ts";
@@ -8,7 +9,6 @@ import type { WriteTurns } from "../entries/write_turns.ts";
 import type { Background } from "../async/background.ts";
 import { CacheClosedError, MediaCacheError } from "../api/errors.ts";
 import { isTransient } from "../disk/disk_fault.ts";
-import type { IndexReader } from "../index/index_file.ts";
 import type { IndexKeeper } from "../index/index_keeper.ts";
 import type { DirectoryReconciler } from "./reconciler.ts";
 import type { Leftover } from "../entries/leftovers.ts";
@@ -44,9 +44,9 @@ export interface LoaderParts {
 
 /**
  * Fills the catalog: from the index on disk, if there is one that is true, or else
- * from all sidecars. With an index the cache is usable when that has counted the
- * entries; the rest follows in the background, and those who need it wait: for the
- * entries themselves, or until they were compared with the directory.
+ * from all sidecars. With an index all entries count at once, and a store need not
+ * wait; in the background they are compared with the directory, for those who need
+ * to know all that lies there.
  */
 export class Loader {
   readonly #parts: LoaderParts;
@@ -54,7 +54,7 @@ export class Loader {
   #opening: Promise<void> | undefined;
   #isOpen = false;
   #loading: Promise<void> | undefined;
-  #hydrating = Promise.resolve();
+  #isReady = false;
   #comparing: Promise<void> | undefined;
   #isWhole = false;
   /** When the index was read, if there was one. */
@@ -64,6 +64,11 @@ export class Loader {
   constructor(parts: LoaderParts, readOnly: boolean) {
     this.#parts = parts;
     this.#readOnly = readOnly;
+  }
+
+  /** Whether the entries count, so that a store need not wait. */
+  get isReady(): boolean {
+    return this.#isReady;
   }
 
   /** Whether all that lies in the directory is known. */
@@ -93,6 +98,16 @@ export class Loader {
   }
 
   /**
+   * Waits until the entries count, by the index and the list of changes or by the
+   * directory: what nobody knows of would count for no budget.
+   */
+  async ready(): Promise<void> {
+    if (this.#isWhole) return;
+    await this.load();
+    if (!this.#isWhole) this.#compareBehind();
+  }
+
+  /**
    * Waits until all that lies in the directory is known.
    *
    * @throws {CacheClosedError} If the cache is closed before that.
@@ -107,11 +122,6 @@ export class Loader {
   /** The same, but begins nothing and does not reject. */
   async settled(): Promise<void> {
     if (this.#loading !== undefined) await this.whole().catch(() => {});
-  }
-
-  /** Waits until the catalog lists all entries that it counts. */
-  async hydrated(): Promise<void> {
-    await this.#parts.background.awaited(this.#hydrating);
   }
 
   /** Reads the whole directory into the catalog, which may know it already. */
@@ -168,20 +178,27 @@ export class Loader {
   }
 
   async #load(): Promise<void> {
-    const { store, catalog, hub } = this.#parts;
+    const { store, catalog, keeper, hub } = this.#parts;
     const start = performance.now();
     await store.prepare();
-    let reader: IndexReader | undefined;
+    let isIndexed: boolean;
     try {
-      reader = await this.#takeUp();
-      if (reader === undefined) await this.scan((it) => this.#tell(it));
+      isIndexed = await this.#takeUp();
+      if (!isIndexed) {
+        await catalog.whileUnordered(
+          new Pacer(),
+          () => this.scan((leftover) => this.#tell(leftover)),
+        );
+      }
     } catch (error) {
       throw store.unusable(error);
     }
-    if (reader === undefined) {
-      await catalog.sort(new Pacer());
-      await this.#finish();
-    } else this.#goOn(reader);
+    if (!isIndexed) await this.#finish();
+    this.#isReady = true;
+    if (isIndexed) {
+      this.#compareBehind();
+      keeper.keep();
+    }
     hub.emit({
       type: "loaded",
       entries: catalog.entries,
@@ -190,63 +207,55 @@ export class Loader {
     });
   }
 
-  /** Counts what the index tells of, if it is true. */
-  async #takeUp(): Promise<IndexReader | undefined> {
+  /** Takes in what the index tells of; false when there is none that is true. */
+  async #takeUp(): Promise<boolean> {
     const { keeper, catalog, writes } = this.#parts;
-    const reader = await keeper.open();
-    if (reader === undefined) {
+    const saved = await keeper.read();
+    if (saved === undefined) {
       await writes.start();
-      return undefined;
+      return false;
     }
-    const { place, pending } = reader;
+    const { place, entries } = saved;
     let isKnown = false;
     try {
       isKnown = await writes.start({
         place,
         takeUp: () => {
           keeper.tookUp();
-          catalog.expect(pending);
+          catalog.takeUp(entries);
         },
       });
     } finally {
-      if (!isKnown) {
-        catalog.settle();
-        await catalog.confirm(new Pacer());
-        reader.close();
-      }
+      if (!isKnown) catalog.dropPacked();
     }
-    return isKnown ? reader : undefined;
+    this.#indexedAt = entries.readAt;
+    return isKnown;
   }
 
-  /** Does in the background what is left to do after an index was taken up. */
-  #goOn(reader: IndexReader): void {
-    const { errors } = this.#parts;
-    this.#indexedAt = reader.openedAt;
-    this.#hydrating = this.#hydrate(reader);
+  /** Begins to compare, if that does not go on already. */
+  #compareBehind(): void {
+    if (this.#comparing !== undefined) return;
     this.#comparing = this.#compare();
     this.#comparing.catch((error) => {
       if (error instanceof CacheClosedError) return;
-      errors.report("compare the index", error);
+      this.#parts.errors.report("compare the index", error);
     });
   }
 
   /** Compares what the index told of with the directory, as often as that fails. */
   async #compare(): Promise<void> {
     const { reconciler, background, catalog, writes } = this.#parts;
-    await this.#hydrating;
     try {
-      await reconciler.compare(
+      await catalog.whileUnordered(
         background,
-        this.#indexedAt,
-        // Others may be waiting for their turn.
-        (task) => background.awaited(writes.withoutLock(task)),
-        {
-          onLeftover: (leftover) => this.#add(leftover, (it) => this.#tell(it)),
-          undisturbed: (look) => background.awaited(writes.undisturbed(look)),
-        },
+        () =>
+          reconciler.compare(background, this.#indexedAt, {
+            onLeftover: (leftover) =>
+              this.#add(leftover, (it) => this.#tell(it)),
+            // Others may be waiting for their turn.
+            undisturbed: (look) => background.awaited(writes.undisturbed(look)),
+          }),
       );
-      catalog.settle();
-      await catalog.confirm(background);
     } catch (error) {
       this.#comparing = undefined;
       throw error;
@@ -254,34 +263,16 @@ export class Loader {
     await this.#finish();
   }
 
-  /** Reads all records. Those that are damaged are found in the directory later. */
-  async #hydrate(reader: IndexReader): Promise<void> {
-    const { background, keeper, catalog, errors } = this.#parts;
-    try {
-      for (let block = 0; block < reader.blocks; block++) {
-        if (background.due) await background.yield();
-        const entries = await reader.read(block);
-        if (entries === undefined) return keeper.lost();
-        for (const [i, entry] of entries.entries()) {
-          catalog.hydrate(reader.ordinalOf(block) + i, entry);
-        }
-      }
-      catalog.settle();
-    } catch (error) {
-      if (error instanceof CacheClosedError) return;
-      keeper.lost();
-      errors.report("read the index", error);
-    } finally {
-      reader.close();
-    }
-  }
-
   /** All is known. */
   async #finish(): Promise<void> {
     const { touches, keeper, catalog, sweeper } = this.#parts;
     this.#isWhole = true;
     if (this.#readOnly) return;
-    touches.adopt(catalog.list());
+    const now = Date.now();
+    touches.adopt(
+      catalog.latestMtime(now),
+      catalog.datedAfter(now + MAX_SKEW_MS),
+    );
     await sweeper.sweep();
     await keeper.tidy();
     keeper.keep();

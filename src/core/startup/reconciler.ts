@@ -30,8 +30,6 @@ export interface ReconcilerParts {
 export interface LateParts {
   /** Files that are no entry. */
   readonly leftovers: Leftovers;
-  /** Waits until the catalog lists all entries that it counts. */
-  hydrated(): Promise<void>;
 }
 
 /** Brings what is known of the entries up to what other processes made of them. */
@@ -51,9 +49,14 @@ export class DirectoryReconciler {
     report: ReportFault = this.#count,
   ): Promise<void> {
     const { catalog } = this.#parts;
-    const known = catalog.byKey(key);
     try {
-      const entry = await this.#entry(key);
+      let known: Entry | undefined;
+      let entry: Entry | undefined;
+      // Again where it was stored or deleted here during the look.
+      do {
+        known = catalog.byKey(key);
+        entry = await this.#entry(key);
+      } while (catalog.byKey(key) !== known);
       if (entry === undefined) return this.#gone(key, known);
       this.#late().leftovers.forget(pairOf(key));
       if (known !== undefined && areSame(known, entry)) {
@@ -69,8 +72,10 @@ export class DirectoryReconciler {
     const { catalog } = this.#parts;
     const pacer = new Pacer();
     try {
-      await this.#late().hydrated();
-      await catalog.sort(pacer, () => this.#refreshAll(pacer, report));
+      await catalog.whileUnordered(
+        pacer,
+        () => this.#refreshAll(pacer, report),
+      );
     } catch (error) {
       report("list the directory", error);
     }
@@ -82,25 +87,20 @@ export class DirectoryReconciler {
    *
    * @param now When the index was read; uses after that, by a wrong clock, count
    * as then.
-   * @param alone Runs a task while nothing is deleted here.
    * @param onLeftover Told of files that are no entry.
    */
   async compare(
     pacer: Pacer,
     now: number,
-    alone: <T>(task: () => Promise<T>) => Promise<T>,
     { onLeftover, undisturbed }: Omit<ScanEvents, "onEntry">,
   ): Promise<void> {
     const { store, catalog } = this.#parts;
-    const [entries, names] = await alone(async () => {
-      return [catalog.list(), await listNames(store, pacer)] as const;
-    });
-    for (const entry of entries) {
+    const names = await listNames(store, pacer);
+    for (const key of catalog.keys()) {
       if (pacer.due) await pacer.yield();
-      const { key } = entry;
       const isThere = names.dats.has(key) && names.jsons.has(key);
       if (!isThere) await this.refresh(key);
-      else if (await this.#isWhole(entry, now)) {
+      else if (await this.#isWhole(key, now)) {
         names.dats.delete(key);
         names.jsons.delete(key);
       }
@@ -111,22 +111,26 @@ export class DirectoryReconciler {
   }
 
   /** Whether the files of an entry are a whole pair, be it another by now. */
-  async #isWhole(entry: Entry, now: number): Promise<boolean> {
+  async #isWhole(key: string, now: number): Promise<boolean> {
     const { store, catalog, errors } = this.#parts;
-    const { url, key, inode, size, sidecarStamp } = entry;
+    const known = catalog.stateOf(key);
+    if (known === undefined) return false;
+    const { inode, size, sidecarStamp } = known;
     try {
       const facts = await store.facts(datName(key));
       const isSame = facts?.inode === inode && facts.size === size &&
         await store.sidecarStamp(key) === sidecarStamp;
-      if (isSame && facts.mtimeMs === entry.mtimeMs) return true;
-      const fresh = isSame ? entry : await this.#entry(key, now);
-      if (catalog.peek(url) !== entry) return true;
-      if (fresh === undefined) {
+      if (isSame && facts.mtimeMs === known.mtimeMs) return true;
+      const fresh = isSame ? undefined : await this.#entry(key, now);
+      const entry = catalog.byKey(key);
+      // Replaced or deleted meanwhile.
+      if (entry?.sidecarStamp !== sidecarStamp) return true;
+      if (isSame) catalog.redate(entry, facts.mtimeMs, now);
+      else if (fresh !== undefined) catalog.found(fresh);
+      else {
         this.#gone(key, entry);
         return false;
       }
-      if (isSame) catalog.redate(entry, facts.mtimeMs, now);
-      else catalog.found(fresh);
     } catch (error) {
       errors.report("look at an entry", error);
     }
@@ -135,7 +139,6 @@ export class DirectoryReconciler {
 
   async #refreshAll(pacer: Pacer, report: ReportFault): Promise<void> {
     const { store, catalog } = this.#parts;
-    const before = catalog.list();
     const seen = new Set<string>();
     const events = {
       onEntry: (entry: Entry) => {
@@ -149,7 +152,7 @@ export class DirectoryReconciler {
       onLeftover: (leftover: Leftover) => this.#late().leftovers.add(leftover),
     };
     await scan(store, catalog.keyChanges, events);
-    for (const { key } of before) {
+    for (const key of catalog.keys()) {
       if (!seen.has(key)) await this.refresh(key, report);
       if (pacer.due) await pacer.yield();
     }
@@ -171,7 +174,7 @@ export class DirectoryReconciler {
 
   #gone(key: string, known: Entry | undefined): void {
     const { catalog, hub } = this.#parts;
-    if (known === undefined) return catalog.forgetPending(key);
+    if (known === undefined) return;
     const { url } = known;
     catalog.forget(url);
     const reason = "another process removed it";

@@ -120,6 +120,11 @@ export function metricFamilies(
       stats.occupiedBytes,
       "bytes",
     ),
+    gauge(
+      "comparing",
+      "1 while entries that an index told of are compared with the directory.",
+      stats.comparing ? 1 : 0,
+    ),
     {
       name: "degraded",
       help: "1 for an operation that the file system has refused.",

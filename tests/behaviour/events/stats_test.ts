@@ -15,6 +15,7 @@ const GAUGES = {
   stagedBytes: 0,
   orphanBytes: 0,
   occupiedBytes: 0,
+  comparing: false,
   inFlight: 0,
   degraded: [],
 };
@@ -38,6 +39,7 @@ Deno.test("stats() has the members of the original first, then the others, all p
     "stagedBytes",
     "orphanBytes",
     "occupiedBytes",
+    "comparing",
     "failures",
     "inFlight",
     "coalesced",
@@ -50,12 +52,12 @@ Deno.test("stats() has the members of the original first, then the others, all p
     "degraded",
   ]);
   assertEquals(JSON.parse(JSON.stringify(stats)), stats);
-  const { degraded, ...numbers } = stats;
+  const { comparing, degraded, ...numbers } = stats;
   assertEquals(
     { ...numbers, maxMb: 0 },
     Object.fromEntries(Object.keys(numbers).map((key) => [key, 0])),
   );
-  assertEquals(degraded, []);
+  assertEquals([comparing, degraded], [false, []]);
   assertEquals(stats.maxMb, 500);
 });
 

@@ -112,7 +112,7 @@ Deno.test("occupiedBytes is right after a restart, with and without an index, an
     await using cache = await open(dir.path);
     assertEquals(cache.stats().occupiedBytes, closed);
     await assertNear(cache, dir.path, "from an index");
-    // An entry found before its record is read leaves the pending ones.
+    // An entry that a lookup finds counts once.
     assert(await cache.has(urlOf(1)));
     await cache.get(urlOf(2));
     assertEquals(cache.stats().occupiedBytes, closed);

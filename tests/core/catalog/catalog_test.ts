@@ -27,7 +27,8 @@ function entry(url: string, facts: Partial<Entry> = {}): Entry {
 }
 
 function order(catalog: Catalog): string {
-  return catalog.list().map(({ url }) => url).join("");
+  return Array.from(catalog.snapshot().newestFirst(), ({ url }) => url)
+    .join("");
 }
 
 /** A catalog, and the URLs whose uses its touches would write. */
@@ -54,7 +55,7 @@ Deno.test("insert() makes an entry the most recent and records no touch", async 
   catalog.insert(entry("a", { size: 7 }));
 
   assertEquals([catalog.entries, catalog.totalBytes], [2, 12]);
-  assertEquals([order(catalog), catalog.oldest()?.url], ["ab", "b"]);
+  assertEquals(order(catalog), "ab");
   assertEquals(await flush(), "");
 });
 
@@ -130,23 +131,25 @@ Deno.test("discover() adds an unknown entry, and does not count as a use", () =>
   assertEquals(order(catalog), "ab");
 });
 
-Deno.test("sort() orders by last access, then by the time of storing", async () => {
-  const { catalog } = recorded();
-  catalog.insert(entry("c", { lastAccess: 5, storedAt: 2 }));
-  catalog.insert(entry("a", { lastAccess: 1, storedAt: 9 }));
-  catalog.insert(entry("b", { lastAccess: 5, storedAt: 1 }));
+for (const others of [0, 2_000]) {
+  Deno.test(`discovered entries are ordered by last access, then by the time of storing, beside ${others} others`, async () => {
+    const { catalog } = recorded();
 
-  await catalog.sort(new Pacer());
+    await catalog.whileUnordered(new Pacer(), () => {
+      catalog.discover(entry("c", { lastAccess: 5, storedAt: 2 }));
+      for (let i = 0; i < others; i++) catalog.discover(entry(` ${i}`));
+      catalog.discover(entry("a", { lastAccess: 1, storedAt: 9 }));
+      catalog.discover(entry("b", { lastAccess: 5, storedAt: 1 }));
+      return Promise.resolve();
+    });
 
-  assertEquals(order(catalog), "cba");
-});
+    assertEquals(order(catalog).slice(0, 3), "cba");
+    assertEquals(catalog.entries, others + 3);
+  });
+}
 
-Deno.test("sort() yields to uses, and to entries that come and go meanwhile", async () => {
+Deno.test("sorting thousands yields to uses, and to entries that come and go meanwhile", async () => {
   const { catalog, flush } = recorded();
-  for (const [i, url] of [..."cadfbe"].entries()) {
-    const lastAccess = url.charCodeAt(0);
-    catalog.insert(entry(url, { lastAccess, storedAt: i }));
-  }
   // The order is known at the first turn; the other turns bring it about.
   const steps = [
     () => catalog.use("b"),
@@ -156,10 +159,37 @@ Deno.test("sort() yields to uses, and to entries that come and go meanwhile", as
     () => catalog.stored(entry("y", { lastAccess: catalog.tick() })),
   ];
 
-  await catalog.sort(new EagerTurns(steps));
+  await catalog.whileUnordered(new EagerTurns(steps), () => {
+    for (const [i, url] of [..."cadfbe"].entries()) {
+      const lastAccess = url.charCodeAt(0);
+      catalog.discover(entry(url, { lastAccess, storedAt: i }));
+    }
+    for (let i = 0; i < 1_000; i++) catalog.discover(entry(` ${i}`));
+    return Promise.resolve();
+  });
 
   assertEquals(steps.length, 0);
-  assertEquals(order(catalog), "yabfdxc");
+  assertEquals(order(catalog).slice(0, 7), "yabfdxc");
+  assertEquals(catalog.entries, 1_007);
+  await flush();
+});
+
+Deno.test("an entry that is used or found during a sort is at its place at once", async () => {
+  const { catalog, flush } = recorded();
+  for (const [i, url] of [..."abc"].entries()) {
+    catalog.insert(entry(url, { lastAccess: 10 * i }));
+  }
+
+  await catalog.whileUnordered(new Pacer(), () => {
+    catalog.found(entry("x", { lastAccess: 15 }));
+    catalog.discover(entry("y", { lastAccess: 5 }));
+    catalog.use("a");
+    assertEquals(order(catalog), "acxby");
+    assertEquals(catalog.oldest()?.url, "y");
+    return Promise.resolve();
+  });
+
+  assertEquals(order(catalog), "acxby");
   await flush();
 });
 

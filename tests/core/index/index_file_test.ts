@@ -1,5 +1,9 @@
+import { hash } from "node:crypto";
+import { crc32 } from "node:zlib";
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
+import { CatalogSnapshot } from "../../../src/core/catalog/catalog_snapshot.ts";
+import { RECORD_BYTES } from "../../../src/core/catalog/packed_entry.ts";
 import type { Entry } from "../../../src/core/catalog/entry.ts";
 import { FileSystem } from "../../../src/core/disk/file_system.ts";
 import {
@@ -8,8 +12,8 @@ import {
 } from "../../../src/core/disk/file_names.ts";
 import { IndexFile } from "../../../src/core/index/index_file.ts";
 import {
+  BLOCK_HEAD_BYTES,
   HEADER_BYTES,
-  outlinesBytes,
 } from "../../../src/core/index/index_format.ts";
 import { keyOf } from "../../../src/core/text/key.ts";
 import { Pacer } from "../../../src/core/async/pacer.ts";
@@ -45,24 +49,25 @@ function fileIn(dir: string): IndexFile {
   return new IndexFile(new FileSystem(), (name) => join(dir, name));
 }
 
-/** The entries in the index of a directory, or why it cannot be used. */
-async function read(dir: string): Promise<Entry[] | "none" | "damaged"> {
-  const reader = await fileIn(dir).open();
-  if (reader === undefined) return "none";
-  const all: Entry[] = [];
-  try {
-    for (let block = 0; block < reader.blocks; block++) {
-      const some = await reader.read(block);
-      if (some === undefined) return "damaged";
-      assertEquals(reader.ordinalOf(block), all.length);
-      all.push(...some);
-    }
-    assertEquals(reader.place, PLACE);
-    assertEquals(reader.pending.count, all.length);
-    const bytes = all.reduce((sum, { size }) => sum + size, 0);
-    assertEquals(reader.pending.bytes, bytes);
-  } finally {
-    reader.close();
+/** Writes an index of entries, the least recently used first. */
+function write(
+  dir: string,
+  all: readonly Entry[],
+  pacer = new Pacer(),
+): Promise<boolean> {
+  return fileIn(dir).write(PLACE, new CatalogSnapshot(all, undefined), pacer);
+}
+
+/** The entries in the index of a directory, in their order; "none" when it is not believed. */
+async function read(dir: string): Promise<Entry[] | "none"> {
+  const saved = await fileIn(dir).read();
+  if (saved === undefined) return "none";
+  const { place, entries } = saved;
+  assertEquals(place, PLACE);
+  const { count, bytes } = entries;
+  const all = [...entries.oldestFirst()];
+  if (all.length === count) {
+    assertEquals(bytes, all.reduce((sum, { size }) => sum + size, 0));
   }
   return all;
 }
@@ -73,11 +78,13 @@ Deno.test("an index gives back the written entries in their order", async () => 
     entry("https://example.org/ü?\u2028\u0000", { filename: "'ü' .png" }),
     entry("", { size: 2 ** 52, mtimeMs: 0, lastAccess: 0, storedAt: 0 }),
     entry("digest", { sha256: "0f".repeat(32) }),
+    entry("\ufeffmark", { filename: "long".repeat(40), mimetype: "a/b" }),
+    entry(`https://example.org/${"\u20ac".repeat(300_000)}`),
   ];
-  for (const count of [0, 1, 127, 128, 129, 1_000]) {
+  for (const count of [0, 1, 1_018, 1_019, 1_020, 3_000]) {
     const written = [...hostile, ...entries(count)];
 
-    assert(await fileIn(dir.path).write(PLACE, written, new Pacer()));
+    assert(await write(dir.path, written));
 
     assertEquals(await read(dir.path), written);
   }
@@ -88,11 +95,7 @@ Deno.test("an index gives back the written entries in their order", async () => 
 Deno.test("a future time counts as now", async () => {
   await using dir = await tempDir();
   const later = Date.now() + 1e9;
-  await fileIn(dir.path).write(
-    PLACE,
-    [entry("a", { mtimeMs: later, lastAccess: later })],
-    new Pacer(),
-  );
+  await write(dir.path, [entry("a", { mtimeMs: later, lastAccess: later })]);
 
   const all = await read(dir.path);
 
@@ -106,9 +109,9 @@ Deno.test("future times count as the same time, however long reading takes", asy
   const later = Date.now() + 1e9;
   const all = Array.from(
     { length: 300 },
-    (_, i) => entry(`${i}`, { mtimeMs: later - i }),
+    (_, i) => entry(`${i}`, { mtimeMs: later + i, lastAccess: later + i }),
   );
-  await fileIn(dir.path).write(PLACE, all, new Pacer());
+  await write(dir.path, all);
   const { now } = Date;
   let time = now();
   Date.now = () => time++;
@@ -125,7 +128,7 @@ Deno.test("future times count as the same time, however long reading takes", asy
 
 Deno.test("a truncated index states nothing wrong, whatever its length", async () => {
   await using dir = await tempDir();
-  await fileIn(dir.path).write(PLACE, entries(300), new Pacer());
+  await write(dir.path, entries(300));
   const path = join(dir.path, INDEX_NAME);
   const bytes = await Deno.readFile(path);
   const step = Math.ceil(bytes.length / 200);
@@ -138,23 +141,21 @@ Deno.test("a truncated index states nothing wrong, whatever its length", async (
 
 Deno.test("a flipped bit anywhere in an index is noticed", async () => {
   await using dir = await tempDir();
-  await fileIn(dir.path).write(PLACE, entries(300), new Pacer());
+  await write(dir.path, entries(300));
   const path = join(dir.path, INDEX_NAME);
   const bytes = await Deno.readFile(path);
   const random = new Random();
-  const front = HEADER_BYTES + outlinesBytes(300);
+  const front = HEADER_BYTES + BLOCK_HEAD_BYTES;
   const everywhere = [
-    ...Array.from({ length: HEADER_BYTES }, (_, i) => i),
-    ...Array.from({ length: 200 }, () => random.integer(0, front - 1)),
-    ...Array.from({ length: 200 }, () => random.integer(0, bytes.length - 1)),
+    ...Array.from({ length: front }, (_, i) => i),
+    ...Array.from({ length: 400 }, () => random.integer(0, bytes.length - 1)),
   ];
 
   for (const at of everywhere) {
     const flipped = bytes.slice();
     flipped[at] = (flipped[at] ?? 0) ^ 1 << random.integer(0, 7);
     await Deno.writeFile(path, flipped);
-    const expected = at < front ? "none" : "damaged";
-    assertEquals(await read(dir.path), expected, `${at}: ${random.hint}`);
+    assertEquals(await read(dir.path), "none", `${at}: ${random.hint}`);
   }
 });
 
@@ -178,13 +179,10 @@ Deno.test("one process writes an index at a time, and overwrites the rest of a k
   const busy = await Deno.open(path, { write: true });
   busy.tryLockSync(true);
 
-  assertEquals(
-    await fileIn(dir.path).write(PLACE, entries(3), new Pacer()),
-    false,
-  );
+  assertEquals(await write(dir.path, entries(3)), false);
   busy.close();
   assertEquals(await read(dir.path), "none");
-  assert(await fileIn(dir.path).write(PLACE, entries(3), new Pacer()));
+  assert(await write(dir.path, entries(3)));
 
   assertEquals(await read(dir.path), entries(3));
   const names = [...Deno.readDirSync(dir.path)].map(({ name }) => name);
@@ -193,7 +191,7 @@ Deno.test("one process writes an index at a time, and overwrites the rest of a k
 
 Deno.test("an index that cannot be written whole leaves the old index and no other file", async () => {
   await using dir = await tempDir();
-  await fileIn(dir.path).write(PLACE, entries(3), new Pacer());
+  await write(dir.path, entries(3));
   class Ended extends Pacer {
     override get due(): boolean {
       return true;
@@ -203,7 +201,7 @@ Deno.test("an index that cannot be written whole leaves the old index and no oth
     }
   }
 
-  const written = fileIn(dir.path).write(PLACE, entries(500), new Ended());
+  const written = write(dir.path, entries(500), new Ended());
 
   assertEquals(await written.catch((error) => error.message), "ended");
   assertEquals(await read(dir.path), entries(3));
@@ -211,31 +209,82 @@ Deno.test("an index that cannot be written whole leaves the old index and no oth
   assertEquals(names, [INDEX_NAME]);
 });
 
-Deno.test("a record follows the rules of a sidecar, even if its digest is right", async (t) => {
-  const wrong: Record<string, Partial<Record<keyof Entry, unknown>>> = {
-    "a path for a key": { key: "../secret" },
-    "the key of another URL": { key: keyOf("b") },
-    "a URL that is no text": { url: 5 },
-    "a URL that is not Unicode": { url: "\ud800", key: keyOf("\ud800") },
-    "a type that is no text": { mimetype: null },
-    "a name that is no text": { filename: ["a"] },
-    "a size of nothing": { size: 0 },
-    "a size that is no integer": { size: 1.5 },
-    "a time that is no number": { mtimeMs: "1" },
-    "a time without end": { storedAt: Infinity },
-    "an inode that is no number": { inode: null },
-    "a digest that is no text": { sha256: 5 },
-  };
-  for (const [what, facts] of Object.entries(wrong)) {
+Deno.test("a record follows the rules of a sidecar, even if its checksum is right", async (t) => {
+  /** `isFatal`: the whole index is not believed, else this entry alone. */
+  const wrong: [string, Partial<Entry>, isFatal: boolean][] = [
+    ["the key of another URL", { key: keyOf("b") }, false],
+    ["a URL that is not Unicode", { url: "\ud800", key: keyOf("x") }, false],
+    ["a size of nothing", { size: 0 }, true],
+    ["a size below nothing", { size: -1 }, true],
+    ["a size that is no integer", { size: 1.5 }, true],
+    ["a size that no number holds", { size: 2 ** 53 }, true],
+    ["sizes that no number holds", { size: 2 ** 53 - 1 }, true],
+    ["a use that is no number", { lastAccess: NaN }, true],
+    ["a time that is no number", { mtimeMs: NaN }, true],
+    ["a time without end", { storedAt: Infinity }, true],
+    ["an inode that is no number", { inode: NaN }, true],
+    ["a stamp that is no number", { sidecarStamp: -Infinity }, true],
+    ["the same key twice", { key: keyOf("c"), url: "c" }, true],
+  ];
+  for (const [what, facts, isFatal] of wrong) {
     await t.step(what, async () => {
       await using dir = await tempDir();
-      const all = [entry("c"), entry("a", facts as Partial<Entry>)];
-      await fileIn(dir.path).write(PLACE, all, new Pacer());
+      await write(dir.path, [entry("c"), entry("a", facts), entry("d")]);
 
-      const isCounted = facts.size === undefined;
-      assertEquals(await read(dir.path), isCounted ? "damaged" : "none");
+      const expected = isFatal ? "none" : [entry("c"), entry("d")];
+      assertEquals(await read(dir.path), expected);
     });
   }
+});
+
+Deno.test("a record whose text is not UTF-8 or overlaps another is not believed", async () => {
+  await using dir = await tempDir();
+  const path = join(dir.path, INDEX_NAME);
+  await write(dir.path, [entry("a"), entry("b")]);
+  const bytes = await Deno.readFile(path);
+  const record = HEADER_BYTES + BLOCK_HEAD_BYTES;
+  const texts = record + 2 * RECORD_BYTES;
+  const damages: [string, (view: DataView) => void, Entry[] | "none"][] = [
+    ["no UTF-8", (view) => view.setUint8(texts, 0xff), [entry("b")]],
+    ["no UTF-8 as a name", (view) => view.setUint8(texts + 10, 0xff), [
+      entry("b"),
+    ]],
+    ["another start", (view) => view.setUint32(record + 48, 1, true), "none"],
+    [
+      "a length beyond the end",
+      (view) => view.setUint32(record + 52, 2 ** 31, true),
+      "none",
+    ],
+  ];
+  for (const [what, damage, expected] of damages) {
+    const damaged = bytes.slice();
+    const view = new DataView(damaged.buffer);
+    damage(view);
+    const block = damaged.subarray(HEADER_BYTES + 4);
+    view.setUint32(HEADER_BYTES, crc32(block), true);
+    await Deno.writeFile(path, damaged);
+
+    assertEquals(await read(dir.path), expected, what);
+  }
+});
+
+Deno.test("an index of the version before is not believed", async () => {
+  await using dir = await tempDir();
+  const header = new Uint8Array(128);
+  const view = new DataView(header.buffer);
+  view.setUint32(0, 0x78_64_69_6d, true);
+  view.setUint32(4, 2, true);
+  header.set(hash("sha256", header.subarray(0, -32), "buffer"), 96);
+  await Deno.writeFile(join(dir.path, INDEX_NAME), header);
+
+  assertEquals(await read(dir.path), "none");
+});
+
+Deno.test("an entry whose digest is not a SHA-256 is left out alone", async () => {
+  await using dir = await tempDir();
+  await write(dir.path, [entry("a"), entry("b", { sha256: "5" }), entry("c")]);
+
+  assertEquals(await read(dir.path), [entry("a"), entry("c")]);
 });
 
 Deno.test("names and types of an index are made safe, like those of a sidecar", async () => {
@@ -244,7 +293,7 @@ Deno.test("names and types of an index are made safe, like those of a sidecar", 
     filename: "../../etc/pass\0wd",
     mimetype: "text/html\r\nX-Evil: 1",
   };
-  await fileIn(dir.path).write(PLACE, [entry("a", facts)], new Pacer());
+  await write(dir.path, [entry("a", facts)]);
 
   const all = await read(dir.path);
 
@@ -274,8 +323,7 @@ Deno.test("a file with a hard link to the name of a new index is not truncated",
   await Deno.writeTextFile(precious, "mine");
   await Deno.link(precious, join(dir.path, NEW_INDEX_NAME));
 
-  const isWritten = await fileIn(dir.path)
-    .write(PLACE, entries(3), new Pacer());
+  const isWritten = await write(dir.path, entries(3));
 
   assertEquals(isWritten, false);
   assertEquals(await Deno.readTextFile(precious), "mine");

@@ -1,0 +1,146 @@
+/*
+ * An entry as bytes: a record of fixed length, and a text of URL, type and name in
+ * UTF-8, one behind the other. The index on disk consists of these bytes, and a catalog
+ * keeps them as they are until an entry is used: 100,000 entries take 25 MB, and are
+ * ready when they are read. Numbers are little-endian.
+ *
+ *    0  size, storedAt, lastAccess, mtimeMs, inode, sidecarStamp   64-bit floats
+ *   48  where the text begins among all texts; bytes of URL, type and name   32 bits each
+ *   64  key, sha256 (zeros where there is none)   32 bytes each
+ */
+import { KEY_REGEXP } from "../text/key.ts";
+import type { Entry } from "./entry.ts";
+
+/** Bytes of a record. */
+export const RECORD_BYTES = 128;
+
+/** The most bytes of all texts: 1 GiB, twice as much as 4 million usual entries need. */
+export const MAX_TEXT_BYTES = 1_073_741_824;
+
+/** Where the numbers of a record stand, counted in 64-bit floats. */
+export const NUMBER = {
+  size: 0,
+  storedAt: 1,
+  lastAccess: 2,
+  mtimeMs: 3,
+  inode: 4,
+  sidecarStamp: 5,
+} as const;
+
+/** Where the text of a record is described, counted in 32-bit words. */
+export const WORD = {
+  textStart: 12,
+  urlBytes: 13,
+  typeBytes: 14,
+  nameBytes: 15,
+} as const;
+
+/** Where the digests of a record stand, in bytes. */
+export const DIGEST = { key: 64, sha256: 96, bytes: 32 } as const;
+
+const NO_DIGEST = "0".repeat(2 * DIGEST.bytes);
+
+/** Turns entries into bytes, one after the other. */
+export class EntryPacker {
+  /** How many entries were added since the last `clear()`. */
+  count = 0;
+  /** Bytes of their texts. */
+  textBytes = 0;
+  /** Bytes of their bodies. */
+  bodyBytes = 0;
+  readonly #records: Uint8Array<ArrayBuffer>;
+  readonly #numbers: Float64Array;
+  readonly #words: Uint32Array;
+  #texts: Uint8Array<ArrayBuffer> = new Uint8Array(65_536);
+  /** Bytes of the texts of all that was cleared. */
+  #textStart = 0;
+  readonly #encoder = new TextEncoder();
+
+  /** Makes room for `maxCount` entries between two calls of `clear()`. */
+  constructor(maxCount: number) {
+    this.#records = new Uint8Array(maxCount * RECORD_BYTES);
+    this.#numbers = new Float64Array(this.#records.buffer);
+    this.#words = new Uint32Array(this.#records.buffer);
+  }
+
+  /** The records that were added. */
+  get records(): Uint8Array<ArrayBuffer> {
+    return this.#records.subarray(0, this.count * RECORD_BYTES);
+  }
+
+  /** Their texts. */
+  get texts(): Uint8Array<ArrayBuffer> {
+    return this.#texts.subarray(0, this.textBytes);
+  }
+
+  /** Whether the texts of all entries so far are more than an index may hold. */
+  get isFull(): boolean {
+    return this.#textStart + this.textBytes > MAX_TEXT_BYTES;
+  }
+
+  /** Adds an entry. An entry whose `sha256` is not a SHA-256, which a stranger wrote, is left out. */
+  add(entry: Entry): void {
+    const { key, url, mimetype, filename, sha256 } = entry;
+    if (sha256 !== undefined && !KEY_REGEXP.test(sha256)) return;
+    const start = this.count * RECORD_BYTES;
+    const number = start / Float64Array.BYTES_PER_ELEMENT;
+    this.#numbers[number + NUMBER.size] = entry.size;
+    this.#numbers[number + NUMBER.storedAt] = entry.storedAt;
+    this.#numbers[number + NUMBER.lastAccess] = entry.lastAccess;
+    this.#numbers[number + NUMBER.mtimeMs] = entry.mtimeMs;
+    this.#numbers[number + NUMBER.inode] = entry.inode;
+    this.#numbers[number + NUMBER.sidecarStamp] = entry.sidecarStamp;
+    const word = this.#beginText();
+    this.#words[word + WORD.urlBytes] = this.#addText(url);
+    this.#words[word + WORD.typeBytes] = this.#addText(mimetype);
+    this.#words[word + WORD.nameBytes] = this.#addText(filename);
+    const digests = Uint8Array.fromHex(key + (sha256 ?? NO_DIGEST));
+    this.#records.set(digests, start + DIGEST.key);
+    this.#end();
+  }
+
+  /** Adds the bytes of an entry. */
+  addPacked(record: Uint8Array, text: Uint8Array): void {
+    this.#records.set(record, this.count * RECORD_BYTES);
+    this.#beginText();
+    this.#makeRoom(text.length);
+    this.#texts.set(text, this.textBytes);
+    this.textBytes += text.length;
+    this.#end();
+  }
+
+  /** Removes the entries, which have been written. */
+  clear(): void {
+    this.#textStart += this.textBytes;
+    this.count = this.textBytes = this.bodyBytes = 0;
+  }
+
+  /** States in the next record where its text begins; returns the record's first word. */
+  #beginText(): number {
+    const word = this.count * RECORD_BYTES / Uint32Array.BYTES_PER_ELEMENT;
+    this.#words[word + WORD.textStart] = this.#textStart + this.textBytes;
+    return word;
+  }
+
+  #end(): void {
+    const number = this.count++ * RECORD_BYTES / Float64Array.BYTES_PER_ELEMENT;
+    this.bodyBytes += this.#numbers[number + NUMBER.size] ?? 0;
+  }
+
+  #addText(text: string): number {
+    // UTF-8 takes at most 3 bytes for a UTF-16 code unit.
+    this.#makeRoom(3 * text.length);
+    const room = this.#texts.subarray(this.textBytes);
+    const { written } = this.#encoder.encodeInto(text, room);
+    this.textBytes += written;
+    return written;
+  }
+
+  #makeRoom(bytes: number): void {
+    const needed = this.textBytes + bytes;
+    if (needed <= this.#texts.length) return;
+    const texts = new Uint8Array(2 * needed);
+    texts.set(this.#texts);
+    this.#texts = texts;
+  }
+}
