@@ -19,6 +19,9 @@ import { KeyChanges } from "./key_changes.ts";
 /** The most entries that are placed in one walk, of a millisecond; more are sorted in turns. */
 const MAX_PLACED = 1_000;
 
+/** The most victims of one call: a packed victim becomes an object, which takes 4 µs. */
+const MAX_VICTIMS = 64;
+
 /**
  * The entries, their recency and their bytes in RAM, as far as they are known without
  * asking the disk. The entries of an index stay packed until they are used or changed.
@@ -142,10 +145,34 @@ export class Catalog {
     return this.#packed?.stateOf(key) ?? this.byKey(key);
   }
 
-  /** The least recently used entry. */
-  oldest(): Entry | undefined {
+  /**
+   * Names the entries that must go before `size` bytes are stored under `url`, the
+   * least recently used first, 64 at most: after their removal the caller asks again.
+   * Empty when there is room. The entry of `url` is replaced, so its bytes count as room.
+   *
+   * @param stuck Keys of entries that the disk does not let go.
+   * @returns Undefined when the removal of all other entries would not make enough room.
+   */
+  victims(
+    size: number,
+    url: string,
+    maxBytes: number,
+    stuck: ReadonlySet<string> = new Set(),
+  ): Entry[] | undefined {
+    const victims: Entry[] = [];
+    let excess = this.totalBytes + size - maxBytes;
+    if (excess <= 0) return victims;
+    excess -= this.peek(url)?.size ?? 0;
     this.#place();
-    return this.#oldestFirst().next().value;
+    const oldestFirst = this.#oldestFirst();
+    while (excess > 0 && victims.length < MAX_VICTIMS) {
+      const { value: entry } = oldestFirst.next();
+      if (entry === undefined) return undefined;
+      if (entry.url === url || stuck.has(entry.key)) continue;
+      victims.push(entry);
+      excess -= entry.size;
+    }
+    return victims;
   }
 
   /** The latest mtime of a body up to `now`, in milliseconds since the epoch; 0 without entries. */

@@ -36,49 +36,65 @@ export class Eviction {
   }
 
   /**
-   * Evicts until there is room for an entry of `size` bytes under `url`. What it
-   * is about to replace makes room by itself, so it is no victim. Each victim is
-   * looked at once more before it goes: another process may have used it.
+   * Evicts what the catalog names until there is room for an entry of `size` bytes
+   * under `url`. Each victim is looked at once more before it goes; where it was
+   * used meanwhile, here or by another process, the catalog is asked again.
    *
-   * @throws The file system's error, if it removes none of them.
+   * @throws The file system's error, if it lets too few of them go.
    */
   async makeRoom(size: number, url: string): Promise<void> {
-    const { store, catalog, errors } = this.#parts;
+    const { catalog, errors } = this.#parts;
     const pacer = new Pacer();
-    const failed = new Map<string, unknown>();
-    // Asked anew each time: lookups go on meanwhile, and may find or drop it.
-    const others = () => catalog.totalBytes - (catalog.peek(url)?.size ?? 0);
-    while (others() + size > this.#maxBytes) {
-      const victim = catalog.oldest();
-      if (victim === undefined) return;
-      if (failed.has(victim.key)) throw failed.get(victim.key);
-      if (pacer.due) await pacer.yield();
-      if (victim.url === url) {
-        catalog.use(url);
-        continue;
-      }
-      const facts = await store.facts(datName(victim.key));
-      // It may have been used meanwhile, here or elsewhere.
-      if (catalog.oldest() !== victim) continue;
-      if (facts === undefined) catalog.forget(victim.url);
-      else if (facts.mtimeMs > victim.mtimeMs) {
-        catalog.usedElsewhere(victim, facts.mtimeMs);
-      } else {
-        await this.#evict(victim).catch((error) => {
+    const failures = new Map<string, unknown>();
+    for (;;) {
+      const stuck = new Set(failures.keys());
+      const victims = catalog.victims(size, url, this.#maxBytes, stuck);
+      if (victims === undefined) throw [...failures.values()][0];
+      if (victims.length === 0) return;
+      const uses = victims.map(({ lastAccess }) => lastAccess);
+      for (const [i, victim] of victims.entries()) {
+        if (pacer.due) await pacer.yield();
+        const isUnused = () =>
+          victim.lastAccess === uses[i] &&
+          catalog.peek(victim.url) === victim;
+        try {
+          if (!await this.#evict(victim, isUnused)) break;
+        } catch (error) {
           errors.report("evict an entry", error);
-          failed.set(victim.key, error);
-        });
+          failures.set(victim.key, error);
+        }
       }
     }
   }
 
-  async #evict(victim: Entry): Promise<void> {
-    const { catalog, removal, counters, hub } = this.#parts;
-    const { url, key, mimetype, filename, size, lastAccess } = victim;
-    const isWanted = () => catalog.oldest() === victim;
+  /**
+   * Evicts an entry.
+   *
+   * @returns False when it was used meanwhile, and stays.
+   * @throws The file system's error; then it may have been evicted half-way.
+   */
+  async #evict(victim: Entry, isUnused: () => boolean): Promise<boolean> {
+    const { store, catalog, removal } = this.#parts;
+    const { url, key } = victim;
+    const facts = await store.facts(datName(key));
+    if (!isUnused()) return false;
+    if (facts === undefined) {
+      catalog.forget(url);
+      return true;
+    }
+    if (facts.mtimeMs > victim.mtimeMs) {
+      catalog.usedElsewhere(victim, facts.mtimeMs);
+      return false;
+    }
     const failure = "it could not be evicted";
-    await removal.remove(url, key, { failure, isWanted });
-    if (catalog.peek(url) === victim) return;
+    await removal.remove(url, key, { failure, isWanted: isUnused });
+    if (catalog.peek(url) === victim) return false;
+    this.#tell(victim);
+    return true;
+  }
+
+  #tell({ url, key, mimetype, filename, size, lastAccess }: Entry): void {
+    const { counters, hub } = this.#parts;
     counters.evictions++;
     const body = { url, key, mimetype, filename, size, lastAccess };
     hub.emit({ type: "evicted", ...body });

@@ -185,12 +185,73 @@ Deno.test("an entry that is used or found during a sort is at its place at once"
     catalog.discover(entry("y", { lastAccess: 5 }));
     catalog.use("a");
     assertEquals(order(catalog), "acxby");
-    assertEquals(catalog.oldest()?.url, "y");
+    assertEquals(victims(catalog, 30), "ybx");
     return Promise.resolve();
   });
 
   assertEquals(order(catalog), "acxby");
   await flush();
+});
+
+/** The URLs of the victims of a store within a budget of 50 bytes. */
+function victims(
+  catalog: Catalog,
+  size: number,
+  url = "new",
+  stuck = "",
+): string | undefined {
+  return catalog.victims(size, url, 50, new Set(stuck))
+    ?.map(({ url }) => url).join("");
+}
+
+Deno.test("victims() names as many least recently used entries as needed, and changes nothing", async () => {
+  const { catalog, flush } = recorded();
+  for (const url of "abcde") catalog.insert(entry(url));
+  catalog.use("a");
+
+  assertEquals(victims(catalog, 0), "");
+  assertEquals(victims(catalog, 1), "b");
+  assertEquals(victims(catalog, 10), "b");
+  assertEquals(victims(catalog, 11), "bc");
+  assertEquals(victims(catalog, 50), "bcdea");
+  assertEquals([order(catalog), catalog.totalBytes], ["aedcb", 50]);
+  await flush();
+});
+
+Deno.test("victims() counts the replaced entry as room, and never names it", () => {
+  const { catalog } = recorded();
+  for (const url of "abcde") catalog.insert(entry(url));
+
+  assertEquals(victims(catalog, 10, "a"), "");
+  assertEquals(victims(catalog, 20, "a"), "b");
+  assertEquals(victims(catalog, 50, "c"), "abde");
+});
+
+Deno.test("victims() skips stuck entries, and is undefined when the others are too few", () => {
+  const { catalog } = recorded();
+  for (const url of "abcde") catalog.insert(entry(url));
+
+  assertEquals(victims(catalog, 20, "new", "a"), "bc");
+  assertEquals(victims(catalog, 40, "new", "a"), "bcde");
+  assertEquals(victims(catalog, 41, "new", "a"), undefined);
+  assertEquals(victims(catalog, 10, "new", "abcde"), undefined);
+});
+
+Deno.test("victims() names thousands in groups of at most 64", () => {
+  const { catalog } = recorded();
+  for (let i = 0; i < 5_000; i++) catalog.insert(entry(`${i}`));
+  let count = 0;
+
+  for (;;) {
+    const some = catalog.victims(50, "new", 50);
+    if (some?.length === 0) break;
+    assert(some && some.length <= 64);
+    assertEquals(some[0]?.url, `${count}`);
+    count += some.length;
+    for (const { url } of some) catalog.forget(url);
+  }
+
+  assertEquals(count, 5_000);
 });
 
 Deno.test("usedElsewhere() moves an entry to the place of its time, and never back", () => {

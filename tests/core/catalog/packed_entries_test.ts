@@ -140,7 +140,8 @@ Deno.test("packed entries count, and have their places among the others", () => 
 
   assertEquals([catalog.entries, catalog.totalBytes], [6, 60]);
   assertEquals(order(catalog), "fedcba");
-  assertEquals(catalog.oldest()?.url, "a");
+  const victims = catalog.victims(10, "new", 40);
+  assertEquals(victims?.map(({ url }) => url), ["a", "b", "c"]);
 });
 
 Deno.test("a packed entry that is used becomes the most recent, and counts once", async () => {
