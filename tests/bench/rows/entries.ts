@@ -34,6 +34,7 @@ export function entryRows(bench: Bench): Row[] {
   const { all } = numbers(bench);
   return [
     ...all.map((entries) => openRow(bench, entries)),
+    firstStoreRow(bench),
     scaleRow(bench),
     holdRow(bench),
   ];
@@ -81,6 +82,38 @@ function openRow(bench: Bench, entries: number): Row {
       timesFaster(what, "open", { ours: ALONE, other: "original" }, 2.5),
     ],
     rounds: bench.quick ? 1 : entries > large ? 2 : 5,
+  };
+}
+
+function firstStoreRow(bench: Bench): Row {
+  const { large: entries } = numbers(bench);
+  const counted = entries.toLocaleString("en");
+  const url = entryUrl(0);
+  // The entry that others look up must not be the one that is evicted.
+  const opened = async () => {
+    const dir = await directoryOf(bench, entries);
+    await deno({ job: "open", dir, entries, url });
+    return dir;
+  };
+  const store = async (dir: string) =>
+    await deno({ job: "first_store", dir, entries, size: ENTRY_BYTES });
+  return {
+    id: "first-store",
+    title: `${counted} entries: open, evict one, and store another`,
+    cells: [
+      { contender: CLOSED, run: async () => await store(await opened()) },
+      {
+        contender: ALONE,
+        run: async () => {
+          const dir = await opened();
+          await leaveEntriesAlone(dir);
+          return await store(dir);
+        },
+      },
+    ],
+    columns: [{ measure: "store", title: "until stored", unit: "time" }],
+    targets: [],
+    rounds: bench.quick ? 1 : 5,
   };
 }
 
