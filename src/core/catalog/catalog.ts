@@ -35,7 +35,7 @@ export class Catalog {
   readonly #memory: MemoryTier;
   readonly #touches: Touches | undefined;
   readonly #clock = new Clock();
-  /** Made when it is first asked for: only those that share a directory do. */
+  /** Entries by key, made at the first use: only shared directories need it. */
   #byKey: Map<string, Entry> | undefined;
   /** Entries that are not yet at the places of their last uses. */
   readonly #unplaced = new Set<Entry>();
@@ -47,13 +47,13 @@ export class Catalog {
   #changes = 0;
   #uses = 0;
 
-  /** A catalog without entries; `touches` are kept if given. */
+  /** Uses are written by `touches`; without it, as in a `readOnly` cache, by nobody. */
   constructor(caps: MemoryCaps, touches: Touches | undefined) {
     this.#memory = new MemoryTier(caps);
     this.#touches = touches;
   }
 
-  /** How many entries there are. */
+  /** The number of entries. */
   get entries(): number {
     return this.#entries.count + (this.#packed?.count ?? 0);
   }
@@ -63,12 +63,12 @@ export class Catalog {
     return this.#entries.bytes + (this.#packed?.bytes ?? 0);
   }
 
-  /** About what the files of all entries take on disk, in bytes. */
+  /** Estimated bytes that the files of all entries take on disk. */
   get occupiedBytes(): number {
     return this.#occupiedBytes + (this.#packed?.occupiedBytes ?? 0);
   }
 
-  /** How often an entry came or went. */
+  /** How often an entry was added or removed. */
   get changes(): number {
     return this.#changes;
   }
@@ -129,12 +129,12 @@ export class Catalog {
     for (const { key } of this.#entries.list()) yield key;
   }
 
-  /** The entry of a URL; its recency stays. */
+  /** The entry of a URL, whose recency stays. */
   peek(url: string): Entry | undefined {
     return this.#entries.peek(url) ?? this.#packed?.peek(keyOf(url));
   }
 
-  /** The entry of a key; its recency stays. */
+  /** The entry of a key, whose recency stays. */
   byKey(key: string): Entry | undefined {
     this.#byKey ??= new Map(this.#entries.list().map((it) => [it.key, it]));
     return this.#byKey.get(key) ?? this.#packed?.peek(key);
@@ -193,12 +193,12 @@ export class Catalog {
     return entries.sort(byUse);
   }
 
-  /** The time now, different from any time before. */
+  /** The time in milliseconds since the epoch, later than any time before. */
   tick(): number {
     return this.#clock.tick();
   }
 
-  /** Takes an entry in as the most recent, in place of any of that URL. */
+  /** Adds an entry as the most recent, in place of any of its URL. */
   insert(entry: Entry): void {
     this.keyChanges.note(entry.key);
     this.#memory.delete(entry.url);
@@ -223,8 +223,8 @@ export class Catalog {
   }
 
   /**
-   * Takes in an entry that another process has stored, by its last use, which may
-   * be one of the entry before it.
+   * Adds an entry that another process has stored, at the place of its last use, which
+   * may be a use of the entry before.
    */
   found(entry: Entry): void {
     const old = this.peek(entry.url);
@@ -239,15 +239,15 @@ export class Catalog {
     this.#reposition(entry);
   }
 
-  /** Takes in an entry that was just stored: that is its first use. */
+  /** Adds an entry that was just stored, which is its first use. */
   stored(entry: Entry): void {
     this.insert(entry);
-    // Others were used while it was being stored.
+    // Other entries may have been used during the commit.
     this.#reposition(entry);
     this.#touches?.mark(entry);
   }
 
-  /** Notes a use of a URL, which makes its entry, returned, the most recent. */
+  /** Makes the entry of a URL the most recent, and returns it. */
   use(url: string): Entry | undefined {
     const entry = this.#entries.use(url) ?? this.#unpack(url);
     if (entry === undefined) return undefined;
@@ -258,15 +258,15 @@ export class Catalog {
     return entry;
   }
 
-  /** The disk was asked for an entry, and still has it. */
+  /** Takes in the new mtime and youth of an entry that is still on disk. */
   seen(entry: Entry, { isYoung, mtimeMs }: Entry): void {
     const isTouched = mtimeMs !== entry.mtimeMs;
-    // Of a file with another time nothing that was learned before holds.
+    // A new mtime makes the entry young again.
     entry.isYoung = isYoung && (isTouched || entry.isYoung);
     if (isTouched) this.usedElsewhere(entry, mtimeMs);
   }
 
-  /** Another process has used an entry: it goes to where that puts it. */
+  /** Takes in a use of an entry by another process, at `mtimeMs`. */
   usedElsewhere(entry: Entry, mtimeMs: number): void {
     entry.mtimeMs = mtimeMs;
     const used = Math.min(mtimeMs, Date.now());
@@ -277,9 +277,9 @@ export class Catalog {
   }
 
   /**
-   * The disk dates the last use of an entry otherwise than an index did.
+   * Takes in the last use on disk of an entry from the index, which may be older.
    *
-   * @param now When the index was read; uses after that count as then.
+   * @param now When the index was read (ms since the epoch); later times count as this.
    */
   redate(entry: Entry, mtimeMs: number, now: number): void {
     // A use since the start is later than what the disk knows.

@@ -68,7 +68,7 @@ export class EntryPacker {
     return this.#records.subarray(0, this.count * RECORD_BYTES);
   }
 
-  /** Their texts. */
+  /** The texts of the records. */
   get texts(): Uint8Array<ArrayBuffer> {
     return this.#texts.subarray(0, this.textBytes);
   }

@@ -8,7 +8,7 @@ import type { PairStore } from "../disk/pair_store.ts";
 import type { Removal } from "./removal.ts";
 import { Pacer } from "../async/pacer.ts";
 
-/** What evicting works on. */
+/** The parts of the cache that an {@linkcode Eviction} works on. */
 export interface EvictionParts {
   /** The files of the directory. */
   readonly store: PairStore;

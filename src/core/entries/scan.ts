@@ -6,31 +6,31 @@ import { type Leftover, leftoverOf } from "./leftovers.ts";
 import { mismatchOf } from "../disk/sidecar.ts";
 import { Pacer } from "../async/pacer.ts";
 
-/** What a scan tells as it goes, and asks for. */
+/** The listeners of a scan. */
 export interface ScanEvents {
-  /** An entry was found. Called at once, so that nothing can change in between. */
+  /** Called synchronously for each entry, before anything can change. */
   onEntry(entry: Entry): void;
-  /** Files that must not stay were found. */
+  /** Called for files that belong to no entry. */
   onLeftover(leftover: Leftover): void;
   /**
-   * Runs a second look at files that seem to be no entry, while no process changes
-   * names: a pair that is being replaced looks like a leftover. Without it the first
-   * look is told.
+   * Runs a second look at files that seem to belong to no entry, while no process changes
+   * names: a pair that is being replaced looks like a leftover. Without this member the
+   * first look counts.
    */
   undisturbed?<T>(look: () => Promise<T>): Promise<T>;
 }
 
-/** The names in a directory that are ours. */
+/** The names of the cache's files in a directory. */
 export interface Names {
-  /** Keys of the bodies. */
+  /** The keys of the .dat files. */
   readonly dats: Set<string>;
-  /** Keys of the sidecars. */
+  /** The keys of the sidecars. */
   readonly jsons: Set<string>;
-  /** Names of staged files. */
+  /** The names of the .part files. */
   readonly staged: string[];
 }
 
-/** Lists a directory. Foreign names are passed over, and sidecars that are no files. */
+/** Lists a directory, without foreign names and without sidecars that are not files. */
 export async function listNames(
   store: PairStore,
   pacer: Pacer,
@@ -47,8 +47,8 @@ export async function listNames(
 }
 
 /**
- * Reads the whole directory, without any body, and says what each file means. It
- * gives the event loop a turn every millisecond.
+ * Reads the whole directory, without any body, and tells entries from leftovers.
+ * Gives the event loop a turn every millisecond.
  *
  * @param keyChanges The changes of this process: a pair that changes while it is
  * looked at is looked at again.
@@ -63,14 +63,14 @@ export async function scan(
   await scanNames(store, keyChanges, names, events, pacer);
 }
 
-/** Says what the files of these names mean. */
+/** Reads the sidecars of these names, and tells entries from leftovers. */
 export async function scanNames(
   store: PairStore,
   keyChanges: KeyChanges,
   { dats, jsons, staged }: Names,
   events: ScanEvents,
   pacer: Pacer,
-  // One time for all, so that those from the future are equally recent.
+  // A single time for all, so that entries with times of the future are equally recent.
   now: number = Date.now(),
 ): Promise<void> {
   const keys = new Set([...jsons, ...dats]);

@@ -20,15 +20,15 @@ import {
 } from "./index_format.ts";
 import { Pacer } from "../async/pacer.ts";
 
-/** How much is read before the event loop may get a turn. */
+/** Bytes to read before the event loop may get a turn. */
 const PIECE_BYTES = 1_048_576;
 
-/** After so many packed entries the clock is read. */
+/** Entries to pack before the clock is read. */
 const CHECK_EVERY = 128;
 
-/** What an index on disk says. */
+/** The content of an index. */
 export interface SavedIndex {
-  /** Where the list of changes ended when all of it was true. */
+  /** The end of the list of changes when the index was written. */
   readonly place: LogPlace;
   /** The entries. */
   readonly entries: PackedEntries;
@@ -42,19 +42,19 @@ export class IndexFile {
 
   #bytes = 0;
 
-  /** Opens nothing yet; `pathOf` tells where a file of that name lies. */
+  /** `pathOf` makes the path of a file in the directory. */
   constructor(fs: FileSystem, pathOf: (name: string) => string) {
     this.#fs = fs;
     this.#path = pathOf(INDEX_NAME);
     this.#newPath = pathOf(NEW_INDEX_NAME);
   }
 
-  /** The bytes of the index, when it was last opened, written or removed here. */
+  /** The bytes of the index when it was last read, written or removed here. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** Reads the index; undefined when there is none, or one that is damaged. */
+  /** Reads the index; undefined when there is none, or it is damaged. */
   async read(): Promise<SavedIndex | undefined> {
     let file: DiskFile;
     try {
@@ -72,10 +72,9 @@ export class IndexFile {
   }
 
   /**
-   * Puts an index in place of any: of the entries of a snapshot, as they were at
-   * that place in the list of changes. What has changed meanwhile stands in the
-   * list behind it. False when another process is at it, too, or when they are
-   * too many.
+   * Writes an index of the entries of a snapshot, taken at a place in the list of
+   * changes, in place of any. The list holds the changes since. False when another
+   * process writes an index, too, or the entries are too many.
    */
   async write(
     place: LogPlace,
@@ -109,7 +108,7 @@ export class IndexFile {
     await this.removeUnfinished();
   }
 
-  /** Removes one that a process was writing when it was killed. */
+  /** Removes the unfinished index of a killed process. */
   async removeUnfinished(): Promise<void> {
     if (await this.#fs.facts(this.#newPath) === undefined) return;
     const file = await this.#claim();
@@ -121,7 +120,7 @@ export class IndexFile {
     }
   }
 
-  /** A new file that nobody else writes, or undefined. */
+  /** Makes the file of the next index; undefined when another process writes it. */
   async #claim(): Promise<DiskFile | undefined> {
     let file: DiskFile;
     try {
@@ -131,19 +130,19 @@ export class IndexFile {
       try {
         file = await this.#fs.openToWrite(this.#newPath);
       } catch (error) {
-        // Another process has just given it its final name, or removed it.
+        // The other process has just renamed or removed the file.
         if (isNotFound(error)) return undefined;
         throw error;
       }
     }
     try {
       if (file.tryLock()) {
-        // Its writer may have given it its final name just now.
+        // The writer may have renamed the file just now.
         const [named, ours] = [
           await this.#fs.facts(this.#newPath),
           await file.facts(),
         ];
-        // Nor may it be another file by a second name, which is not ours to cut.
+        // A file with a second name is not the cache's, and must not be cut.
         if (named?.inode === ours.inode && ours.names === 1) {
           if (ours.size > 0) await file.truncate(0);
           return file;
@@ -158,7 +157,7 @@ export class IndexFile {
   }
 }
 
-/** Reads an index; undefined when it is damaged, or none of ours. */
+/** Reads an index; undefined when it is damaged, or of another format. */
 async function read(file: DiskFile): Promise<SavedIndex | undefined> {
   const pacer = new Pacer();
   const head = new Uint8Array(HEADER_BYTES);

@@ -58,12 +58,12 @@ const AT = {
   id: 48,
 };
 
-/** Where things stand in the head of a block. */
+/** The positions of the fields in the head of a block. */
 const BLOCK_AT = { count: 4, textBytes: 8 };
 
-/** What the header says. */
+/** The header of an index. */
 export interface IndexHeader {
-  /** How many entries there are. */
+  /** The number of entries. */
   readonly count: number;
   /** How many blocks hold them. */
   readonly blocks: number;

@@ -8,43 +8,43 @@ import type { IndexFile, SavedIndex } from "./index_file.ts";
 import { INDEXING } from "./indexing.ts";
 import { Pacer } from "../async/pacer.ts";
 
-/** What keeping the index works on. */
+/** The parts of the cache that an {@linkcode IndexKeeper} works on. */
 export interface IndexKeeperParts {
   /** The index. */
   readonly index: IndexFile;
   /** The files of the directory. */
   readonly store: PairStore;
-  /** What is known of the entries. */
+  /** The known entries. */
   readonly catalog: Catalog;
-  /** The turns of those who change names. */
+  /** Turns for changes of names in the directory. */
   readonly writes: WriteTurns;
-  /** The pace of what nobody waits for. */
+  /** Paces background work. */
   readonly background: Background;
-  /** Where failures go. */
+  /** Counts and reports disk errors. */
   readonly errors: DiskErrors;
 }
 
 /**
- * Keeps the index on disk near to what the catalog knows: it is written when a
- * directory was read without one, after so many changes, and at the end. That it
- * can't be written harms nobody.
+ * Keeps the index on disk close to the catalog: writes it after a directory was read
+ * without an index, after many changes, and at the end. A failure to write it is only
+ * reported.
  */
 export class IndexKeeper {
   readonly #parts: IndexKeeperParts;
   readonly #readOnly: boolean;
-  /** What the index on disk knows of, by the catalog's counts. */
+  /** The catalog's counts when the index was written. */
   #saved: { changes: number; uses: number } | undefined;
-  /** How many changes there were when it was last tried to write it. */
+  /** The catalog's count of changes at the last try to write the index. */
   #tried = -Infinity;
   #saving: Promise<void> | undefined;
 
-  /** Works on these parts; a `readOnly` cache writes no index. */
+  /** A `readOnly` cache writes no index. */
   constructor(parts: IndexKeeperParts, readOnly: boolean) {
     this.#parts = parts;
     this.#readOnly = readOnly;
   }
 
-  /** Reads the index; undefined when there is none that is whole. */
+  /** Reads the index; undefined when there is none, or it is damaged. */
   async read(): Promise<SavedIndex | undefined> {
     try {
       return await this.#parts.index.read();
@@ -54,14 +54,14 @@ export class IndexKeeper {
     return undefined;
   }
 
-  /** The catalog knows what the index knows. */
+  /** Notes that the catalog has taken in the whole index. */
   tookUp(): void {
     const { changes, uses } = this.#parts.catalog;
     this.#saved = { changes, uses };
     this.#tried = changes;
   }
 
-  /** All entries count: begins to write the index in the background, if it is time. */
+  /** Begins to write the index in the background, if it is time. Needs all entries counted. */
   keep(): void {
     if (!this.#isDue || this.#parts.background.stopped) return;
     this.#saving ??= this.#save(this.#parts.background).finally(() => {
@@ -75,7 +75,7 @@ export class IndexKeeper {
     if (this.#isDue) await this.#save(new Pacer());
   }
 
-  /** Writes the index if there is anything new in it, when all is known. */
+  /** Writes the index if anything has changed. Needs all entries known. */
   async save(): Promise<void> {
     await this.#saving;
     const { catalog } = this.#parts;
@@ -86,7 +86,7 @@ export class IndexKeeper {
     if (!isSaved) await this.#save(new Pacer());
   }
 
-  /** Removes what a killed process has left of an index. */
+  /** Removes the unfinished index of a killed process. */
   async tidy(): Promise<void> {
     try {
       await this.#parts.index.removeUnfinished();
@@ -95,7 +95,7 @@ export class IndexKeeper {
     }
   }
 
-  /** Removes the index: it tells of entries that are gone. */
+  /** Removes the index, which names deleted entries. */
   async forget(): Promise<void> {
     this.#saved = undefined;
     if (this.#readOnly || !this.#parts.store.ready) return;
@@ -106,7 +106,7 @@ export class IndexKeeper {
     }
   }
 
-  /** Whether so much has changed that opening by the index would take long. */
+  /** Whether so many entries have changed that opening by the index would take long. */
   get #isDue(): boolean {
     const { changes, entries } = this.#parts.catalog;
     return !this.#readOnly && entries >= INDEXING.entries &&

@@ -16,37 +16,37 @@ import { scan } from "../entries/scan.ts";
 import type { Touches } from "../catalog/touches.ts";
 import { Pacer } from "../async/pacer.ts";
 
-/** What loading works on. */
+/** The parts of the cache that a {@linkcode Loader} works on. */
 export interface LoaderParts {
   /** The files of the directory. */
   readonly store: PairStore;
-  /** What is known of the entries. */
+  /** The known entries. */
   readonly catalog: Catalog;
-  /** The turns of those who change names. */
+  /** Turns for changes of names in the directory. */
   readonly writes: WriteTurns;
-  /** Calls that use the disk. */
+  /** Counts the calls that use the disk. */
   readonly calls: OpenCalls;
-  /** Removes leftovers in time. */
+  /** Removes leftovers when they are old enough. */
   readonly sweeper: OrphanSweeper;
-  /** Where events go. */
+  /** Emits events. */
   readonly hub: EventHub;
-  /** Where failures go. */
+  /** Counts and reports disk errors. */
   readonly errors: DiskErrors;
-  /** What keeps the index on disk. */
+  /** Reads and writes the index. */
   readonly keeper: IndexKeeper;
-  /** What compares it with the directory. */
+  /** Compares the entries of the index with the directory. */
   readonly reconciler: DirectoryReconciler;
-  /** What notes uses. */
+  /** Writes uses to disk. */
   readonly touches: Touches;
-  /** The pace of what nobody waits for. */
+  /** Paces background work. */
   readonly background: Background;
 }
 
 /**
- * Fills the catalog: from the index on disk, if there is one that is true, or else
- * from all sidecars. With an index all entries count at once, and a store need not
- * wait; in the background they are compared with the directory, for those who need
- * to know all that lies there.
+ * Fills the catalog: from the index on disk, if that can be trusted, or else from all
+ * sidecars. With an index all entries count at once, and a store need not wait; in the
+ * background they are compared with the directory, for the calls that need to know all
+ * entries.
  */
 export class Loader {
   readonly #parts: LoaderParts;
@@ -57,29 +57,29 @@ export class Loader {
   #isReady = false;
   #comparing: Promise<void> | undefined;
   #isWhole = false;
-  /** When the index was read, if there was one. */
+  /** When the index was read (ms since the epoch), if there was one. */
   #indexedAt = 0;
 
-  /** Works on these parts; a `readOnly` cache writes nothing. */
+  /** A `readOnly` cache writes nothing. */
   constructor(parts: LoaderParts, readOnly: boolean) {
     this.#parts = parts;
     this.#readOnly = readOnly;
   }
 
-  /** Whether the entries count, so that a store need not wait. */
+  /** Whether all entries count, so that a store need not wait. */
   get isReady(): boolean {
     return this.#isReady;
   }
 
-  /** Whether all that lies in the directory is known. */
+  /** Whether all entries in the directory are known. */
   get isWhole(): boolean {
     return this.#isWhole;
   }
 
   /**
-   * Sees whether the directory can be used, and counts its entries; concurrent
-   * calls share one look. A fault that may pass is only reported, and looked at
-   * again by the next call.
+   * Checks that the directory can be used, and counts its entries; concurrent calls
+   * share one load. A fault that may pass is only reported, and the next call tries
+   * again.
    *
    * @throws {MediaCacheError} If the directory can't be used.
    */
@@ -89,7 +89,7 @@ export class Loader {
     });
   }
 
-  /** Counts the entries; concurrent calls share one scan. Rejects when it can't. */
+  /** Counts the entries; concurrent calls share one scan. Rejects if the scan fails. */
   load(): Promise<void> {
     return this.#loading ??= this.#load().catch((error) => {
       this.#loading = undefined;
@@ -98,8 +98,8 @@ export class Loader {
   }
 
   /**
-   * Waits until the entries count, by the index and the list of changes or by the
-   * directory: what nobody knows of would count for no budget.
+   * Waits until all entries count for the budget, by the index and the list of changes,
+   * or by the directory.
    */
   async ready(): Promise<void> {
     if (this.#isWhole) return;
@@ -108,7 +108,7 @@ export class Loader {
   }
 
   /**
-   * Waits until all that lies in the directory is known.
+   * Waits until all entries in the directory are known.
    *
    * @throws {CacheClosedError} If the cache is closed before that.
    */
@@ -119,12 +119,12 @@ export class Loader {
     await this.#parts.background.awaited(this.#comparing);
   }
 
-  /** The same, but begins nothing and does not reject. */
+  /** Waits for the end of a load that has begun; never rejects. */
   async settled(): Promise<void> {
     if (this.#loading !== undefined) await this.whole().catch(() => {});
   }
 
-  /** Reads the whole directory into the catalog, which may know it already. */
+  /** Reads the whole directory into the catalog, also if it is known already. */
   scan(onLeftover: (leftover: Leftover) => void): Promise<void> {
     const { store, catalog, writes } = this.#parts;
     return scan(store, catalog.keyChanges, {
@@ -134,7 +134,7 @@ export class Loader {
     });
   }
 
-  /** Ends the work in the background. Nothing may be stored meanwhile. */
+  /** Ends the background work. The caller sees to it that nothing is stored meanwhile. */
   async stop(): Promise<void> {
     this.#parts.background.stop();
     await this.#loading?.catch(() => {});
@@ -147,7 +147,7 @@ export class Loader {
       "write to the directory",
       () => calls.run(() => store.probe()),
     );
-    // Where the directory could not be made there is nothing to load.
+    // Without a directory there is nothing to load.
     this.#isOpen = store.ready &&
       await this.#succeeds(
         "list the directory",
@@ -156,7 +156,7 @@ export class Loader {
   }
 
   /**
-   * Runs a step of opening; false where a fault that may pass has ended it.
+   * Runs a step of opening; false if a fault that may pass has ended it.
    *
    * @throws {MediaCacheError} If the directory can't be used.
    */
@@ -207,7 +207,7 @@ export class Loader {
     });
   }
 
-  /** Takes in what the index tells of; false when there is none that is true. */
+  /** Takes in the entries of the index; false if there is no index that can be trusted. */
   async #takeUp(): Promise<boolean> {
     const { keeper, catalog, writes } = this.#parts;
     const saved = await keeper.read();
@@ -232,7 +232,7 @@ export class Loader {
     return isKnown;
   }
 
-  /** Begins to compare, if that does not go on already. */
+  /** Begins the comparison, unless it runs already. */
   #compareBehind(): void {
     if (this.#comparing !== undefined) return;
     this.#comparing = this.#compare();
@@ -242,7 +242,7 @@ export class Loader {
     });
   }
 
-  /** Compares what the index told of with the directory, as often as that fails. */
+  /** Compares the entries of the index with the directory, again and again while that fails. */
   async #compare(): Promise<void> {
     const { reconciler, background, catalog, writes } = this.#parts;
     try {
@@ -252,7 +252,7 @@ export class Loader {
           reconciler.compare(background, this.#indexedAt, {
             onLeftover: (leftover) =>
               this.#add(leftover, (it) => this.#tell(it)),
-            // Others may be waiting for their turn.
+            // A turn for waiting tasks.
             undisturbed: (look) => background.awaited(writes.undisturbed(look)),
           }),
       );
@@ -263,7 +263,7 @@ export class Loader {
     await this.#finish();
   }
 
-  /** All is known. */
+  /** Notes that all entries are known. */
   async #finish(): Promise<void> {
     const { touches, keeper, catalog, sweeper } = this.#parts;
     this.#isWhole = true;

@@ -14,36 +14,35 @@ import { mismatchOf } from "../disk/sidecar.ts";
 import type { DiskErrors, ReportFault } from "../reporting/disk_errors.ts";
 import { Pacer } from "../async/pacer.ts";
 
-/** What comparing works on. */
+/** The parts of the cache that a {@linkcode DirectoryReconciler} works on. */
 export interface ReconcilerParts {
   /** The files of the directory. */
   readonly store: PairStore;
-  /** What is known of the entries. */
+  /** The known entries. */
   readonly catalog: Catalog;
-  /** Where events go. */
+  /** Emits events. */
   readonly hub: EventHub;
-  /** Where failures go. */
+  /** Counts and reports disk errors. */
   readonly errors: DiskErrors;
 }
 
-/** What is made after the reconciler, and asked when it works. */
+/** Parts that are made after the reconciler. */
 export interface LateParts {
-  /** Files that are no entry. */
+  /** The known leftovers. */
   readonly leftovers: Leftovers;
 }
 
-/** Brings what is known of the entries up to what other processes made of them. */
+/** Updates the catalog after changes of other processes. */
 export class DirectoryReconciler {
   readonly #parts: ReconcilerParts;
   readonly #late: () => LateParts;
 
-  /** Works on these parts; those that `late` gives are made later. */
+  /** `late` returns the parts that are made after the reconciler. */
   constructor(parts: ReconcilerParts, late: () => LateParts) {
     this.#parts = parts;
     this.#late = late;
   }
 
-  /** See {@linkcode Reconciler.refresh}. */
   async refresh(
     key: string,
     report: ReportFault = this.#count,
@@ -52,7 +51,7 @@ export class DirectoryReconciler {
     try {
       let known: Entry | undefined;
       let entry: Entry | undefined;
-      // Again where it was stored or deleted here during the look.
+      // Look again if the entry was stored or deleted here during the look.
       do {
         known = catalog.byKey(key);
         entry = await this.#entry(key);
@@ -67,7 +66,6 @@ export class DirectoryReconciler {
     }
   }
 
-  /** See {@linkcode Reconciler.refreshAll}. */
   async refreshAll(report: ReportFault = this.#count): Promise<void> {
     const { catalog } = this.#parts;
     const pacer = new Pacer();
@@ -82,12 +80,12 @@ export class DirectoryReconciler {
   }
 
   /**
-   * Compares the entries that an index told of with the directory. Most are as
-   * they were, which takes no look into a sidecar to see.
+   * Compares the entries of an index with the directory. Most are unchanged, which shows
+   * without a look into their sidecars.
    *
-   * @param now When the index was read; uses after that, by a wrong clock, count
-   * as then.
-   * @param onLeftover Told of files that are no entry.
+   * @param now When the index was read (ms since the epoch); later uses, by a wrong
+   * clock, count as this.
+   * @param onLeftover Called for files that belong to no entry.
    */
   async compare(
     pacer: Pacer,
@@ -110,7 +108,7 @@ export class DirectoryReconciler {
     await scanNames(store, catalog.keyChanges, names, events, pacer, now);
   }
 
-  /** Whether the files of an entry are a whole pair, be it another by now. */
+  /** Whether the files of an entry are a complete pair, be it a newer one. */
   async #isWhole(key: string, now: number): Promise<boolean> {
     const { store, catalog, errors } = this.#parts;
     const known = catalog.stateOf(key);
@@ -123,7 +121,7 @@ export class DirectoryReconciler {
       if (isSame && facts.mtimeMs === known.mtimeMs) return true;
       const fresh = isSame ? undefined : await this.#entry(key, now);
       const entry = catalog.byKey(key);
-      // Replaced or deleted meanwhile.
+      // The entry was replaced or deleted meanwhile.
       if (entry?.sidecarStamp !== sidecarStamp) return true;
       if (isSame) catalog.redate(entry, facts.mtimeMs, now);
       else if (fresh !== undefined) catalog.found(fresh);
