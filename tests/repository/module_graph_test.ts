@@ -229,6 +229,22 @@ Deno.test("the README of a room with more than twelve files names each of them",
   assertEquals(unnamed, []);
 });
 
+Deno.test("rooms use the files in cacheDir by the store, but for the list and the index", () => {
+  const users = [...all].filter(([, imports]) => imports.includes(FILE_SYSTEM))
+    .map(([module]) => module)
+    .filter((module) => !module.startsWith("src/core/disk/")).sort();
+  // The first two make it for the others; each of the last two has one file.
+  assertEquals(
+    users,
+    [
+      "src/core/inspection.ts",
+      "src/core/wiring.ts",
+      "src/core/sharing/change_log.ts",
+      "src/core/index/index_file.ts",
+    ].sort(),
+  );
+});
+
 Deno.test("an export reaches every file of src", () => {
   assertEquals([...texts.keys()].filter((file) => !all.has(file)), []);
 });

@@ -11,8 +11,6 @@ import type { FileState } from "./file_identity.ts";
 import { IoMode, type MaybePromise } from "./io_mode.ts";
 import { type OnRefused, Refusals } from "./refusals.ts";
 
-export { isDenied, isNotFound, isTaken } from "./disk_fault.ts";
-
 /** The text of a file. */
 export interface FileText {
   /** The text; undefined when the file is too long to be read. */

@@ -4,7 +4,8 @@ import { EntryPacker, RECORD_BYTES } from "../catalog/packed_entry.ts";
 import type { LogPlace } from "../sharing/change_log.ts";
 import type { DiskFile } from "../disk/disk_file.ts";
 import { INDEX_NAME, NEW_INDEX_NAME } from "../disk/file_names.ts";
-import { type FileSystem, isNotFound, isTaken } from "../disk/file_system.ts";
+import { isNotFound, isTaken } from "../disk/disk_fault.ts";
+import type { FileSystem } from "../disk/file_system.ts";
 import {
   BLOCK_ENTRIES,
   BLOCK_HEAD_BYTES,
