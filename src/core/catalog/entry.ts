@@ -1,6 +1,5 @@
 import type { EntryInfo } from "../api/entry_info.ts";
 import { inBlocks } from "../disk/blocks.ts";
-import type { FileFacts } from "../disk/disk_file.ts";
 import { type FileState, isYoung } from "../disk/file_identity.ts";
 import { sidecarBytesOf, type StampedSidecar } from "../disk/sidecar.ts";
 
@@ -44,7 +43,7 @@ export function storedAtOf(ts: number): number {
 export function entryOf(
   sidecar: StampedSidecar,
   key: string,
-  facts: FileFacts,
+  facts: FileState,
   now: number = Date.now(),
 ): Entry {
   const { url, mimetype, filename, ts, sha256 } = sidecar;

@@ -5,6 +5,7 @@ import type { Refusable } from "../text/refusable.ts";
 import { errorFacts, failureReason } from "../text/failure_reason.ts";
 import { denoProblem } from "./deno_release.ts";
 import type { DiskFile, FileFacts } from "./disk_file.ts";
+import type { FileState } from "./file_identity.ts";
 import { PART, spareName } from "./file_names.ts";
 import { isNotFound } from "./disk_fault.ts";
 import type { FileSystem, ListedFile } from "./file_system.ts";
@@ -58,6 +59,11 @@ export class CacheDirectory {
   /** Whether `prepare()` has found the directory usable. */
   get ready(): boolean {
     return this.#ready;
+  }
+
+  /** Whether the disk answers so slowly that it is asked asynchronously. */
+  get isSlow(): boolean {
+    return this.#fs.io.isSlow;
   }
 
   /**
@@ -136,7 +142,7 @@ export class CacheDirectory {
   }
 
   /** Whether a file exists; false as well where the directory can't be searched. */
-  seems(name: string): Promise<boolean> {
+  seems(name: string): MaybePromise<boolean> {
     return this.#fs.seems(this.path(name));
   }
 
@@ -185,7 +191,7 @@ export class CacheDirectory {
 
   /** Makes a file, and the directory again if it was deleted meanwhile. */
   async create(path: string): Promise<DiskFile> {
-    await this.prepare();
+    if (!this.#ready) await this.prepare();
     let file: DiskFile;
     try {
       file = await this.#fs.create(path);
@@ -196,6 +202,23 @@ export class CacheDirectory {
     }
     if (this.#left.size > 0) await this.#discardLeft();
     return file;
+  }
+
+  /**
+   * Makes a file of these bytes, removed again if they could not be written whole.
+   *
+   * @returns The state of the file.
+   */
+  async writeNew(path: string, bytes: Uint8Array): Promise<FileState> {
+    try {
+      using file = await this.create(path);
+      await file.writeAt(bytes, 0);
+      if (this.#durable) await file.sync();
+      return await file.facts();
+    } catch (error) {
+      await this.discard(path);
+      throw error;
+    }
   }
 
   /** Removes a file of this cache; if that fails, tries again after the next create. */

@@ -39,6 +39,14 @@ const LONG_BYTES = 8_388_608;
 const OWNER_ONLY = 0o600;
 const OWNER_ONLY_DIRECTORY = 0o700;
 
+/** How new files are made. */
+const NEW_FILE: Deno.OpenOptions = {
+  read: true,
+  write: true,
+  createNew: true,
+  mode: OWNER_ONLY,
+};
+
 /** The bits of a mode that grant rights. */
 const MODE_BITS = 0o777;
 
@@ -239,9 +247,9 @@ export class FileSystem {
    * Whether a path exists, where a wrong answer does no harm: false as well in a
    * directory that can't be searched.
    */
-  async seems(path: string): Promise<boolean> {
-    existsSync ??= (await import("node:fs")).existsSync;
-    return existsSync(path);
+  seems(path: string): MaybePromise<boolean> {
+    if (existsSync !== undefined) return existsSync(path);
+    return import("node:fs").then((fs) => (existsSync = fs.existsSync)(path));
   }
 
   /** Whether the name is taken, be it by a link that leads nowhere. */
@@ -298,15 +306,9 @@ export class FileSystem {
    * @throws {Deno.errors.AlreadyExists} If the name is taken.
    */
   async create(path: string): Promise<DiskFile> {
-    const options = {
-      read: true,
-      write: true,
-      createNew: true,
-      mode: OWNER_ONLY,
-    };
     const file = await this.io.run(
-      () => this.#file(Deno.openSync(path, options)),
-      async () => this.#file(await Deno.open(path, options)),
+      () => this.#file(Deno.openSync(path, NEW_FILE)),
+      async () => this.#file(await Deno.open(path, NEW_FILE)),
     );
     if (this.#isMasked === false) return file;
     try {
@@ -398,10 +400,14 @@ export class FileSystem {
     }
   }
 
-  /** Removes a file; false when there was none. */
-  async remove(path: string): Promise<boolean> {
+  /**
+   * Removes a file; false when there was none.
+   *
+   * @param bytes The length of the file, where it is known.
+   */
+  async remove(path: string, bytes?: number): Promise<boolean> {
     try {
-      const { size } = Deno.lstatSync(path);
+      const size = bytes ?? Deno.lstatSync(path).size;
       const remove = () => Deno.remove(path);
       if (size > LONG_BYTES) await remove();
       else await this.io.run(() => Deno.removeSync(path), remove);

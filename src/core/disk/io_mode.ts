@@ -31,6 +31,11 @@ export class IoMode {
   #lastSlow = -Infinity;
   #slowForMs = 0;
 
+  /** Whether operations are asynchronous now. */
+  get isSlow(): boolean {
+    return performance.now() < this.#slowUntil;
+  }
+
   /** Runs the synchronous form of an operation, or the asynchronous on a slow disk. */
   run<T>(sync: () => T, async: () => Promise<T>): MaybePromise<T> {
     const start = performance.now();

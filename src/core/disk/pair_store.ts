@@ -21,7 +21,7 @@ import {
   StagedDescription,
   type StagedFacts,
 } from "./staged_description.ts";
-import { StagedFile } from "./staged_file.ts";
+import { type StagedBody, StagedBytes, StagedFile } from "./staged_file.ts";
 
 /** A pair of files that fit each other. */
 export interface Found {
@@ -41,11 +41,13 @@ export interface Broken {
 
 /** A pair that was just committed. */
 export interface Committed {
-  /** Facts of the .dat. */
-  readonly facts: FileFacts;
+  /** The state of the .dat. */
+  readonly body: FileState;
   /** The state of the sidecar. */
   readonly sidecarState: FileState;
 }
+
+const ENCODER = new TextEncoder();
 
 /** Reads and replaces the pairs of .dat and .json in a directory. */
 export class PairStore extends CacheDirectory {
@@ -90,6 +92,13 @@ export class PairStore extends CacheDirectory {
       await this.discard(path);
       throw error;
     }
+  }
+
+  /** Stages a small body of `key`, whole and without a lock. */
+  async stageBytes(key: string, bytes: Uint8Array): Promise<StagedBytes> {
+    const path = this.sparePath(key);
+    const state = await this.writeNew(path, bytes);
+    return new StagedBytes(path, state, (path) => this.discard(path));
   }
 
   /** Takes over a file that was made to stage a body in. */
@@ -152,11 +161,11 @@ export class PairStore extends CacheDirectory {
    */
   async commit(
     key: string,
-    staged: StagedFile,
+    staged: StagedBody,
     sidecar: Sidecar,
     mtimeMs: number,
   ): Promise<Committed> {
-    await staged.keepNames();
+    const body = await staged.whole(this.#durable);
     const { description } = staged;
     const from = description?.path ?? this.sparePath(key);
     const json = { from, to: this.jsonPath(key) };
@@ -164,31 +173,47 @@ export class PairStore extends CacheDirectory {
     const made: string[] = [];
     try {
       const text = formatSidecar(sidecar);
-      if (this.#durable) await staged.file.sync();
       const sidecarState = description === undefined
-        ? await this.#writeText(json.from, text)
+        ? await this.writeNew(from, ENCODER.encode(text))
         : await description.complete(text, this.#durable);
-      if (await this.#fs.seems(json.to)) await this.#fs.remove(json.to);
+      if (await this.#fs.seems(json.to)) {
+        await this.#assertNamed(staged.path, body);
+        await this.#assertNamed(from, sidecarState);
+        await this.#fs.remove(json.to);
+      }
       // An old sidecar, removed now or earlier, must not come back beside the new .dat.
-      await this.#syncNames();
+      if (this.#durable) await this.#syncNames();
       const replaces = this.#durable && await this.#fs.exists(dat);
       await this.#fs.rename(staged.path, dat);
       made.push(dat);
       staged.committed();
-      await this.#fs.touch(dat, mtimeMs);
+      const isDated = await this.#fs.touch(dat, mtimeMs);
       // The new sidecar must not come beside the old .dat.
       if (replaces) await this.#syncNames();
-      const facts = await staged.file.facts();
       await this.#fs.rename(json.from, json.to);
       made.unshift(json.to);
       if (description !== undefined) description.isNamed = false;
-      await this.#syncNames();
-      return { facts, sidecarState };
+      if (this.#durable) await this.#syncNames();
+      return { body: isDated ? { ...body, mtimeMs } : body, sidecarState };
     } catch (error) {
       for (const path of [json.from, ...made]) await this.discard(path);
       if (description !== undefined) description.isNamed = false;
       throw error;
     }
+  }
+
+  /**
+   * Sees that a staged file still has its name, before the old entry goes for it:
+   * anybody may delete a .part file.
+   *
+   * @throws {Deno.errors.NotFound} If not.
+   */
+  async #assertNamed(path: string, { inode }: FileState): Promise<void> {
+    const facts = await this.#fs.facts(path);
+    if (facts?.inode === inode) return;
+    throw new Deno.errors.NotFound(
+      `Cannot replace entry: ${path} must be the staged file: it has gone`,
+    );
   }
 
   /** The present stamp of the sidecar of `key`; undefined when there is no sidecar. */
@@ -263,10 +288,14 @@ export class PairStore extends CacheDirectory {
     }
   }
 
-  /** Removes the pair of `key`, the sidecar first; false when there was none. */
-  async remove(key: string): Promise<boolean> {
+  /**
+   * Removes the pair of `key`, the sidecar first; false when there was none.
+   *
+   * @param bytes The length of the body, where it is known.
+   */
+  async remove(key: string, bytes?: number): Promise<boolean> {
     const hadSidecar = await this.#fs.remove(this.jsonPath(key));
-    const hadBody = await this.#fs.remove(this.datPath(key));
+    const hadBody = await this.#fs.remove(this.datPath(key), bytes);
     return hadSidecar && hadBody;
   }
 
@@ -300,16 +329,5 @@ export class PairStore extends CacheDirectory {
   /** Makes the names in the directory survive a power cut, if commits must. */
   async #syncNames(): Promise<void> {
     if (this.#durable) await this.#fs.syncDirectory(this.dir);
-  }
-
-  async #writeText(path: string, text: string): Promise<FileFacts> {
-    const file = await this.#fs.create(path);
-    try {
-      await file.writeAt(new TextEncoder().encode(text), 0);
-      if (this.#durable) await file.sync();
-      return await file.facts();
-    } finally {
-      file.close();
-    }
   }
 }

@@ -1,8 +1,58 @@
 import type { DiskFile } from "./disk_file.ts";
+import type { FileState } from "./file_identity.ts";
 import type { StagedDescription } from "./staged_description.ts";
 
+/** A body under a .part name, for a commit to rename. */
+export interface StagedBody {
+  /** The path of the file. */
+  readonly path: string;
+  /** The description beside the file, which becomes the sidecar. */
+  readonly description?: StagedDescription | undefined;
+  /**
+   * Keeps the names as they are from here on.
+   *
+   * @param isDurable Whether the bytes must survive a power cut.
+   * @returns The state of the whole file.
+   */
+  whole(isDurable: boolean): Promise<FileState>;
+  /** Gives up the name: it is an entry's by now. */
+  committed(): void;
+}
+
+/** A small body that was written at once. */
+export class StagedBytes implements StagedBody {
+  readonly path: string;
+  readonly #state: FileState;
+  readonly #remove: (path: string) => Promise<void>;
+  #isNamed = true;
+
+  /** Takes over a file in its state; `remove` removes a path and does not reject. */
+  constructor(
+    path: string,
+    state: FileState,
+    remove: (path: string) => Promise<void>,
+  ) {
+    this.path = path;
+    this.#state = state;
+    this.#remove = remove;
+  }
+
+  whole(): Promise<FileState> {
+    return Promise.resolve(this.#state);
+  }
+
+  committed(): void {
+    this.#isNamed = false;
+  }
+
+  /** Removes the file, unless it has become an entry. */
+  async discard(): Promise<void> {
+    if (this.#isNamed) await this.#remove(this.path);
+  }
+}
+
 /** A body that is being written, under a .part name. */
-export class StagedFile {
+export class StagedFile implements StagedBody {
   /** The open file. */
   readonly file: DiskFile;
   readonly #remove: (path: string) => Promise<void>;
@@ -63,10 +113,12 @@ export class StagedFile {
   }
 
   /** Waits for a running rename and forbids further ones: the commit is about to begin. */
-  async keepNames(): Promise<void> {
+  async whole(isDurable: boolean): Promise<FileState> {
     this.#keepsNames = true;
     await this.#describing;
     await this.#renaming;
+    if (isDurable) await this.file.sync();
+    return await this.file.facts();
   }
 
   /** Renames the file and its description, unless a commit or removal has begun. */

@@ -4,7 +4,7 @@ import { type Entry, entryOf } from "../catalog/entry.ts";
 import type { Eviction } from "./eviction.ts";
 import { keyOf } from "../text/key.ts";
 import type { OpenFiles, SharedFile } from "../disk/open_files.ts";
-import type { PairStore } from "../disk/pair_store.ts";
+import type { Committed, PairStore } from "../disk/pair_store.ts";
 import { pairOf } from "../disk/file_names.ts";
 import { readAll } from "../bodies/stored_body.ts";
 import type { Removal } from "./removal.ts";
@@ -12,13 +12,17 @@ import type { Sidecar } from "../disk/sidecar.ts";
 import type { Leftovers } from "./leftovers.ts";
 import { stampOf } from "../disk/file_identity.ts";
 import { shareEntryFile } from "./entry_opener.ts";
-import type { StagedFile } from "../disk/staged_file.ts";
+import type {
+  StagedBody,
+  StagedBytes,
+  StagedFile,
+} from "../disk/staged_file.ts";
 import type { WriteTurns } from "./write_turns.ts";
 
 /** A body that is about to become an entry. */
-export interface CommitRequest {
+export interface CommitRequest<Staged extends StagedBody = StagedFile> {
   /** The staged body. */
-  readonly staged: StagedFile;
+  readonly staged: Staged;
   /** The size of the body in bytes. */
   readonly size: number;
   /** The members of the sidecar, except size and time. */
@@ -76,30 +80,63 @@ export class EntryWriter {
    * @returns The file, held once, which the caller releases; undefined when the body
    * was not stored: then the staged file is still the caller's.
    */
-  async commitEntry(request: CommitRequest): Promise<SharedFile | undefined> {
+  commitEntry(
+    request: CommitRequest,
+  ): Promise<SharedFile | undefined> {
+    return this.#inTurn(request, async () => {
+      const { store, files } = this.#parts;
+      const { staged, bytes } = request;
+      const entry = await this.#commit(request);
+      const file = shareEntryFile(files, store, entry, staged.file);
+      file.hold(true);
+      await this.#keepInMemory(entry, () => bytes ?? readAll(file, entry.size));
+      return file;
+    });
+  }
+
+  /**
+   * Makes small staged bytes an entry, as {@linkcode EntryWriter.commitEntry} does.
+   *
+   * @returns Whether they were stored; if not, the staged file is still the caller's.
+   */
+  async commitBytes(
+    request: CommitRequest<StagedBytes> & { readonly bytes: Uint8Array },
+  ): Promise<boolean> {
+    const entry = await this.#inTurn(request, async () => {
+      const entry = await this.#commit(request);
+      await this.#keepInMemory(entry, () => request.bytes);
+      return entry;
+    });
+    return entry !== undefined;
+  }
+
+  async #inTurn<T>(
+    { description: { url }, wanted, isOutdated }: CommitRequest<StagedBody>,
+    commit: () => Promise<T>,
+  ): Promise<T | undefined> {
     const { writes, catalog, errors } = this.#parts;
-    const { description: { url }, wanted, isOutdated } = request;
     try {
       await this.#events.ready();
       return await writes.withLock(async () => {
         if (wanted?.() === false || await isOutdated?.()) return undefined;
         const end = catalog.keyChanges.begin(keyOf(url));
         try {
-          return await this.#commit(request);
+          return await commit();
         } finally {
           end();
         }
-      }).finally(() => this.#events.onEnded());
+      });
     } catch (error) {
       // Deleted during the commit: its staged file may be gone. Not a disk error.
-      if (wanted?.() === false) return undefined;
-      errors.report("store an entry", error);
+      if (wanted?.() !== false) errors.report("store an entry", error);
+      return undefined;
+    } finally {
+      this.#events.onEnded();
     }
-    return undefined;
   }
 
-  async #commit(request: CommitRequest): Promise<SharedFile> {
-    const { staged, size, description, bytes } = request;
+  async #commit(request: CommitRequest<StagedBody>): Promise<Entry> {
+    const { staged, size, description } = request;
     const { store, catalog, files, leftovers, writes, eviction, removal } =
       this.#parts;
     const { url } = description;
@@ -113,37 +150,33 @@ export class EntryWriter {
     // The old pair is about to change, so the catalog forgets it here.
     const old = catalog.peek(url);
     catalog.forget(url);
-    const { facts, sidecarState } = await store
-      .commit(key, staged, sidecar, mtimeMs)
-      .catch(async (error) => {
-        const reason = "its commit has failed";
-        await removal.restoreAfterFailure(key, old, reason);
-        throw error;
-      });
+    let committed: Committed;
+    try {
+      committed = await store.commit(key, staged, sidecar, mtimeMs);
+    } catch (error) {
+      const reason = "its commit has failed";
+      await removal.restoreAfterFailure(key, old, reason);
+      throw error;
+    }
+    const { body, sidecarState } = committed;
     const stamp = stampOf(sidecarState);
     const writtenMs = sidecarState.mtimeMs;
-    const entry = {
-      ...entryOf({ ...sidecar, stamp, writtenMs }, key, { ...facts, size }),
-      lastAccess: storedAt,
-      seenAtMs: Date.now(),
-    };
+    const entry = entryOf({ ...sidecar, stamp, writtenMs }, key, body);
+    entry.lastAccess = storedAt;
+    entry.seenAtMs = Date.now();
     catalog.stored(entry);
     leftovers.forget(pairOf(key));
-    const file = shareEntryFile(files, store, entry, staged.file);
-    file.hold(true);
-    await this.#keepInMemory(entry, file, bytes);
-    return file;
+    return entry;
   }
 
   async #keepInMemory(
     entry: Entry,
-    file: SharedFile,
-    bytes: Uint8Array | undefined,
+    read: () => Uint8Array | Promise<Uint8Array>,
   ): Promise<void> {
     const { catalog: { memory }, errors } = this.#parts;
     if (!memory.admits(entry.size)) return;
     try {
-      memory.keep(entry.url, bytes ?? await readAll(file, entry.size));
+      memory.keep(entry.url, await read());
     } catch (error) {
       errors.report("read an entry back", error);
     }

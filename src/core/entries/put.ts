@@ -11,7 +11,8 @@ import {
   lengthOf,
 } from "../bodies/body_data.ts";
 import { chunkSource } from "../bodies/chunk_source.ts";
-import { BodyDigest, maxHashedBytes } from "../bodies/digest.ts";
+import { PIECE_BYTES } from "../bodies/byte_reader.ts";
+import { BodyDigest, digestOf, maxHashedBytes } from "../bodies/digest.ts";
 import { CROWDED, TOO_LARGE, URL_TOO_LONG } from "../disk/staging_budget.ts";
 import type { EventHub } from "../reporting/event_hub.ts";
 import { fitsSidecar } from "../disk/sidecar.ts";
@@ -19,7 +20,7 @@ import { safeFilename } from "../text/filename.ts";
 import { keyOf } from "../text/key.ts";
 import { cleanMimetype } from "../text/mimetype.ts";
 import type { ResolvedOptions } from "../api/options.ts";
-import type { StagedFile } from "../disk/staged_file.ts";
+import type { StagedBytes, StagedFile } from "../disk/staged_file.ts";
 import type { Reservation, StagingBudget } from "../disk/staging_budget.ts";
 import { Deadline } from "../async/deadline.ts";
 import { TaskQueue } from "../async/task_queue.ts";
@@ -141,6 +142,10 @@ export class Putter {
     let staged: StagedFile | undefined;
     let isStored = false;
     try {
+      if (this.#isOnePiece(body.data)) {
+        reservation.write(body.data.length);
+        return await this.#storeBytes(body, body.data, isWanted);
+      }
       try {
         staged = await store.stage(keyOf(body.url));
       } catch (error) {
@@ -157,13 +162,57 @@ export class Putter {
     }
   }
 
+  /** Whether data are bytes that one write takes, on a disk that takes them at once. */
+  #isOnePiece(data: PutData): data is Uint8Array {
+    return data instanceof Uint8Array && data.length <= PIECE_BYTES &&
+      data.buffer instanceof ArrayBuffer && !this.#env.store.isSlow;
+  }
+
+  /** Stores bytes of one piece. Their file is not locked: it is staged for a moment only. */
+  async #storeBytes(
+    { url, mimetype, filename }: Body,
+    bytes: Uint8Array,
+    isWanted: () => boolean,
+  ): Promise<boolean> {
+    const { store, writer, errors, options } = this.#env;
+    const start = performance.now();
+    const sha256 = bytes.length <= maxHashedBytes("put", options)
+      ? { sha256: digestOf(bytes) }
+      : {};
+    let staged: StagedBytes;
+    try {
+      staged = await store.stageBytes(keyOf(url), bytes);
+    } catch (error) {
+      errors.report("write a put", error);
+      return false;
+    }
+    const size = bytes.length;
+    const description = { url, mimetype, filename, ...sha256 };
+    const request = { staged, size, description, wanted: isWanted, bytes };
+    const isStored = await writer.commitBytes(request);
+    if (isStored) this.#tell(description, size, start);
+    else await staged.discard();
+    return isStored;
+  }
+
+  #tell(
+    { url, mimetype, filename }: Omit<Body, "data">,
+    size: number,
+    start: number,
+  ): void {
+    const key = keyOf(url);
+    const durationMs = performance.now() - start;
+    const body = { url, key, mimetype, filename, size, durationMs };
+    this.#env.hub.emit({ type: "stored", source: "put", ...body });
+  }
+
   async #stored(
     { url, data, mimetype, filename }: Body,
     staged: StagedFile,
     reservation: Reservation,
     isWanted: () => boolean,
   ): Promise<boolean> {
-    const { writer, hub, options } = this.#env;
+    const { writer, options } = this.#env;
     const start = performance.now();
     const digest = new BodyDigest(
       maxHashedBytes("put", options),
@@ -180,10 +229,7 @@ export class Putter {
     });
     if (file === undefined) return false;
     file.release(true);
-    const key = keyOf(url);
-    const durationMs = performance.now() - start;
-    const body = { url, key, mimetype, filename, size, durationMs };
-    hub.emit({ type: "stored", source: "put", ...body });
+    this.#tell({ url, mimetype, filename }, size, start);
     return true;
   }
 

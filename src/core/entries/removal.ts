@@ -56,7 +56,7 @@ export class Removal {
     const known = catalog.peek(url);
     catalog.forget(url);
     try {
-      return await store.remove(key);
+      return await store.remove(key, known?.size);
     } catch (error) {
       await this.restoreAfterFailure(key, known, failure);
       throw error;

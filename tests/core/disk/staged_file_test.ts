@@ -54,7 +54,7 @@ Deno.test("keepNames() waits for a running rename, and prevents another", async 
   const { staged, rename } = await slowFile(dir.path);
 
   const first = rename();
-  await staged.keepNames();
+  await staged.whole(false);
   await rename();
 
   assertEquals(await namesIn(dir.path), ["spare1"]);
