@@ -2,8 +2,12 @@ import {
   CacheDirectory,
   type CacheDirectoryOptions,
 } from "./cache_directory.ts";
-import type { DiskFile, FileFacts } from "./disk_file.ts";
-import { type FileState, stampOf } from "./file_identity.ts";
+import {
+  type DiskFile,
+  type FileFacts,
+  readUnchangedSync,
+} from "./disk_file.ts";
+import { areSameState, type FileState, stampOf } from "./file_identity.ts";
 import { datName, descriptionName, jsonName } from "./file_names.ts";
 import { isNotFound } from "./disk_fault.ts";
 import type { FileSystem } from "./file_system.ts";
@@ -78,6 +82,25 @@ export class PairStore extends CacheDirectory {
    */
   openBody(key: string): MaybePromise<DiskFile> {
     return this.#fs.open(this.datPath(key));
+  }
+
+  /**
+   * Reads the body of `key` whole; undefined unless its file is in the known state.
+   *
+   * @throws {Deno.errors.NotFound} If there is none.
+   */
+  readBody(
+    key: string,
+    known: FileState,
+  ): MaybePromise<Uint8Array<ArrayBuffer> | undefined> {
+    const path = this.datPath(key);
+    return this.#fs.io.run(() => readUnchangedSync(path, known), async () => {
+      using file = await this.#fs.open(path);
+      if (!areSameState(file.opened, known)) return undefined;
+      const room = new Uint8Array(known.size + 1);
+      const count = await file.readAt(room, 0);
+      return count === known.size ? room.subarray(0, count) : undefined;
+    });
   }
 
   /** Makes a file to stage a body of `key` in, locked against cleaners. */

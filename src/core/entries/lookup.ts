@@ -27,6 +27,7 @@ import type { WriteTurns } from "./write_turns.ts";
 import { datName, jsonName } from "../disk/file_names.ts";
 import { areSame, type Entry, entryOf, infoOf } from "../catalog/entry.ts";
 import type { EntryInfo } from "../api/entry_info.ts";
+import { isNotFound } from "../disk/disk_fault.ts";
 import { keyOf } from "../text/key.ts";
 import type { MediaBody } from "../bodies/media_body.ts";
 import {
@@ -37,6 +38,7 @@ import {
 import { Lru } from "../catalog/lru.ts";
 import type { ReadCheck } from "./read_check.ts";
 import { mismatchOf } from "../disk/sidecar.ts";
+import { PIECE_BYTES } from "../bodies/byte_reader.ts";
 import { areSameState } from "../disk/file_identity.ts";
 import type { FileFacts } from "../disk/disk_file.ts";
 import type { MaybePromise } from "../disk/io_mode.ts";
@@ -49,6 +51,12 @@ import {
 
 /** The number of URLs that are remembered by their keys: the last that were asked for. */
 const MAX_URLS = 1024;
+
+/**
+ * Bodies up to this many bytes are read whole by a hit, also when the memory tier does
+ * not take them: a Media that holds the bytes costs less than an open file.
+ */
+const MAX_UNKEPT_BYTES = 16_384;
 
 /** A committed entry and its bytes, held for one Media. */
 export interface Hit {
@@ -105,18 +113,19 @@ export class Lookup {
 
   /**
    * Finds an entry, makes it the most recent, and holds its bytes. A disk fault is a
-   * miss, and leaves the entry as it is. Synchronous for most entries in RAM: a promise
-   * takes as long as all the rest of such a hit (measured).
+   * miss, and leaves the entry as it is. No promise for most known entries in RAM, or
+   * small and on a fast disk: a promise takes as long as all the rest of a hit in RAM.
    */
   locate(url: string): MaybePromise<Hit | undefined> {
     const { catalog, errors } = this.#parts;
-    const entry = catalog.memory.peek(url) && catalog.peek(url);
-    if (entry === undefined) return this.#locate(url, false);
+    const entry = catalog.peek(url);
     try {
-      const holds = this.#opener.holds(entry);
-      return holds === true ? this.#recall(url) : this.#locate(url, holds);
+      const known = entry && this.#locateKnown(entry);
+      return known === undefined || known instanceof Promise
+        ? this.#locate(url, known)
+        : known;
     } catch (error) {
-      errors.report("look at an entry", error);
+      errors.report("read an entry", error);
       return undefined;
     }
   }
@@ -263,21 +272,46 @@ export class Lookup {
 
   async #locate(
     url: string,
-    holds: MaybePromise<boolean>,
+    known: Promise<Hit | undefined> | undefined,
   ): Promise<Hit | undefined> {
     const { calls, catalog, errors } = this.#parts;
     try {
-      return await calls.run(async () => {
-        const recalled = await holds && this.#recall(url);
-        return recalled || await catalog.keyChanges.look(
+      return await calls.run(async () =>
+        await known ?? await catalog.keyChanges.look(
           catalog.peek(url)?.key ?? keyOf(url),
           (isCurrent) => this.#locateOnDisk(url, isCurrent),
-        );
-      });
+        )
+      );
     } catch (error) {
       errors.report("read an entry", error);
     }
     return undefined;
+  }
+
+  /** The hit on an entry in RAM, or a small one, if all that is remembered holds. */
+  #locateKnown(entry: Entry): MaybePromise<Hit | undefined> {
+    const holds = this.#opener.holds(entry);
+    if (holds instanceof Promise) {
+      return holds.then((holds) => holds ? this.#hit(entry) : undefined);
+    }
+    return holds ? this.#hit(entry) : undefined;
+  }
+
+  #hit(entry: Entry): MaybePromise<Hit | undefined> {
+    const { url, key, size, isYoung } = entry;
+    const recalled = this.#recall(url);
+    if (recalled !== undefined || isYoung) return recalled;
+    const { store, catalog } = this.#parts;
+    const isKept = catalog.memory.admits(size);
+    if (size > (isKept ? PIECE_BYTES : MAX_UNKEPT_BYTES)) return undefined;
+    try {
+      const bytes = store.readBody(key, entry);
+      return bytes instanceof Promise
+        ? bytes.then((bytes) => this.#keep(entry, bytes), undefinedIfNotFound)
+        : this.#keep(entry, bytes);
+    } catch (error) {
+      return undefinedIfNotFound(error);
+    }
   }
 
   /** The hit on an entry whose bytes are in RAM. */
@@ -288,6 +322,20 @@ export class Lookup {
     if (bytes === undefined || entry === undefined) return undefined;
     const body = new MemoryBody(bytes, this.#onServed);
     return { entry, body, source: "memory" };
+  }
+
+  /** The hit on an entry whose bytes were read; RAM keeps the bytes where they fit. */
+  #keep(
+    entry: Entry,
+    bytes: Uint8Array<ArrayBuffer> | undefined,
+  ): MaybePromise<Hit | undefined> {
+    const { catalog } = this.#parts;
+    if (bytes === undefined) return undefined;
+    if (!this.#check.passes(entry, bytes)) return this.#check.drop(entry);
+    // Keep the bytes only if the entry was not deleted during the read.
+    if (catalog.use(entry.url) === entry) catalog.memory.keep(entry.url, bytes);
+    const body = new MemoryBody(bytes, this.#onServed);
+    return { entry, body, source: "disk" };
   }
 
   async #peek(key: string, url: string): Promise<Hit | undefined> {
@@ -365,27 +413,22 @@ export class Lookup {
       // The sidecar was read anew, and the bytes in RAM are those of this entry.
       const recalled = catalog.peek(url) === entry && this.#recall(url);
       if (recalled) return recalled;
-      catalog.use(url);
-      if (!catalog.memory.admits(entry.size)) {
-        if (!await this.#check.passesFile(entry, file)) {
-          return await this.#check.drop(entry);
-        }
-        const body = fileBody(files, file, entry.size, this.#onServed);
-        return { entry, body, source: "disk" };
+      if (catalog.memory.admits(entry.size)) {
+        return await this.#keep(entry, await readAll(file, entry.size));
       }
-      const bytes = await readAll(file, entry.size);
-      if (!this.#check.passes(entry, bytes)) {
+      catalog.use(url);
+      if (!await this.#check.passesFile(entry, file)) {
         return await this.#check.drop(entry);
       }
-      // Keep the bytes only if the entry was not deleted during the read.
-      if (catalog.peek(url) === entry) catalog.memory.keep(url, bytes);
-      return {
-        entry,
-        body: new MemoryBody(bytes, this.#onServed),
-        source: "disk",
-      };
+      const body = fileBody(files, file, entry.size, this.#onServed);
+      return { entry, body, source: "disk" };
     } finally {
       file.release(true);
     }
   }
+}
+
+/** A body that is gone is looked for by its sidecar; other faults are passed on. */
+function undefinedIfNotFound(error: unknown): undefined {
+  if (!isNotFound(error)) throw error;
 }

@@ -84,13 +84,16 @@ Deno.test("a slice begun after all other readers are done never has the bytes of
   const options = { cacheDir: dir.path, maxMemoryItems: 0 };
   await using cache = await MediaCache.open(options);
   for (let i = 0; i < 50; i++) {
-    await cache.put("a", pattern(1000, 1), "image/png", "a.png");
+    await cache.put("a", pattern(20_000, 1), "image/png", "a.png");
     const media = await cache.get("a");
     await media!.bytes();
-    assertEquals(await new Response(media!.slice(0)).bytes(), pattern(1000, 1));
+    assertEquals(
+      await new Response(media!.slice(0)).bytes(),
+      pattern(20_000, 1),
+    );
 
     await cache.delete("a");
-    await cache.put("a", pattern(1000, 2), "image/png", "a.png");
+    await cache.put("a", pattern(20_000, 2), "image/png", "a.png");
 
     const slice = new Response(media!.slice(0)).bytes();
     await assertRejects(() => slice, MediaCacheError, "replaced");

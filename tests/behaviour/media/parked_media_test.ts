@@ -32,6 +32,9 @@ const WORKER = fromFileUrl(
 const COUNT = 300;
 const PARKED = COUNT - 256;
 
+/** Bytes of a body that a hit does not read whole. */
+const LENGTH = 20_000;
+
 /** A cache of entries that are never in memory. */
 async function filled(
   cacheDir: string,
@@ -44,7 +47,7 @@ async function filled(
     ...options,
   });
   for (let n = 0; n < count; n++) {
-    await cache.put(`${n}`, bytesOf(100, n), "image/png", "a.png");
+    await cache.put(`${n}`, bytesOf(LENGTH, n), "image/png", "a.png");
   }
   return cache;
 }
@@ -67,7 +70,7 @@ async function unread(
 
 async function assertReadable(all: readonly Media[]): Promise<void> {
   for (const [n, media] of all.entries()) {
-    assertEquals(await media.bytes(), bytesOf(100, n));
+    assertEquals(await media.bytes(), bytesOf(LENGTH, n));
   }
 }
 
@@ -103,7 +106,7 @@ const goings: [string, (cacheDir: string) => Promise<unknown>][] = [
   ["another cache replaces", async (cacheDir) => {
     await using other = await MediaCache.open({ cacheDir });
     for (let n = 0; n < COUNT; n++) {
-      const bytes = bytesOf(100, n + 1);
+      const bytes = bytesOf(LENGTH, n + 1);
       await other.put(`${n}`, bytes, "image/png", "", { replace: true });
     }
   }],
@@ -177,7 +180,7 @@ Deno.test("the link to an entry goes when the last of its Media is read, cancell
   await assertReadable(all);
   assertEquals((await links(dir.path)).length, 3);
   const [read, cancelled, disposed] = others;
-  assertEquals(await read?.bytes(), bytesOf(100, 0));
+  assertEquals(await read?.bytes(), bytesOf(LENGTH, 0));
   assertEquals((await links(dir.path)).length, 2);
   await cancelled?.body.cancel();
   assertEquals((await links(dir.path)).length, 1);
@@ -209,9 +212,9 @@ Deno.test("parked files count nowhere, and close() leaves no link", async () => 
     assertEquals((await links(dir.path)).length, PARKED - 1);
     await other.close();
     await cache.close();
-    const rest = await reader.read(new Uint8Array(100));
+    const rest = await reader.read(new Uint8Array(LENGTH));
     const parts = [start.value!, rest.value!];
-    assertEquals(await new Blob(parts).bytes(), bytesOf(100, 0));
+    assertEquals(await new Blob(parts).bytes(), bytesOf(LENGTH, 0));
     await reader.cancel();
   }
 
