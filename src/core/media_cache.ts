@@ -108,8 +108,8 @@ export class MediaCache implements AsyncDisposable {
 
   /**
    * Makes a cache. The constructor reads nothing and blocks on nothing: lookups find
-   * entries on disk, and the first store builds the index.
-   * {@linkcode MediaCache.open} builds it at once.
+   * entries on disk, and the first store reads which entries there are.
+   * {@linkcode MediaCache.open} reads that at once.
    *
    * @param options The directory, and all limits.
    * @throws {TypeError} If an option is of the wrong type.
@@ -139,7 +139,7 @@ export class MediaCache implements AsyncDisposable {
   }
 
   /**
-   * Makes a cache and builds its index.
+   * Makes a cache and reads which entries its directory holds.
    *
    * @param options The directory, and all limits.
    * @returns The cache.
@@ -176,7 +176,7 @@ export class MediaCache implements AsyncDisposable {
 
   /**
    * Makes the directory, if need be, checks that files can be made in it, and
-   * builds the index from it, without reading a body and without holding the event
+   * reads which entries it holds, without reading a body and without holding the event
    * loop. Idempotent; concurrent calls share one scan. Nothing is evicted. Where a
    * large directory has its index on disk, the entries are counted by that, and
    * compared with the directory in the background.
@@ -413,7 +413,7 @@ export class MediaCache implements AsyncDisposable {
 
   /**
    * Lists the committed entries, most recently used first, as they are when the
-   * iteration begins. Builds the index first. Changes no recency and counts nothing,
+   * iteration begins. Waits until all are known. Changes no recency and counts nothing,
    * not even a disk fault, after which the entries known so far are listed.
    *
    * @returns The entries.

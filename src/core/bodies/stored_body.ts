@@ -14,7 +14,7 @@ const CHUNK_BYTES = 524_288;
 /** Called with the bytes that a reader was handed. */
 export type OnServed = (bytes: number) => void;
 
-/** A body in RAM. The bytes belong to the memory tier, so readers get copies. */
+/** A body in RAM. The bytes may belong to the memory tier, so readers get copies. */
 export class MemoryBody implements MediaBody {
   readonly #bytes: Uint8Array;
   readonly #onServed: OnServed;

@@ -239,7 +239,7 @@ export class Catalog {
     this.#reposition(entry);
   }
 
-  /** Adds an entry that was just stored, which is its first use. */
+  /** Adds an entry that this process has just stored, which is its first use. */
   stored(entry: Entry): void {
     this.insert(entry);
     // Other entries may have been used during the commit.
@@ -258,7 +258,7 @@ export class Catalog {
     return entry;
   }
 
-  /** Takes in the new mtime and youth of an entry that is still on disk. */
+  /** Takes in the new mtime of an entry that is still on disk, and whether it is young. */
   seen(entry: Entry, { isYoung, mtimeMs }: Entry): void {
     const isTouched = mtimeMs !== entry.mtimeMs;
     // A new mtime makes the entry young again.

@@ -10,7 +10,7 @@ interface KeyState {
   change: { ended?: PromiseWithResolvers<void> } | undefined;
 }
 
-/** Looks in all, if changes make them find nothing. */
+/** The most looks of a call: a look that finds nothing is repeated if a change came between. */
 const MAX_LOOKS = 3;
 
 /**

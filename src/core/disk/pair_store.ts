@@ -226,10 +226,10 @@ export class PairStore extends CacheDirectory {
   }
 
   /**
-   * Sees that a staged file still has its name, before the old entry goes for it:
+   * Makes sure that a staged file still has its name, before the old entry is removed:
    * anybody may delete a .part file.
    *
-   * @throws {Deno.errors.NotFound} If not.
+   * @throws {Deno.errors.NotFound} If the file has lost its name.
    */
   async #assertNamed(path: string, { inode }: FileState): Promise<void> {
     const facts = await this.#fs.facts(path);

@@ -8,7 +8,7 @@ export const TOO_LARGE = "it is larger than maxEntryMb";
 export const CROWDED = "running downloads take all that maxEntryMb allows";
 
 /**
- * Limits the bytes that running downloads and conversions take on disk together.
+ * Limits the bytes that running downloads, puts and conversions take on disk together.
  * Bytes are reserved before they are written, so that two downloads of known length
  * never find out half-way that only one of them fits.
  */
@@ -18,7 +18,7 @@ export class StagingBudget {
   #written = 0;
   #occupied = 0;
 
-  /** `maxBytes` is the limit for all reservations together. */
+  /** `maxBytes`, which is `maxEntryMb`, is the limit for all reservations together. */
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
   }

@@ -97,7 +97,7 @@ export class OwnDownload {
     if (claim.role === "lead") this.#parts.claims.end(this.#task.key, claim);
   }
 
-  /** Asks the downloader, and receives what it answers with in time. */
+  /** Runs the downloader, and receives its body, within the time limits. */
   async #receive(
     downloader: Downloader,
     callerUrl: string,
@@ -146,7 +146,7 @@ export class OwnDownload {
     const { claims, lookup } = this.#parts;
     const { key } = this.#task;
     const now = await lookup.bodyOf(key);
-    // A leftover that has gone meanwhile is in nobody's way.
+    // Where there is no .dat any more, the commit replaces nothing.
     if (now !== undefined && now !== this.#before) return true;
     return this.#claim.role === "lead" &&
       !await claims.isCurrent(key, this.#claim.inode);

@@ -60,7 +60,7 @@ export class SharedDownload implements DownloadListener {
   #handout: Handout | undefined;
   /** The last followed download that was lost: its Media without a byte read wait for the next handout. */
   #lost: FollowedDownload | undefined;
-  /** The time limits of other processes, from the first look at one on. */
+  /** The time limits for downloads of other processes; set when the first is followed. */
   #patience: Deadline | undefined;
   /** Whether other processes may be followed; false once they brought no byte for too long. */
   #mayFollow = true;
@@ -299,7 +299,7 @@ export class SharedDownload implements DownloadListener {
     const { errors, lookup } = this.#parts;
     const download = new FollowedDownload(this.#parts, this.#task, file);
     this.#origin = { is: "followed", download };
-    // The first caller joins once, however often other processes begin anew.
+    // Counted for the first followed process alone; for each later one there is an event.
     if (this.#patience === undefined) this.joined();
     else this.#tellJoined();
     this.#patience ??= this.#wait();
@@ -333,7 +333,7 @@ export class SharedDownload implements DownloadListener {
     return false;
   }
 
-  /** Starts the time limits of other processes. */
+  /** Starts the time limits for downloads of other processes. */
   #wait(): Deadline {
     const { idleTimeoutMs, timeoutMs } = this.#parts.options;
     return new Deadline(idleTimeoutMs, timeoutMs, (error) => {

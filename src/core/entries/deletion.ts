@@ -30,7 +30,7 @@ export interface DeletionParts {
   readonly errors: DiskErrors;
 }
 
-/** The loading of the directory, as deletions need it. */
+/** The steps of a deletion that other rooms do: loader, index and download claims. */
 export interface LoadedDirectory {
   /** Waits for the end of a load that has begun; never rejects. */
   settled(): Promise<void>;

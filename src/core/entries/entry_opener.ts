@@ -60,7 +60,7 @@ export function shareEntryFile(
 
 /**
  * Opens committed entries: known entries whose files are still the same, and all
- * others by their hashed paths.
+ * others by the key of the URL, which names their files.
  */
 export class EntryOpener {
   readonly #parts: EntryOpenerParts;
@@ -112,7 +112,7 @@ export class EntryOpener {
     const file = await this.#holdBody(entry);
     if (file === undefined) return undefined;
     try {
-      // Checked after the .dat is open: a new sidecar comes only behind its .dat.
+      // Checked after the .dat is open: a new sidecar comes only after its .dat.
       if (await this.holds(entry)) return { entry, file };
     } catch (error) {
       file.release(true);
@@ -171,7 +171,7 @@ export class EntryOpener {
   }
 
   /**
-   * Looks at the hashed path: another process may have stored the URL, or the scan has
+   * Looks for the files of the key: another process may have stored the URL, or the scan has
    * not reached it yet. An entry whose files are gone, or don't fit each other, is
    * dropped.
    */

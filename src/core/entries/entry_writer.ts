@@ -55,7 +55,7 @@ export interface EntryWriterParts {
   readonly errors: DiskErrors;
 }
 
-/** Called before and after each commit. */
+/** The steps before and after each commit that other rooms do. */
 export interface CommitEvents {
   /** Waits until the budget counts all entries on disk. */
   ready(): Promise<void>;

@@ -2,7 +2,7 @@
  * The trust rule. What is remembered of an entry (its bytes in RAM, its record in
  * the catalog, its open file) holds
  *
- * 1. for 20 ms of the clock after a look at its sidecar, or
+ * 1. for 20 ms after a look at its sidecar, or
  * 2. if its sidecar still has the stamp that it had at the last look: inode, time of
  *    birth, length, mtime. This takes one lstat; no lock, and no list of changes.
  *
@@ -10,10 +10,11 @@
  * a commit of ours renames a new file, and the Python original, which tells nobody,
  * rewrites the file in place.
  *
- * A stamp that was taken within a tick of the time in it is young: a sidecar that is
- * written later in that tick may have the same stamp, so rule 2 does not apply. Nor
- * is the body of a young entry opened by what is remembered, or the bytes of a new
- * body could be served under the description of the old. Bytes in RAM can't mix.
+ * An entry is young if one of its files was written so shortly before the look that a
+ * file written right after it may have the same stamp, see `isYoung()`: so rule 2 does
+ * not apply. Nor is the body of a young entry opened by what is remembered, or the bytes
+ * of a new body could be served under type and name of the old. For bytes in RAM there
+ * is no such risk: they and their record were remembered together.
  *
  * `EntryOpener.holds()` applies the rule, for `locate()` and for files to be opened.
  * `has()`, `info()` and `peek()` look at the disk each time.
@@ -143,7 +144,8 @@ export class Lookup {
     const { calls, catalog, store, errors } = this.#parts;
     try {
       return await calls.run(async () => {
-        // Without events: the lookup before has reported a broken pair.
+        // `find()` reports nothing, unlike the opener: the caller's lookup has reported a
+        // broken pair already.
         const found = await store.find(keyOf(url));
         if (found === undefined || !("file" in found)) return undefined;
         found.file.close();
@@ -176,7 +178,7 @@ export class Lookup {
     return await this.open(url);
   }
 
-  /** The inode of the file that has the name of a body, whoever put it there. */
+  /** The identity of the file that has the name of a body, whoever put it there. */
   async bodyOf(key: string): Promise<number | undefined> {
     const { store } = this.#parts;
     const name = datName(key);
@@ -288,7 +290,10 @@ export class Lookup {
     return undefined;
   }
 
-  /** The hit on an entry in RAM, or a small one, if all that is remembered holds. */
+  /**
+   * The hit on a known entry that still holds, in RAM or read whole because it is small;
+   * undefined where `#locateOnDisk()` must look.
+   */
   #locateKnown(entry: Entry): MaybePromise<Hit | undefined> {
     const holds = this.#opener.holds(entry);
     if (holds instanceof Promise) {
@@ -428,7 +433,7 @@ export class Lookup {
   }
 }
 
-/** A body that is gone is looked for by its sidecar; other faults are passed on. */
+/** Undefined for a body that is gone, so that the caller looks anew; throws other faults. */
 function undefinedIfNotFound(error: unknown): undefined {
   if (!isNotFound(error)) throw error;
 }

@@ -103,8 +103,8 @@ export class Putter {
         cancel(data);
         return true;
       }
-      // Keep the bytes of a download that stores this URL meanwhile. An entry known
-      // from before may be forgotten meanwhile: `use()` has found it gone.
+      // Not wanted if a download stores this URL meanwhile. An entry that the catalog still
+      // knows from before does not count: `use()` has found that its files are gone.
       const before = catalog.peek(url);
       const isWanted = () => {
         const now = catalog.peek(url);

@@ -51,19 +51,21 @@ export class WriteTurns {
   readonly #pacer = new Pacer();
   #isLocked = false;
 
-  /** Turns are taken by the lock of `log`; `reconciler` looks at the changes of others. */
+  /** `log` has the lock of the directory; `reconciler` looks at what others have changed. */
   constructor(log: ChangeLog, reconciler: Reconciler) {
     this.#log = log;
     this.#reconciler = reconciler;
   }
 
   /**
-   * Takes a place in the list of changes: from here on other processes announce their
-   * changes. If they hold the lock for too long, the whole directory is looked at later.
+   * Notes the present end of the list of changes: all later changes of other processes
+   * will be learned from it. If they hold the lock for too long, the whole directory is
+   * looked at later.
    *
-   * @param known The knowledge of an earlier place. If the list reaches back to that
-   * place, the knowledge is taken up, and the changes since are looked at.
-   * @returns Whether `known` was taken up and all changes since are known.
+   * @param known The place in the list at which an index was written, and a function that
+   * uses the index: called if the list reaches back to that place. The changes since are
+   * looked at then.
+   * @returns Whether the index was used and all changes since are known.
    */
   start(known?: { place: LogPlace; takeUp(): void }): Promise<boolean> {
     return this.withoutLock(async () => {

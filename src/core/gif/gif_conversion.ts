@@ -106,7 +106,10 @@ export class GifConversion {
     return new GifScanner(limits, { stills });
   }
 
-  /** Whether Deno may run ffmpeg, and ffmpeg is not resting. Warns once without the permission. */
+  /**
+   * Whether Deno may run ffmpeg, and ffmpeg is not switched off after a failure (see `Rest`).
+   * Warns once without the permission.
+   */
   async available(): Promise<boolean> {
     if (await this.#ffmpeg.isPermitted()) return !this.#check.isResting;
     const command = this.#options.ffmpeg;
@@ -125,7 +128,7 @@ export class GifConversion {
     // Room is reserved behind the turn: waiting GIFs must not take it from running conversions.
     const release = await this.#turns.acquire(signal);
     try {
-      // ffmpeg may have begun a rest while this GIF arrived or waited.
+      // ffmpeg may have been switched off while this GIF arrived or waited.
       if (!await this.available()) return UNAVAILABLE;
       return await this.#convert(job, verdicts, signal);
     } finally {

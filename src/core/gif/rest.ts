@@ -2,8 +2,8 @@ const FIRST_MS = 60_000;
 const LONGEST_MS = 3_600_000;
 
 /**
- * The time in which a broken program is not started: a minute at first, twice as long each time,
- * an hour at most.
+ * A pause in which ffmpeg is not started, since it could not be, or has failed on a GIF of the
+ * cache's own. It lasts a minute at first, twice as long each time, an hour at most.
  */
 export class Rest {
   #waitMs = FIRST_MS;

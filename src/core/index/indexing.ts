@@ -1,4 +1,4 @@
-/** When an index on disk is worth it. An object, so that tests need no thousands. */
+/** When an index on disk is written. An object, so that tests can set smaller numbers. */
 export const INDEXING = {
   /** Entries that a directory must have: fewer are read in milliseconds. */
   entries: 2_000,

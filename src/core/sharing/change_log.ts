@@ -77,14 +77,17 @@ export class ChangeLog {
   #id = "";
   /** The number of records that were dropped from the front of the file. */
   #base = 0;
-  /** The number of records that this process knows; -1 if it can't know the next ones. */
+  /**
+   * The number of records that this process knows; undefined before the first look, and -1
+   * if records may have been missed.
+   */
   #position: number | undefined;
   #end = 0;
   /** The file whose head was read. */
   #known: DiskFile | undefined;
   /** When the file was last seen under its name (performance.now()). */
   #seenAt = -Infinity;
-  /** Whether the holder of the lock has not released it in time. */
+  /** Whether the process that has the lock did not release it in time. */
   #hangs = false;
   /** Whether `onObstructed` was called for the present obstruction. */
   #isObstructed = false;
@@ -153,6 +156,7 @@ export class ChangeLog {
    * Takes the lock if it is free.
    *
    * @param make Whether to make the file where there is none.
+   * @returns True with the lock; "busy" if another process has it; false where there is none.
    */
   tryLock(make = false): MaybePromise<boolean | "busy"> {
     const file = this.#file;
@@ -205,7 +209,7 @@ export class ChangeLog {
       await this.#look(file, now);
       return true;
     }
-    // The list was cut, or deleted: the lock is that of the file of this name.
+    // The list was cut, or deleted: only the file that has the name now is the lock.
     this.close();
     return await this.#tryLock(make);
   }

@@ -25,7 +25,10 @@ export type Claim =
   | Lead
   /** Another process downloads; `file` is its staged file, open. */
   | { readonly role: "follow"; readonly file: DiskFile }
-  /** No process can be told: without locks a running download looks like a leftover. */
+  /**
+   * Unknown, so that this process downloads for itself: without locks a running download
+   * looks like a leftover.
+   */
   | { readonly role: "none" };
 
 const NONE: Claim = { role: "none" };
