@@ -210,8 +210,9 @@ export class CacheDirectory {
    * @returns The state of the file.
    */
   async writeNew(path: string, bytes: Uint8Array): Promise<FileState> {
+    // A file that was not made must not be looked for: Deno might ask for permission.
+    using file = await this.create(path);
     try {
-      using file = await this.create(path);
       await file.writeAt(bytes, 0);
       if (this.#durable) await file.sync();
       return await file.facts();

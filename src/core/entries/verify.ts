@@ -74,16 +74,15 @@ export async function verify(
   await store.prepare();
   await scan(store, catalog.keyChanges, {
     onEntry: ({ key }) => keys.push(key),
-    onLeftover: (leftover) => {
-      found.push(leftover);
-      leftovers.add(leftover);
-    },
+    onLeftover: (leftover) => found.push(leftover),
     undisturbed: (look) => writes.undisturbed(look),
   });
   for (const leftover of found) {
     const { names, bytes, reason } = leftover;
     const young = leftovers.isYoung(leftover, Date.now());
     report.problems.push({ names, bytes, reason, young });
+    // The sweeper would remove an old leftover at the same time as the lines below.
+    if (young || !fix || readOnly) leftovers.add(leftover);
     if (young) {
       if (fix && !readOnly) await leftovers.date(leftover);
       continue;
