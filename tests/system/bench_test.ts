@@ -7,7 +7,7 @@ import { tempDir } from "../fixtures/directory/temp_dir.ts";
 const ROWS = [
   ...["store-10k", "store-256k", "store-8m", "memory-hit"],
   ...["miss", "miss-memory", "first-byte", "readers", "joining"],
-  ...["open-1000", "open-4000", "entries", "hold"],
+  ...["open-1000", "open-4000", "first-store", "entries", "hold"],
   ...["serve-64k", "serve-8m", "idle-memory", "second-process"],
 ];
 
