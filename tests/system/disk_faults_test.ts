@@ -79,7 +79,6 @@ for (const mode of [0o500, 0o000]) {
     await endure(cache, cacheDir, forbid, {
       code: /EACCES$/,
       hit: mode === 0 ? /^miss$/ : /^disk$/,
-      hidden: mode === 0,
       stored: false,
     });
   });
@@ -181,7 +180,6 @@ for (const [name, replace] of Object.entries(replacements)) {
 
     await endure(cache, cacheDir, exchange, {
       hit: /^miss$/,
-      hidden: true,
       dropped: name !== "a file",
       ...(!isStored && { stored: false }),
     });

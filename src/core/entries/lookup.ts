@@ -16,6 +16,8 @@
  * of a new body could be served under type and name of the old. For bytes in RAM there
  * is no such risk: they and their record were remembered together.
  *
+ * A disk that fails tells nothing: bytes in RAM then answer, and all else is a miss.
+ *
  * `EntryOpener.holds()` applies the rule, for `locate()` and for files to be opened.
  * `has()`, `info()` and `peek()` look at the disk each time.
  */
@@ -114,20 +116,18 @@ export class Lookup {
 
   /**
    * Finds an entry, makes it the most recent, and holds its bytes. A disk fault is a
-   * miss, and leaves the entry as it is. No promise for most known entries in RAM, or
+   * miss unless RAM has the bytes, and leaves the entry as it is. No promise for most known entries in RAM, or
    * small and on a fast disk: a promise takes as long as all the rest of a hit in RAM.
    */
   locate(url: string): MaybePromise<Hit | undefined> {
-    const { catalog, errors } = this.#parts;
-    const entry = catalog.peek(url);
+    const entry = this.#parts.catalog.peek(url);
     try {
       const known = entry && this.#locateKnown(entry);
       return known === undefined || known instanceof Promise
         ? this.#locate(url, known)
         : known;
     } catch (error) {
-      errors.report("read an entry", error);
-      return undefined;
+      return this.#afterFault(url, error);
     }
   }
 
@@ -276,7 +276,7 @@ export class Lookup {
     url: string,
     known: Promise<Hit | undefined> | undefined,
   ): Promise<Hit | undefined> {
-    const { calls, catalog, errors } = this.#parts;
+    const { calls, catalog } = this.#parts;
     try {
       return await calls.run(async () =>
         await known ?? await catalog.keyChanges.look(
@@ -285,9 +285,14 @@ export class Lookup {
         )
       );
     } catch (error) {
-      errors.report("read an entry", error);
+      return this.#afterFault(url, error);
     }
-    return undefined;
+  }
+
+  /** RAM answers while the disk cannot tell whether its bytes still hold. */
+  #afterFault(url: string, error: unknown): Hit | undefined {
+    this.#parts.errors.report("read an entry", error);
+    return this.#recall(url);
   }
 
   /**
