@@ -20,7 +20,7 @@ import { LentFolder } from "./disk/lent_folder.ts";
 import { Loader } from "./startup/loader.ts";
 import { Lookup } from "./entries/lookup.ts";
 import { OpenFiles } from "./disk/open_files.ts";
-import { OrphanSweeper } from "./startup/orphan_sweeper.ts";
+import { LeftoverSweeper } from "./startup/leftover_sweeper.ts";
 import { ReadCheck } from "./entries/read_check.ts";
 import { Removal } from "./entries/removal.ts";
 import type { Refusals } from "./disk/refusals.ts";
@@ -40,7 +40,7 @@ export interface CacheParts {
   /** The open files of entries. */
   readonly files: OpenFiles;
   /** The known leftovers, and their removal. */
-  readonly leftovers: OrphanSweeper;
+  readonly leftovers: LeftoverSweeper;
   /** Turns for changes of names in the directory. */
   readonly writes: WriteTurns;
   /** Counts the calls that use the disk. */
@@ -113,7 +113,7 @@ export function makeParts(
     () => ({ leftovers }),
   );
   const writes = new WriteTurns(log, reconciler);
-  const leftovers = new OrphanSweeper(store, lent, writes, errors);
+  const leftovers = new LeftoverSweeper(store, lent, writes, errors);
 
   const removal = new Removal({ store, catalog, files, leftovers, writes });
   const check = new ReadCheck(

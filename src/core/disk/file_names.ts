@@ -6,7 +6,7 @@
  * KEY.dat: the body of an entry; its mtime is the last access.
  *   Written as a .part file, and renamed by PairStore.commit().
  *   Removed by eviction, deletion and replacement, after its sidecar; without a
- *   sidecar by the OrphanSweeper when it is 10 minutes old.
+ *   sidecar by the LeftoverSweeper when it is 10 minutes old.
  *   Lost: the entry is a miss.
  * KEY.json: the sidecar of an entry, see sidecar.ts.
  *   Written as a .part file, and renamed by PairStore.commit(), behind the .dat.
@@ -16,7 +16,7 @@
  *   Written and locked by the process that downloads.
  *   Removed by commit() (renamed to KEY.dat), by its writer when it stores nothing,
  *   by the next download of the URL when its lock is free, by delete() and clear()
- *   of any process, else by the OrphanSweeper.
+ *   of any process, else by the LeftoverSweeper.
  *   Lost: the download is not stored; its readers go on.
  * KEY.description.part: type, name and length of that body for the followers; at
  *   the end the sidecar to be, or why the rest of the body never comes.
@@ -26,7 +26,7 @@
  * KEY.UNIQUE.part: any other file while it is written: the body of a put(), a video,
  *   a GIF copied or linked for ffmpeg, a sidecar, the next list of changes, a probe.
  *   Written by one process, and locked by it if the file lives for long.
- *   Removed by its writer, else by the OrphanSweeper.
+ *   Removed by its writer, else by the LeftoverSweeper.
  *   Lost: what was being written is not stored.
  * .media-cache.changes: the lock of the directory, and the keys changed last.
  *   Written by each process that changes an entry (ChangeLog).
@@ -44,7 +44,7 @@
  *   whatever becomes of the entry.
  *   Written by one cache, which locks the folder LENDER (LentFolder).
  *   Removed by that cache, at close() at the latest; else with the folder LENDER, by
- *   the OrphanSweeper when the lock is free.
+ *   the LeftoverSweeper when the lock is free.
  *   Lost: the Media reads the KEY.dat, if that still is the same file.
  *
  * So only the loss of a .dat or .json loses an entry.

@@ -4,7 +4,7 @@ import type { Catalog } from "../catalog/catalog.ts";
 import type { DiskErrors } from "../reporting/disk_errors.ts";
 import type { PairStore } from "../disk/pair_store.ts";
 import type { EventHub } from "../reporting/event_hub.ts";
-import type { OrphanSweeper } from "./orphan_sweeper.ts";
+import type { LeftoverSweeper } from "./leftover_sweeper.ts";
 import type { WriteTurns } from "../entries/write_turns.ts";
 import type { Background } from "../async/background.ts";
 import { CacheClosedError, MediaCacheError } from "../api/errors.ts";
@@ -27,7 +27,7 @@ export interface LoaderParts {
   /** Counts the calls that use the disk. */
   readonly calls: OpenCalls;
   /** Removes leftovers when they are old enough. */
-  readonly sweeper: OrphanSweeper;
+  readonly sweeper: LeftoverSweeper;
   /** Emits events. */
   readonly hub: EventHub;
   /** Counts and reports disk errors. */

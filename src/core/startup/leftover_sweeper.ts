@@ -27,7 +27,7 @@ interface Waiting {
  * Leftovers in the directory: removed when they are old, and counted till then. Links
  * that processes lent are removed once these have ended.
  */
-export class OrphanSweeper implements Leftovers {
+export class LeftoverSweeper implements Leftovers {
   readonly #store: PairStore;
   readonly #lent: LentFolder;
   readonly #writes: WriteTurns;
