@@ -280,7 +280,7 @@ export class MediaCache implements AsyncDisposable {
     if (download === undefined) return undefined;
     options.signal?.throwIfAborted();
     this.#counters.misses++;
-    download.joined();
+    download.countJoin();
     return await download.join(options);
   }
 
@@ -406,7 +406,7 @@ export class MediaCache implements AsyncDisposable {
       download = this.#downloads.find(canonical);
     }
     this.#counters.misses++;
-    if (download !== undefined) download.joined();
+    if (download !== undefined) download.countJoin();
     else download = this.#downloads.start(canonical, String(url), downloader);
     return await download.join(options);
   }

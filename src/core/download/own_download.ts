@@ -6,7 +6,7 @@ import type { Tee } from "../bodies/tee.ts";
 import type { DownloadParts, DownloadTask } from "./download_parts.ts";
 import { BodyReceiver, type Received } from "./receive_body.ts";
 import { runDownloader, type Source } from "./source.ts";
-import { ReceivedStore } from "./store_received.ts";
+import { ReceivedCommit } from "./commit_received.ts";
 
 /** The download of a URL by its downloader: ask, receive, store. */
 export class OwnDownload {
@@ -70,13 +70,13 @@ export class OwnDownload {
   /** Runs the downloader and stores the body; true when it is on disk. */
   async run(downloader: Downloader, callerUrl: string): Promise<boolean> {
     const received = await this.#receive(downloader, callerUrl);
-    const store = new ReceivedStore(
+    const commit = new ReceivedCommit(
       this.#parts,
       this.#task,
       this.#receiver,
       () => this.#isOutdated(),
     );
-    return await store.store(received, (phase) => this.#phase = phase);
+    return await commit.run(received, (phase) => this.#phase = phase);
   }
 
   /** Gives up the claim: other downloads of the URL may begin, and this one goes on. */

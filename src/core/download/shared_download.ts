@@ -61,7 +61,7 @@ export class SharedDownload implements DownloadListener {
   /** The last followed download that was lost: its Media without a byte read wait for the next handout. */
   #lost: FollowedDownload | undefined;
   /** The time limits for downloads of other processes; set when the first is followed. */
-  #patience: Deadline | undefined;
+  #followDeadline: Deadline | undefined;
   /** Whether other processes may be followed; false once they brought no byte for too long. */
   #mayFollow = true;
   /** Whether `abort()` was called: by `close()`, or because all callers have left. */
@@ -123,7 +123,7 @@ export class SharedDownload implements DownloadListener {
     if (options.onProgress !== undefined) this.#watchers.add(options);
     const { facts, body } = this.#handout !== undefined
       ? { facts: this.#handout.facts, body: this.#handout.body() }
-      : await this.#waiters.wait(signal, () => this.onAbandoned());
+      : await this.#waiters.wait(signal, () => this.#endIfUnneeded());
     if (signal?.aborted) {
       body.release();
       throw signal.reason;
@@ -135,7 +135,7 @@ export class SharedDownload implements DownloadListener {
   }
 
   /** Counts and reports a caller that joins a running download. */
-  joined(): void {
+  countJoin(): void {
     this.#parts.counters.coalesced++;
     this.#tellJoined();
   }
@@ -145,7 +145,7 @@ export class SharedDownload implements DownloadListener {
     this.isWanted = false;
     this.#onUnjoinable();
     this.#giveUp();
-    this.onAbandoned();
+    this.#endIfUnneeded();
   }
 
   /** Ends the download with an error. */
@@ -175,13 +175,13 @@ export class SharedDownload implements DownloadListener {
 
   /** Reports the progress to callers. */
   onProgress(received: number, total: number | undefined): void {
-    if (this.#origin.is === "followed") this.#patience?.alive();
+    if (this.#origin.is === "followed") this.#followDeadline?.alive();
     for (const { onProgress, signal } of this.#watchers) {
       if (signal?.aborted) continue;
       callSafely(() => onProgress?.({ received, total }));
     }
     // The processes that the download was kept for may have left, too.
-    if (this.#isKept) this.onAbandoned();
+    if (this.#isKept) this.#endIfUnneeded();
   }
 
   /** Reports that the body is not stored: later callers start a download of their own. */
@@ -189,11 +189,16 @@ export class SharedDownload implements DownloadListener {
     const { url, key } = this;
     this.#onUnjoinable();
     this.#parts.hub.emit({ type: "uncached", reason, url, key });
-    this.onAbandoned();
+    this.#endIfUnneeded();
+  }
+
+  /** Ends the download if it need not finish: the last reader has left. */
+  onAbandoned(): void {
+    this.#endIfUnneeded();
   }
 
   /** Ends the download if its last caller or reader has left and it need not finish. */
-  onAbandoned(): void {
+  #endIfUnneeded(): void {
     const origin = this.#origin;
     const body = "download" in origin ? origin.download.body : undefined;
     const bodies = [body, this.#lost?.body].filter((each) => each);
@@ -242,7 +247,7 @@ export class SharedDownload implements DownloadListener {
     } catch (error) {
       return await this.#fail(error, undefined);
     } finally {
-      this.#patience?.stop();
+      this.#followDeadline?.stop();
     }
   }
 
@@ -300,9 +305,9 @@ export class SharedDownload implements DownloadListener {
     const download = new FollowedDownload(this.#parts, this.#task, file);
     this.#origin = { is: "followed", download };
     // Counted for the first followed process alone; for each later one there is an event.
-    if (this.#patience === undefined) this.joined();
+    if (this.#followDeadline === undefined) this.countJoin();
     else this.#tellJoined();
-    this.#patience ??= this.#wait();
+    this.#followDeadline ??= this.#startFollowDeadline();
     let lost: unknown;
     try {
       const end = await download.run();
@@ -334,7 +339,7 @@ export class SharedDownload implements DownloadListener {
   }
 
   /** Starts the time limits for downloads of other processes. */
-  #wait(): Deadline {
+  #startFollowDeadline(): Deadline {
     const { idleTimeoutMs, timeoutMs } = this.#parts.options;
     return new Deadline(idleTimeoutMs, timeoutMs, (error) => {
       const origin = this.#origin;

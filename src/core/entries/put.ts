@@ -92,10 +92,11 @@ export class Putter {
       mimetype: cleanMimetype(mimetype),
       filename: safeFilename(filename),
     };
-    const entry = this.#queues.get(url) ?? { queue: new TaskQueue(), users: 0 };
-    this.#queues.set(url, entry);
-    entry.users++;
-    const result = entry.queue.run(async () => {
+    const queued = this.#queues.get(url) ??
+      { queue: new TaskQueue(), users: 0 };
+    this.#queues.set(url, queued);
+    queued.users++;
+    const result = queued.queue.run(async () => {
       this.#controller.signal.throwIfAborted();
       const { lookup, catalog } = this.#env;
       if (replace) return await this.#store(body, () => true);
@@ -117,7 +118,7 @@ export class Putter {
       return await result;
     } finally {
       this.#running.delete(result);
-      if (--entry.users === 0) this.#queues.delete(url);
+      if (--queued.users === 0) this.#queues.delete(url);
     }
   }
 
@@ -153,7 +154,7 @@ export class Putter {
         cancel(body.data);
         return false;
       }
-      isStored = await this.#stored(body, staged, reservation, isWanted);
+      isStored = await this.#storeStream(body, staged, reservation, isWanted);
       return isStored;
     } finally {
       if (!isStored) await staged?.close();
@@ -206,7 +207,7 @@ export class Putter {
     this.#env.hub.emit({ type: "stored", source: "put", ...body });
   }
 
-  async #stored(
+  async #storeStream(
     { url, data, mimetype, filename }: Body,
     staged: StagedFile,
     reservation: Reservation,

@@ -11,7 +11,7 @@ import type { BodyReceiver, Received } from "./receive_body.ts";
 import { DISK_FAILED, type StagingPlace } from "./stage_body.ts";
 
 /** Stores a received body: as it came, or as the video of a GIF. */
-export class ReceivedStore {
+export class ReceivedCommit {
   readonly #parts: DownloadParts;
   readonly #task: DownloadTask;
   readonly #receiver: BodyReceiver;
@@ -38,7 +38,7 @@ export class ReceivedStore {
    *
    * @param onPhase Called with each phase of the work.
    */
-  async store(
+  async run(
     received: Received,
     onPhase: (phase: "converting" | "storing") => void,
   ): Promise<boolean> {
