@@ -212,7 +212,7 @@ export class Catalog {
    *
    * @returns Whether there was none.
    */
-  discover(entry: Entry): boolean {
+  addIfUnknown(entry: Entry): boolean {
     if (this.#packed?.peek(entry.key) !== undefined) return false;
     if (!this.#entries.append(entry.url, entry, entry.size)) return false;
     this.#occupiedBytes += occupiedBytesOf(entry);
@@ -226,7 +226,7 @@ export class Catalog {
    * Adds an entry that another process has stored, at the place of its last use, which
    * may be a use of the entry before.
    */
-  found(entry: Entry): void {
+  replaceFromDisk(entry: Entry): void {
     const old = this.peek(entry.url);
     const isUsed = old !== undefined && old.lastAccess > old.mtimeMs &&
       old.lastAccess > entry.lastAccess;

@@ -142,8 +142,8 @@ export class CacheDirectory {
   }
 
   /** Whether a file exists; false as well where the directory can't be searched. */
-  seems(name: string): MaybePromise<boolean> {
-    return this.#fs.seems(this.path(name));
+  probablyExists(name: string): MaybePromise<boolean> {
+    return this.#fs.probablyExists(this.path(name));
   }
 
   /**

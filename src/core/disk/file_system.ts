@@ -231,9 +231,9 @@ export class FileSystem {
    * @throws The file system's error where the directory can't be searched.
    */
   async exists(path: string): Promise<boolean> {
-    if (await this.seems(path)) return true;
-    // `seems()` is also false in a directory that can't be searched.
-    if (await this.seems(`${dirname(path)}/.`)) return false;
+    if (await this.probablyExists(path)) return true;
+    // `probablyExists()` is also false in a directory that can't be searched.
+    if (await this.probablyExists(`${dirname(path)}/.`)) return false;
     try {
       Deno.statSync(path);
       return true;
@@ -247,7 +247,7 @@ export class FileSystem {
    * Whether a path exists, where a wrong answer does no harm: false as well in a
    * directory that can't be searched.
    */
-  seems(path: string): MaybePromise<boolean> {
+  probablyExists(path: string): MaybePromise<boolean> {
     if (existsSync !== undefined) return existsSync(path);
     return import("node:fs").then((fs) => (existsSync = fs.existsSync)(path));
   }

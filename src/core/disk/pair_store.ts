@@ -199,7 +199,7 @@ export class PairStore extends CacheDirectory {
       const sidecarState = description === undefined
         ? await this.writeNew(from, ENCODER.encode(text))
         : await description.complete(text, this.#durable);
-      if (await this.#fs.seems(json.to)) {
+      if (await this.#fs.probablyExists(json.to)) {
         await this.#assertNamed(staged.path, body);
         await this.#assertNamed(from, sidecarState);
         await this.#fs.remove(json.to);

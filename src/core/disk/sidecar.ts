@@ -80,9 +80,9 @@ export function sidecarBytesOf(textLength: number): number {
 
 /** Whether the sidecar of this URL, type and name is short enough to be read. */
 export function fitsSidecar(
-  description: Pick<Sidecar, "url" | "mimetype" | "filename">,
+  members: Pick<Sidecar, "url" | "mimetype" | "filename">,
 ): boolean {
-  const { url, mimetype, filename } = description;
+  const { url, mimetype, filename } = members;
   const maxBytes = MAX_SIDECAR_BYTES - OTHER_MEMBERS_BYTES;
   const units = url.length + mimetype.length + filename.length;
   if (units * MAX_BYTES_PER_UNIT <= maxBytes) return true;

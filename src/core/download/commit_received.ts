@@ -107,7 +107,7 @@ export class ReceivedCommit {
       const file = await this.#commit({ staged: whole, size }, digest);
       isStored = file !== undefined;
       if (file !== undefined) body.share(file);
-      else await body.tellWhole(this.#description(digest));
+      else await body.tellWhole(this.#members(digest));
     }
     this.#task.listener.onEnded();
     tee.complete();
@@ -156,19 +156,19 @@ export class ReceivedCommit {
   /** Commits a staged body, and reports it; returns its file, held once. */
   async #commit(
     body: Pick<CommitRequest, "staged" | "size" | "bytes">,
-    facts: Partial<Description>,
+    facts: Partial<Members>,
   ): Promise<SharedFile | undefined> {
     const { writer, hub } = this.#parts;
     const { url, key, started, listener } = this.#task;
-    const description = this.#description(facts);
+    const members = this.#members(facts);
     const file = await writer.commitEntry({
       ...body,
-      description,
+      members,
       wanted: () => listener.isWanted,
       isOutdated: this.#isOutdated,
     });
     if (file === undefined) return undefined;
-    const { mimetype, filename } = description;
+    const { mimetype, filename } = members;
     const { size } = body;
     const durationMs = performance.now() - started;
     const stored = { url, key, mimetype, filename, size, durationMs };
@@ -177,7 +177,7 @@ export class ReceivedCommit {
   }
 
   /** Makes the members of the sidecar; `facts` replace those of the source. */
-  #description(facts: Partial<Description>): Description {
+  #members(facts: Partial<Members>): Members {
     const { source, conversion } = this.#receiver;
     const { mimetype = "", filename = "" } = source ?? {};
     return {
@@ -190,4 +190,4 @@ export class ReceivedCommit {
   }
 }
 
-type Description = CommitRequest["description"];
+type Members = CommitRequest["members"];

@@ -95,9 +95,9 @@ export class DownloadBody {
   }
 
   /** Tells followers that the body is complete, although it is not stored. */
-  async tellWhole(description: CommitRequest["description"]): Promise<void> {
+  async tellWhole(members: CommitRequest["members"]): Promise<void> {
     const size = this.tee.received;
-    const text = formatSidecar({ ...description, size, ts: Date.now() / 1000 });
+    const text = formatSidecar({ ...members, size, ts: Date.now() / 1000 });
     try {
       await this.#place?.staged.description?.complete(text, false);
     } catch {

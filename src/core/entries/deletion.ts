@@ -31,7 +31,7 @@ export interface DeletionParts {
 }
 
 /** The steps of a deletion that other rooms do: loader, index and download claims. */
-export interface LoadedDirectory {
+export interface DeletionSteps {
   /** Waits for the end of a load that has begun; never rejects. */
   settled(): Promise<void>;
   /** Scans the directory for entries that no list of changes has named. */
@@ -47,17 +47,17 @@ export interface LoadedDirectory {
 /** Answers `delete()` and `clear()`. */
 export class Deletion {
   readonly #parts: DeletionParts;
-  readonly #directory: LoadedDirectory;
+  readonly #steps: DeletionSteps;
   readonly #readOnly: boolean;
 
   /** A `readOnly` cache deletes nothing. */
   constructor(
     parts: DeletionParts,
-    directory: LoadedDirectory,
+    steps: DeletionSteps,
     readOnly: boolean,
   ) {
     this.#parts = parts;
-    this.#directory = directory;
+    this.#steps = steps;
     this.#readOnly = readOnly;
   }
 
@@ -85,19 +85,19 @@ export class Deletion {
   clear(): Promise<void> {
     const { calls, store, writes, errors } = this.#parts;
     return calls.run(async () => {
-      await this.#directory.settled();
+      await this.#steps.settled();
       await this.#deleteKnown();
       try {
         await store.prepare();
-        for (const key of await this.#directory.claimed()) {
-          await writes.withLock(() => this.#directory.revoke(key));
+        for (const key of await this.#steps.claimed()) {
+          await writes.withLock(() => this.#steps.revoke(key));
         }
-        await this.#directory.discover();
+        await this.#steps.discover();
       } catch (error) {
         errors.report("list the directory", error);
       }
       await this.#deleteKnown();
-      await this.#directory.forgetIndex();
+      await this.#steps.forgetIndex();
     });
   }
 
@@ -111,7 +111,7 @@ export class Deletion {
 
   async #delete(key: string, url: string | undefined): Promise<boolean> {
     const { catalog, leftovers, removal, hub } = this.#parts;
-    await this.#directory.revoke(key);
+    await this.#steps.revoke(key);
     if (url === undefined) return false;
     const known = catalog.peek(url);
     const failure = "it could not be deleted";

@@ -165,7 +165,7 @@ export class EntryOpener {
     const found = await store.find(key);
     // While an entry is replaced, or removed, only its body is there.
     const isHalf = found === undefined
-      ? isKnown && await store.seems(datName(key))
+      ? isKnown && await store.probablyExists(datName(key))
       : "reason" in found;
     return isHalf ? await writes.undisturbed(() => store.find(key)) : found;
   }
@@ -178,23 +178,23 @@ export class EntryOpener {
   async #discover(
     url: string,
     known: Entry | undefined,
-    isUnchanged: () => boolean,
+    isCurrent: () => boolean,
   ): Promise<OpenEntry | undefined> {
     const { store, catalog, files, leftovers, hub } = this.#parts;
     const key = keyOf(url);
     const now = Date.now();
     const found = await this.#find(key, known !== undefined);
-    // Not current if a commit or deletion came between: what was found may be old.
-    const isCurrent = isUnchanged() && catalog.peek(url) === known;
+    // False if a commit or deletion came between: the found files may be old.
+    const mayUpdate = isCurrent() && catalog.peek(url) === known;
     if (found !== undefined && "file" in found) {
       let entry = entryOf(found.sidecar, key, found.facts);
       entry.seenAtMs = now;
-      if (isCurrent && known !== undefined && areSame(known, entry)) {
+      if (mayUpdate && known !== undefined && areSame(known, entry)) {
         catalog.seen(known, entry);
         known.seenAtMs = now;
         entry = known;
-      } else if (isCurrent) {
-        catalog.found(entry);
+      } else if (mayUpdate) {
+        catalog.replaceFromDisk(entry);
         leftovers.forget(pairOf(key));
       }
       const file = shareEntryFile(files, store, entry, found.file);
@@ -202,11 +202,11 @@ export class EntryOpener {
       return { entry, file };
     }
     const reason = found?.reason ?? "its files are gone";
-    if (known !== undefined && isCurrent) {
+    if (known !== undefined && mayUpdate) {
       catalog.forget(url);
       hub.emit({ type: "dropped", url, key, reason });
     }
-    if (found !== undefined && isCurrent) {
+    if (found !== undefined && mayUpdate) {
       const leftover = await leftoverOf(store, pairOf(key), reason);
       if (leftover !== undefined) leftovers.add(leftover);
       hub.emit({ type: "skipped", path: store.jsonPath(key), reason });

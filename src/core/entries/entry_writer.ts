@@ -26,7 +26,7 @@ export interface CommitRequest<Staged extends StagedBody = StagedFile> {
   /** The size of the body in bytes. */
   readonly size: number;
   /** The members of the sidecar, except size and time. */
-  readonly description: Omit<Sidecar, "size" | "ts">;
+  readonly members: Omit<Sidecar, "size" | "ts">;
   /** Asked at the last moment whether to store the body: it may be deleted by then. */
   readonly wanted?: () => boolean;
   /** Asked under the lock: whether the body must not replace the present entry. */
@@ -56,7 +56,7 @@ export interface EntryWriterParts {
 }
 
 /** The steps before and after each commit that other rooms do. */
-export interface CommitEvents {
+export interface CommitSteps {
   /** Waits until the budget counts all entries on disk. */
   ready(): Promise<void>;
   /** Called after each commit, stored or not. */
@@ -66,11 +66,11 @@ export interface CommitEvents {
 /** Commits staged bodies, within the budget. */
 export class EntryWriter {
   readonly #parts: EntryWriterParts;
-  readonly #events: CommitEvents;
+  readonly #steps: CommitSteps;
 
-  constructor(parts: EntryWriterParts, events: CommitEvents) {
+  constructor(parts: EntryWriterParts, steps: CommitSteps) {
     this.#parts = parts;
-    this.#events = events;
+    this.#steps = steps;
   }
 
   /**
@@ -111,12 +111,12 @@ export class EntryWriter {
   }
 
   async #inTurn<T>(
-    { description: { url }, wanted, isOutdated }: CommitRequest<StagedBody>,
+    { members: { url }, wanted, isOutdated }: CommitRequest<StagedBody>,
     commit: () => Promise<T>,
   ): Promise<T | undefined> {
     const { writes, catalog, errors } = this.#parts;
     try {
-      await this.#events.ready();
+      await this.#steps.ready();
       return await writes.withLock(async () => {
         if (wanted?.() === false || await isOutdated?.()) return undefined;
         const end = catalog.keyChanges.begin(keyOf(url));
@@ -131,22 +131,22 @@ export class EntryWriter {
       if (wanted?.() !== false) errors.report("store an entry", error);
       return undefined;
     } finally {
-      this.#events.onEnded();
+      this.#steps.onEnded();
     }
   }
 
   async #commit(request: CommitRequest<StagedBody>): Promise<Entry> {
-    const { staged, size, description } = request;
+    const { staged, size, members } = request;
     const { store, catalog, files, leftovers, writes, eviction, removal } =
       this.#parts;
-    const { url } = description;
+    const { url } = members;
     const key = keyOf(url);
     await eviction.makeRoom(size, url);
     await files.rescue(store.datPath(key));
     await writes.announce(key);
     const storedAt = catalog.tick();
     const mtimeMs = Math.floor(storedAt);
-    const sidecar: Sidecar = { ...description, size, ts: storedAt / 1000 };
+    const sidecar: Sidecar = { ...members, size, ts: storedAt / 1000 };
     // The old pair is about to change, so the catalog forgets it here.
     const old = catalog.peek(url);
     catalog.forget(url);

@@ -167,7 +167,7 @@ export class Lookup {
   async openSettled(url: string): Promise<OpenEntry | undefined> {
     const { calls, store, writes } = this.#parts;
     // A commit puts the .dat there first, and a removal takes it away last.
-    if (!await store.seems(datName(keyOf(url)))) return undefined;
+    if (!await store.probablyExists(datName(keyOf(url)))) return undefined;
     const opened = await this.open(url);
     if (opened !== undefined) return opened;
     try {
@@ -183,7 +183,7 @@ export class Lookup {
     const { store } = this.#parts;
     const name = datName(key);
     try {
-      return await store.seems(name)
+      return await store.probablyExists(name)
         ? (await store.facts(name))?.inode
         : undefined;
     } catch {
@@ -225,7 +225,8 @@ export class Lookup {
     const key = keyOf(url);
     // Most bodies that are put are new, and the commit looks more closely.
     const isNew = store.ready && catalog.peek(url) === undefined &&
-      !catalog.keyChanges.isChanging(key) && !await store.seems(jsonName(key));
+      !catalog.keyChanges.isChanging(key) &&
+      !await store.probablyExists(jsonName(key));
     if (isNew || !await this.has(url)) return false;
     const entry = catalog.peek(url);
     if (entry !== undefined) catalog.use(url);

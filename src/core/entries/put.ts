@@ -188,10 +188,10 @@ export class Putter {
       return false;
     }
     const size = bytes.length;
-    const description = { url, mimetype, filename, ...sha256 };
-    const request = { staged, size, description, wanted: isWanted, bytes };
+    const members = { url, mimetype, filename, ...sha256 };
+    const request = { staged, size, members, wanted: isWanted, bytes };
     const isStored = await writer.commitBytes(request);
-    if (isStored) this.#tell(description, size, start);
+    if (isStored) this.#tell(members, size, start);
     else await staged.discard();
     return isStored;
   }
@@ -224,7 +224,7 @@ export class Putter {
     const file = await writer.commitEntry({
       staged,
       size,
-      description: { url, mimetype, filename, ...digest.member() },
+      members: { url, mimetype, filename, ...digest.member() },
       wanted: isWanted,
       bytes: data instanceof Uint8Array ? data : undefined,
     });

@@ -1,7 +1,7 @@
 import { Semaphore } from "../async/semaphore.ts";
 import type { ConversionFailure, ConversionResult } from "./ffmpeg.ts";
 import type { GifPlan } from "./gif_plan.ts";
-import { Rest } from "./rest.ts";
+import { FfmpegPause } from "./ffmpeg_pause.ts";
 
 /** A GIF that any working ffmpeg converts: 2×2 pixels of one colour. */
 export const TEST_GIF: Readonly<{ bytes: Uint8Array; plan: GifPlan }> = {
@@ -41,17 +41,17 @@ const SAYS_NOTHING: ReadonlySet<ConversionFailure> = new Set([
 /**
  * Tells from the ends of conversions whether ffmpeg works.
  *
- * A stranger's GIF may be made to fail. So only a failure on a GIF of our own begins a rest, in
+ * A stranger's GIF may be made to fail. So only a failure on a GIF of our own begins a pause, in
  * which ffmpeg is not started.
  */
 export class FfmpegCheck {
-  readonly #rest = new Rest();
+  readonly #pause = new FfmpegPause();
   readonly #turns = new Semaphore(1);
   #verdicts = 0;
 
   /** Whether ffmpeg failed and is not to be started for now. */
-  get isResting(): boolean {
-    return this.#rest.isOn;
+  get isPaused(): boolean {
+    return this.#pause.isOn;
   }
 
   /** How often a conversion or a test has shown whether ffmpeg works. */
@@ -59,17 +59,17 @@ export class FfmpegCheck {
     return this.#verdicts;
   }
 
-  /** Ends the rest: a conversion has succeeded. */
+  /** Ends the pause: a conversion has succeeded. */
   works(): void {
     this.#verdicts++;
-    this.#rest.end();
+    this.#pause.end();
   }
 
   /**
-   * Begins a rest: ffmpeg could not be started.
+   * Begins a pause: ffmpeg could not be started.
    *
    * @param verdicts The number of verdicts when the GIF came. Of GIFs that come at once only the
-   * first begins a rest, since each rest doubles the next.
+   * first begins a pause, since each pause doubles the next.
    */
   cannotStart(verdicts: number): void {
     if (this.#verdicts === verdicts) this.#fails();
@@ -82,14 +82,14 @@ export class FfmpegCheck {
    * conversion has shown whether ffmpeg works, and nothing is tested.
    * @param test Converts the GIF of our own.
    * @param signal Ends the wait for the tests of other GIFs.
-   * @returns The detail of the failed test and the length of the rest in milliseconds, if the
-   * test began a rest.
+   * @returns The detail of the failed test and the length of the pause in milliseconds, if the
+   * test began a pause.
    */
   async afterFailure(
     verdicts: number,
     test: () => Promise<ConversionResult | undefined>,
     signal: AbortSignal,
-  ): Promise<{ detail: string; restMs: number } | undefined> {
+  ): Promise<{ detail: string; pauseMs: number } | undefined> {
     const release = await this.#turns.acquire(signal).catch(() => undefined);
     if (release === undefined) return undefined; // aborted
     try {
@@ -102,15 +102,15 @@ export class FfmpegCheck {
       }
       if (SAYS_NOTHING.has(result.reason)) return undefined;
       const { reason, detail } = result;
-      return { detail: detail || reason, restMs: this.#fails() };
+      return { detail: detail || reason, pauseMs: this.#fails() };
     } finally {
       release();
     }
   }
 
-  /** Begins a rest, and returns its length in milliseconds. */
+  /** Begins a pause, and returns its length in milliseconds. */
   #fails(): number {
     this.#verdicts++;
-    return this.#rest.begin();
+    return this.#pause.begin();
   }
 }

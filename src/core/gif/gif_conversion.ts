@@ -107,11 +107,11 @@ export class GifConversion {
   }
 
   /**
-   * Whether Deno may run ffmpeg, and ffmpeg is not switched off after a failure (see `Rest`).
+   * Whether Deno may run ffmpeg, and ffmpeg is not paused after a failure (`FfmpegPause`).
    * Warns once without the permission.
    */
   async available(): Promise<boolean> {
-    if (await this.#ffmpeg.isPermitted()) return !this.#check.isResting;
+    if (await this.#ffmpeg.isPermitted()) return !this.#check.isPaused;
     const command = this.#options.ffmpeg;
     this.#warn(
       `missing --allow-run=${command}, which Deno also drops where it finds no ${command} at the start`,
@@ -306,7 +306,7 @@ export class GifConversion {
     if (!BLAMES_FFMPEG.has(reason)) return;
     const failed = await this.#check.afterFailure(verdicts, test, signal);
     if (failed === undefined) return;
-    const minutes = failed.restMs / 60_000;
+    const minutes = failed.pauseMs / 60_000;
     this.#warn(`ffmpeg fails: ${failed.detail}; tried again in ${minutes} min`);
   }
 

@@ -84,7 +84,7 @@ export class DownloadClaims {
   async revoke(key: string): Promise<void> {
     const name = downloadName(key);
     // Downloads of this cache are detached instead; later ones stay.
-    if (this.#led.has(key) || !await this.#store.seems(name)) return;
+    if (this.#led.has(key) || !await this.#store.probablyExists(name)) return;
     if (await this.#store.facts(name) === undefined) return;
     await this.#store.removeFile(name);
     await this.#store.removeFile(descriptionName(key));

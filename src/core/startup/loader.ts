@@ -128,7 +128,7 @@ export class Loader {
   scan(onLeftover: (leftover: Leftover) => void): Promise<void> {
     const { store, catalog, writes } = this.#parts;
     return scan(store, catalog.keyChanges, {
-      onEntry: (entry) => catalog.discover(entry),
+      onEntry: (entry) => catalog.addIfUnknown(entry),
       onLeftover: (leftover) => this.#add(leftover, onLeftover),
       undisturbed: (look) => writes.undisturbed(look),
     });

@@ -60,7 +60,7 @@ export class DirectoryReconciler {
       this.#late().leftovers.forget(pairOf(key));
       if (known !== undefined && areSame(known, entry)) {
         catalog.seen(known, entry);
-      } else catalog.found(entry);
+      } else catalog.replaceFromDisk(entry);
     } catch (error) {
       report("look at an entry", error);
     }
@@ -103,7 +103,7 @@ export class DirectoryReconciler {
         names.jsons.delete(key);
       }
     }
-    const onEntry = (entry: Entry) => catalog.discover(entry);
+    const onEntry = (entry: Entry) => catalog.addIfUnknown(entry);
     const events = { onEntry, onLeftover, ...(undisturbed && { undisturbed }) };
     await scanNames(store, catalog.keyChanges, names, events, pacer, now);
   }
@@ -124,7 +124,7 @@ export class DirectoryReconciler {
       // The entry was replaced or deleted meanwhile.
       if (entry?.sidecarStamp !== sidecarStamp) return true;
       if (isSame) catalog.redate(entry, facts.mtimeMs, now);
-      else if (fresh !== undefined) catalog.found(fresh);
+      else if (fresh !== undefined) catalog.replaceFromDisk(fresh);
       else {
         this.#gone(key, entry);
         return false;
@@ -141,7 +141,7 @@ export class DirectoryReconciler {
     const events = {
       onEntry: (entry: Entry) => {
         seen.add(entry.key);
-        if (catalog.discover(entry)) return;
+        if (catalog.addIfUnknown(entry)) return;
         const known = catalog.peek(entry.url);
         if (known !== undefined && areSame(known, entry)) {
           catalog.seen(known, entry);

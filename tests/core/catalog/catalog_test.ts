@@ -87,14 +87,14 @@ Deno.test("use() counts for the entry that has the URL now", async () => {
   assertEquals(await flush(), "a");
 });
 
-Deno.test("stored() and found() place an entry by the time of its last use", async () => {
+Deno.test("stored() and replaceFromDisk() place an entry by the time of its last use", async () => {
   const { catalog, flush } = recorded();
   catalog.insert(entry("a", { lastAccess: 1 }));
   catalog.insert(entry("d", { lastAccess: 4 }));
 
   // Stored while other entries were being used.
   catalog.stored(entry("c", { lastAccess: 3 }));
-  catalog.found(entry("b", { lastAccess: 2 }));
+  catalog.replaceFromDisk(entry("b", { lastAccess: 2 }));
 
   assertEquals(order(catalog), "dcba");
   assertEquals(await flush(), "c");
@@ -117,13 +117,13 @@ Deno.test("forget() also drops the bytes in RAM and the pending touch", async ()
   assertEquals(await flush(), "");
 });
 
-Deno.test("discover() adds an unknown entry, and does not count as a use", () => {
+Deno.test("addIfUnknown() adds an unknown entry, and does not count as a use", () => {
   const { catalog } = recorded();
   const known = entry("a", { size: 1 });
   catalog.insert(known);
 
   const isNew = ["a", "b"].map((url) =>
-    catalog.discover(entry(url, { size: 5 }))
+    catalog.addIfUnknown(entry(url, { size: 5 }))
   );
 
   assertEquals(isNew, [false, true]);
@@ -136,10 +136,10 @@ for (const others of [0, 2_000]) {
     const { catalog } = recorded();
 
     await catalog.whileUnordered(new Pacer(), () => {
-      catalog.discover(entry("c", { lastAccess: 5, storedAt: 2 }));
-      for (let i = 0; i < others; i++) catalog.discover(entry(` ${i}`));
-      catalog.discover(entry("a", { lastAccess: 1, storedAt: 9 }));
-      catalog.discover(entry("b", { lastAccess: 5, storedAt: 1 }));
+      catalog.addIfUnknown(entry("c", { lastAccess: 5, storedAt: 2 }));
+      for (let i = 0; i < others; i++) catalog.addIfUnknown(entry(` ${i}`));
+      catalog.addIfUnknown(entry("a", { lastAccess: 1, storedAt: 9 }));
+      catalog.addIfUnknown(entry("b", { lastAccess: 5, storedAt: 1 }));
       return Promise.resolve();
     });
 
@@ -154,7 +154,10 @@ Deno.test("sorting thousands yields to uses, and to entries that come and go mea
   const steps = [
     () => catalog.use("b"),
     () => catalog.forget("e"),
-    () => catalog.found(entry("x", { lastAccess: "c".charCodeAt(0) + 0.5 })),
+    () =>
+      catalog.replaceFromDisk(
+        entry("x", { lastAccess: "c".charCodeAt(0) + 0.5 }),
+      ),
     () => catalog.use("a"),
     () => catalog.stored(entry("y", { lastAccess: catalog.tick() })),
   ];
@@ -162,9 +165,9 @@ Deno.test("sorting thousands yields to uses, and to entries that come and go mea
   await catalog.whileUnordered(new EagerTurns(steps), () => {
     for (const [i, url] of [..."cadfbe"].entries()) {
       const lastAccess = url.charCodeAt(0);
-      catalog.discover(entry(url, { lastAccess, storedAt: i }));
+      catalog.addIfUnknown(entry(url, { lastAccess, storedAt: i }));
     }
-    for (let i = 0; i < 1_000; i++) catalog.discover(entry(` ${i}`));
+    for (let i = 0; i < 1_000; i++) catalog.addIfUnknown(entry(` ${i}`));
     return Promise.resolve();
   });
 
@@ -181,8 +184,8 @@ Deno.test("an entry that is used or found during a sort is at its place at once"
   }
 
   await catalog.whileUnordered(new Pacer(), () => {
-    catalog.found(entry("x", { lastAccess: 15 }));
-    catalog.discover(entry("y", { lastAccess: 5 }));
+    catalog.replaceFromDisk(entry("x", { lastAccess: 15 }));
+    catalog.addIfUnknown(entry("y", { lastAccess: 5 }));
     catalog.use("a");
     assertEquals(order(catalog), "acxby");
     assertEquals(victims(catalog, 30), "ybx");

@@ -134,9 +134,9 @@ Deno.test("keys that crowd like no digests are not believed", () => {
 Deno.test("packed entries count, and have their places among the others", () => {
   const { catalog } = filled(used({ a: 10, c: 30, e: 50 }));
 
-  catalog.found(entry("b", { lastAccess: 20 }));
-  catalog.found(entry("f", { lastAccess: 60 }));
-  catalog.found(entry("d", { lastAccess: 40 }));
+  catalog.replaceFromDisk(entry("b", { lastAccess: 20 }));
+  catalog.replaceFromDisk(entry("f", { lastAccess: 60 }));
+  catalog.replaceFromDisk(entry("d", { lastAccess: 40 }));
 
   assertEquals([catalog.entries, catalog.totalBytes], [6, 60]);
   assertEquals(order(catalog), "fedcba");
@@ -171,7 +171,7 @@ Deno.test("a packed entry is replaced, deleted and moved like any other", () => 
 
   assertEquals(order(catalog), "acd");
   assertEquals([catalog.entries, catalog.totalBytes], [3, 23]);
-  assertEquals(catalog.discover(entry("d")), false);
+  assertEquals(catalog.addIfUnknown(entry("d")), false);
 });
 
 Deno.test("redate() moves a packed entry to the place of its time, forward and back", () => {
@@ -199,7 +199,7 @@ Deno.test("an entry that was known before the index stays", () => {
 
 Deno.test("a snapshot stays as it is while entries come, go and are used", async () => {
   const { catalog, flush } = filled(used({ a: 10, b: 20, c: 30, d: 40 }));
-  catalog.found(entry("x", { lastAccess: 25 }));
+  catalog.replaceFromDisk(entry("x", { lastAccess: 25 }));
   const snapshot = catalog.snapshot();
   const before = [...snapshot.newestFirst()];
 
