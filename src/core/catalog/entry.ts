@@ -56,13 +56,16 @@ export function entryOf(
     size: facts.size,
     storedAt: storedAtOf(ts),
     ...(sha256 !== undefined && { sha256 }),
-    inode: facts.inode,
+    identity: facts.identity,
     sidecarStamp: sidecar.stamp,
     // A time of the future, by a wrong clock, must not make an entry immortal.
     lastAccess: Math.min(mtimeMs, now),
     mtimeMs,
     isYoung: isYoung(
-      { inode: facts.inode, mtimeMs: Math.max(mtimeMs, sidecar.writtenMs) },
+      {
+        identity: facts.identity,
+        mtimeMs: Math.max(mtimeMs, sidecar.writtenMs),
+      },
       now,
     ),
     seenAtMs: 0,
@@ -79,7 +82,7 @@ export function occupiedBytesOf(
 
 /** Whether two records are of the same files, as far as the files tell. */
 export function areSame(a: Entry, b: Entry): boolean {
-  return a.inode === b.inode && a.size === b.size &&
+  return a.identity === b.identity && a.size === b.size &&
     a.storedAt === b.storedAt && a.sidecarStamp === b.sidecarStamp &&
     a.mimetype === b.mimetype && a.filename === b.filename &&
     a.sha256 === b.sha256;

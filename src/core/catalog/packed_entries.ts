@@ -122,7 +122,7 @@ export class PackedEntries {
     }
     return {
       size: this.#number(ordinal, NUMBER.size),
-      inode: this.#number(ordinal, NUMBER.inode),
+      identity: this.#number(ordinal, NUMBER.identity),
       mtimeMs: this.#number(ordinal, NUMBER.mtimeMs),
       sidecarStamp: this.#number(ordinal, NUMBER.sidecarStamp),
     };
@@ -201,7 +201,7 @@ export class PackedEntries {
     const isEntry = url !== undefined && mimetype !== undefined &&
       filename !== undefined && keyOf(url) === key;
     if (!isEntry) return undefined;
-    const inode = this.#number(ordinal, NUMBER.inode);
+    const identity = this.#number(ordinal, NUMBER.identity);
     const { lastAccess, mtimeMs, storedAt } = this.useOf(ordinal);
     const sha256 = this.#hasDigest(ordinal)
       ? this.#digest(ordinal, DIGEST.sha256)
@@ -214,11 +214,11 @@ export class PackedEntries {
       size: this.#number(ordinal, NUMBER.size),
       storedAt,
       ...(sha256 !== undefined && { sha256 }),
-      inode,
+      identity,
       sidecarStamp: this.#number(ordinal, NUMBER.sidecarStamp),
       lastAccess,
       mtimeMs,
-      isYoung: isYoung({ inode, mtimeMs }, this.readAt),
+      isYoung: isYoung({ identity, mtimeMs }, this.readAt),
       seenAtMs: 0,
     };
   }
@@ -249,7 +249,7 @@ export class PackedEntries {
       Number.isFinite(this.#number(ordinal, NUMBER.storedAt)) &&
       Number.isFinite(this.#number(ordinal, NUMBER.lastAccess)) &&
       Number.isFinite(this.#number(ordinal, NUMBER.mtimeMs)) &&
-      Number.isFinite(this.#number(ordinal, NUMBER.inode)) &&
+      Number.isFinite(this.#number(ordinal, NUMBER.identity)) &&
       Number.isFinite(this.#number(ordinal, NUMBER.sidecarStamp)) &&
       textStart === this.#textEnd &&
       textStart + textBytes <= this.texts.length;

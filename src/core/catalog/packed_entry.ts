@@ -4,7 +4,7 @@
  * keeps them as they are until an entry is used: 100,000 entries take 25 MB, and are
  * ready when they are read. Numbers are little-endian.
  *
- *    0  size, storedAt, lastAccess, mtimeMs, inode, sidecarStamp   64-bit floats
+ *    0  size, storedAt, lastAccess, mtimeMs, identity, sidecarStamp   64-bit floats
  *   48  where the text begins among all texts; bytes of URL, type and name   32 bits each
  *   64  key, sha256 (zeros where there is none)   32 bytes each
  */
@@ -23,7 +23,7 @@ export const NUMBER = {
   storedAt: 1,
   lastAccess: 2,
   mtimeMs: 3,
-  inode: 4,
+  identity: 4,
   sidecarStamp: 5,
 } as const;
 
@@ -88,7 +88,7 @@ export class EntryPacker {
     this.#numbers[number + NUMBER.storedAt] = entry.storedAt;
     this.#numbers[number + NUMBER.lastAccess] = entry.lastAccess;
     this.#numbers[number + NUMBER.mtimeMs] = entry.mtimeMs;
-    this.#numbers[number + NUMBER.inode] = entry.inode;
+    this.#numbers[number + NUMBER.identity] = entry.identity;
     this.#numbers[number + NUMBER.sidecarStamp] = entry.sidecarStamp;
     const word = this.#beginText();
     this.#words[word + WORD.urlBytes] = this.#addText(url);

@@ -8,7 +8,7 @@ export interface FileFacts extends FileState {
   readonly names: number;
 }
 
-const JUST_MADE: FileState = { inode: 0, size: 0, mtimeMs: 0 };
+const JUST_MADE: FileState = { identity: 0, size: 0, mtimeMs: 0 };
 
 /** An open file, read and written at positions. */
 export class DiskFile {
@@ -37,8 +37,8 @@ export class DiskFile {
   }
 
   /** The identity of the file that was opened; 0 for a new file. */
-  get inode(): number {
-    return this.opened.inode;
+  get identity(): number {
+    return this.opened.identity;
   }
 
   /** Reads once from a position, in bytes; returns the bytes read, 0 at the end. */
@@ -213,7 +213,7 @@ export function factsOf(info: Deno.FileInfo): FileFacts {
   return {
     size: info.size,
     mtimeMs: info.mtime?.getTime() ?? 0,
-    inode: identityOf(info.ino ?? 0, info.birthtime?.getTime()),
+    identity: identityOf(info.ino ?? 0, info.birthtime?.getTime()),
     names: info.nlink ?? 1,
   };
 }

@@ -1,7 +1,7 @@
 /** The state of a file, by which a change is noticed. */
 export interface FileState {
   /** The {@linkcode identityOf} of the file, by which it is told from a successor. */
-  readonly inode: number;
+  readonly identity: number;
   /** Length in bytes. */
   readonly size: number;
   /** Last modification in milliseconds since the epoch. */
@@ -10,7 +10,8 @@ export interface FileState {
 
 /** Whether two states are the same. */
 export function areSameState(a: FileState, b: FileState): boolean {
-  return a.inode === b.inode && a.size === b.size && a.mtimeMs === b.mtimeMs;
+  return a.identity === b.identity && a.size === b.size &&
+    a.mtimeMs === b.mtimeMs;
 }
 
 /** Odd constants with many bits set: multiplying spreads a change to higher bits. */
@@ -20,8 +21,8 @@ const numbers = new Float64Array(3);
 const words = new Uint32Array(numbers.buffer);
 
 /** The state of a file, hashed to a number of 53 bits, so that an index can hold many. */
-export function stampOf({ inode, size, mtimeMs }: FileState): number {
-  return mixed(inode, size, mtimeMs);
+export function stampOf({ identity, size, mtimeMs }: FileState): number {
+  return mixed(identity, size, mtimeMs);
 }
 
 /**
@@ -51,10 +52,10 @@ const ALIKE_MS = { born: 11, unborn: 2_000 };
  * length and times. The state then proves nothing: read the file anew.
  */
 export function isYoung(
-  { inode, mtimeMs }: Pick<FileState, "inode" | "mtimeMs">,
+  { identity, mtimeMs }: Pick<FileState, "identity" | "mtimeMs">,
   now: number,
 ): boolean {
-  return now - mtimeMs < (hasBirth(inode) ? ALIKE_MS.born : ALIKE_MS.unborn);
+  return now - mtimeMs < (hasBirth(identity) ? ALIKE_MS.born : ALIKE_MS.unborn);
 }
 
 function mixed(...values: readonly [number, number, number]): number {

@@ -390,7 +390,7 @@ export class FileSystem {
       const linked = await this.facts(to);
       // Asked behind the link: overlayfs may give the file another identity with it.
       const facts = await file.facts();
-      if (linked?.inode === facts.inode) return true;
+      if (linked?.identity === facts.identity) return true;
       throw new Deno.errors.NotFound(
         `Cannot link ${from}: the name is another file's by now`,
       );
@@ -472,7 +472,7 @@ export class FileSystem {
   ): DiskFile {
     try {
       const facts = factsOfKind(file.statSync());
-      if (before === undefined || facts.inode === before.inode) {
+      if (before === undefined || facts.identity === before.identity) {
         return this.#file(file, facts);
       }
       throw new Deno.errors.NotFound(

@@ -41,9 +41,9 @@ export class OpenFiles {
   }
 
   /** The file of that path and identity, if a reader or claim holds it. */
-  find(path: string, inode: number): SharedFile | undefined {
+  find(path: string, identity: number): SharedFile | undefined {
     const shared = this.#shared.get(path);
-    return shared?.inode === inode ? shared : undefined;
+    return shared?.identity === identity ? shared : undefined;
   }
 
   /**
@@ -54,11 +54,11 @@ export class OpenFiles {
    */
   adopt(
     path: string,
-    inode: number,
+    identity: number,
     file: DiskFile,
     openSurely: OpenSurely = () => Promise.resolve(undefined),
   ): SharedFile {
-    const known = this.find(path, inode);
+    const known = this.find(path, identity);
     if (known !== undefined) {
       known.offer(file);
       return known;
@@ -69,7 +69,7 @@ export class OpenFiles {
       this.#fs,
       this.#lent,
       path,
-      inode,
+      identity,
       file,
       openSurely,
       this.#onFault,
@@ -125,7 +125,7 @@ export class OpenFiles {
 /** A file with many readers, each at a position of its own. */
 export class SharedFile {
   /** The identity of the file, by which it is told from a successor. */
-  readonly inode: number;
+  readonly identity: number;
   readonly #fs: FileSystem;
   readonly #lent: LentFolder;
   readonly #path: string;
@@ -153,7 +153,7 @@ export class SharedFile {
     fs: FileSystem,
     lent: LentFolder,
     path: string,
-    inode: number,
+    identity: number,
     file: DiskFile,
     openSurely: OpenSurely,
     onFault: OnFault,
@@ -163,7 +163,7 @@ export class SharedFile {
     this.#fs = fs;
     this.#lent = lent;
     this.#path = path;
-    this.inode = inode;
+    this.identity = identity;
     // A new file has no times yet; a wrong clock may have set them in the future.
     const { mtimeMs } = file.opened;
     const ms = mtimeMs === 0 ? 0 : Math.max(0, Date.now() - mtimeMs);
@@ -186,8 +186,8 @@ export class SharedFile {
   get #isUnique(): boolean {
     const { ms, at } = this.#age;
     const ageMs = ms + performance.now() - at;
-    return hasBirth(this.inode) &&
-      !isYoung({ inode: this.inode, mtimeMs: 0 }, ageMs);
+    return hasBirth(this.identity) &&
+      !isYoung({ identity: this.identity, mtimeMs: 0 }, ageMs);
   }
 
   /**
@@ -325,7 +325,7 @@ export class SharedFile {
     const file = this.#isLost
       ? await this.#openSurely()
       : await this.#fs.open(this.#path);
-    if (file?.inode === this.inode) return file;
+    if (file?.identity === this.identity) return file;
     file?.close();
     throw new MediaCacheError("Cannot read media: its entry was replaced");
   }

@@ -142,15 +142,15 @@ export class PairStore extends CacheDirectory {
   ): Promise<void> {
     const path = this.path(descriptionName(key));
     await staged.describe(async () => {
-      const { inode } = await staged.file.facts();
-      return await StagedDescription.create(this.#fs, path, facts, inode);
+      const { identity } = await staged.file.facts();
+      return await StagedDescription.create(this.#fs, path, facts, identity);
     });
   }
 
   /** Makes a reader of the description beside the staged file with that identity. */
-  description(key: string, inode: number): FollowedDescription {
+  description(key: string, identity: number): FollowedDescription {
     const path = this.path(descriptionName(key));
-    return new FollowedDescription(this.#fs, path, inode);
+    return new FollowedDescription(this.#fs, path, identity);
   }
 
   /** Renames a staged file and its description to spare paths of `key`. */
@@ -231,9 +231,9 @@ export class PairStore extends CacheDirectory {
    *
    * @throws {Deno.errors.NotFound} If the file has lost its name.
    */
-  async #assertNamed(path: string, { inode }: FileState): Promise<void> {
+  async #assertNamed(path: string, { identity }: FileState): Promise<void> {
     const facts = await this.#fs.facts(path);
-    if (facts?.inode === inode) return;
+    if (facts?.identity === identity) return;
     throw new Deno.errors.NotFound(
       `Cannot replace entry: ${path} must be the staged file: it has gone`,
     );
@@ -343,7 +343,7 @@ export class PairStore extends CacheDirectory {
     const sidecar = await this.readSidecar(key);
     if (sidecar === undefined || "reason" in sidecar) return sidecar;
     const now = await this.#fs.facts(this.datPath(key));
-    if (now?.inode !== facts.inode) return undefined;
+    if (now?.identity !== facts.identity) return undefined;
     const reason = mismatchOf(sidecar, facts.size);
     if (reason !== undefined) return { reason };
     return { sidecar: { ...sidecar, size: facts.size }, file, facts };

@@ -44,17 +44,17 @@ export class StagedDescription {
     this.#facts = facts;
   }
 
-  /** Writes the facts of the staged body whose identity is `inode`. */
+  /** Writes the facts of the staged body with that identity. */
   static async create(
     fs: FileSystem,
     path: string,
     facts: StagedFacts,
-    inode: number,
+    identity: number,
   ): Promise<StagedDescription> {
     const file = await createAnew(fs, path);
     try {
       file.tryLock(true);
-      const told = { ...facts, staged: inode };
+      const told = { ...facts, staged: identity };
       const description = new StagedDescription(path, file, told);
       await description.#write(JSON.stringify(told));
       return description;
@@ -115,16 +115,16 @@ export class StagedDescription {
 export class FollowedDescription {
   readonly #fs: FileSystem;
   readonly #path: string;
-  readonly #inode: number;
+  readonly #identity: number;
   #file: DiskFile | undefined;
   #length = 0;
   #facts: FollowedFacts | undefined;
 
-  /** `inode` is the identity of the staged body. */
-  constructor(fs: FileSystem, path: string, inode: number) {
+  /** `identity` is that of the staged body. */
+  constructor(fs: FileSystem, path: string, identity: number) {
     this.#fs = fs;
     this.#path = path;
-    this.#inode = inode;
+    this.#identity = identity;
   }
 
   /** The facts now; undefined until the type is certain. */
@@ -191,7 +191,7 @@ export class FollowedDescription {
     }
     const { mimetype, filename, size, ts, staged, ending } = value;
     // Another download of the URL may have begun since, with a description of its own.
-    if (!isOurs && staged !== this.#inode) return undefined;
+    if (!isOurs && staged !== this.#identity) return undefined;
     return {
       mimetype: cleanMimetype(String(mimetype)),
       filename: safeFilename(String(filename)),

@@ -175,8 +175,8 @@ export class FollowedDownload {
     // Open the entry, so that this cache knows it, too.
     if (stored) (await lookup.open(url))?.file.release(true);
     const path = store.datPath(key);
-    const isStored = await lookup.isStored(url, this.#file.inode);
-    const shared = files.adopt(path, this.#file.inode, this.#file);
+    const isStored = await lookup.isStored(url, this.#file.identity);
+    const shared = files.adopt(path, this.#file.identity, this.#file);
     shared.hold(true);
     // The readers change over to the shared file here.
     this.#body?.share(shared, files.claim(shared));
@@ -190,7 +190,9 @@ export class FollowedDownload {
     const { lookup } = this.#parts;
     for (let isLast = false;;) {
       const isOver = !this.#isAlive() || !await this.#isCurrent();
-      if (await lookup.isStored(this.#task.url, this.#file.inode)) return true;
+      if (await lookup.isStored(this.#task.url, this.#file.identity)) {
+        return true;
+      }
       if (isLast || signal.aborted) return false;
       // Look once more: the sidecar comes a moment after the .part name is gone.
       isLast = isOver;
@@ -212,7 +214,7 @@ export class FollowedDownload {
 
   #isCurrent(): Promise<boolean> {
     const { claims } = this.#parts;
-    return claims.isCurrent(this.#task.key, this.#file.inode);
+    return claims.isCurrent(this.#task.key, this.#file.identity);
   }
 
   /** Why the writer has gone: by the description, else its process has died. */

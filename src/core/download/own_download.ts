@@ -145,10 +145,10 @@ export class OwnDownload {
   async #isOutdated(): Promise<boolean> {
     const { claims, lookup } = this.#parts;
     const { key } = this.#task;
-    const now = await lookup.bodyOf(key);
+    const now = await lookup.bodyIdentity(key);
     // Where there is no .dat any more, the commit replaces nothing.
     if (now !== undefined && now !== this.#before) return true;
     return this.#claim.role === "lead" &&
-      !await claims.isCurrent(key, this.#claim.inode);
+      !await claims.isCurrent(key, this.#claim.identity);
   }
 }

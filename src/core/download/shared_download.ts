@@ -274,7 +274,7 @@ export class SharedDownload implements DownloadListener {
     callerUrl: string,
   ): Promise<boolean> {
     const { claims, lookup } = this.#parts;
-    const before = await lookup.bodyOf(this.key);
+    const before = await lookup.bodyIdentity(this.key);
     if (claim.role === "lead" && before !== undefined) {
       const opened = await lookup.openSettled(this.url);
       if (opened !== undefined) {

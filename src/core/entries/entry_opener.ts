@@ -46,7 +46,7 @@ export function shareEntryFile(
   entry: Entry,
   file: DiskFile,
 ): SharedFile {
-  const { key, inode } = entry;
+  const { key, identity } = entry;
   const openSurely = async () => {
     const found = await store.find(key);
     if (found === undefined || !("file" in found)) return undefined;
@@ -55,7 +55,7 @@ export function shareEntryFile(
     found.file.close();
     return undefined;
   };
-  return files.adopt(store.datPath(key), inode, file, openSurely);
+  return files.adopt(store.datPath(key), identity, file, openSurely);
 }
 
 /**
@@ -126,11 +126,11 @@ export class EntryOpener {
   async #holdBody(entry: Entry): Promise<SharedFile | undefined> {
     const { store, files } = this.#parts;
     const path = store.datPath(entry.key);
-    if (files.find(path, entry.inode) !== undefined) {
+    if (files.find(path, entry.identity) !== undefined) {
       const facts = await store.facts(datName(entry.key));
       if (facts === undefined || !areSameState(facts, entry)) return undefined;
       // The last reader may have closed the file meanwhile.
-      const shared = files.find(path, entry.inode);
+      const shared = files.find(path, entry.identity);
       if (shared !== undefined) {
         shared.hold(true);
         return shared;

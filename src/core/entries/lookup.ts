@@ -179,12 +179,12 @@ export class Lookup {
   }
 
   /** The identity of the file that has the name of a body, whoever put it there. */
-  async bodyOf(key: string): Promise<number | undefined> {
+  async bodyIdentity(key: string): Promise<number | undefined> {
     const { store } = this.#parts;
     const name = datName(key);
     try {
       return await store.probablyExists(name)
-        ? (await store.facts(name))?.inode
+        ? (await store.facts(name))?.identity
         : undefined;
     } catch {
       return undefined;
@@ -192,10 +192,10 @@ export class Lookup {
   }
 
   /** Whether the .dat of an entry is the file with that identity. */
-  async isStored(url: string, inode: number): Promise<boolean> {
+  async isStored(url: string, identity: number): Promise<boolean> {
     try {
       const facts = await this.#parts.store.facts(datName(keyOf(url)));
-      return facts?.inode === inode && await this.has(url);
+      return facts?.identity === identity && await this.has(url);
     } catch {
       return false;
     }

@@ -99,7 +99,7 @@ export class ReadCheck {
     try {
       await writes.withLock(async () => {
         const facts = await store.facts(datName(key));
-        if (facts?.inode !== entry.inode) return;
+        if (facts?.identity !== entry.identity) return;
         // The Python original rewrites both files in place, keeping their inodes.
         const sidecar = await store.readSidecar(key);
         const isProven = sidecar !== undefined && "url" in sidecar &&

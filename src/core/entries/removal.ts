@@ -80,7 +80,7 @@ export class Removal {
     let bytes = old?.size;
     try {
       const facts = await store.facts(datName(key));
-      const isOld = facts !== undefined && facts.inode === old?.inode;
+      const isOld = facts !== undefined && facts.identity === old?.identity;
       if (isOld && await store.exists(jsonName(key))) {
         return catalog.insert(old);
       }

@@ -115,7 +115,7 @@ export async function verify(
     await writes.withLock(async () => {
       // Another process may have replaced the entry meanwhile.
       const now = await store.facts(datName(key));
-      if (now?.inode === found.facts.inode) await remove(names);
+      if (now?.identity === found.facts.identity) await remove(names);
     });
   }
   return report;

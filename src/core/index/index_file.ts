@@ -144,7 +144,7 @@ export class IndexFile {
           await file.facts(),
         ];
         // A file with a second name is not the cache's, and must not be cut.
-        if (named?.inode === ours.inode && ours.names === 1) {
+        if (named?.identity === ours.identity && ours.names === 1) {
           if (ours.size > 0) await file.truncate(0);
           return file;
         }

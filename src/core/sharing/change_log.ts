@@ -292,13 +292,13 @@ export class ChangeLog {
    * it is enough to notice it within {@linkcode LOOK_MS}. While no file has the name, no
    * process can use another lock.
    */
-  async #isCurrent({ names, inode }: FileFacts): Promise<boolean> {
+  async #isCurrent({ names, identity }: FileFacts): Promise<boolean> {
     if (names === 0) return false;
     const now = performance.now();
     if (now - this.#seenAt < LOOK_MS) return true;
     const named = await Promise.try(() => this.#fs.facts(this.#path))
       .catch(() => undefined);
-    if (named !== undefined && named.inode !== inode) return false;
+    if (named !== undefined && named.identity !== identity) return false;
     this.#seenAt = now;
     return true;
   }

@@ -17,7 +17,7 @@ export interface Lead {
   /** The file for the body. */
   readonly staged: StagedFile;
   /** The identity of the staged file. */
-  readonly inode: number;
+  readonly identity: number;
 }
 
 /** The result of a claim: which process downloads the URL. */
@@ -42,7 +42,10 @@ export class DownloadClaims {
   readonly #store: PairStore;
   readonly #mayStage: boolean;
   /** The claims of this cache by their keys, until they are given up. */
-  readonly #led = new Map<string, { inode: number; leaving?: Promise<void> }>();
+  readonly #led = new Map<
+    string,
+    { identity: number; leaving?: Promise<void> }
+  >();
 
   /** Without `mayStage`, as in a `readOnly` cache, downloads are only followed. */
   constructor(store: PairStore, mayStage: boolean) {
@@ -70,8 +73,8 @@ export class DownloadClaims {
   }
 
   /** Ends a claim: the download has ended, stored or not. */
-  end(key: string, { inode }: Lead): void {
-    if (this.#led.get(key)?.inode === inode) this.#led.delete(key);
+  end(key: string, { identity }: Lead): void {
+    if (this.#led.get(key)?.identity === identity) this.#led.delete(key);
   }
 
   /**
@@ -102,7 +105,7 @@ export class DownloadClaims {
 
   /** Makes a reader of the description of a followed download. */
   follow(key: string, file: DiskFile): FollowedDescription {
-    return this.#store.description(key, file.inode);
+    return this.#store.description(key, file.identity);
   }
 
   /**
@@ -125,15 +128,15 @@ export class DownloadClaims {
   }
 
   /** Whether the file with that identity still has the name of the download. */
-  async isCurrent(key: string, inode: number): Promise<boolean> {
+  async isCurrent(key: string, identity: number): Promise<boolean> {
     const facts = await this.#store.facts(downloadName(key));
-    return facts?.inode === inode;
+    return facts?.identity === identity;
   }
 
   /** Gives a claim up: the download goes on under names that no other process looks for. */
-  async giveUp(key: string, { staged, inode }: Lead): Promise<void> {
+  async giveUp(key: string, { staged, identity }: Lead): Promise<void> {
     const led = this.#led.get(key);
-    if (led?.inode !== inode) return;
+    if (led?.identity !== identity) return;
     await (led.leaving = this.#store.moveAside(key, staged));
     if (this.#led.get(key) === led) this.#led.delete(key);
   }
@@ -153,11 +156,11 @@ export class DownloadClaims {
       if (this.#store.refuses("flock")) await this.#store.removeFile(name);
       // Another process may have removed the file as a leftover before it was locked.
       else if (isLocked) {
-        const { names, inode } = await file.facts();
+        const { names, identity } = await file.facts();
         const staged = this.#store.staged(path, file);
         if (names > 0) {
-          this.#led.set(key, { inode });
-          return { role: "lead", staged, inode };
+          this.#led.set(key, { identity });
+          return { role: "lead", staged, identity };
         }
       }
     } catch (error) {
@@ -184,7 +187,7 @@ export class DownloadClaims {
       if (!file.tryLock()) return file;
       const mayRemove = this.#mayStage && !this.#store.refuses("flock");
       // Remove the name only if it is still this file's, not a new download's.
-      if (mayRemove && await this.isCurrent(key, file.inode)) {
+      if (mayRemove && await this.isCurrent(key, file.identity)) {
         await this.#store.removeFile(descriptionName(key));
         await this.#store.removeFile(name);
       }

@@ -113,10 +113,10 @@ export class DirectoryReconciler {
     const { store, catalog, errors } = this.#parts;
     const known = catalog.stateOf(key);
     if (known === undefined) return false;
-    const { inode, size, sidecarStamp } = known;
+    const { identity, size, sidecarStamp } = known;
     try {
       const facts = await store.facts(datName(key));
-      const isSame = facts?.inode === inode && facts.size === size &&
+      const isSame = facts?.identity === identity && facts.size === size &&
         await store.sidecarStamp(key) === sidecarStamp;
       if (isSame && facts.mtimeMs === known.mtimeMs) return true;
       const fresh = isSame ? undefined : await this.#entry(key, now);

@@ -16,7 +16,7 @@ function entry(url: string, facts: Partial<Entry> = {}): Entry {
     filename: "a.png",
     size: 10,
     storedAt: 0,
-    inode: 0,
+    identity: 0,
     sidecarStamp: 0,
     lastAccess: 0,
     mtimeMs: 0,

@@ -16,7 +16,7 @@ function entry(url: string, facts: Partial<Entry> = {}): Entry {
     filename: "a.png",
     size: 10,
     storedAt: 0,
-    inode: 1,
+    identity: 1,
     sidecarStamp: 2,
     lastAccess: 0,
     mtimeMs: 0,

@@ -12,7 +12,7 @@ function entry(url: string, lastAccess: number): Entry {
     filename: "",
     size: 1,
     storedAt: 0,
-    inode: 0,
+    identity: 0,
     sidecarStamp: 0,
     lastAccess,
     mtimeMs: 0,

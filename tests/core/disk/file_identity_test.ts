@@ -20,9 +20,9 @@ Deno.test("identityOf() tells files of one inode apart by the millisecond of the
 });
 
 Deno.test("a state and its stamp differ if any part differs", () => {
-  const state = { inode: 12_345, size: 100, mtimeMs: 1_763_762_612_123 };
+  const state = { identity: 12_345, size: 100, mtimeMs: 1_763_762_612_123 };
   const others = [
-    { ...state, inode: 12_346 },
+    { ...state, identity: 12_346 },
     { ...state, size: 101 },
     { ...state, mtimeMs: 1_763_762_612_124 },
   ];

@@ -33,10 +33,10 @@ async function pool(
   await Deno.writeFile(path, bytesOf(9));
   await setAge(path, OLD_MS);
   const file = await fs.open(path);
-  const { inode } = await file.facts();
+  const { identity } = await file.facts();
   const lent = new LentFolder(fs, join(dir, "lent"), readOnly);
   const files = new OpenFiles(fs, lent, () => {});
-  return { files, shared: files.adopt(path, inode, file), path };
+  return { files, shared: files.adopt(path, identity, file), path };
 }
 
 /** How many links a pool has made. */
@@ -56,21 +56,21 @@ async function read(shared: SharedFile): Promise<Uint8Array> {
   return view.subarray(0, await shared.readAt(view, 0));
 }
 
-Deno.test("find() gives all callers the same file for a name and inode, until none holds it", async () => {
+Deno.test("find() gives all callers the same file for a name and identity, until none holds it", async () => {
   await using dir = await tempDir();
   const { files, shared, path } = await pool(dir.path);
   const one = files.claim(shared);
   const two = files.claim(shared);
 
-  assert(files.find(path, shared.inode) === shared);
-  assertEquals(files.find(path, shared.inode + 1), undefined);
-  assertEquals(files.find(`${path}x`, shared.inode), undefined);
+  assert(files.find(path, shared.identity) === shared);
+  assertEquals(files.find(path, shared.identity + 1), undefined);
+  assertEquals(files.find(`${path}x`, shared.identity), undefined);
   one.release();
   one.release();
   assertEquals(await read(shared), bytesOf(9));
   two.release();
 
-  assertEquals(files.find(path, shared.inode), undefined);
+  assertEquals(files.find(path, shared.identity), undefined);
   assertEquals(openFiles(dir.path).length, 0);
 });
 
@@ -103,7 +103,7 @@ for (const readOnly of [false, true]) {
     await Deno.remove(path);
     await Deno.writeFile(path, bytesOf(9, 7));
 
-    assertEquals(files.find(path, shared.inode), undefined);
+    assertEquals(files.find(path, shared.identity), undefined);
     assertEquals(await read(shared), bytesOf(9));
     claim.release();
     assertEquals(openFiles(dir.path).length, 0);
@@ -268,9 +268,9 @@ Deno.test("an unread Media keeps its file open where the disk has neither links 
   const lent = new LentFolder(fs, join(dir.path, "lent"), true);
   const files = new OpenFiles(fs, lent, () => {});
   const [unborn, born] = [identityOf(9, undefined), identityOf(9, 0)];
-  for (const inode of [unborn, born]) {
-    const claim = files.claim(files.adopt(path, inode, await fs.open(path)));
-    assertEquals(claim.mayPark, inode === born);
+  for (const identity of [unborn, born]) {
+    const claim = files.claim(files.adopt(path, identity, await fs.open(path)));
+    assertEquals(claim.mayPark, identity === born);
     claim.release();
   }
 });

@@ -119,11 +119,11 @@ Deno.test("commit() makes a pair of a staged body, and find() opens it", async (
     const writtenMs = sidecarState.mtimeMs;
     assertEquals(found.sidecar, { ...sidecar(9), stamp, writtenMs });
     assertEquals(await store.sidecarStamp(KEY), stamp);
-    const { size, mtimeMs, inode } = found.facts;
-    assertEquals({ size, mtimeMs, inode }, {
+    const { size, mtimeMs, identity } = found.facts;
+    assertEquals({ size, mtimeMs, identity }, {
       size: body.size,
       mtimeMs: body.mtimeMs,
-      inode: body.inode,
+      identity: body.identity,
     });
     found.file.close();
     staged.file.close();

@@ -31,7 +31,7 @@ function entry(url: string, facts: Partial<Entry> = {}): Entry {
     filename: "a.png",
     size: url.length,
     storedAt: 1_763_762_612_123.457,
-    inode: 12_345.678,
+    identity: 12_345.678,
     sidecarStamp: 2 ** 53 - 1,
     lastAccess: 1_763_762_612_999,
     mtimeMs: 1_763_762_612_999,
@@ -222,7 +222,7 @@ Deno.test("a record follows the rules of a sidecar, even if its checksum is righ
     ["a use that is no number", { lastAccess: NaN }, true],
     ["a time that is no number", { mtimeMs: NaN }, true],
     ["a time without end", { storedAt: Infinity }, true],
-    ["an inode that is no number", { inode: NaN }, true],
+    ["an identity that is no number", { identity: NaN }, true],
     ["a stamp that is no number", { sidecarStamp: -Infinity }, true],
     ["the same key twice", { key: keyOf("c"), url: "c" }, true],
   ];
