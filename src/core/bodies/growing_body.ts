@@ -29,8 +29,8 @@ interface Hold {
  * last.
  */
 export abstract class GrowingBody {
-  /** The claims of unread Media. */
-  readonly #claims = new Set<BodyClaim>();
+  /** The holds of unread Media. */
+  readonly #holds = new Set<BodyHold>();
   /** The readers that have begun. */
   readonly #readers = new Set<GrowingReader>();
   readonly #events: GrowingBodyEvents;
@@ -80,7 +80,7 @@ export abstract class GrowingBody {
 
   /** Whether the body has neither readers nor unread Media. */
   get idle(): boolean {
-    return this.#claims.size === 0 && this.#readers.size === 0;
+    return this.#holds.size === 0 && this.#readers.size === 0;
   }
 
   /** Whether present or later readers need a file that was not committed. */
@@ -105,11 +105,11 @@ export abstract class GrowingBody {
 
   /** Holds the body for another Media. */
   body(): MediaBody {
-    const claim: BodyClaim = new BodyClaim(this, () => {
-      if (this.#claims.delete(claim)) this.#left();
+    const hold: BodyHold = new BodyHold(this, () => {
+      if (this.#holds.delete(hold)) this.#left();
     });
-    this.#claims.add(claim);
-    return claim;
+    this.#holds.add(hold);
+    return hold;
   }
 
   /** Wakes readers that wait for bytes. */
@@ -154,11 +154,11 @@ export abstract class GrowingBody {
    * A Media never mixes the bytes of two bodies.
    */
   protected handOver(successor: () => MediaBody): void {
-    const claims = new Set(this.#claims);
-    for (const { claim } of this.#readers) claims.add(claim);
-    for (const claim of claims) claim.goOn(successor);
+    const holds = new Set(this.#holds);
+    for (const { hold } of this.#readers) holds.add(hold);
+    for (const hold of holds) hold.goOn(successor);
     for (const reader of this.#readers) reader.goOn();
-    for (const claim of claims) claim.hasGoneOn();
+    for (const hold of holds) hold.hasGoneOn();
     this.#progress.notifyAll();
     this.#left();
   }
@@ -167,7 +167,7 @@ export abstract class GrowingBody {
   read(
     position: number,
     limit: number,
-    _claim: BodyClaim,
+    _hold: BodyHold,
   ): MaybePromise<Uint8Array<ArrayBuffer> | undefined> {
     if (typeof this.#end === "object") throw this.#end.error;
     if (position >= this.received) {
@@ -240,7 +240,7 @@ export abstract class GrowingBody {
   }
 
   #left(): void {
-    if (this.#claims.size > 0) return;
+    if (this.#holds.size > 0) return;
     if (this.#end === undefined && this.#owned) {
       if (this.idle) this.#events.onAbandoned();
       return;
@@ -258,7 +258,7 @@ export abstract class GrowingBody {
 }
 
 /** Holds a growing body for a Media while the Media is unread. */
-export class BodyClaim implements MediaBody {
+export class BodyHold implements MediaBody {
   readonly #body: GrowingBody;
   readonly #onReleased: () => void;
   #successor: MediaBody | undefined;
@@ -317,8 +317,8 @@ export class BodyClaim implements MediaBody {
 /** Reads a growing body at a pace of its own. */
 export class GrowingReader implements ByteReader {
   readonly #body: GrowingBody;
-  /** The claim of the Media that reads. */
-  readonly claim: BodyClaim;
+  /** The hold of the Media that reads. */
+  readonly hold: BodyHold;
   readonly #end: number;
   #successor: ByteReader | undefined;
   #isClosed = false;
@@ -326,9 +326,9 @@ export class GrowingReader implements ByteReader {
   position: number;
 
   /** Joins the body. */
-  constructor(body: GrowingBody, claim: BodyClaim, start: number, end: number) {
+  constructor(body: GrowingBody, hold: BodyHold, start: number, end: number) {
     this.#body = body;
-    this.claim = claim;
+    this.hold = hold;
     this.position = start;
     this.#end = end;
     body.join(this);
@@ -342,14 +342,14 @@ export class GrowingReader implements ByteReader {
         const result = this.#body.read(
           this.position,
           this.#end - this.position,
-          this.claim,
+          this.hold,
         );
         const chunk = result instanceof Promise ? await result : result;
         if (chunk === undefined || this.#isClosed) break;
         // The body was lost during the read: all bytes come from the successor.
         if (chunk.length === 0 || this.#successor !== undefined) continue;
         this.position += chunk.length;
-        this.claim.isBegun = true;
+        this.hold.isBegun = true;
         this.#body.served(chunk.length);
         return chunk;
       }
@@ -363,7 +363,7 @@ export class GrowingReader implements ByteReader {
 
   /** Goes on with the successor of its Media, if there is one. */
   goOn(): void {
-    const { successor } = this.claim;
+    const { successor } = this.hold;
     if (successor === undefined) return;
     this.#successor = successor.reader(this.position, this.#end);
     this.#body.leave(this);

@@ -71,13 +71,13 @@ export function fileBody(
   onServed: OnServed,
   onFault?: OnFault,
 ): MediaBody {
-  const claim = files.claim(file);
+  const hold = files.holdUnread(file);
   return {
     size,
     whole: true,
     reader: (start, end) =>
       fileReader(file, start, Math.min(end, size), size, onServed, onFault),
-    release: () => claim.release(),
+    release: () => hold.release(),
   };
 }
 

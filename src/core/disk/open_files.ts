@@ -18,20 +18,19 @@ export type OpenSurely = () => Promise<DiskFile | undefined>;
 export type OnFault = (error: Error) => void;
 
 /**
- * The open files of committed entries. All readers of an entry share one handle. An
- * unread Media holds a claim, which may be parked: the handle is closed, and opened
- * again for the first read, by a link in the lent folder. Where no link can be made,
- * the file is opened again by name, if its identity is the same. Before a name goes
- * to another file the store calls `rescue()`, so that a file without a link stays
- * open.
+ * The open files of committed entries. All readers of an entry share one handle. The
+ * hold of an unread Media may be parked: the handle is closed, and opened again for the
+ * first read, by a link in the lent folder. Where no link can be made, the file is
+ * opened again by name, if its identity is the same. Before a name goes to another file
+ * the store calls `rescue()`, so that a file without a link stays open.
  */
 export class OpenFiles {
   readonly #fs: FileSystem;
   readonly #lent: LentFolder;
   readonly #onFault: OnFault;
   readonly #shared = new Map<string, SharedFile>();
-  readonly #unread = new Set<FileClaim>();
-  readonly #parked = new Set<FileClaim>();
+  readonly #unread = new Set<FileHold>();
+  readonly #parked = new Set<FileHold>();
 
   /** `onFault` is called for each read that the disk fails. */
   constructor(fs: FileSystem, lent: LentFolder, onFault: OnFault) {
@@ -40,7 +39,7 @@ export class OpenFiles {
     this.#onFault = onFault;
   }
 
-  /** The file of that path and identity, if a reader or claim holds it. */
+  /** The file of that path and identity, if anything holds it. */
   find(path: string, identity: number): SharedFile | undefined {
     const shared = this.#shared.get(path);
     return shared?.identity === identity ? shared : undefined;
@@ -48,7 +47,7 @@ export class OpenFiles {
 
   /**
    * Takes over a file that was opened under, or renamed to, `path`; lookups at the
-   * same time share the first. The caller holds or claims the result at once.
+   * same time share the first. The caller holds the result at once.
    *
    * @param openSurely Opens the file again where its identity alone proves nothing.
    */
@@ -91,12 +90,12 @@ export class OpenFiles {
   }
 
   /** Holds a file for an unread Media. */
-  claim(shared: SharedFile): FileClaim {
-    const claim: FileClaim = new FileClaim(shared, () => {
-      this.#unread.delete(claim);
-      this.#parked.delete(claim);
+  holdUnread(shared: SharedFile): FileHold {
+    const hold: FileHold = new FileHold(shared, () => {
+      this.#unread.delete(hold);
+      this.#parked.delete(hold);
     });
-    this.#unread.add(claim);
+    this.#unread.add(hold);
     for (const oldest of this.#unread) {
       if (this.#unread.size <= MAX_UNREAD) break;
       if (!oldest.mayPark) continue;
@@ -104,7 +103,7 @@ export class OpenFiles {
       this.#parked.add(oldest);
       oldest.park();
     }
-    return claim;
+    return hold;
   }
 
   /** Keeps the file of this path readable after its name is gone. */
@@ -115,9 +114,9 @@ export class OpenFiles {
     if (this.#shared.get(path) === shared) this.#shared.delete(path);
   }
 
-  /** Releases the claims of all unread Media, and removes their links. */
+  /** Releases the holds of all unread Media, and removes their links. */
   async close(): Promise<void> {
-    for (const claim of [...this.#unread, ...this.#parked]) claim.release();
+    for (const hold of [...this.#unread, ...this.#parked]) hold.release();
     await this.#lent.close();
   }
 }
@@ -136,12 +135,12 @@ export class SharedFile {
   readonly #age: { ms: number; at: number };
   #file: DiskFile | undefined;
   #opening: Promise<DiskFile> | undefined;
-  /** The path of a link to the file, while claims need it. */
+  /** The path of a link to the file, while unread Media need it. */
   #link: string | undefined;
   #lending: Promise<void> | undefined;
   #open = 0;
   #holders = 0;
-  #claims = 0;
+  #unreadHolds = 0;
   #pinned = false;
   /** Whether the path is about to be that of another file, or of none. */
   #isNameless = false;
@@ -237,16 +236,16 @@ export class SharedFile {
   }
 
   /** Holds the file for an unread Media. */
-  claim(): void {
-    this.#claims++;
+  holdUnread(): void {
+    this.#unreadHolds++;
     this.hold(true);
   }
 
-  /** Takes back a `claim()`; `open` unless the claim gave way before. */
-  unclaim(open: boolean): void {
-    this.#claims--;
+  /** Takes back a `holdUnread()`; `open` unless the hold gave way before. */
+  releaseUnread(open: boolean): void {
+    this.#unreadHolds--;
     this.release(open);
-    if (this.#claims > 0 || this.#link === undefined) return;
+    if (this.#unreadHolds > 0 || this.#link === undefined) return;
     // Readers that have begun go on with a handle, opened by the link before it goes.
     const isRead = this.#holders > 0 && this.#file === undefined;
     const opened = isRead ? this.#reopen().catch(() => {}) : undefined;
@@ -260,9 +259,9 @@ export class SharedFile {
     if (this.#isIdle) this.#lend().then(() => this.#park());
   }
 
-  /** Keeps the file readable when its name goes: by a link for claims, or else open. */
+  /** Keeps the file readable when its name goes: by a link for unread Media, or else open. */
   async leaveName(): Promise<void> {
-    if (this.#claims > 0) await this.#lend();
+    if (this.#unreadHolds > 0) await this.#lend();
     this.#isNameless = true;
     if (this.#link !== undefined) return;
     this.#pinned = true;
@@ -289,7 +288,7 @@ export class SharedFile {
         if (loan === "refused") return;
         // By name the file can't be opened again.
         if (loan === "renamed") this.#pinned = true;
-        else if (this.#claims === 0) this.#lent.takeBack(loan.link);
+        else if (this.#unreadHolds === 0) this.#lent.takeBack(loan.link);
         else this.#link = loan.link;
       }));
   }
@@ -345,16 +344,16 @@ function rethrow(error: unknown, onFault: OnFault): never {
 }
 
 /** Keeps a file readable for an unread Media. */
-export class FileClaim {
+export class FileHold {
   readonly #shared: SharedFile;
   readonly #leave: () => void;
   #state: "open" | "parked" | "released" = "open";
 
-  /** Called by {@linkcode OpenFiles.claim} alone. */
+  /** Called by {@linkcode OpenFiles.holdUnread} alone. */
   constructor(shared: SharedFile, leave: () => void) {
     this.#shared = shared;
     this.#leave = leave;
-    shared.claim();
+    shared.holdUnread();
   }
 
   /** Whether the file can be closed, and opened again. */
@@ -369,12 +368,12 @@ export class FileClaim {
     this.#shared.giveWay();
   }
 
-  /** Ends the claim. Idempotent. */
+  /** Ends the hold. Idempotent. */
   release(): void {
     if (this.#state === "released") return;
     const open = this.#state === "open";
     this.#state = "released";
     this.#leave();
-    this.#shared.unclaim(open);
+    this.#shared.releaseUnread(open);
   }
 }

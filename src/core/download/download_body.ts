@@ -89,7 +89,7 @@ export class DownloadBody {
 
   /** Lets the readers go on with the file of the entry; takes over one hold of it. */
   share(file: SharedFile): void {
-    this.tee.share(file, this.#parts.files.claim(file));
+    this.tee.share(file, this.#parts.files.holdUnread(file));
     file.release(true);
     this.#place?.reservation.release();
   }

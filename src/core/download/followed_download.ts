@@ -179,7 +179,7 @@ export class FollowedDownload {
     const shared = files.adopt(path, this.#file.identity, this.#file);
     shared.hold(true);
     // The readers change over to the shared file here.
-    this.#body?.share(shared, files.claim(shared));
+    this.#body?.share(shared, files.holdUnread(shared));
     if (!isStored) await files.rescue(path);
     shared.release(true);
     return stored;

@@ -39,7 +39,7 @@ export interface EntryOpenerParts {
   readonly hub: EventHub;
 }
 
-/** Shares the open file of an entry; the caller holds or claims the result at once. */
+/** Shares the open file of an entry; the caller holds the result at once. */
 export function shareEntryFile(
   files: OpenFiles,
   store: PairStore,

@@ -83,7 +83,7 @@ export class IndexFile {
     pacer: Pacer,
   ): Promise<boolean> {
     if (snapshot.count > MAX_ENTRIES) return false;
-    const file = await this.#claim();
+    const file = await this.#createNew();
     if (file === undefined) return false;
     try {
       const bytes = await write(file, place, snapshot, pacer);
@@ -112,7 +112,7 @@ export class IndexFile {
   /** Removes the unfinished index of a killed process. */
   async removeUnfinished(): Promise<void> {
     if (await this.#fs.facts(this.#newPath) === undefined) return;
-    const file = await this.#claim();
+    const file = await this.#createNew();
     if (file === undefined) return;
     try {
       await this.#fs.remove(this.#newPath);
@@ -122,7 +122,7 @@ export class IndexFile {
   }
 
   /** Makes the file of the next index; undefined when another process writes it. */
-  async #claim(): Promise<DiskFile | undefined> {
+  async #createNew(): Promise<DiskFile | undefined> {
     let file: DiskFile;
     try {
       file = await this.#fs.create(this.#newPath);

@@ -1,7 +1,7 @@
 import type { DiskFile } from "../disk/disk_file.ts";
 import type { MaybePromise } from "../disk/io_mode.ts";
 import {
-  type BodyClaim,
+  type BodyHold,
   GrowingBody,
   type GrowingBodyEvents,
 } from "../bodies/growing_body.ts";
@@ -67,12 +67,12 @@ export class FollowedBody extends GrowingBody {
   override read(
     position: number,
     limit: number,
-    claim: BodyClaim,
+    hold: BodyHold,
   ): MaybePromise<Uint8Array<ArrayBuffer> | undefined> {
     if (this.#lost === undefined || this.hasEnded) {
-      return super.read(position, limit, claim);
+      return super.read(position, limit, hold);
     }
-    if (claim.isBegun || this.#lost.isSucceeded) throw this.#lost.error;
+    if (hold.isBegun || this.#lost.isSucceeded) throw this.#lost.error;
     return this.waited();
   }
 }

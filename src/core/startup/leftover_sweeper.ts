@@ -141,7 +141,7 @@ export class LeftoverSweeper implements Leftovers {
 
   /**
    * When the grace of a leftover began: when it was written, or when it was first
-   * seen here if it claims to be from the future.
+   * seen here if its time is in the future.
    */
   #sinceMs({ names, mtimeMs }: Leftover, now: number): number {
     if (mtimeMs <= now) return mtimeMs;

@@ -5,7 +5,7 @@ import { MediaCache } from "../../../mod.ts";
 import { FileSystem } from "../../../src/core/disk/file_system.ts";
 import { LentFolder } from "../../../src/core/disk/lent_folder.ts";
 import {
-  type FileClaim,
+  type FileHold,
   OpenFiles,
   type SharedFile,
 } from "../../../src/core/disk/open_files.ts";
@@ -45,9 +45,9 @@ async function linkCount(dir: string): Promise<number> {
   return (await Array.fromAsync(links)).length;
 }
 
-/** Parks a claim, and waits until its file is closed. */
-async function park(claim: FileClaim, dir: string): Promise<void> {
-  claim.park();
+/** Parks a hold, and waits until its file is closed. */
+async function park(hold: FileHold, dir: string): Promise<void> {
+  hold.park();
   assertEquals(await openFilesAtLast(dir, 0), 0);
 }
 
@@ -59,8 +59,8 @@ async function read(shared: SharedFile): Promise<Uint8Array> {
 Deno.test("find() gives all callers the same file for a name and identity, until none holds it", async () => {
   await using dir = await tempDir();
   const { files, shared, path } = await pool(dir.path);
-  const one = files.claim(shared);
-  const two = files.claim(shared);
+  const one = files.holdUnread(shared);
+  const two = files.holdUnread(shared);
 
   assert(files.find(path, shared.identity) === shared);
   assertEquals(files.find(path, shared.identity + 1), undefined);
@@ -76,27 +76,27 @@ Deno.test("find() gives all callers the same file for a name and identity, until
 
 for (const readOnly of [false, true]) {
   const way = readOnly ? "by name if it has no link" : "by its link";
-  Deno.test(`a parked claim has no handle, and reopens its file ${way}`, async () => {
+  Deno.test(`a parked hold has no handle, and reopens its file ${way}`, async () => {
     await using dir = await tempDir();
     const { files, shared } = await pool(dir.path, readOnly);
-    const claim = files.claim(shared);
+    const hold = files.holdUnread(shared);
 
-    await park(claim, dir.path);
-    await park(claim, dir.path);
+    await park(hold, dir.path);
+    await park(hold, dir.path);
     assertEquals(await isThere(join(dir.path, "lent")), !readOnly);
     assertEquals(await read(shared), bytesOf(9));
-    claim.release();
+    hold.release();
 
     assertEquals(openFiles(dir.path).length, 0);
     await files.close();
     assertFalse(await isThere(join(dir.path, "lent")));
   });
 
-  Deno.test(`rescue() keeps the bytes of a parked claim readable that is reopened ${way}, when the name goes to another file`, async () => {
+  Deno.test(`rescue() keeps the bytes of a parked hold readable that is reopened ${way}, when the name goes to another file`, async () => {
     await using dir = await tempDir();
     const { files, shared, path } = await pool(dir.path, readOnly);
-    const claim = files.claim(shared);
-    await park(claim, dir.path);
+    const hold = files.holdUnread(shared);
+    await park(hold, dir.path);
 
     await files.rescue(path);
     assertEquals(openFiles(dir.path).length, readOnly ? 1 : 0);
@@ -105,100 +105,100 @@ for (const readOnly of [false, true]) {
 
     assertEquals(files.find(path, shared.identity), undefined);
     assertEquals(await read(shared), bytesOf(9));
-    claim.release();
+    hold.release();
     assertEquals(openFiles(dir.path).length, 0);
     await files.close();
   });
 }
 
-Deno.test("a parked claim reads its own bytes when another program replaces the file", async () => {
+Deno.test("a parked hold reads its own bytes when another program replaces the file", async () => {
   await using dir = await tempDir();
   const { files, shared, path } = await pool(dir.path);
-  const claim = files.claim(shared);
-  await park(claim, dir.path);
+  const hold = files.holdUnread(shared);
+  await park(hold, dir.path);
 
   await Deno.writeFile(`${path}2`, bytesOf(9, 7));
   await Deno.rename(`${path}2`, path);
 
   assertEquals(await read(shared), bytesOf(9));
-  claim.release();
+  hold.release();
   await files.close();
 });
 
 for (const lost of [false, true]) {
   const why = lost ? "whose link was removed" : "without a link";
-  Deno.test(`a parked claim ${why} never reads the bytes of another file under its name`, async () => {
+  Deno.test(`a parked hold ${why} never reads the bytes of another file under its name`, async () => {
     await using dir = await tempDir();
     const { files, shared, path } = await pool(dir.path, !lost);
-    const claim = files.claim(shared);
-    await park(claim, dir.path);
+    const hold = files.holdUnread(shared);
+    await park(hold, dir.path);
     if (lost) await Deno.remove(join(dir.path, "lent"), { recursive: true });
 
     await Deno.writeFile(`${path}2`, bytesOf(9, 7));
     await Deno.rename(`${path}2`, path);
 
     await assertRejects(() => read(shared), Error, "replaced");
-    claim.release();
+    hold.release();
     assertEquals(openFiles(dir.path).length, 0);
     await files.close();
   });
 }
 
-Deno.test("a parked claim whose link was removed reopens its file by name", async () => {
+Deno.test("a parked hold whose link was removed reopens its file by name", async () => {
   await using dir = await tempDir();
   const { files, shared, path } = await pool(dir.path);
-  const claim = files.claim(shared);
-  await park(claim, dir.path);
+  const hold = files.holdUnread(shared);
+  await park(hold, dir.path);
   await Deno.remove(join(dir.path, "lent"), { recursive: true });
 
   assertEquals(await read(shared), bytesOf(9));
-  await park(files.claim(shared), dir.path);
+  await park(files.holdUnread(shared), dir.path);
   await files.rescue(path);
   await Deno.remove(join(dir.path, "lent"), { recursive: true });
 
   await assertRejects(() => read(shared), Error, "has gone");
-  claim.release();
+  hold.release();
   await files.close();
 });
 
-Deno.test("a claim that was rescued while its file was open can be parked", async () => {
+Deno.test("a hold that was rescued while its file was open can be parked", async () => {
   await using dir = await tempDir();
   const { files, shared, path } = await pool(dir.path);
-  const claim = files.claim(shared);
+  const hold = files.holdUnread(shared);
 
   await files.rescue(path);
   await Deno.remove(path);
-  await park(claim, dir.path);
+  await park(hold, dir.path);
 
   assertEquals(await read(shared), bytesOf(9));
   await files.close();
 });
 
-Deno.test("a claim keeps its handle if the name of its file went before it was parked", async () => {
+Deno.test("a hold keeps its handle if the name of its file went before it was parked", async () => {
   await using dir = await tempDir();
   const { files, shared, path } = await pool(dir.path);
-  const claim = files.claim(shared);
+  const hold = files.holdUnread(shared);
   await Deno.remove(path);
 
-  claim.park();
+  hold.park();
   assertEquals(await read(shared), bytesOf(9));
   await files.close();
 
   assertEquals(openFiles(dir.path).length, 0);
 });
 
-Deno.test("the claims on a file share a link, which goes with the last of them", async () => {
+Deno.test("the holds of a file share a link, which goes with the last of them", async () => {
   await using dir = await tempDir();
   const { files, shared } = await pool(dir.path);
-  const claims = [files.claim(shared), files.claim(shared)];
-  claims[0]!.park();
-  await park(claims[1]!, dir.path);
+  const holds = [files.holdUnread(shared), files.holdUnread(shared)];
+  holds[0]!.park();
+  await park(holds[1]!, dir.path);
   assertEquals(await linkCount(dir.path), 1);
 
-  claims[0]!.release();
+  holds[0]!.release();
   shared.hold(true);
   assertEquals(await linkCount(dir.path), 1);
-  claims[1]!.release();
+  holds[1]!.release();
   await files.close();
 
   assertFalse(await isThere(join(dir.path, "lent")));
@@ -210,8 +210,8 @@ Deno.test("the claims on a file share a link, which goes with the last of them",
 Deno.test("close() closes the handles of all files that nobody reads", async () => {
   await using dir = await tempDir();
   const { files, shared } = await pool(dir.path);
-  files.claim(shared);
-  const reading = files.claim(shared);
+  files.holdUnread(shared);
+  const reading = files.holdUnread(shared);
   shared.hold(true);
   reading.release();
 
@@ -269,9 +269,11 @@ Deno.test("an unread Media keeps its file open where the disk has neither links 
   const files = new OpenFiles(fs, lent, () => {});
   const [unborn, born] = [identityOf(9, undefined), identityOf(9, 0)];
   for (const identity of [unborn, born]) {
-    const claim = files.claim(files.adopt(path, identity, await fs.open(path)));
-    assertEquals(claim.mayPark, identity === born);
-    claim.release();
+    const hold = files.holdUnread(
+      files.adopt(path, identity, await fs.open(path)),
+    );
+    assertEquals(hold.mayPark, identity === born);
+    hold.release();
   }
 });
 
