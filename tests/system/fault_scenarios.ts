@@ -219,7 +219,9 @@ function following(): FaultScenario {
       points.expect(
         "followed",
         read,
-        isStored ? /^whole$/ : /^whole$|has ended$/,
+        isStored
+          ? /^whole$/
+          : /^whole$|has ended$|goes on uncached: the disk failed$/,
       );
       stored = {
         [theirs]: isTheirsStored || followed.stored,

@@ -79,7 +79,9 @@ export async function scanNames(
     const look = (isListed: boolean) => () =>
       scanPair(store, keyChanges, key, isListed, events, now);
     let leftover = await look(jsons.has(key))();
-    if (leftover !== undefined && events.undisturbed !== undefined) {
+    // A disk fault is no sign of another process, and a second look would hide it.
+    const isHalf = leftover !== undefined && leftover.error === undefined;
+    if (isHalf && events.undisturbed !== undefined) {
       leftover = await events.undisturbed(look(false));
     }
     if (leftover !== undefined) events.onLeftover(leftover);
