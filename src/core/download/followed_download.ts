@@ -13,7 +13,7 @@ import type { DownloadParts, DownloadTask, Handout } from "./download_parts.ts";
 /** The time between two looks at the file (ms), so that readers are at most 50 ms behind. */
 const LOOK_MS = 20;
 
-/** This many looks in a row may fail before following ends: most disk faults pass. */
+/** The most failed looks in a row before following ends: most disk faults pass. */
 const MAX_FAILURES = 3;
 
 /** The end of following: complete and stored or not, or lost with a reason. */
