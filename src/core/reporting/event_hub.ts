@@ -17,6 +17,8 @@ export type UnstampedEvent = MediaCacheEvent extends infer Each
 
 /** Stamps events with the time, and hands them to their listeners. */
 export class EventHub {
+  /** Whether there is a listener. Hot paths create no event without a listener. */
+  listening: boolean;
   readonly #listeners = new Set<MediaCacheListener>();
   readonly #warned = new Set<string>();
   readonly #warns: boolean;
@@ -26,14 +28,8 @@ export class EventHub {
    */
   constructor(onEvent: MediaCacheListener | undefined) {
     this.#warns = onEvent === undefined;
+    this.listening = onEvent !== undefined;
     if (onEvent !== undefined) this.#listeners.add(onEvent);
-  }
-
-  /**
-   * Whether there is a listener. Hot paths create no event without a listener.
-   */
-  get listening(): boolean {
-    return this.#listeners.size > 0;
   }
 
   /** Adds a listener. The returned function removes it. */
@@ -46,8 +42,10 @@ export class EventHub {
     // A new function each time, so that a listener may subscribe twice.
     const subscription: MediaCacheListener = (event) => listener(event);
     this.#listeners.add(subscription);
+    this.listening = true;
     return () => {
       this.#listeners.delete(subscription);
+      this.listening = this.#listeners.size > 0;
     };
   }
 
