@@ -3,8 +3,8 @@ interface Node<T> {
   readonly key: string;
   value: T;
   size: number;
-  newer: Node<T> | undefined;
-  older: Node<T> | undefined;
+  newer: Node<T>;
+  older: Node<T>;
 }
 
 /**
@@ -17,9 +17,15 @@ interface Node<T> {
  */
 export class Lru<T> {
   readonly #nodes = new Map<string, Node<T>>();
-  #newest: Node<T> | undefined;
-  #oldest: Node<T> | undefined;
+  /** Closes the list to a ring: its `older` is the newest node, its `newer` the oldest. */
+  readonly #ends: Node<T>;
   #bytes = 0;
+
+  /** Makes an empty list. */
+  constructor() {
+    // The ends have no value, and none is asked for.
+    this.#ends = alone("", undefined as T, 0);
+  }
 
   /** The number of values. */
   get count(): number {
@@ -40,24 +46,22 @@ export class Lru<T> {
   use(key: string): T | undefined {
     const node = this.#nodes.get(key);
     if (node === undefined) return undefined;
-    if (node !== this.#newest) {
-      this.#unlink(node);
-      this.#linkAbove(this.#newest, node);
-    }
+    const newest = this.#ends.older;
+    if (node !== newest) move(node, newest);
     return node.value;
   }
 
   /** Adds a value as the most recent; returns the value of that key before. */
   set(key: string, value: T, size: number): T | undefined {
     const old = this.delete(key);
-    this.#add(key, value, size, this.#newest);
+    this.#add(key, value, size, this.#ends.older);
     return old;
   }
 
   /** Adds a value as the least recent; false when the key has a value. */
   append(key: string, value: T, size: number): boolean {
     if (this.#nodes.has(key)) return false;
-    this.#add(key, value, size, undefined);
+    this.#add(key, value, size, this.#ends);
     return true;
   }
 
@@ -67,7 +71,7 @@ export class Lru<T> {
     if (node === undefined) return undefined;
     this.#nodes.delete(key);
     this.#bytes -= node.size;
-    this.#unlink(node);
+    unlink(node);
     const value = node.value;
     // Deleted nodes stay reachable, from each other and from the map's outgrown
     // tables, until a full garbage collection. Their values must not.
@@ -79,13 +83,14 @@ export class Lru<T> {
   /** Removes all values. */
   clear(): void {
     this.#nodes.clear();
-    this.#newest = this.#oldest = undefined;
+    this.#ends.newer = this.#ends.older = this.#ends;
     this.#bytes = 0;
   }
 
   /** All values, least recent first; none may come or go meanwhile. */
   *oldestFirst(): Generator<T> {
-    for (let node = this.#oldest; node !== undefined; node = node.newer) {
+    const ends = this.#ends;
+    for (let node = ends.newer; node !== ends; node = node.newer) {
       yield node.value;
     }
   }
@@ -93,11 +98,12 @@ export class Lru<T> {
   /** The values to remove, least recent first, to come within both caps. */
   victims(maxBytes: number, maxCount: number = Infinity): T[] {
     const victims: T[] = [];
+    const ends = this.#ends;
     let bytes = this.#bytes;
     let count = this.count;
     for (
-      let node = this.#oldest;
-      node !== undefined && (bytes > maxBytes || count > maxCount);
+      let node = ends.newer;
+      node !== ends && (bytes > maxBytes || count > maxCount);
       node = node.newer
     ) {
       victims.push(node.value);
@@ -110,7 +116,8 @@ export class Lru<T> {
   /** All values, most recent first. A generator would take five times as long (measured). */
   list(): T[] {
     const values: T[] = [];
-    for (let node = this.#newest; node !== undefined; node = node.older) {
+    const ends = this.#ends;
+    for (let node = ends.older; node !== ends; node = node.older) {
       values.push(node.value);
     }
     return values;
@@ -119,9 +126,7 @@ export class Lru<T> {
   /** Makes a value the least recent. */
   sink(key: string): void {
     const node = this.#nodes.get(key);
-    if (node === undefined || node === this.#oldest) return;
-    this.#unlink(node);
-    this.#linkAbove(undefined, node);
+    if (node !== undefined) move(node, this.#ends);
   }
 
   /**
@@ -131,10 +136,10 @@ export class Lru<T> {
   reposition(key: string, isOlder: (other: T) => boolean): void {
     const node = this.#nodes.get(key);
     if (node === undefined) return;
-    this.#unlink(node);
-    let below = this.#newest;
-    while (below !== undefined && !isOlder(below.value)) below = below.older;
-    this.#linkAbove(below, node);
+    unlink(node);
+    let below = this.#ends.older;
+    while (below !== this.#ends && !isOlder(below.value)) below = below.older;
+    move(node, below);
   }
 
   /**
@@ -148,37 +153,44 @@ export class Lru<T> {
   ): void {
     const nodes = keys.map((key) => this.#nodes.get(key))
       .filter((node) => node !== undefined);
-    for (const node of nodes) this.#unlink(node);
-    let below = this.#newest;
+    for (const node of nodes) unlink(node);
+    let below = this.#ends.older;
     for (const node of nodes) {
-      while (below !== undefined && !isOlder(below.value, node.value)) {
+      while (below !== this.#ends && !isOlder(below.value, node.value)) {
         below = below.older;
       }
-      this.#linkAbove(below, node);
+      move(node, below);
     }
   }
 
-  #add(key: string, value: T, size: number, below: Node<T> | undefined): void {
-    const node = { key, value, size, newer: undefined, older: undefined };
+  #add(key: string, value: T, size: number, below: Node<T>): void {
+    const node = alone(key, value, size);
     this.#nodes.set(key, node);
     this.#bytes += size;
-    this.#linkAbove(below, node);
+    move(node, below);
   }
+}
 
-  /** Links a node as the next newer than `below`, or as the oldest. */
-  #linkAbove(below: Node<T> | undefined, node: Node<T>): void {
-    node.older = below;
-    node.newer = below === undefined ? this.#oldest : below.newer;
-    if (node.newer === undefined) this.#newest = node;
-    else node.newer.older = node;
-    if (below === undefined) this.#oldest = node;
-    else below.newer = node;
-  }
+/** Makes a node that is in no list: the ring of itself. */
+function alone<T>(key: string, value: T, size: number): Node<T> {
+  const node = { key, value, size } as Node<T>;
+  node.newer = node.older = node;
+  return node;
+}
 
-  #unlink(node: Node<T>): void {
-    if (node.newer === undefined) this.#newest = node.older;
-    else node.newer.older = node.older;
-    if (node.older === undefined) this.#oldest = node.newer;
-    else node.older.newer = node.newer;
-  }
+/** Moves a node, which may be alone, to the place above another node. */
+function move<T>(node: Node<T>, below: Node<T>): void {
+  node.newer.older = node.older;
+  node.older.newer = node.newer;
+  node.older = below;
+  node.newer = below.newer;
+  below.newer.older = node;
+  below.newer = node;
+}
+
+/** Takes a node out of its list. */
+function unlink<T>(node: Node<T>): void {
+  node.newer.older = node.older;
+  node.older.newer = node.newer;
+  node.newer = node.older = node;
 }
