@@ -1,4 +1,3 @@
-import { Clock } from "../async/clock.ts";
 import { CatalogSnapshot } from "./catalog_snapshot.ts";
 import {
   byUse,
@@ -19,6 +18,9 @@ import { KeyChanges } from "./key_changes.ts";
 /** The most entries that are placed in one walk, of a millisecond; more are sorted in turns. */
 const MAX_PLACED = 1_000;
 
+/** A microsecond, in milliseconds. */
+const STEP_MS = 0.001;
+
 /** The most victims of one call: a packed victim becomes an object, which takes 4 µs. */
 const MAX_VICTIMS = 64;
 
@@ -30,11 +32,12 @@ const MAX_VICTIMS = 64;
 export class Catalog {
   /** The keys that are being changed, and looked at. */
   readonly keyChanges: KeyChanges = new KeyChanges();
+  /** The memory tier. */
+  readonly memory: MemoryTier;
   readonly #entries = new Lru<Entry>();
   #packed: PackedEntries | undefined;
-  readonly #memory: MemoryTier;
   readonly #touches: Touches | undefined;
-  readonly #clock = new Clock();
+  #lastTick = -Infinity;
   /** Entries by key, made at the first use: only shared directories need it. */
   #byKey: Map<string, Entry> | undefined;
   /** Entries that are not yet at the places of their last uses. */
@@ -49,7 +52,7 @@ export class Catalog {
 
   /** Uses are written by `touches`; without it, as in a `readOnly` cache, by nobody. */
   constructor(caps: MemoryCaps, touches: Touches | undefined) {
-    this.#memory = new MemoryTier(caps);
+    this.memory = new MemoryTier(caps);
     this.#touches = touches;
   }
 
@@ -76,11 +79,6 @@ export class Catalog {
   /** How often an entry was used. */
   get uses(): number {
     return this.#uses;
-  }
-
-  /** The memory tier. */
-  get memory(): MemoryTier {
-    return this.#memory;
   }
 
   /** Adds the entries of an index, except for known entries, which are newer. */
@@ -193,15 +191,20 @@ export class Catalog {
     return entries.sort(byUse);
   }
 
-  /** The time in milliseconds since the epoch, later than any time before. */
+  /**
+   * The time in milliseconds since the epoch, later than any time before, also when the
+   * system's clock is set back.
+   */
   tick(): number {
-    return this.#clock.tick();
+    const now = Date.now();
+    const last = this.#lastTick;
+    return this.#lastTick = now > last ? now : last + STEP_MS;
   }
 
   /** Adds an entry as the most recent, in place of any of its URL. */
   insert(entry: Entry): void {
     this.keyChanges.note(entry.key);
-    this.#memory.delete(entry.url);
+    this.memory.delete(entry.url);
     this.#changes++;
     this.#put(entry);
   }
@@ -252,7 +255,7 @@ export class Catalog {
     const entry = this.#entries.use(url) ?? this.#unpack(url);
     if (entry === undefined) return undefined;
     this.#uses++;
-    entry.lastAccess = this.#clock.tick();
+    entry.lastAccess = this.tick();
     this.#touches?.mark(entry);
     if (this.#disorders > 0) this.#unplaced.add(entry);
     return entry;
@@ -323,7 +326,7 @@ export class Catalog {
       this.#touches?.forget(entry);
       this.#byKey?.delete(entry.key);
     } else if (this.#packed?.drop(keyOf(url))) this.#changes++;
-    this.#memory.delete(url);
+    this.memory.delete(url);
   }
 
   #reposition(entry: Entry): void {

@@ -1,6 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
 import { Catalog } from "../../../src/core/catalog/catalog.ts";
-import { Clock } from "../../../src/core/async/clock.ts";
 import type { Entry } from "../../../src/core/catalog/entry.ts";
 import { Touches } from "../../../src/core/catalog/touches.ts";
 import { Pacer } from "../../../src/core/async/pacer.ts";
@@ -277,12 +276,12 @@ Deno.test("usedElsewhere() moves an entry to the place of its time, and never ba
 
 Deno.test("tick() never gives a time twice, nor an earlier one", () => {
   const { now } = Date;
-  const clock = new Clock();
+  const catalog = new Catalog(CAPS, undefined);
   try {
     const times: number[] = [];
     for (const time of [1_000, 1_000, 1_000, 999, 1_000, 1_001, 500]) {
       Date.now = () => time;
-      times.push(clock.tick());
+      times.push(catalog.tick());
     }
 
     assertEquals(times, [...new Set(times)].sort((a, b) => a - b));
@@ -293,12 +292,12 @@ Deno.test("tick() never gives a time twice, nor an earlier one", () => {
   }
 });
 
-Deno.test("Clock keeps its times apart in the precision that a sidecar has for seconds", () => {
+Deno.test("tick() keeps its times apart in the precision that a sidecar has for seconds", () => {
   const { now } = Date;
   Date.now = () => 1_763_762_612_123;
   try {
-    const clock = new Clock();
-    const seconds = Array.from({ length: 500 }, () => clock.tick() / 1_000);
+    const catalog = new Catalog(CAPS, undefined);
+    const seconds = Array.from({ length: 500 }, () => catalog.tick() / 1_000);
 
     assertEquals(new Set(seconds).size, 500);
     assertEquals(seconds, seconds.toSorted((a, b) => a - b));
