@@ -46,9 +46,6 @@ import type { VerifyReport } from "./api/verify_report.ts";
 /** How long `close()` waits for running downloads by default, in milliseconds. */
 const CLOSE_TIMEOUT_MS = 10_000;
 
-/** The `stored` of a hit. */
-const STORED: Promise<boolean> = Promise.resolve(true);
-
 /**
  * A streaming, disk-backed LRU cache: the same URL is never fetched twice.
  *
@@ -243,7 +240,7 @@ export class MediaCache implements AsyncDisposable {
     const hit = await this.#parts.lookup.peek(key);
     if (hit === undefined) return undefined;
     this.#recheck(hit);
-    return this.#hit(hit);
+    return new CachedMedia(hit.entry, hit, this.#lifetime);
   }
 
   /**
@@ -665,7 +662,7 @@ export class MediaCache implements AsyncDisposable {
       const facts = { url, key, mimetype, filename, size, source, durationMs };
       this.#hub.emit({ type: "hit", ...facts });
     }
-    return this.#hit(hit, signal);
+    return new CachedMedia(entry, hit, this.#lifetime, signal);
   }
 
   /** Throws if the cache was closed, or the call aborted, during a lookup. */
@@ -677,12 +674,6 @@ export class MediaCache implements AsyncDisposable {
       body.release();
       throw error;
     }
-  }
-
-  #hit({ entry, body, source }: Hit, signal?: AbortSignal): Media {
-    const lifetime = this.#lifetime;
-    const traits = { source, entry, stored: STORED, lifetime, signal };
-    return new CachedMedia(entry, body, traits);
   }
 
   #isKey(key: string): boolean {

@@ -47,8 +47,6 @@ export interface CacheParts {
   readonly calls: OpenCalls;
   /** Writes uses to disk. */
   readonly touches: Touches;
-  /** Opens entries by the trust rule. */
-  readonly opener: EntryOpener;
   /** Finds entries. */
   readonly lookup: Lookup;
   /** Commits bodies. */
@@ -67,8 +65,6 @@ export interface CacheParts {
   readonly log: ChangeLog;
   /** The operations that the file system refuses. */
   readonly refusals: Refusals;
-  /** Called with the bytes that a reader was handed. */
-  readonly onServed: (bytes: number) => void;
 }
 
 /** Makes the parts of a cache, without I/O. */
@@ -123,14 +119,11 @@ export function makeParts(
   const opener = new EntryOpener(
     { store, catalog, files, leftovers, writes, hub },
   );
-  const onServed = (bytes: number) => {
-    counters.bytesServed += bytes;
-  };
   const lookup = new Lookup(
     { store, catalog, files, writes, calls, errors },
     opener,
     check,
-    onServed,
+    counters,
   );
 
   const background = new Background();
@@ -171,7 +164,7 @@ export function makeParts(
   );
   return {
     ...{ errors, store, catalog, files, leftovers, writes, calls, touches },
-    ...{ opener, lookup, writer, deletion, claims, loader, keeper, index },
-    ...{ log, refusals: fs.refusals, onServed },
+    ...{ lookup, writer, deletion, claims, loader, keeper, index },
+    ...{ log, refusals: fs.refusals },
   };
 }

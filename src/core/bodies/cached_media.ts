@@ -2,7 +2,8 @@ import { type ByteReader, gather, toStream } from "./byte_reader.ts";
 import { formatContentDisposition } from "../text/content_disposition.ts";
 import { type Entry, infoOf } from "../catalog/entry.ts";
 import type { EntryInfo } from "../api/entry_info.ts";
-import { Lease, type Lifetime } from "./lease.ts";
+import { CacheClosedError } from "../api/errors.ts";
+import { Lease } from "./lease.ts";
 import type { Media } from "../api/media.ts";
 import type { MediaBody } from "./media_body.ts";
 import { isInlineSafe } from "../text/mimetype.ts";
@@ -10,28 +11,31 @@ import { isInlineSafe } from "../text/mimetype.ts";
 /** The facts of a Media that its body does not tell. */
 export type MediaFacts = Pick<Media, "key" | "url" | "mimetype" | "filename">;
 
-/** The traits of a Media beside facts and body. */
-export interface CachedMediaOptions {
+/** The bytes of a Media, and where they come from. */
+export interface MediaOrigin {
+  /** The bytes, held for this Media. */
+  readonly body: MediaBody;
   /** The source of the bytes. */
-  source: Media["source"];
+  readonly source: Media["source"];
   /** The entry of a hit. */
-  entry?: Entry;
+  readonly entry?: Entry;
   /** Whether the bytes are, or will be, on disk. */
-  stored: Promise<boolean>;
-  /** The lifetime of the cache. */
-  lifetime: Lifetime;
-  /** Ends this Media, and no other. */
-  signal?: AbortSignal | undefined;
+  readonly stored: Promise<boolean>;
 }
 
-/** A Media with a lease on its body. */
+/** The lifetime of the cache that made a Media. */
+export interface Lifetime {
+  /** Whether the cache is closed: no reader may begin any more. */
+  readonly closed: boolean;
+}
+
+/** A Media, which holds its body until the bytes are read. */
 export class CachedMedia implements Media {
   readonly #facts: MediaFacts;
-  readonly #body: MediaBody;
-  readonly #lease: Lease;
-  readonly #source: Media["source"];
-  readonly #entry: Entry | undefined;
-  readonly #stored: Promise<boolean>;
+  readonly #origin: MediaOrigin;
+  readonly #lifetime: Lifetime;
+  /** Holds the body. Undefined while nothing needs to be given back. */
+  #lease: Lease | undefined;
   /** The stream that `body` returns until the bytes are read. */
   #stream: ReadableStream<Uint8Array<ArrayBuffer>> | undefined;
   /** The failed stream that `body` returns from then on. */
@@ -39,14 +43,24 @@ export class CachedMedia implements Media {
   #isBegun = false;
   #taken = false;
 
-  /** Takes over a body that is held for this Media. */
-  constructor(facts: MediaFacts, body: MediaBody, options: CachedMediaOptions) {
+  /**
+   * Takes over a body that is held for this Media.
+   *
+   * @param signal Ends this Media, and no other.
+   */
+  constructor(
+    facts: MediaFacts,
+    origin: MediaOrigin,
+    lifetime: Lifetime,
+    signal?: AbortSignal,
+  ) {
     this.#facts = facts;
-    this.#body = body;
-    this.#source = options.source;
-    this.#entry = options.entry;
-    this.#stored = options.stored;
-    this.#lease = new Lease(this, body, options.lifetime, options.signal);
+    this.#origin = origin;
+    this.#lifetime = lifetime;
+    // Bytes in RAM need a lease only for readers, and for what stops them.
+    if (origin.body.copy === undefined || signal !== undefined) {
+      this.#lease = new Lease(this, origin.body, signal);
+    }
   }
 
   get key(): string {
@@ -66,19 +80,20 @@ export class CachedMedia implements Media {
   }
 
   get size(): number | undefined {
-    return this.#body.size;
+    return this.#origin.body.size;
   }
 
   get source(): Media["source"] {
-    return this.#source;
+    return this.#origin.source;
   }
 
   get stored(): Promise<boolean> {
-    return this.#stored;
+    return this.#origin.stored;
   }
 
   get entry(): EntryInfo | undefined {
-    return this.#entry && infoOf(this.#entry);
+    const { entry } = this.#origin;
+    return entry && infoOf(entry);
   }
 
   get body(): ReadableStream<Uint8Array<ArrayBuffer>> {
@@ -88,19 +103,28 @@ export class CachedMedia implements Media {
         this.#isBegun = true;
         return this.#read(0, Infinity, false);
       },
-      this.#body.whole,
+      this.#origin.body.whole,
       () => this.#taken = true,
     );
   }
 
   async bytes(): Promise<Uint8Array<ArrayBuffer>> {
-    this.#take();
+    if (this.#isTaken) throw alreadyRead();
+    this.#taken = true;
     // Read by the stream that `body` has returned already: its holder may lock it.
     if (this.#stream !== undefined) {
       return await new Response(this.#stream).bytes();
     }
-    return this.#lease.copy() ??
-      await gather(this.#read(0, Infinity, false), this.#body.size);
+    const { body } = this.#origin;
+    if (body.copy === undefined) {
+      return await gather(this.#read(0, Infinity, false), body.size);
+    }
+    this.#assertReadable();
+    const copy = body.copy();
+    const bytes = copy instanceof Uint8Array ? copy : await copy;
+    this.#lease?.check();
+    this.#lease?.taken();
+    return bytes;
   }
 
   async blob(): Promise<File> {
@@ -122,7 +146,7 @@ export class CachedMedia implements Media {
     set("X-Content-Type-Options", "nosniff");
     if (this.#isTaken) throw alreadyRead();
     const response = new Response(stream, { ...init, headers });
-    this.#take();
+    this.#taken = true;
     return response;
   }
 
@@ -137,18 +161,19 @@ export class CachedMedia implements Media {
       throw outOfRange("end", "an integer of at least start", end);
     }
     // Hold the body from here on, also if the Media is read to its end meanwhile.
-    this.#lease.expect();
+    const lease = this.#hold();
+    lease.expect();
     return toStream(() => {
       try {
         return this.#read(start, end, true);
       } finally {
-        this.#lease.begun();
+        lease.begun();
       }
-    }, this.#body.whole);
+    }, this.#origin.body.whole);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
-    this.#lease.stop(new TypeError("Cannot read media: it was disposed"));
+    this.#hold().stop(new TypeError("Cannot read media: it was disposed"));
     return Promise.resolve();
   }
 
@@ -156,13 +181,19 @@ export class CachedMedia implements Media {
     return this.#taken || this.#isBegun || (this.#stream?.locked ?? false);
   }
 
-  #take(): void {
-    if (this.#isTaken) throw alreadyRead();
-    this.#taken = true;
+  /** Throws if the Media was stopped, or the cache is closed. */
+  #assertReadable(): void {
+    this.#lease?.check();
+    if (this.#lifetime.closed) throw new CacheClosedError();
+  }
+
+  #hold(): Lease {
+    return this.#lease ??= new Lease(this, this.#origin.body, undefined);
   }
 
   #read(start: number, end: number, unread: boolean): ByteReader {
-    return this.#lease.read(this, start, end, unread);
+    this.#assertReadable();
+    return this.#hold().read(this, start, end, unread);
   }
 }
 

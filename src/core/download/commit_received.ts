@@ -61,7 +61,7 @@ export class ReceivedCommit {
     bytes: Uint8Array<ArrayBuffer>,
     { staged, reservation }: StagingPlace,
   ): Promise<boolean> {
-    const { options, errors, onServed, isReady } = this.#parts;
+    const { options, errors, counters, isReady } = this.#parts;
     const { listener } = this.#task;
     const size = bytes.length;
     // A copy: the source of the chunk may change it.
@@ -69,7 +69,7 @@ export class ReceivedCommit {
     const stored = Promise.withResolvers<void>();
     // Readers see the end after the commit, unless that waits for the scan at start.
     const end = isReady() ? stored.promise : undefined;
-    this.#receiver.hand({}, size, () => new MemoryBody(kept, onServed, end));
+    this.#receiver.hand({}, size, () => new MemoryBody(kept, counters, end));
     listener.onProgress(size, size);
     let file: SharedFile | undefined;
     try {
@@ -119,7 +119,7 @@ export class ReceivedCommit {
     body: DownloadBody,
     plan: GifPlan,
   ): Promise<boolean | undefined> {
-    const { files, gifs, onServed } = this.#parts;
+    const { files, gifs, counters } = this.#parts;
     const { url, key, controller: { signal }, listener } = this.#task;
     const gif = body.whole;
     if (gifs === undefined || gif === undefined) return undefined;
@@ -145,7 +145,7 @@ export class ReceivedCommit {
     this.#receiver.hand(
       facts,
       size,
-      () => fileBody(files, file, size, onServed),
+      () => fileBody(files, file, size, counters),
     );
     listener.onEnded();
     file.release(true);

@@ -7,11 +7,9 @@ import type { OpenFiles } from "../disk/open_files.ts";
 import type { PairStore } from "../disk/pair_store.ts";
 import type { StagingBudget } from "../disk/staging_budget.ts";
 import type { Catalog } from "../catalog/catalog.ts";
-import type { MediaFacts } from "../bodies/cached_media.ts";
+import type { Lifetime, MediaFacts } from "../bodies/cached_media.ts";
 import type { GrowingBodyEvents } from "../bodies/growing_body.ts";
-import type { Lifetime } from "../bodies/lease.ts";
 import type { MediaBody } from "../bodies/media_body.ts";
-import type { OnServed } from "../bodies/stored_body.ts";
 import type { DownloadClaims } from "../sharing/download_claims.ts";
 import type { GifConversion } from "../gif/gif_conversion.ts";
 import type { EntryWriter } from "../entries/entry_writer.ts";
@@ -47,8 +45,6 @@ export interface DownloadParts {
   readonly counters: Counters;
   /** The lifetime of the cache. */
   readonly lifetime: Lifetime;
-  /** Called with the bytes that a reader was handed. */
-  readonly onServed: OnServed;
   /** Whether a store need not wait for the scan at start. */
   isReady(): boolean;
 }

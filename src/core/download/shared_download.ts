@@ -128,10 +128,9 @@ export class SharedDownload implements DownloadListener {
       body.release();
       throw signal.reason;
     }
-    const { lifetime } = this.#parts;
     const { stored } = this;
-    const traits = { source: "download", stored, lifetime, signal } as const;
-    return new CachedMedia(facts, body, traits);
+    const origin = { body, source: "download", stored } as const;
+    return new CachedMedia(facts, origin, this.#parts.lifetime, signal);
   }
 
   /** Counts and reports a caller that joins a running download. */
@@ -156,7 +155,7 @@ export class SharedDownload implements DownloadListener {
 
   /** Counts the bytes that a reader was handed. */
   onServed(bytes: number): void {
-    this.#parts.onServed(bytes);
+    this.#parts.counters.bytesServed += bytes;
   }
 
   /** Reports that the staged file can't be read. */
@@ -362,11 +361,11 @@ export class SharedDownload implements DownloadListener {
 
   /** Hands all callers the entry that another process has just stored. */
   #handOutEntry({ entry, file }: OpenEntry): true {
-    const { files, onServed } = this.#parts;
+    const { files, counters } = this.#parts;
     this.onHandout({
       facts: entry,
       size: entry.size,
-      body: () => fileBody(files, file, entry.size, onServed),
+      body: () => fileBody(files, file, entry.size, counters),
     });
     this.onEnded();
     file.release(true);

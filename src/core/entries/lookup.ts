@@ -32,7 +32,7 @@ import { areSame, type Entry, entryOf, infoOf } from "../catalog/entry.ts";
 import type { EntryInfo } from "../api/entry_info.ts";
 import { isNotFound } from "../disk/disk_fault.ts";
 import { keyOf } from "../text/key.ts";
-import type { MediaBody } from "../bodies/media_body.ts";
+import type { MediaOrigin } from "../bodies/cached_media.ts";
 import {
   type EntryOpener,
   type OpenEntry,
@@ -48,8 +48,8 @@ import type { MaybePromise } from "../disk/io_mode.ts";
 import {
   fileBody,
   MemoryBody,
-  type OnServed,
   readAll,
+  type ServedCounter,
 } from "../bodies/stored_body.ts";
 
 /** The number of URLs that are remembered by their keys: the last that were asked for. */
@@ -61,12 +61,13 @@ const MAX_URLS = 1024;
  */
 const MAX_UNKEPT_BYTES = 16_384;
 
+/** The `stored` of a hit. */
+const stored: Promise<boolean> = Promise.resolve(true);
+
 /** A committed entry and its bytes, held for one Media. */
-export interface Hit {
+export interface Hit extends MediaOrigin {
   /** The entry. */
   readonly entry: Entry;
-  /** The bytes of the entry. */
-  readonly body: MediaBody;
   /** Where the bytes were found. */
   readonly source: "memory" | "disk";
 }
@@ -92,7 +93,7 @@ export class Lookup {
   readonly #parts: LookupParts;
   readonly #opener: EntryOpener;
   readonly #check: ReadCheck;
-  readonly #onServed: OnServed;
+  readonly #counter: ServedCounter;
   /** URLs by their keys. A key has only one URL, so they never grow stale. */
   readonly #urls = new Lru<string>();
 
@@ -100,18 +101,18 @@ export class Lookup {
    * @param parts The parts of the cache.
    * @param opener Opens entries that are not in RAM.
    * @param check Compares the bytes of a file with the digest.
-   * @param onServed Called with the bytes that a reader was handed.
+   * @param counter Counts the bytes that readers of hits were handed.
    */
   constructor(
     parts: LookupParts,
     opener: EntryOpener,
     check: ReadCheck,
-    onServed: OnServed,
+    counter: ServedCounter,
   ) {
     this.#parts = parts;
     this.#opener = opener;
     this.#check = check;
-    this.#onServed = onServed;
+    this.#counter = counter;
   }
 
   /**
@@ -331,8 +332,8 @@ export class Lookup {
     const bytes = catalog.memory.use(url);
     const entry = bytes && catalog.use(url);
     if (bytes === undefined || entry === undefined) return undefined;
-    const body = new MemoryBody(bytes, this.#onServed);
-    return { entry, body, source: "memory" };
+    const body = new MemoryBody(bytes, this.#counter);
+    return { entry, body, source: "memory", stored };
   }
 
   /** The hit on an entry whose bytes were read; RAM keeps the bytes where they fit. */
@@ -345,8 +346,8 @@ export class Lookup {
     if (!this.#check.passes(entry, bytes)) return this.#check.drop(entry);
     // Keep the bytes only if the entry was not deleted during the read.
     if (catalog.use(entry.url) === entry) catalog.memory.keep(entry.url, bytes);
-    const body = new MemoryBody(bytes, this.#onServed);
-    return { entry, body, source: "disk" };
+    const body = new MemoryBody(bytes, this.#counter);
+    return { entry, body, source: "disk", stored };
   }
 
   async #peek(key: string, url: string): Promise<Hit | undefined> {
@@ -354,8 +355,8 @@ export class Lookup {
     const known = catalog.peek(url);
     const bytes = catalog.memory.peek(url);
     if (known && bytes && await this.#isUnchanged(known)) {
-      const body = new MemoryBody(bytes, () => {});
-      return { entry: known, body, source: "memory" };
+      const body = new MemoryBody(bytes, undefined);
+      return { entry: known, body, source: "memory", stored };
     }
     const found = await store.find(key);
     if (found === undefined || !("file" in found)) return undefined;
@@ -367,8 +368,8 @@ export class Lookup {
     file.hold(true);
     try {
       if (!await this.#check.passesFile(entry, file, onFault)) return undefined;
-      const body = fileBody(files, file, entry.size, () => {}, onFault);
-      return { entry, body, source: "disk" };
+      const body = fileBody(files, file, entry.size, undefined, onFault);
+      return { entry, body, source: "disk", stored };
     } finally {
       file.release(true);
     }
@@ -431,8 +432,8 @@ export class Lookup {
       if (!await this.#check.passesFile(entry, file)) {
         return await this.#check.drop(entry);
       }
-      const body = fileBody(files, file, entry.size, this.#onServed);
-      return { entry, body, source: "disk" };
+      const body = fileBody(files, file, entry.size, this.#counter);
+      return { entry, body, source: "disk", stored };
     } finally {
       file.release(true);
     }

@@ -126,7 +126,7 @@ async function digestOf(file: DiskFile, size: number): Promise<string> {
     (view, position) => file.readAt(view, position),
     0,
     size,
-    () => {},
+    undefined,
     () => {},
   );
   // Loaded on demand: with its WebAssembly the module takes more memory than an idle
