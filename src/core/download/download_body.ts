@@ -141,8 +141,10 @@ export class DownloadBody {
   async #uncache(reason: string): Promise<void> {
     this.tee.uncache();
     this.#task.listener.onUncached(reason);
-    const staged = this.#place?.staged;
-    if (staged === undefined) return;
+    if (this.#place === undefined) return;
+    const { staged, reservation } = this.#place;
+    // The bytes still to come need no room on disk.
+    reservation.settle();
     // Only the name is removed: readers that lag behind still read the open file.
     await staged.discard();
     // Followers can't get the rest.

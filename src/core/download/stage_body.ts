@@ -45,15 +45,22 @@ export async function stageBody(
     ? URL_TOO_LONG
     : source.uncachedReason ??
       (size > options.maxEntryBytes ? TOO_LARGE : undefined);
+  let staged = claimed;
+  const lender = {
+    get isFollowed() {
+      return staged?.description?.isFollowed === true;
+    },
+  };
   const reservation = uncachedReason === undefined
-    ? staging.reserve(size)
+    ? staging.reserve(size, lender)
     : undefined;
   if (reservation === undefined) {
     await claimed?.close();
     return uncachedReason ?? CROWDED;
   }
   try {
-    return { staged: claimed ?? await store.stage(key), reservation };
+    staged ??= await store.stage(key);
+    return { staged, reservation };
   } catch (error) {
     reservation.release();
     errors.report("stage a download", error);

@@ -215,15 +215,13 @@ export class GifConversion {
   ): Promise<StagedVideo | string> {
     const store = this.#store;
     const start = performance.now();
-    const maxOutputBytes = Math.min(
-      this.#staging.free,
+    const room = this.#staging.reserveUpTo(
       this.#options.onlyIfSmaller
         ? size - 1
         : Math.max(MIN_OUTPUT_BYTES, 2 * size),
     );
-    if (maxOutputBytes < 1) return NO_ROOM;
-    const reservation = this.#staging.reserve(maxOutputBytes);
-    if (reservation === undefined) return NO_ROOM;
+    if (room === undefined) return NO_ROOM;
+    const { bytes: maxOutputBytes, reservation } = room;
     let staged: StagedFile | undefined;
     const give = async (reason: string) => {
       await staged?.close();

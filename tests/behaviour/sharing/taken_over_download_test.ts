@@ -2,6 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { DownloadTimeoutError, MediaCacheError } from "../../../mod.ts";
 import { pattern, readRest, readSome } from "../../fixtures/bodies/bytes.ts";
 import { begin } from "../../fixtures/cache/begun.ts";
+import { turn } from "../../fixtures/cache/recorder.ts";
 import { namesIn, pathsOf } from "../../fixtures/directory/files.ts";
 import { pair } from "../../fixtures/sharing/pair.ts";
 
@@ -143,8 +144,9 @@ Deno.test("a download that goes uncached in another process is started anew, and
   const unread = await two.getOrDownload("a", download);
   const size = 0.25 * MB;
   const other = await begin(one, "b", { ...PNG, size });
-  other.tap.write(pattern(1000));
+  other.tap.write(pattern(size));
   const crowding = await other.call;
+  while (one.stats().stagedBytes < size) await turn();
 
   tap.write(BODY.slice(1000, 100_000));
 
@@ -160,6 +162,32 @@ Deno.test("a download that goes uncached in another process is started anew, and
   assertEquals(await mine.bytes(), BODY);
   await one.delete("b");
   await crowding[Symbol.asyncDispose]();
+});
+
+Deno.test("a download that another process follows takes the room of one that nobody follows", async () => {
+  await using caches = await pair({ maxEntryMb: 0.3 });
+  const { one, two } = caches;
+  const { tap, call } = await begin(one, "a", PNG);
+  tap.write(BODY.slice(0, 1000));
+  const mine = await call;
+  const theirs = await two.getOrDownload("a", never);
+  const reader = theirs.body.getReader();
+  await readSome(reader, 1000);
+  const large = pattern(0.29 * MB, 3);
+  const size = large.length;
+  const other = await begin(one, "b", { ...PNG, size });
+  other.tap.write(large.slice(0, 1000));
+  const crowding = await other.call;
+
+  tap.write(BODY.slice(1000));
+  tap.end();
+
+  assertEquals(await readRest(reader), BODY.slice(1000));
+  assertEquals(await mine.bytes(), BODY);
+  assertEquals([await mine.stored, await theirs.stored], [true, true]);
+  other.tap.write(large.slice(1000));
+  other.tap.end();
+  assertEquals(await crowding.bytes(), large);
 });
 
 Deno.test("a reader with bytes of a download that fails in another process gets the name of the error", async () => {
