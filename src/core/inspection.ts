@@ -106,7 +106,7 @@ export class Inspector {
       const facts = await Promise.try(() => this.#store.facts(name))
         .catch(() => undefined);
       if (facts === undefined) continue;
-      const locked = await this.#store.isLocked(name);
+      const locked = await this.#store.isLocked(name) === true;
       parts.push({ name, size: facts.size, locked });
     }
     return parts;

@@ -500,8 +500,9 @@ export class MediaCache implements AsyncDisposable {
 
   /**
    * Checks every file: its length, its digest where the sidecar has one, and
-   * whether it belongs to an entry at all. A file of no entry that is younger than
-   * 10 minutes is reported but not removed: another process may be writing it.
+   * whether it belongs to an entry at all. Files of no entry that another process may
+   * be writing are reported but not removed: halves of pairs younger than 10 minutes,
+   * and .part files younger than 5 seconds.
    *
    * @param options Whether to remove files that are wrong.
    * @returns The report.
@@ -735,10 +736,10 @@ export class MediaCache implements AsyncDisposable {
       this.#parts;
     const stopped = loader.stop();
     await calls.end();
-    leftovers.stop();
+    await leftovers.stop();
     await stopped;
     // The background work may have started the sweeper meanwhile.
-    leftovers.stop();
+    await leftovers.stop();
     await writes.withoutLock(() => touches.flush());
     if (loader.isWhole) await keeper.save();
     else if (loader.isReady) await keeper.saveIfDue();

@@ -30,8 +30,11 @@ export interface Stray {
   readonly timeMs: number;
 }
 
-/** The grace period of strays, in milliseconds. */
+/** The grace period of halves of pairs, in milliseconds. */
 const GRACE_MS = 600_000;
+
+/** The grace period of .part files that nobody has locked, in milliseconds. */
+const STAGED_GRACE_MS = 5_000;
 
 /** The expected state and counts of a cache, as simple lists. */
 export class CacheModel {
@@ -166,7 +169,8 @@ export class CacheModel {
   /** Old leftovers are removed. */
   sweep(nowMs: number): void {
     for (const [name, { timeMs }] of this.strays) {
-      if (timeMs + GRACE_MS <= nowMs) this.strays.delete(name);
+      const graceMs = name.endsWith(".part") ? STAGED_GRACE_MS : GRACE_MS;
+      if (timeMs + graceMs <= nowMs) this.strays.delete(name);
     }
   }
 }

@@ -14,6 +14,7 @@ import {
   setAge,
   writePair,
 } from "../fixtures/directory/files.ts";
+import { StoppedClock } from "../fixtures/time/stopped_clock.ts";
 import { GIF, type Scenario, type Version } from "./crash_scenarios.ts";
 
 /** The versions that may be stored under each URL; null stands for none. */
@@ -187,6 +188,8 @@ async function look(
   allowed: Allowed,
   video: Uint8Array,
 ): Promise<Look> {
+  // No .part file grows old between the numbers of the cache and the look at the disk.
+  using _clock = new StoppedClock();
   await using cache = await MediaCache.open({
     cacheDir: dir,
     onEvent: () => {},

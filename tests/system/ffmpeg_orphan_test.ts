@@ -3,6 +3,7 @@ import { fromFileUrl, join } from "@std/path";
 import { MediaCache } from "../../mod.ts";
 import { namesIn, OLD_MS, setAge } from "../fixtures/directory/files.ts";
 import { makeGif } from "../fixtures/gif/gif_writer.ts";
+import { StoppedClock } from "../fixtures/time/stopped_clock.ts";
 import { heard, stub, temporaryFolder } from "../fixtures/gif/stub.ts";
 
 /** Minutes of work for ffmpeg. */
@@ -68,6 +69,8 @@ Deno.test("an ffmpeg whose cache was killed ends by its own limit, and the next 
   // The GIF, its second name, and the video.
   assertEquals(staged.length, 3);
   {
+    using _clock = new StoppedClock();
+    for (const name of staged) await setAge(join(cacheDir, name), 0);
     await using cache = await MediaCache.open({ cacheDir, onEvent() {} });
     const { entries, orphanBytes } = cache.stats();
     assertEquals(entries, 0);

@@ -15,11 +15,11 @@ export const verify: Command = {
   operands: "",
   summary: "check lengths and digests, and find files that belong to no entry",
   details: [
-    "With --fix whatever is wrong is removed, except files of no entry that are",
-    "younger than 10 minutes: another process may be writing them. Files that a",
-    "wrong clock has dated in the future are dated now, so that a run after 10",
-    "minutes removes them. Without --fix nothing is changed. Problems that stay make",
-    "the exit code 1.",
+    "With --fix whatever is wrong is removed, except files of no entry that another",
+    "process may be writing: halves of pairs younger than 10 minutes, and .part",
+    "files younger than 5 seconds. Files that a wrong clock has dated in the future",
+    "are dated now, so that a later run removes them. Without --fix nothing is",
+    "changed. Problems that stay make the exit code 1.",
   ],
   options: {
     dir: DIR_OPTION,

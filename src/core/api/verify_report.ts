@@ -7,10 +7,11 @@ export interface VerifyProblem {
   /** The fault of the files. */
   readonly reason: string;
   /**
-   * Whether the files were written within the last 10 minutes, or have a time
-   * in the future and were first seen within the last 10 minutes. Another
-   * process may be about to complete them. Never true for a whole pair with a
-   * wrong digest.
+   * Whether another process may be about to complete the files: they were
+   * written within the last 10 minutes, a .part file within the last 5 seconds,
+   * or they have a time in the future and were first seen so recently. Where the
+   * file system has no locks, it is 10 minutes for .part files, too. Never true
+   * for a whole pair with a wrong digest.
    */
   readonly young: boolean;
 }

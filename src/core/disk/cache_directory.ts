@@ -7,7 +7,7 @@ import { denoProblem } from "./deno_release.ts";
 import type { DiskFile, FileFacts } from "./disk_file.ts";
 import type { FileState } from "./file_identity.ts";
 import { PART, spareName } from "./file_names.ts";
-import { isNotFound } from "./disk_fault.ts";
+import { isDenied, isNotFound } from "./disk_fault.ts";
 import type { FileSystem, ListedFile } from "./file_system.ts";
 import type { MaybePromise } from "./io_mode.ts";
 
@@ -174,9 +174,36 @@ export class CacheDirectory {
     return this.#fs.open(this.path(name));
   }
 
-  /** Whether a process holds the lock of a file. */
-  isLocked(name: string): Promise<boolean> {
+  /** Whether a process holds the lock of a file; undefined where that can't be told. */
+  isLocked(name: string): Promise<boolean | undefined> {
     return this.#fs.isLocked(this.path(name));
+  }
+
+  /**
+   * Removes a .part file, unless a process has its lock. Holds the lock meanwhile: a
+   * download that claims the name at the same moment must not lose its new file.
+   *
+   * @returns False if there is none, or if a process has its lock.
+   * @throws The file system's error.
+   */
+  async removeStaged(name: string): Promise<boolean> {
+    let file: DiskFile | undefined;
+    try {
+      file = await this.#fs.open(this.path(name));
+    } catch (error) {
+      // No lock without a regular file of this user; on any other fault there may be one.
+      if (!isNotFound(error) && !isDenied(error)) throw error;
+    }
+    try {
+      if (file !== undefined) {
+        if (!file.tryLock()) return false;
+        const named = await this.facts(name);
+        if (named?.identity !== file.identity) return false;
+      }
+      return await this.#fs.remove(this.path(name));
+    } finally {
+      file?.close();
+    }
   }
 
   /** Sets the times of a file, in milliseconds since the epoch; false where refused. */

@@ -26,7 +26,8 @@
  * KEY.UNIQUE.part: any other file while it is written: the body of a put(), a video,
  *   a GIF copied or linked for ffmpeg, a sidecar, the next list of changes, a probe.
  *   Written by one process, and locked by it if the file lives for long.
- *   Removed by its writer, else by the LeftoverSweeper.
+ *   Removed by its writer, else by the LeftoverSweeper: as all .part files when its
+ *   lock has been free for 5 seconds since its last write.
  *   Lost: what was being written is not stored.
  * .media-cache.changes: the lock of the directory, and the keys changed last.
  *   Written by each process that changes an entry (ChangeLog).

@@ -346,17 +346,21 @@ export class FileSystem {
     }
   }
 
-  /** Whether a process holds the lock of a file; false where the file can't be opened. */
-  async isLocked(path: string): Promise<boolean> {
+  /**
+   * Whether a process holds the lock of a file; undefined where that can't be told: the
+   * file system has no locks, or the file can't be opened.
+   */
+  async isLocked(path: string): Promise<boolean | undefined> {
     try {
       const file = await this.open(path);
       try {
-        return !file.tryLock();
+        const isLocked = !file.tryLock();
+        return this.refusals.has("flock") ? undefined : isLocked;
       } finally {
         file.close();
       }
     } catch {
-      return false;
+      return undefined;
     }
   }
 

@@ -119,9 +119,12 @@ export class PairStore extends CacheDirectory {
 
   /** Stages a small body of `key`, whole and without a lock. */
   async stageBytes(key: string, bytes: Uint8Array): Promise<StagedBytes> {
-    const path = this.sparePath(key);
-    const state = await this.writeNew(path, bytes);
-    return new StagedBytes(path, state, (path) => this.discard(path));
+    const write = async () => {
+      const path = this.sparePath(key);
+      return { path, state: await this.writeNew(path, bytes) };
+    };
+    const remove = (path: string) => this.discard(path);
+    return new StagedBytes(await write(), { write, remove });
   }
 
   /** Takes over a file that was made to stage a body in. */

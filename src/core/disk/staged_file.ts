@@ -2,6 +2,15 @@ import type { DiskFile } from "./disk_file.ts";
 import type { FileState } from "./file_identity.ts";
 import type { StagedDescription } from "./staged_description.ts";
 
+/**
+ * A .part file whose lock is free stays for this time after its last write (ms): its
+ * process may be about to lock it, or writes it at once and without a lock.
+ */
+export const STAGED_GRACE_MS = 5_000;
+
+/** Bytes that waited for longer (ms) may have been removed as a leftover meanwhile. */
+const RENEW_AFTER_MS = STAGED_GRACE_MS / 2;
+
 /** A body under a .part name, for a commit to rename. */
 export interface StagedBody {
   /** The path of the file. */
@@ -21,24 +30,34 @@ export interface StagedBody {
 
 /** A small body that was written at once. */
 export class StagedBytes implements StagedBody {
-  readonly path: string;
-  readonly #state: FileState;
-  readonly #remove: (path: string) => Promise<void>;
+  readonly #steps: StagedBytesSteps;
+  #path: string;
+  #state: FileState;
+  #writtenAt = performance.now();
   #isNamed = true;
 
-  /** Takes over a file in its state; `remove` removes a path and does not reject. */
-  constructor(
-    path: string,
-    state: FileState,
-    remove: (path: string) => Promise<void>,
-  ) {
-    this.path = path;
+  /** Takes over a file that was just written. */
+  constructor({ path, state }: WrittenFile, steps: StagedBytesSteps) {
+    this.#path = path;
     this.#state = state;
-    this.#remove = remove;
+    this.#steps = steps;
   }
 
-  whole(): Promise<FileState> {
-    return Promise.resolve(this.#state);
+  /** The path of the file. */
+  get path(): string {
+    return this.#path;
+  }
+
+  async whole(): Promise<FileState> {
+    if (performance.now() - this.#writtenAt > RENEW_AFTER_MS) {
+      await this.discard();
+      const { path, state } = await this.#steps.write();
+      this.#path = path;
+      this.#state = state;
+      this.#writtenAt = performance.now();
+      this.#isNamed = true;
+    }
+    return this.#state;
   }
 
   committed(): void {
@@ -47,8 +66,26 @@ export class StagedBytes implements StagedBody {
 
   /** Removes the file, unless it has become an entry. */
   async discard(): Promise<void> {
-    if (this.#isNamed) await this.#remove(this.path);
+    if (!this.#isNamed) return;
+    this.#isNamed = false;
+    await this.#steps.remove(this.#path);
   }
+}
+
+/** A file that was written at once. */
+export interface WrittenFile {
+  /** Its path. */
+  readonly path: string;
+  /** Its state. */
+  readonly state: FileState;
+}
+
+/** How {@linkcode StagedBytes} writes and removes its file. */
+export interface StagedBytesSteps {
+  /** Writes the bytes to a new file. */
+  write(): Promise<WrittenFile>;
+  /** Removes a file; never rejects. */
+  remove(path: string): Promise<void>;
 }
 
 /** A body that is being written, under a .part name. */

@@ -1,7 +1,11 @@
 import { inBlocks } from "../disk/blocks.ts";
 import type { PairStore } from "../disk/pair_store.ts";
+import { STAGED_GRACE_MS } from "../disk/staged_file.ts";
 
-/** A leftover stays for this time (ms): another process may still be writing it. */
+/**
+ * Halves of a pair stay for this time (ms), since the Python original may be writing
+ * them, and .part files whose lock can't be told.
+ */
 export const GRACE_MS = 600_000;
 
 /** Files that belong to no entry. */
@@ -14,6 +18,8 @@ export interface Leftover {
   readonly occupiedBytes: number;
   /** The mtime of the youngest file, in milliseconds since the epoch. */
   readonly mtimeMs: number;
+  /** How long the files stay (ms): another process may still be writing them. */
+  readonly graceMs: number;
   /** Why the files are no entry. */
   readonly reason: string;
   /** The disk error at the look for the entry, if there was one. */
@@ -26,7 +32,7 @@ export interface Leftovers {
   add(leftover: Leftover): void;
   /** Forgets files of these names, which are part of an entry by now, or removed. */
   forget(names: readonly string[]): void;
-  /** Whether a leftover is younger than {@linkcode GRACE_MS} at `now` (ms since the epoch). */
+  /** Whether a leftover is within its grace at `now` (ms since the epoch). */
   isYoung(leftover: Leftover, now: number): boolean;
   /** Sets a time of the future to the time when the leftover was first seen. */
   date(leftover: Leftover): Promise<void>;
@@ -34,11 +40,28 @@ export interface Leftovers {
   areNeeded(names: readonly string[]): Promise<boolean>;
 }
 
+/**
+ * Looks at a .part file; undefined when it is gone, this cache's own, or locked by the
+ * process that writes it.
+ */
+export async function stagedLeftoverOf(
+  store: PairStore,
+  name: string,
+): Promise<Leftover | undefined> {
+  if (store.isOwn(name)) return undefined;
+  const isLocked = await store.isLocked(name);
+  if (isLocked) return undefined;
+  const graceMs = isLocked === false ? STAGED_GRACE_MS : GRACE_MS;
+  const reason = "nobody writes it any more";
+  return await leftoverOf(store, [name], reason, graceMs);
+}
+
 /** Looks at files that belong to no entry; undefined when all of them are gone. */
 export async function leftoverOf(
   store: PairStore,
   names: readonly string[],
   reason: string,
+  graceMs: number = GRACE_MS,
 ): Promise<Leftover | undefined> {
   let bytes = 0;
   let occupiedBytes = 0;
@@ -58,5 +81,5 @@ export async function leftoverOf(
   }
   return mtimeMs === undefined
     ? undefined
-    : { names, bytes, occupiedBytes, mtimeMs, reason };
+    : { names, bytes, occupiedBytes, mtimeMs, graceMs, reason };
 }

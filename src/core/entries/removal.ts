@@ -2,7 +2,7 @@ import { BLOCK_BYTES, inBlocks } from "../disk/blocks.ts";
 import type { Catalog } from "../catalog/catalog.ts";
 import type { Entry } from "../catalog/entry.ts";
 import { datName, jsonName, pairOf } from "../disk/file_names.ts";
-import type { Leftovers } from "./leftovers.ts";
+import { GRACE_MS, type Leftovers } from "./leftovers.ts";
 import type { OpenFiles } from "../disk/open_files.ts";
 import type { PairStore } from "../disk/pair_store.ts";
 import type { WriteTurns } from "./write_turns.ts";
@@ -95,6 +95,7 @@ export class Removal {
       // The sidecar may be there, too.
       occupiedBytes: inBlocks(bytes) + BLOCK_BYTES,
       mtimeMs: Date.now(),
+      graceMs: GRACE_MS,
       reason,
     });
   }

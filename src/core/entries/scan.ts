@@ -2,7 +2,7 @@ import type { PairStore } from "../disk/pair_store.ts";
 import { type Entry, entryOf } from "../catalog/entry.ts";
 import type { KeyChanges } from "../catalog/key_changes.ts";
 import { classify, datName, pairOf } from "../disk/file_names.ts";
-import { type Leftover, leftoverOf } from "./leftovers.ts";
+import { type Leftover, leftoverOf, stagedLeftoverOf } from "./leftovers.ts";
 import { mismatchOf } from "../disk/sidecar.ts";
 import { Pacer } from "../async/pacer.ts";
 
@@ -88,9 +88,7 @@ export async function scanNames(
   }
   for (const name of staged) {
     if (pacer.due) await pacer.yield();
-    if (store.isOwn(name) || await store.isLocked(name)) continue;
-    const reason = "nobody writes it any more";
-    const leftover = await leftoverOf(store, [name], reason);
+    const leftover = await stagedLeftoverOf(store, name);
     if (leftover !== undefined) events.onLeftover(leftover);
   }
 }

@@ -56,10 +56,12 @@ export async function verify(
     try {
       for (const name of names) {
         const { kind, key } = classify(name);
-        if (kind !== "staged") {
-          await writes.announceRemoval(key);
-          await forget(key);
+        if (kind === "staged") {
+          if (!await store.removeStaged(name)) return;
+          continue;
         }
+        await writes.announceRemoval(key);
+        await forget(key);
         await store.removeFile(name);
       }
       leftovers.forget(names);

@@ -1,18 +1,23 @@
 import { MAX_SKEW_MS } from "../async/clock.ts";
+import { isNotFound } from "../disk/disk_fault.ts";
 import type { DiskErrors } from "../reporting/disk_errors.ts";
 import type { LentFolder } from "../disk/lent_folder.ts";
 import type { PairStore } from "../disk/pair_store.ts";
 import { classify } from "../disk/file_names.ts";
 import {
-  GRACE_MS,
   type Leftover,
   type Leftovers,
+  stagedLeftoverOf,
 } from "../entries/leftovers.ts";
+import { Pacer } from "../async/pacer.ts";
 import { startIdleTimer } from "../async/timer.ts";
 import type { WriteTurns } from "../entries/write_turns.ts";
 
-/** The longest time between two sweeps (ms): the end of a process shows only then. */
-const MAX_WAIT_MS = 60_000;
+/** The time between two looks for what processes leave that have ended (ms). */
+const LOOK_MS = 60_000;
+
+/** A look is followed by a pause of so many times its length: it takes 1 % of the time at most. */
+const PAUSE_FACTOR = 100;
 
 /** A leftover, and when its grace began. */
 interface Waiting {
@@ -33,12 +38,15 @@ export class LeftoverSweeper implements Leftovers {
   readonly #writes: WriteTurns;
   readonly #errors: DiskErrors;
   readonly #waiting = new Map<string, Waiting>();
+  /** When to look again (performance.now()); undefined before the first sweep. */
+  #lookAt: number | undefined;
   #stopTimer: (() => void) | undefined;
   #sweeps = false;
+  #sweeping: Promise<void> | undefined;
   #bytes = 0;
   #occupiedBytes = 0;
 
-  /** Knows of none yet; removes in turn with the other `writes`. */
+  /** Removes in turn with the other `writes`. */
   constructor(
     store: PairStore,
     lent: LentFolder,
@@ -81,9 +89,19 @@ export class LeftoverSweeper implements Leftovers {
     for (const name of names) this.#take(name);
   }
 
-  /** Removes those that are old enough, and comes back for the others. */
-  async sweep(): Promise<void> {
+  /**
+   * Removes those that are old enough, and comes back for the others, and once a minute
+   * for what processes leave that end meanwhile.
+   */
+  sweep(): Promise<void> {
     this.#sweeps = true;
+    return this.#sweeping ??= this.#sweep().finally(() => {
+      this.#sweeping = undefined;
+    });
+  }
+
+  async #sweep(): Promise<void> {
+    await this.#look();
     const now = Date.now();
     for (const [name, { leftover }] of [...this.#waiting]) {
       if (!this.#sweeps) return;
@@ -100,9 +118,34 @@ export class LeftoverSweeper implements Leftovers {
     if (this.#sweeps) this.#schedule();
   }
 
+  /** Looks for .part files whose processes have ended since the last look. */
+  async #look(): Promise<void> {
+    const start = performance.now();
+    if (start < (this.#lookAt ?? Infinity)) {
+      // The start of the cache has looked just before the first sweep.
+      this.#lookAt ??= start + LOOK_MS;
+      return;
+    }
+    const pacer = new Pacer();
+    try {
+      for await (const { name } of this.#store.list()) {
+        if (!this.#sweeps) return;
+        if (pacer.due) await pacer.yield();
+        if (classify(name).kind !== "staged") continue;
+        const leftover = await stagedLeftoverOf(this.#store, name);
+        if (leftover !== undefined) this.add(leftover);
+      }
+    } catch (error) {
+      if (!isNotFound(error)) this.#errors.report("list the directory", error);
+    } finally {
+      const tookMs = performance.now() - start;
+      this.#lookAt = start + Math.max(LOOK_MS, PAUSE_FACTOR * tookMs);
+    }
+  }
+
   /** Whether a leftover is still within its grace. */
   isYoung(leftover: Leftover, now: number): boolean {
-    return this.#sinceMs(leftover, now) + GRACE_MS > now;
+    return this.#sinceMs(leftover, now) + leftover.graceMs > now;
   }
 
   /**
@@ -124,11 +167,12 @@ export class LeftoverSweeper implements Leftovers {
     }
   }
 
-  /** Comes back no more. */
-  stop(): void {
+  /** Comes back no more, and waits for the end of a sweep. */
+  async stop(): Promise<void> {
     this.#sweeps = false;
     this.#stopTimer?.();
     this.#stopTimer = undefined;
+    await this.#sweeping;
   }
 
   #take(name: string): void {
@@ -152,26 +196,31 @@ export class LeftoverSweeper implements Leftovers {
     this.#stopTimer?.();
     this.#stopTimer = undefined;
     const now = Date.now();
-    let next = now + MAX_WAIT_MS;
-    for (const { sinceMs } of this.#waiting.values()) {
+    const lookInMs = (this.#lookAt ?? Infinity) - performance.now();
+    let waitMs = Math.min(LOOK_MS, lookInMs);
+    for (const { sinceMs, leftover: { graceMs } } of this.#waiting.values()) {
       // The clock may have been set back since.
-      next = Math.min(next, Math.min(sinceMs, now) + GRACE_MS);
+      waitMs = Math.min(waitMs, Math.min(sinceMs, now) + graceMs - now);
     }
-    const waitMs = Math.max(0, next - now);
-    this.#stopTimer = startIdleTimer(waitMs, () => this.sweep());
+    this.#stopTimer = startIdleTimer(Math.max(0, waitMs), () => this.sweep());
   }
 
   async #remove({ names }: Leftover): Promise<void> {
     try {
       await this.#writes.withLock(async () => {
         if (await this.areNeeded(names)) return;
-        for (const name of names) {
-          await this.#store.removeFile(name);
-        }
+        for (const name of names) await this.#removeFile(name);
       });
     } catch (error) {
       this.#errors.report("remove a leftover file", error);
     }
+  }
+
+  /** Removes a file of a leftover; needs the lock of the directory. */
+  #removeFile(name: string): Promise<boolean> {
+    return classify(name).kind === "staged"
+      ? this.#store.removeStaged(name)
+      : this.#store.removeFile(name);
   }
 
   /** Whether leftovers have become part of an entry, or are being written again. */
@@ -183,7 +232,7 @@ export class LeftoverSweeper implements Leftovers {
   async #isNeeded(name: string): Promise<boolean> {
     const { kind, key } = classify(name);
     if (kind === "staged") {
-      return await this.#store.isLocked(name);
+      return await this.#store.isLocked(name) === true;
     }
     const found = await this.#store.find(key);
     if (found === undefined || !("file" in found)) return false;

@@ -8,6 +8,7 @@ import {
   OLD_MS,
   writePair,
 } from "../../fixtures/directory/files.ts";
+import { StoppedClock } from "../../fixtures/time/stopped_clock.ts";
 import { tempDir } from "../../fixtures/directory/temp_dir.ts";
 
 /** As many as a process leaves that is killed over and over. */
@@ -47,6 +48,7 @@ Deno.test("thousands of stale staged files are removed at the start, while timer
 
 Deno.test("thousands of young staged files stay for their grace period, and are counted", async () => {
   await using dir = await tempDir();
+  using _clock = new StoppedClock();
   leaveStaged(dir.path, 0);
   await using cache = await MediaCache.open({
     cacheDir: dir.path,

@@ -1,5 +1,4 @@
 import { assert, assertEquals } from "@std/assert";
-import { join } from "@std/path";
 import { MediaCache } from "../../../mod.ts";
 import { PairStore } from "../../../src/core/disk/pair_store.ts";
 import { FileSystem } from "../../../src/core/disk/file_system.ts";
@@ -194,12 +193,6 @@ const WRONG: Record<string, (dir: string, ageMs: number) => Promise<string[]>> =
       sidecarOf(dir, ageMs, JSON.stringify({ url: "a", x: "x".repeat(2e6) })),
     "a sidecar of brackets": (dir, ageMs) =>
       sidecarOf(dir, ageMs, "[".repeat(60_000)),
-    "a staged file": async (dir, ageMs) => {
-      const path = join(dir, `${keyOf("a")}.12ab0.part`);
-      await Deno.writeFile(path, bytesOf(5));
-      await setAge(path, ageMs);
-      return [path];
-    },
   };
 
 function pair(
