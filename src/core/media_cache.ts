@@ -10,7 +10,7 @@ import {
   type PutOptions,
   type VerifyOptions,
 } from "./api/call_options.ts";
-import { CachedMedia } from "./bodies/cached_media.ts";
+import { CachedMedia, type Hit } from "./bodies/cached_media.ts";
 import type { Downloader, DownloadInfo } from "./api/download.ts";
 import { Downloads } from "./download/downloads.ts";
 import type { SharedDownload } from "./download/shared_download.ts";
@@ -21,7 +21,6 @@ import { EventHub } from "./reporting/event_hub.ts";
 import type { MediaCacheListener } from "./api/events.ts";
 import { GifConversion } from "./gif/gif_conversion.ts";
 import { KEY_REGEXP } from "./text/key.ts";
-import type { Hit } from "./entries/lookup.ts";
 import type { MaybePromise } from "./disk/io_mode.ts";
 import type { Media } from "./api/media.ts";
 import {
@@ -233,11 +232,11 @@ export class MediaCache implements AsyncDisposable {
   ): Promise<Media | undefined> {
     if (!this.#isKey(key)) return undefined;
     if (!options.peek) {
-      const url = await this.#parts.lookup.urlOf(key);
+      const url = await this.#parts.peek.urlOf(key);
       this.#assertOpen();
       return url === undefined ? undefined : await this.#get(url);
     }
-    const hit = await this.#parts.lookup.peek(key);
+    const hit = await this.#parts.peek.hit(key);
     if (hit === undefined) return undefined;
     this.#recheck(hit);
     return new CachedMedia(hit.entry, hit, this.#lifetime);
@@ -253,7 +252,7 @@ export class MediaCache implements AsyncDisposable {
    * @throws {CacheClosedError} If the cache is closed.
    */
   async infoByKey(key: string): Promise<EntryInfo | undefined> {
-    return this.#isKey(key) ? await this.#parts.lookup.info(key) : undefined;
+    return this.#isKey(key) ? await this.#parts.peek.info(key) : undefined;
   }
 
   /**
@@ -289,7 +288,7 @@ export class MediaCache implements AsyncDisposable {
    * @throws {CacheClosedError} If the cache is closed.
    */
   async has(url: string | URL): Promise<boolean> {
-    return await this.#parts.lookup.has(this.#canonical(url));
+    return await this.#parts.peek.has(this.#canonical(url));
   }
 
   /**
@@ -482,8 +481,8 @@ export class MediaCache implements AsyncDisposable {
   async deleteByKey(key: string): Promise<boolean> {
     this.#joinableByKey(key)?.detach();
     if (!this.#isKey(key)) return false;
-    const { lookup, deletion } = this.#parts;
-    return await deletion.deleteByKey(key, await lookup.urlOf(key));
+    const { peek, deletion } = this.#parts;
+    return await deletion.deleteByKey(key, await peek.urlOf(key));
   }
 
   /**

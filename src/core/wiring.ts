@@ -9,7 +9,7 @@ import { DirectoryReconciler } from "./startup/reconciler.ts";
 import { DiskErrors } from "./reporting/disk_errors.ts";
 import { PairStore } from "./disk/pair_store.ts";
 import { DownloadClaims } from "./sharing/download_claims.ts";
-import { EntryOpener } from "./entries/entry_opener.ts";
+import { Discovery } from "./entries/discovery.ts";
 import { EntryWriter } from "./entries/entry_writer.ts";
 import type { EventHub } from "./reporting/event_hub.ts";
 import { Eviction } from "./entries/eviction.ts";
@@ -20,6 +20,7 @@ import { LentFolder } from "./disk/lent_folder.ts";
 import { Loader } from "./startup/loader.ts";
 import { Lookup } from "./entries/lookup.ts";
 import { OpenFiles } from "./disk/open_files.ts";
+import { Peek } from "./entries/peek.ts";
 import { LeftoverSweeper } from "./startup/leftover_sweeper.ts";
 import { ReadCheck } from "./entries/read_check.ts";
 import { Removal } from "./entries/removal.ts";
@@ -49,6 +50,8 @@ export interface CacheParts {
   readonly touches: Touches;
   /** Finds entries. */
   readonly lookup: Lookup;
+  /** Looks at entries and changes nothing. */
+  readonly peek: Peek;
   /** Commits bodies. */
   readonly writer: EntryWriter;
   /** Deletes entries. */
@@ -112,19 +115,18 @@ export function makeParts(
   const leftovers = new LeftoverSweeper(store, lent, writes, errors);
 
   const removal = new Removal({ store, catalog, files, leftovers, writes });
-  const check = new ReadCheck(
+  const check = !options.verifyOnRead ? undefined : new ReadCheck(
     { store, catalog, leftovers, writes, removal, hub, errors },
-    options,
+    readOnly,
   );
-  const opener = new EntryOpener(
+  const discovery = new Discovery(
     { store, catalog, files, leftovers, writes, hub },
   );
-  const lookup = new Lookup(
-    { store, catalog, files, writes, calls, errors },
-    opener,
-    check,
-    counters,
-  );
+  const peek = new Peek({ store, catalog, files, calls, errors, check });
+  const lookup = new Lookup({
+    ...{ store, catalog, files, writes, calls, errors },
+    ...{ discovery, peek, check, counters },
+  });
 
   const background = new Background();
   const index = new IndexFile(fs, (name) => store.path(name));
@@ -164,7 +166,7 @@ export function makeParts(
   );
   return {
     ...{ errors, store, catalog, files, leftovers, writes, calls, touches },
-    ...{ lookup, writer, deletion, claims, loader, keeper, index },
+    ...{ lookup, peek, writer, deletion, claims, loader, keeper, index },
     ...{ log, refusals: fs.refusals },
   };
 }

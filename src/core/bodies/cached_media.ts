@@ -19,9 +19,18 @@ export interface MediaOrigin {
   readonly source: Media["source"];
   /** The entry of a hit. */
   readonly entry?: Entry;
-  /** Whether the bytes are, or will be, on disk. */
-  readonly stored: Promise<boolean>;
+  /** Whether the bytes will be on disk; undefined where they are. */
+  readonly stored?: Promise<boolean>;
 }
+
+/** A committed entry and its bytes, held for one Media. */
+export interface Hit extends MediaOrigin {
+  readonly source: "memory" | "disk";
+  readonly entry: Entry;
+}
+
+/** The `stored` of a hit. */
+const STORED: Promise<boolean> = Promise.resolve(true);
 
 /** The lifetime of the cache that made a Media. */
 export interface Lifetime {
@@ -88,7 +97,7 @@ export class CachedMedia implements Media {
   }
 
   get stored(): Promise<boolean> {
-    return this.#origin.stored;
+    return this.#origin.stored ?? STORED;
   }
 
   get entry(): EntryInfo | undefined {

@@ -14,6 +14,7 @@ import type { DownloadClaims } from "../sharing/download_claims.ts";
 import type { GifConversion } from "../gif/gif_conversion.ts";
 import type { EntryWriter } from "../entries/entry_writer.ts";
 import type { Lookup } from "../entries/lookup.ts";
+import type { Peek } from "../entries/peek.ts";
 
 /** The parts of the cache that its downloads work on. */
 export interface DownloadParts {
@@ -29,6 +30,8 @@ export interface DownloadParts {
   readonly claims: DownloadClaims;
   /** Finds entries. */
   readonly lookup: Lookup;
+  /** Looks at entries and changes nothing. */
+  readonly peek: Peek;
   /** Commits bodies. */
   readonly writer: EntryWriter;
   /** Counts and reports disk errors. */

@@ -165,7 +165,7 @@ export class FollowedDownload {
 
   /** Waits for the entry, and lets the readers go on with its file; false if it was not stored. */
   async #finish(): Promise<boolean> {
-    const { errors, lookup, files, store } = this.#parts;
+    const { errors, lookup, peek, files, store } = this.#parts;
     const { url, key, controller } = this.#task;
     const stored = await this.#becomesEntry(controller.signal)
       .catch((error) => {
@@ -175,7 +175,7 @@ export class FollowedDownload {
     // Open the entry, so that this cache knows it, too.
     if (stored) (await lookup.open(url))?.file.release(true);
     const path = store.datPath(key);
-    const isStored = await lookup.isStored(url, this.#file.identity);
+    const isStored = await peek.isStored(url, this.#file.identity);
     const shared = files.adopt(path, this.#file.identity, this.#file);
     shared.hold(true);
     // The readers change over to the shared file here.
@@ -187,10 +187,10 @@ export class FollowedDownload {
 
   /** Waits until the staged file is an entry; false when its writer has ended without one. */
   async #becomesEntry(signal: AbortSignal): Promise<boolean> {
-    const { lookup } = this.#parts;
+    const { peek } = this.#parts;
     for (let isLast = false;;) {
       const isOver = !this.#isAlive() || !await this.#isCurrent();
-      if (await lookup.isStored(this.#task.url, this.#file.identity)) {
+      if (await peek.isStored(this.#task.url, this.#file.identity)) {
         return true;
       }
       if (isLast || signal.aborted) return false;

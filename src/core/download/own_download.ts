@@ -143,9 +143,9 @@ export class OwnDownload {
    * or the claim was revoked by a deletion.
    */
   async #isOutdated(): Promise<boolean> {
-    const { claims, lookup } = this.#parts;
+    const { claims, peek } = this.#parts;
     const { key } = this.#task;
-    const now = await lookup.bodyIdentity(key);
+    const now = await peek.bodyIdentity(key);
     // Where there is no .dat any more, the commit replaces nothing.
     if (now !== undefined && now !== this.#before) return true;
     return this.#claim.role === "lead" &&

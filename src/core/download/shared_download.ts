@@ -14,7 +14,7 @@ import { CachedMedia, type MediaFacts } from "../bodies/cached_media.ts";
 import type { MediaBody } from "../bodies/media_body.ts";
 import { fileBody } from "../bodies/stored_body.ts";
 import type { Claim } from "../sharing/download_claims.ts";
-import type { OpenEntry } from "../entries/entry_opener.ts";
+import type { OpenEntry } from "../entries/discovery.ts";
 import type {
   DownloadListener,
   DownloadParts,
@@ -272,8 +272,8 @@ export class SharedDownload implements DownloadListener {
     downloader: Downloader,
     callerUrl: string,
   ): Promise<boolean> {
-    const { claims, lookup } = this.#parts;
-    const before = await lookup.bodyIdentity(this.key);
+    const { claims, lookup, peek } = this.#parts;
+    const before = await peek.bodyIdentity(this.key);
     if (claim.role === "lead" && before !== undefined) {
       const opened = await lookup.openSettled(this.url);
       if (opened !== undefined) {

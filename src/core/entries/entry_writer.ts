@@ -11,7 +11,7 @@ import type { Removal } from "./removal.ts";
 import type { Sidecar } from "../disk/sidecar.ts";
 import type { Leftovers } from "./leftovers.ts";
 import { stampOf } from "../disk/file_identity.ts";
-import { shareEntryFile } from "./entry_opener.ts";
+import { shareEntryFile } from "./discovery.ts";
 import type {
   StagedBody,
   StagedBytes,

@@ -8,7 +8,6 @@ import type { PairStore } from "../disk/pair_store.ts";
 import type { EventHub } from "../reporting/event_hub.ts";
 import type { Leftovers } from "./leftovers.ts";
 import type { Removal } from "./removal.ts";
-import type { ResolvedOptions } from "../api/options.ts";
 import type { WriteTurns } from "./write_turns.ts";
 
 /** The reason to drop an entry whose bytes have changed on disk. */
@@ -33,26 +32,24 @@ export interface ReadCheckParts {
 }
 
 /**
- * Compares bytes read from disk with the digest of the sidecar, if there is one, with
- * the option `verifyOnRead`.
+ * Compares bytes read from disk with the digest of the sidecar, if there is one: the
+ * option `verifyOnRead`.
  */
 export class ReadCheck {
   readonly #parts: ReadCheckParts;
-  readonly #options: Pick<ResolvedOptions, "readOnly" | "verifyOnRead">;
+  readonly #readOnly: boolean;
   /** The checks by record: there is a new record for each file that a lookup finds. */
   readonly #checked = new WeakMap<Entry, Promise<boolean>>();
 
-  constructor(
-    parts: ReadCheckParts,
-    options: Pick<ResolvedOptions, "readOnly" | "verifyOnRead">,
-  ) {
+  /** With `readOnly` the files of a dropped entry stay. */
+  constructor(parts: ReadCheckParts, readOnly: boolean) {
     this.#parts = parts;
-    this.#options = options;
+    this.#readOnly = readOnly;
   }
 
   /** Whether bytes in RAM have the digest of the entry. */
   passes(entry: Entry, bytes: Uint8Array): boolean {
-    return !this.#applies(entry) || digestOf(bytes) === entry.sha256;
+    return !entry.sha256 || digestOf(bytes) === entry.sha256;
   }
 
   /**
@@ -66,7 +63,7 @@ export class ReadCheck {
     file: SharedFile,
     onFault?: OnFault,
   ): Promise<boolean> {
-    if (!this.#applies(entry)) return true;
+    if (!entry.sha256) return true;
     const known = this.#checked.get(entry);
     if (known !== undefined) return await known;
     const readAt = (view: Uint8Array, position: number) =>
@@ -95,7 +92,7 @@ export class ReadCheck {
       catalog.forget(url);
       hub.emit({ type: "dropped", url, key, reason: WRONG_DIGEST });
     }
-    if (this.#options.readOnly) return undefined;
+    if (this.#readOnly) return undefined;
     try {
       await writes.withLock(async () => {
         const facts = await store.facts(datName(key));
@@ -111,9 +108,5 @@ export class ReadCheck {
     } catch (error) {
       errors.report("remove what is wrong", error);
     }
-  }
-
-  #applies(entry: Entry): boolean {
-    return this.#options.verifyOnRead && !!entry.sha256;
   }
 }
