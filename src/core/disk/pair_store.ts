@@ -127,9 +127,17 @@ export class PairStore extends CacheDirectory {
     return new StagedBytes(await write(), { write, remove });
   }
 
-  /** Takes over a file that was made to stage a body in. */
-  staged(path: string, file: DiskFile): StagedFile {
-    return new StagedFile(path, file, (path) => this.discard(path));
+  /**
+   * Takes over a file that was made to stage a body in.
+   *
+   * @param identity The identity of the file, if another file may take its path.
+   */
+  staged(path: string, file: DiskFile, identity?: number): StagedFile {
+    const remove = async (path: string, identity?: number) => {
+      const isNamed = await this.#isNamed(path, identity).catch(() => true);
+      if (isNamed) await this.discard(path);
+    };
+    return new StagedFile(path, file, remove, identity);
   }
 
   /**
@@ -158,7 +166,8 @@ export class PairStore extends CacheDirectory {
 
   /** Renames a staged file and its description to spare paths of `key`. */
   moveAside(key: string, staged: StagedFile): Promise<void> {
-    return staged.rename(async (from) => {
+    return staged.rename(async (from, identity) => {
+      if (!await this.#isNamed(from, identity)) return from;
       const to = this.sparePath(key);
       await this.#fs.rename(from, to);
       return to;
@@ -168,12 +177,25 @@ export class PairStore extends CacheDirectory {
   /**
    * Links a staged file to a spare path, which the caller discards; undefined where the
    * file system refuses links.
+   *
+   * @throws {Deno.errors.NotFound} If the file has lost its name.
    */
   linkStaged(staged: StagedFile): Promise<string | undefined> {
     return staged.link(async (from) => {
       const to = this.sparePath();
-      return await this.#fs.link(from, to) ? to : undefined;
+      return await this.#fs.linkOpen(staged.file, from, to) ? to : undefined;
     });
+  }
+
+  /**
+   * Whether a path still is the name of a file. A deletion in another process frees the
+   * names of a download, which the next one may have by now.
+   *
+   * @param identity The identity of the file; undefined for a name that no other file takes.
+   */
+  async #isNamed(path: string, identity?: number): Promise<boolean> {
+    if (identity === undefined) return true;
+    return (await this.#fs.facts(path))?.identity === identity;
   }
 
   /**

@@ -34,12 +34,20 @@ export class StagedDescription {
   path: string;
   /** Whether the file of that path is still this description. */
   isNamed = true;
+  /** The identity of the description's file. */
+  readonly identity: number;
   readonly #file: DiskFile;
   readonly #facts: object;
   #length = 0;
 
-  private constructor(path: string, file: DiskFile, facts: object) {
+  private constructor(
+    path: string,
+    file: DiskFile,
+    identity: number,
+    facts: object,
+  ) {
     this.path = path;
+    this.identity = identity;
     this.#file = file;
     this.#facts = facts;
   }
@@ -55,7 +63,8 @@ export class StagedDescription {
     try {
       file.tryLock(true);
       const told = { ...facts, staged: identity };
-      const description = new StagedDescription(path, file, told);
+      const own = (await file.facts()).identity;
+      const description = new StagedDescription(path, file, own, told);
       await description.#write(JSON.stringify(told));
       return description;
     } catch (error) {

@@ -92,7 +92,8 @@ export interface StagedBytesSteps {
 export class StagedFile implements StagedBody {
   /** The open file. */
   readonly file: DiskFile;
-  readonly #remove: (path: string) => Promise<void>;
+  readonly #remove: (path: string, identity?: number) => Promise<void>;
+  readonly #identity: number | undefined;
   #path: string;
   #isNamed = true;
   #keepsNames = false;
@@ -101,15 +102,23 @@ export class StagedFile implements StagedBody {
   #description: StagedDescription | undefined;
   #describing: Promise<unknown> | undefined;
 
-  /** Takes over an open file; `remove` removes a path and does not reject. */
+  /**
+   * Takes over an open file.
+   *
+   * @param remove Removes a path if it still is the name of the file with that identity.
+   * Does not reject.
+   * @param identity The identity of the file, if another file may take its path.
+   */
   constructor(
     path: string,
     file: DiskFile,
-    remove: (path: string) => Promise<void>,
+    remove: (path: string, identity?: number) => Promise<void>,
+    identity?: number,
   ) {
     this.#path = path;
     this.file = file;
     this.#remove = remove;
+    this.#identity = identity;
   }
 
   /** The path of the file. */
@@ -158,17 +167,27 @@ export class StagedFile implements StagedBody {
     return await this.file.facts();
   }
 
-  /** Renames the file and its description, unless a commit or removal has begun. */
-  rename(rename: (from: string) => Promise<string>): Promise<void> {
+  /**
+   * Renames the file and its description, unless a commit or removal has begun.
+   *
+   * @param rename Renames a path if it still is the name of the file with that identity;
+   * returns its path.
+   */
+  rename(
+    rename: (from: string, identity?: number) => Promise<string>,
+  ): Promise<void> {
     const isTooLate = this.#keepsNames || this.#discarding !== undefined;
     if (isTooLate) return Promise.resolve();
     const names = async () => {
       if (this.#describing !== undefined) await this.#describing;
       const description = this.#description;
       if (description?.isNamed) {
-        description.path = await rename(description.path);
+        const { path, identity } = description;
+        description.path = await rename(path, identity);
       }
-      if (this.#isNamed) this.#path = await rename(this.#path);
+      if (this.#isNamed) {
+        this.#path = await rename(this.#path, this.#identity);
+      }
     };
     // Once only: of two renames at a time each would take the file from the other. A
     // failure is ignored: the disk fails, which the commit or removal reports.
@@ -212,10 +231,10 @@ export class StagedFile implements StagedBody {
     const description = this.#description;
     if (description?.isNamed) {
       description.isNamed = false;
-      await this.#remove(description.path);
+      await this.#remove(description.path, description.identity);
     }
     if (!this.#isNamed) return;
     this.#isNamed = false;
-    await this.#remove(this.#path);
+    await this.#remove(this.#path, this.#identity);
   }
 }

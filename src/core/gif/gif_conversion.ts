@@ -1,4 +1,5 @@
 import type { DiskErrors } from "../reporting/disk_errors.ts";
+import { isNotFound } from "../disk/disk_fault.ts";
 import type { PairStore } from "../disk/pair_store.ts";
 import { digestOfFile, maxHashedBytes } from "../bodies/digest.ts";
 import type { EventHub } from "../reporting/event_hub.ts";
@@ -153,6 +154,8 @@ export class GifConversion {
         ? NO_ROOM
         : await this.#convertFile(input.path, job, verdicts, signal);
     } catch (error) {
+      // Another process has deleted the entry: the download goes on for its readers.
+      if (isNotFound(error)) return REMOVED;
       this.#errors.report("stage a video", error);
       return DISK_FAILED;
     }
@@ -166,6 +169,7 @@ export class GifConversion {
     // Read by a link: the GIF's own name goes to another file if the entry is deleted and
     // downloaded again.
     const link = await store.linkStaged(gif).catch((error) => {
+      if (isNotFound(error)) throw error;
       this.#errors.report("link a GIF", error);
       return undefined;
     });
@@ -366,6 +370,7 @@ const BLAMES_FFMPEG: ReadonlySet<ConversionFailure> = new Set([
 
 const UNAVAILABLE = "conversion unavailable";
 const DISK_FAILED = "the disk failed";
+const REMOVED = "its file was removed";
 const NO_ROOM = "there is no room for the video";
 const NOT_SMALLER = "the video is not smaller";
 

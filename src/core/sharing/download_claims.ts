@@ -157,7 +157,7 @@ export class DownloadClaims {
       // Another process may have removed the file as a leftover before it was locked.
       else if (isLocked) {
         const { names, identity } = await file.facts();
-        const staged = this.#store.staged(path, file);
+        const staged = this.#store.staged(path, file, identity);
         if (names > 0) {
           this.#led.set(key, { identity });
           return { role: "lead", staged, identity };

@@ -4,6 +4,9 @@ import { pattern, readRest, readSome } from "../../fixtures/bodies/bytes.ts";
 import { begin } from "../../fixtures/cache/begun.ts";
 import { turn } from "../../fixtures/cache/recorder.ts";
 import { namesIn, pathsOf } from "../../fixtures/directory/files.ts";
+import { tempDir } from "../../fixtures/directory/temp_dir.ts";
+import { gifOfDelays } from "../../fixtures/gif/gif_writer.ts";
+import { heard, stub } from "../../fixtures/gif/stub.ts";
 import { pair } from "../../fixtures/sharing/pair.ts";
 
 const BODY = pattern(200_000);
@@ -72,6 +75,72 @@ for (const how of ["delete", "clear"] as const) {
     assertEquals(names.filter((name) => /\.(?:dat|json)$/.test(name)), []);
   });
 }
+
+for (const how of ["ends", "fails", "is abandoned"] as const) {
+  Deno.test(`a download that was deleted elsewhere and ${how} leaves the next download of the URL alone`, async () => {
+    await using caches = await pair({ whenAbandoned: "abort" });
+    const { one, two } = caches;
+    const { tap, call } = await begin(one, "a", PNG);
+    tap.write(OTHER);
+    const mine = await call;
+    await two.delete("a");
+    const next = await begin(two, "a", PNG);
+    next.tap.write(BODY.slice(0, 1000));
+    const theirs = await next.call;
+
+    if (how === "ends") tap.end();
+    if (how === "fails") tap.fail(new Error("broken"));
+    if (how === "is abandoned") await mine.body.cancel();
+    assertEquals(await mine.stored, false);
+    await using late = await one.getOrDownload("a", never);
+    next.tap.write(BODY.slice(1000));
+    next.tap.end();
+
+    assertEquals(await theirs.bytes(), BODY);
+    assertEquals(await late.bytes(), BODY);
+    assertEquals(await theirs.stored, true);
+    if (how === "ends") assertEquals(await mine.bytes(), OTHER);
+    assertEquals(one.stats().diskErrors, 0);
+  });
+}
+
+Deno.test("a GIF that was deleted elsewhere while it waits for ffmpeg never becomes the GIF that is downloaded there next", async () => {
+  await using folder = await tempDir();
+  const ffmpeg = await stub(
+    folder.path,
+    'echo $$ >"$here/said"; read -r _ <"$here/go"; exit 1',
+  );
+  await new Deno.Command("mkfifo", { args: [`${folder.path}/go`] }).output();
+  const gifToMp4 = { ffmpeg, maxConcurrent: 1 };
+  await using caches = await pair({ gifToMp4 }, { gifToMp4: false });
+  const { one, two } = caches;
+  const gif = gifOfDelays([10, 20, 30]);
+  const other = gifOfDelays([30, 20, 10]);
+  const download = () => Promise.resolve({ data: gif });
+  const first = one.getOrDownload("first", download);
+  await heard(folder.path);
+  const call = one.getOrDownload("a", download);
+  while (one.inFlight().some(({ phase }) => phase !== "converting")) {
+    await turn();
+  }
+
+  await two.delete("a");
+  const next = await begin(two, "a");
+  next.tap.write(other);
+  const theirs = await next.call;
+  // Both conversions fail: of the first GIF, and then of the cache's own.
+  await Deno.writeTextFile(`${folder.path}/go`, "\n");
+  await heard(folder.path);
+  await Deno.writeTextFile(`${folder.path}/go`, "\n");
+
+  const mine = await call;
+  assertEquals([mine.mimetype, await mine.bytes()], ["image/gif", gif]);
+  assertEquals(await mine.stored, false);
+  assertEquals(await (await first).bytes(), gif);
+  next.tap.end();
+  assertEquals([await theirs.bytes(), await theirs.stored], [other, true]);
+  assertEquals(one.stats().diskErrors, 0);
+});
 
 Deno.test("deleteByKey() keeps what another process downloads from being stored", async () => {
   await using caches = await pair();
