@@ -25,3 +25,17 @@ export function startIdleTimer(
   Deno.unrefTimer(timer);
   return () => clearTimeout(timer);
 }
+
+/**
+ * Starts a timer for housekeeping that fires again and again.
+ *
+ * @returns A function that cancels the timer.
+ */
+export function startIdleInterval(
+  everyMs: number,
+  callback: () => void,
+): () => void {
+  const timer = setInterval(callback, Math.ceil(everyMs));
+  Deno.unrefTimer(timer);
+  return () => clearInterval(timer);
+}

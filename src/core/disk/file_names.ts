@@ -18,8 +18,9 @@
  *   by the next download of the URL when its lock is free, by delete() and clear()
  *   of any process, else by the LeftoverSweeper.
  *   Lost: the download is not stored; its readers go on.
- * KEY.description.part: type, name and length of that body for the followers; at
- *   the end the sidecar to be, or why the rest of the body never comes.
+ * KEY.description.part: type, name and length of that body for the followers, or
+ *   that it is being converted; at the end the sidecar to be, or why the rest of the
+ *   body never comes.
  *   Written and removed as KEY.download.part, which it lies beside; renamed to
  *   KEY.json.
  *   Lost: followers wait for the end of the download.

@@ -141,7 +141,8 @@ export class PairStore extends CacheDirectory {
   }
 
   /**
-   * Puts a description beside a staged file, for followers.
+   * Puts a description beside a staged file, for followers; without `facts` it says that
+   * the body is being converted.
    *
    * @throws {Deno.errors.AlreadyExists} If another download still has the name.
    * @throws The file system's error.
@@ -149,7 +150,7 @@ export class PairStore extends CacheDirectory {
   async describe(
     key: string,
     staged: StagedFile,
-    facts: StagedFacts,
+    facts: StagedFacts | undefined,
   ): Promise<void> {
     const path = this.path(descriptionName(key));
     await staged.describe(async () => {

@@ -25,7 +25,11 @@ export interface FollowedFacts extends StagedFacts {
 
 /**
  * The description of a staged body, for the followers of its download: the sidecar
- * to be, without `url` and `ts` while bytes are missing. The writer and each follower
+ * to be, without `url` and `ts` while bytes are missing. While the body is converted the
+ * description says so, and nothing that older releases take for facts.
+ *
+ * Each write is a sign of life of the writer, which shows by the mtime: also the same
+ * text is written again while no bytes come, as during a conversion. The writer and each follower
  * hold a shared lock: so the writer sees whether it has followers, and a cleaner that
  * the file is in use.
  */
@@ -38,7 +42,8 @@ export class StagedDescription {
   readonly identity: number;
   readonly #file: DiskFile;
   readonly #facts: object;
-  #length = 0;
+  #bytes = new Uint8Array(0);
+  #isComplete = false;
 
   private constructor(
     path: string,
@@ -52,17 +57,22 @@ export class StagedDescription {
     this.#facts = facts;
   }
 
-  /** Writes the facts of the staged body with that identity. */
+  /**
+   * Writes the facts of the staged body with that identity; without `facts`, that it is
+   * being converted.
+   */
   static async create(
     fs: FileSystem,
     path: string,
-    facts: StagedFacts,
+    facts: StagedFacts | undefined,
     identity: number,
   ): Promise<StagedDescription> {
     const file = await createAnew(fs, path);
     try {
       file.tryLock(true);
-      const told = { ...facts, staged: identity };
+      const told = facts === undefined
+        ? { converting: identity }
+        : { ...facts, staged: identity };
       const own = (await file.facts()).identity;
       const description = new StagedDescription(path, file, own, told);
       await description.#write(JSON.stringify(told));
@@ -86,8 +96,20 @@ export class StagedDescription {
     }
   }
 
+  /** Writes the same text again, to show that the writer lives. Never rejects. */
+  async beat(): Promise<void> {
+    // A sidecar keeps its stamp.
+    if (this.#isComplete) return;
+    try {
+      await this.#file.writeAt(this.#bytes, 0);
+    } catch {
+      // The download has ended meanwhile, or followers run into their time limits.
+    }
+  }
+
   /** Writes the sidecar of the complete body over the description. */
   async complete(text: string, durable: boolean): Promise<FileFacts> {
+    this.#isComplete = true;
     await this.#write(text);
     if (durable) await this.#file.sync();
     return await this.#file.facts();
@@ -108,9 +130,9 @@ export class StagedDescription {
     let bytes = encoder.encode(text);
     // Followers notice a new text by its length. The text is filled up, never cut:
     // some file systems refuse to cut a file.
-    const missing = this.#length + 1 - bytes.length;
+    const missing = this.#bytes.length + 1 - bytes.length;
     if (missing > 0) bytes = encoder.encode(text + " ".repeat(missing));
-    this.#length = bytes.length;
+    this.#bytes = bytes;
     await this.#file.writeAt(bytes, 0);
   }
 
@@ -125,6 +147,10 @@ export class FollowedDescription {
   readonly #fs: FileSystem;
   readonly #path: string;
   readonly #identity: number;
+  /** Whether the body is being converted, so that it has no facts yet. */
+  isConverting = false;
+  /** When the writer last showed that it lives (ms since the epoch). */
+  writtenMs: number | undefined;
   #file: DiskFile | undefined;
   #length = 0;
   #facts: FollowedFacts | undefined;
@@ -144,7 +170,7 @@ export class FollowedDescription {
     if (text === undefined) return this.#facts;
     const facts = this.#parse(text, isOurs);
     if (facts !== undefined) this.#facts = facts;
-    else if (!isOurs) this.close();
+    else if (!isOurs && !this.isConverting) this.close();
     return this.#facts;
   }
 
@@ -177,7 +203,8 @@ export class FollowedDescription {
 
   /** The text, if its length has changed. */
   async #text(file: DiskFile): Promise<string | undefined> {
-    const { size } = await file.facts();
+    const { size, mtimeMs } = await file.facts();
+    this.writtenMs = mtimeMs;
     if (size === this.#length || size > MAX_SIDECAR_BYTES) return undefined;
     const bytes = new Uint8Array(size);
     const count = await file.readAt(bytes, 0);
@@ -198,7 +225,9 @@ export class FollowedDescription {
       this.#length = 0;
       return undefined;
     }
-    const { mimetype, filename, size, ts, staged, ending } = value;
+    const { mimetype, filename, size, ts, staged, converting, ending } = value;
+    this.isConverting = converting === this.#identity;
+    if (this.isConverting) return undefined;
     // Another download of the URL may have begun since, with a description of its own.
     if (!isOurs && staged !== this.#identity) return undefined;
     return {

@@ -1,14 +1,26 @@
 import { yieldToEventLoop } from "../async/pacer.ts";
+import { startIdleInterval } from "../async/timer.ts";
 import { replaceExtension } from "../text/filename.ts";
 import { digestOf, maxHashedBytes } from "../bodies/digest.ts";
 import { fileBody, MemoryBody } from "../bodies/stored_body.ts";
 import type { GifPlan } from "../gif/gif_plan.ts";
+import type { StagedFacts } from "../disk/staged_description.ts";
+import type { StagedFile } from "../disk/staged_file.ts";
 import type { SharedFile } from "../disk/open_files.ts";
 import type { CommitRequest } from "../entries/entry_writer.ts";
 import type { DownloadBody } from "./download_body.ts";
 import type { DownloadParts, DownloadTask } from "./download_parts.ts";
 import type { BodyReceiver, Received } from "./receive_body.ts";
-import { DISK_FAILED, type StagingPlace } from "./stage_body.ts";
+import { describeBody, DISK_FAILED, type StagingPlace } from "./stage_body.ts";
+
+/**
+ * While no bytes come, followers get a sign of life this often within `idleTimeoutMs`:
+ * then a single late one does no harm.
+ */
+const BEATS = 4;
+
+/** The longest time between two signs of life (ms): a follower may be less patient. */
+const MAX_BEAT_MS = 250;
 
 /** Stores a received body: as it came, or as the video of a GIF. */
 export class ReceivedCommit {
@@ -47,9 +59,11 @@ export class ReceivedCommit {
       return await this.#storeWhole(received.bytes, received.place);
     }
     const { body, plan } = received;
-    if (plan !== undefined) {
+    const { whole } = body;
+    if (plan !== undefined && whole !== undefined) {
       onPhase("converting");
-      const stored = await this.#storeVideo(body, plan);
+      const store = () => this.#storeVideo(body, whole, plan);
+      const stored = await this.#withBeat(whole, undefined, store);
       if (stored !== undefined) return stored;
     }
     onPhase("storing");
@@ -85,6 +99,7 @@ export class ReceivedCommit {
       listener.onUncached(DISK_FAILED);
     } finally {
       if (file === undefined) await staged.close();
+      else staged.description?.close();
       reservation.release();
       listener.onEnded();
       stored.resolve();
@@ -117,12 +132,12 @@ export class ReceivedCommit {
   /** Converts a GIF and stores the video; undefined when it stays a GIF. */
   async #storeVideo(
     body: DownloadBody,
+    gif: StagedFile,
     plan: GifPlan,
   ): Promise<boolean | undefined> {
     const { files, gifs, counters } = this.#parts;
     const { url, key, controller: { signal }, listener } = this.#task;
-    const gif = body.whole;
-    if (gifs === undefined || gif === undefined) return undefined;
+    if (gifs === undefined) return undefined;
     const { source, received } = this.#receiver;
     const filename = replaceExtension(source?.filename ?? "", ".mp4");
     const facts = { mimetype: "video/mp4", filename };
@@ -158,22 +173,51 @@ export class ReceivedCommit {
     body: Pick<CommitRequest, "staged" | "size" | "bytes">,
     facts: Partial<Members>,
   ): Promise<SharedFile | undefined> {
-    const { writer, hub } = this.#parts;
+    const { writer, hub, isReady } = this.#parts;
     const { url, key, started, listener } = this.#task;
     const members = this.#members(facts);
-    const file = await writer.commitEntry({
-      ...body,
-      members,
-      wanted: () => listener.isWanted,
-      isOutdated: this.#isOutdated,
-    });
-    if (file === undefined) return undefined;
+    const commit = () =>
+      writer.commitEntry({
+        ...body,
+        members,
+        wanted: () => listener.isWanted,
+        isOutdated: this.#isOutdated,
+      });
     const { mimetype, filename } = members;
-    const { size } = body;
+    const { staged, size } = body;
+    const described = { mimetype, filename, size };
+    const file = isReady()
+      ? await commit()
+      // The commit waits for the scan at start, which may take long.
+      : await this.#withBeat(staged, described, commit);
+    if (file === undefined) return undefined;
     const durationMs = performance.now() - started;
     const stored = { url, key, mimetype, filename, size, durationMs };
     hub.emit({ type: "stored", source: "download", ...stored });
     return file;
+  }
+
+  /**
+   * Runs a task during which no bytes come, and shows other processes that this one lives:
+   * followers would take the silence for that of a dead origin.
+   *
+   * @param facts The facts of the staged body; undefined while it is converted.
+   */
+  async #withBeat<T>(
+    staged: StagedFile,
+    facts: StagedFacts | undefined,
+    task: () => Promise<T>,
+  ): Promise<T> {
+    await describeBody(this.#parts, this.#task, staged, facts);
+    const { idleTimeoutMs } = this.#parts.options;
+    const everyMs = Math.min(MAX_BEAT_MS, idleTimeoutMs / BEATS);
+    const beat = () => staged.description?.beat();
+    const stop = startIdleInterval(everyMs, beat);
+    try {
+      return await task();
+    } finally {
+      stop();
+    }
   }
 
   /** Makes the members of the sidecar; `facts` replace those of the source. */

@@ -8,7 +8,7 @@ import { BodyDigest, maxHashedBytes } from "../bodies/digest.ts";
 import { Tee } from "../bodies/tee.ts";
 import type { CommitRequest } from "../entries/entry_writer.ts";
 import type { DownloadParts, DownloadTask } from "./download_parts.ts";
-import { DISK_FAILED, type StagingPlace } from "./stage_body.ts";
+import { describeBody, DISK_FAILED, type StagingPlace } from "./stage_body.ts";
 
 /** The body of a download that comes in many chunks: its tee, and its place on disk. */
 export class DownloadBody {
@@ -71,15 +71,7 @@ export class DownloadBody {
   async describe(facts: StagedFacts): Promise<void> {
     const { whole } = this;
     if (whole === undefined) return;
-    const { claims, errors } = this.#parts;
-    try {
-      await claims.describe(this.#task.key, whole, facts);
-    } catch (error) {
-      // The download has failed meanwhile and closed its files.
-      if (error instanceof Deno.errors.BadResource) return;
-      // The download goes on without a description.
-      errors.report("describe a download", error);
-    }
+    await describeBody(this.#parts, this.#task, whole, facts);
   }
 
   /** The digest as a member of a sidecar, after the last chunk; empty for a long body. */

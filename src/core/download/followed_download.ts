@@ -34,6 +34,7 @@ export class FollowedDownload {
   #handed: MediaFacts | undefined;
   #body: FollowedBody | undefined;
   #received = 0;
+  #writtenMs: number | undefined;
   #failures = 0;
   #lost: { reason: unknown } | undefined;
 
@@ -56,7 +57,11 @@ export class FollowedDownload {
       received: this.#received,
       total: this.#facts?.size,
       startedAt,
-      phase: this.#facts === undefined ? "waiting" : "downloading",
+      phase: this.#description.isConverting
+        ? "converting"
+        : this.#facts === undefined
+        ? "waiting"
+        : "downloading",
     };
   }
 
@@ -147,6 +152,9 @@ export class FollowedDownload {
       if (facts.whole) this.#body.completeAt(facts.size ?? size);
       else this.#body.grow(size);
     }
+    const { writtenMs } = this.#description;
+    if (writtenMs !== this.#writtenMs) this.#task.listener.onAlive();
+    this.#writtenMs = writtenMs;
     // Bytes before the type is certain count as progress, too.
     if (size > this.#received) {
       this.#received = size;

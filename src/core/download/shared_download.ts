@@ -174,13 +174,18 @@ export class SharedDownload implements DownloadListener {
 
   /** Reports the progress to callers. */
   onProgress(received: number, total: number | undefined): void {
-    if (this.#origin.is === "followed") this.#followDeadline?.alive();
+    this.onAlive();
     for (const { onProgress, signal } of this.#watchers) {
       if (signal?.aborted) continue;
       callSafely(() => onProgress?.({ received, total }));
     }
     // The processes that the download was kept for may have left, too.
     if (this.#isKept) this.#endIfUnneeded();
+  }
+
+  /** Starts the idle clock for a followed download anew. */
+  onAlive(): void {
+    if (this.#origin.is === "followed") this.#followDeadline?.alive();
   }
 
   /** Reports that the body is not stored: later callers start a download of their own. */

@@ -1,5 +1,6 @@
 import { MediaCacheError } from "../api/errors.ts";
 import { fitsSidecar } from "../disk/sidecar.ts";
+import type { StagedFacts } from "../disk/staged_description.ts";
 import type { StagedFile } from "../disk/staged_file.ts";
 import {
   CROWDED,
@@ -65,5 +66,25 @@ export async function stageBody(
     reservation.release();
     errors.report("stage a download", error);
     return error instanceof MediaCacheError ? UNUSABLE : DISK_FAILED;
+  }
+}
+
+/**
+ * Describes a staged body for other processes; without `facts`, as one that is being
+ * converted. Never rejects.
+ */
+export async function describeBody(
+  { claims, errors }: DownloadParts,
+  { key }: DownloadTask,
+  staged: StagedFile,
+  facts: StagedFacts | undefined,
+): Promise<void> {
+  try {
+    await claims.describe(key, staged, facts);
+  } catch (error) {
+    // The download has failed meanwhile and closed its files.
+    if (error instanceof Deno.errors.BadResource) return;
+    // The download goes on without a description.
+    errors.report("describe a download", error);
   }
 }

@@ -109,14 +109,15 @@ export class DownloadClaims {
   }
 
   /**
-   * Describes the body for followers; without a description they wait for the end.
+   * Describes the body for followers, or says without `facts` that it is being converted.
+   * Without a description they wait for the end.
    *
    * @throws The file system's error.
    */
   async describe(
     key: string,
     staged: StagedFile,
-    facts: StagedFacts,
+    facts: StagedFacts | undefined,
   ): Promise<void> {
     if (staged.path !== this.#store.path(downloadName(key))) return;
     try {

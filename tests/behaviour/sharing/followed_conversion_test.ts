@@ -1,0 +1,127 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { DownloadTimeoutError, type MediaCache } from "../../../mod.ts";
+import { begin } from "../../fixtures/cache/begun.ts";
+import { turn } from "../../fixtures/cache/recorder.ts";
+import { type Folder, temporaryFolder } from "../../fixtures/gif/stub.ts";
+import { heard, stub } from "../../fixtures/gif/stub.ts";
+import { gifOfDelays } from "../../fixtures/gif/gif_writer.ts";
+import { Origin } from "../../fixtures/servers/origin.ts";
+import { pair } from "../../fixtures/sharing/pair.ts";
+import { share } from "../../fixtures/sharing/sharing_processes.ts";
+
+const GIF = gifOfDelays([10, 20, 30]);
+const CONVERT = 'exec ffmpeg "$@"';
+const IDLE = { idleTimeoutMs: 200 };
+
+function never(): Promise<never> {
+  throw new Error("not called");
+}
+
+/** An ffmpeg whose processes each say that they have begun, and wait for `go()`. */
+interface WaitingFfmpeg {
+  /** The path of the program. */
+  readonly ffmpeg: string;
+  /** Waits for the next process; returns the function that lets it go on. */
+  begun(): Promise<() => Promise<void>>;
+}
+
+/** Makes an ffmpeg that then does what a script says. */
+async function waitingFfmpeg(
+  { path }: Folder,
+  script: string,
+): Promise<WaitingFfmpeg> {
+  const ffmpeg = await stub(
+    path,
+    `PATH='${Deno.env.get("PATH")}'
+     mkfifo "$here/$$"; echo $$ >"$here/said"; read -r _ <"$here/$$"; ${script}`,
+  );
+  const begun = async () => {
+    const id = await heard(path);
+    return () => Deno.writeTextFile(`${path}/${id}`, "\n");
+  };
+  return { ffmpeg, begun };
+}
+
+/** Lets the idle timeout of a cache pass, several times. */
+async function idle(cache: MediaCache): Promise<void> {
+  for (let times = 0; times < 3; times++) {
+    const { tap, call } = await begin(cache, "silent:");
+    await assertRejects(() => call, DownloadTimeoutError);
+    await tap.cancelled;
+  }
+}
+
+Deno.test("followers wait for the video while another process converts, and while its conversion waits for its turn", async () => {
+  await using folder = await temporaryFolder();
+  const { ffmpeg, begun } = await waitingFfmpeg(folder, CONVERT);
+  const gifToMp4 = { ffmpeg, maxConcurrent: 1 };
+  await using caches = await pair({ ...IDLE, gifToMp4 });
+  const { one, two } = caches;
+  const download = () => Promise.resolve({ data: GIF });
+  const first = one.getOrDownload("first", download);
+  const goFirst = await begun();
+  const waiting = one.getOrDownload("waiting", download);
+  const followed = ["first", "waiting"].map((url) =>
+    two.getOrDownload(url, never)
+  );
+  const isConverting = () =>
+    two.inFlight().filter(({ phase }) => phase === "converting").length === 2;
+  while (!isConverting()) await turn();
+
+  await idle(two);
+  assert(isConverting());
+  await goFirst();
+  const goWaiting = await begun();
+  await idle(two);
+  await goWaiting();
+
+  for (const call of [first, waiting, ...followed]) {
+    const media = await call;
+    assertEquals(media.mimetype, "video/mp4");
+    assertEquals((await media.bytes()).length, media.size);
+  }
+  assertEquals(one.stats().conversions, 2);
+  assertEquals(two.stats().conversions, 0);
+});
+
+Deno.test("followers get the GIF whose conversion fails in another process", async () => {
+  await using folder = await temporaryFolder();
+  const { ffmpeg, begun } = await waitingFfmpeg(folder, "exit 1");
+  await using caches = await pair({ ...IDLE, gifToMp4: { ffmpeg } });
+  const { one, two } = caches;
+  const mine = one.getOrDownload("a", () => Promise.resolve({ data: GIF }));
+  const fail = await begun();
+  const theirs = two.getOrDownload("a", never);
+  while (two.inFlight()[0]?.phase !== "converting") await turn();
+  // The GIF fails, and then the cache's own.
+  await fail();
+  await (await begun())();
+
+  for (const media of await Promise.all([mine, theirs])) {
+    assertEquals(media.mimetype, "image/gif");
+    assertEquals(await media.bytes(), GIF);
+    assertEquals(await media.stored, true);
+  }
+});
+
+Deno.test("a process that is stopped while it converts delays the others by idleTimeoutMs", async () => {
+  await using folder = await temporaryFolder();
+  const { ffmpeg, begun } = await waitingFfmpeg(folder, CONVERT);
+  await using origin = new Origin();
+  const url = origin.bytes("/a.gif", GIF);
+  await using processes = await share(2, { ...IDLE, gifToMp4: { ffmpeg } });
+  const [stopped, other] = processes.all;
+  assert(stopped !== undefined && other !== undefined);
+  stopped.ask("take", "mine", url).catch(() => {});
+  const end = await begun();
+  const taking = other.ask("take", "theirs", url);
+  while ((await other.ask("phases"))[0] !== "converting") await turn();
+
+  stopped.kill("SIGSTOP");
+
+  await (await begun())();
+  await taking;
+  await end();
+  assertEquals(origin.requests("/a.gif"), 2);
+  assertEquals(typeof await other.ask("readRest", "theirs"), "number");
+});
