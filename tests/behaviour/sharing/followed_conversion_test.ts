@@ -1,7 +1,10 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { DownloadTimeoutError, type MediaCache } from "../../../mod.ts";
+import { DownloadTimeoutError, type Media, MediaCache } from "../../../mod.ts";
 import { begin } from "../../fixtures/cache/begun.ts";
 import { turn } from "../../fixtures/cache/recorder.ts";
+import { HeldListing } from "../../fixtures/directory/held_listing.ts";
+import { tempDir } from "../../fixtures/directory/temp_dir.ts";
+import { pattern } from "../../fixtures/bodies/bytes.ts";
 import { type Folder, temporaryFolder } from "../../fixtures/gif/stub.ts";
 import { heard, stub } from "../../fixtures/gif/stub.ts";
 import { gifOfDelays } from "../../fixtures/gif/gif_writer.ts";
@@ -125,3 +128,49 @@ Deno.test("a process that is stopped while it converts delays the others by idle
   assertEquals(origin.requests("/a.gif"), 2);
   assertEquals(typeof await other.ask("readRest", "theirs"), "number");
 });
+
+for (const size of [1000, 300_000]) {
+  Deno.test(`followers wait while another process scans the directory before it stores ${size} bytes`, async () => {
+    await using dir = await tempDir();
+    const cacheDir = dir.path;
+    await using two = await MediaCache.open({ ...IDLE, cacheDir });
+    const held = new HeldListing();
+    await using one = new MediaCache({ ...IDLE, cacheDir });
+    const body = pattern(size);
+    let mine: Media;
+    let theirs: Media;
+    {
+      // Disposed before the cache, whose close() waits for the listing.
+      using _held = held;
+      const { tap, call } = await begin(one, "a", { size });
+      theirs = await afterJoining(two, "a", () => {
+        tap.write(body);
+        tap.end();
+      });
+      mine = await call;
+      assertEquals(await mine.bytes(), body);
+
+      await idle(two);
+    }
+
+    assertEquals(await theirs.bytes(), body);
+    assertEquals([await mine.stored, await theirs.stored], [true, true]);
+  });
+}
+
+/** Follows the download of a URL in another process, which goes on then. */
+async function afterJoining(
+  cache: MediaCache,
+  url: string,
+  goOn: () => void,
+): Promise<Media> {
+  const joined = Promise.withResolvers<void>();
+  const stop = cache.subscribe(({ type }) => {
+    if (type === "joined") joined.resolve();
+  });
+  const call = cache.getOrDownload(url, never);
+  await joined.promise;
+  stop();
+  goOn();
+  return await call;
+}

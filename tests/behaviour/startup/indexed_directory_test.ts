@@ -17,6 +17,7 @@ import {
   writePair,
 } from "../../fixtures/directory/files.ts";
 import { holdTimers } from "../../fixtures/time/held_timers.ts";
+import { HeldListing } from "../../fixtures/directory/held_listing.ts";
 import { indexEverything } from "../../fixtures/cache/indexing.ts";
 import { Random } from "../../fixtures/inputs/random.ts";
 import { Recorder, turn } from "../../fixtures/cache/recorder.ts";
@@ -129,27 +130,6 @@ Deno.test("open() counts the entries of an index without a look at the directory
   assertEquals(cache.stats().entries, 302);
   assertEquals(cache.stats().comparing, false);
 });
-
-/** Holds up every asynchronous listing of a directory. */
-class HeldListing {
-  readonly #readDir = Deno.readDir;
-  readonly #going = Promise.withResolvers<void>();
-
-  constructor() {
-    const readDir = this.#readDir;
-    const going = this.#going.promise;
-    Deno.readDir = async function* (path) {
-      await going;
-      yield* readDir(path);
-    };
-  }
-
-  /** Lets the listings go on. */
-  [Symbol.dispose](): void {
-    Deno.readDir = this.#readDir;
-    this.#going.resolve();
-  }
-}
 
 /** The bytes of the bodies in a directory, read synchronously. */
 function bodyBytesNow(dir: string): number {
