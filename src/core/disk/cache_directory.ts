@@ -142,7 +142,7 @@ export class CacheDirectory {
   }
 
   /** Whether a file exists; false as well where the directory can't be searched. */
-  probablyExists(name: string): MaybePromise<boolean> {
+  probablyExists(name: string): boolean {
     return this.#fs.probablyExists(this.path(name));
   }
 
@@ -151,7 +151,7 @@ export class CacheDirectory {
    *
    * @throws The file system's error where the directory can't be searched.
    */
-  exists(name: string): Promise<boolean> {
+  exists(name: string): boolean {
     return this.#fs.exists(this.path(name));
   }
 

@@ -2,6 +2,8 @@
  * The only file that calls Deno's file API by path; disk_file.ts calls it for open
  * files.
  */
+// Loaded at the start: on demand, the 15 ms that it takes would hold up the first store.
+import { existsSync } from "node:fs";
 import { ensureDir } from "@std/fs/ensure-dir";
 import { dirname } from "@std/path/dirname";
 import { isAbsolute } from "@std/path/is-absolute";
@@ -49,9 +51,6 @@ const NEW_FILE: Deno.OpenOptions = {
 
 /** The bits of a mode that grant rights. */
 const MODE_BITS = 0o777;
-
-/** `existsSync()` of `node:fs`, which takes 3 MiB of memory, so it is loaded on demand. */
-let existsSync: ((path: string) => boolean) | undefined;
 
 /** Used for whole texts, without `stream`, so that it keeps no state between them. */
 const UTF_8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -230,10 +229,10 @@ export class FileSystem {
    *
    * @throws The file system's error where the directory can't be searched.
    */
-  async exists(path: string): Promise<boolean> {
-    if (await this.probablyExists(path)) return true;
+  exists(path: string): boolean {
+    if (this.probablyExists(path)) return true;
     // `probablyExists()` is also false in a directory that can't be searched.
-    if (await this.probablyExists(`${dirname(path)}/.`)) return false;
+    if (this.probablyExists(`${dirname(path)}/.`)) return false;
     try {
       Deno.statSync(path);
       return true;
@@ -247,9 +246,8 @@ export class FileSystem {
    * Whether a path exists, where a wrong answer does no harm: false as well in a
    * directory that can't be searched.
    */
-  probablyExists(path: string): MaybePromise<boolean> {
-    if (existsSync !== undefined) return existsSync(path);
-    return import("node:fs").then((fs) => (existsSync = fs.existsSync)(path));
+  probablyExists(path: string): boolean {
+    return existsSync(path);
   }
 
   /** Whether the name is taken, be it by a link that leads nowhere. */
