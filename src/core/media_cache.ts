@@ -742,6 +742,7 @@ export class MediaCache implements AsyncDisposable {
     await writes.withoutLock(() => touches.flush());
     if (loader.isWhole) await keeper.save();
     else if (loader.isReady) await keeper.saveIfDue();
+    keeper.close();
     await writes.close();
     await files.close();
   }

@@ -1,11 +1,12 @@
 /*
  * An entry as bytes: a record of fixed length, and a text of URL, type and name in
- * UTF-8, one behind the other. The index on disk consists of these bytes, and a catalog
- * keeps them as they are until an entry is used: 100,000 entries take 25 MB, and are
- * ready when they are read. Numbers are little-endian.
+ * UTF-8, one behind the other. Many records followed by their texts are a block. The
+ * index on disk consists of blocks, and a catalog keeps their bytes as they are until an
+ * entry is used. Numbers are little-endian.
  *
  *    0  size, storedAt, lastAccess, mtimeMs, identity, sidecarStamp   64-bit floats
- *   48  where the text begins among all texts; bytes of URL, type and name   32 bits each
+ *   48  where the text begins among the texts of the block; bytes of URL, type and name
+ *       32 bits each
  *   64  key, sha256 (zeros where there is none)   32 bytes each
  */
 import { KEY_REGEXP } from "../text/key.ts";
@@ -14,8 +15,8 @@ import type { Entry } from "./entry.ts";
 /** Bytes of a record. */
 export const RECORD_BYTES = 128;
 
-/** The most bytes of all texts: 1 GiB, twice as much as 4 million usual entries need. */
-export const MAX_TEXT_BYTES = 1_073_741_824;
+/** The most entries of a block: it takes less than a millisecond to read. */
+export const BLOCK_ENTRIES = 1_024;
 
 /** Where the numbers of a record stand, counted in 64-bit floats. */
 export const NUMBER = {
@@ -46,14 +47,10 @@ export class EntryPacker {
   count = 0;
   /** Bytes of their texts. */
   textBytes = 0;
-  /** Bytes of their bodies. */
-  bodyBytes = 0;
   readonly #records: Uint8Array<ArrayBuffer>;
   readonly #numbers: Float64Array;
   readonly #words: Uint32Array;
   #texts: Uint8Array<ArrayBuffer> = new Uint8Array(65_536);
-  /** Bytes of the texts of all that was cleared. */
-  #textStart = 0;
   readonly #encoder = new TextEncoder();
 
   /** Makes room for `maxCount` entries between two calls of `clear()`. */
@@ -63,19 +60,13 @@ export class EntryPacker {
     this.#words = new Uint32Array(this.#records.buffer);
   }
 
-  /** The records that were added. */
-  get records(): Uint8Array<ArrayBuffer> {
-    return this.#records.subarray(0, this.count * RECORD_BYTES);
-  }
-
-  /** The texts of the records. */
-  get texts(): Uint8Array<ArrayBuffer> {
-    return this.#texts.subarray(0, this.textBytes);
-  }
-
-  /** Whether the texts of all entries so far are more than an index may hold. */
-  get isFull(): boolean {
-    return this.#textStart + this.textBytes > MAX_TEXT_BYTES;
+  /** A copy of the records that were added, followed by their texts. */
+  bytes(): Uint8Array<ArrayBuffer> {
+    const length = this.count * RECORD_BYTES;
+    const bytes = new Uint8Array(length + this.textBytes);
+    bytes.set(this.#records.subarray(0, length));
+    bytes.set(this.#texts.subarray(0, this.textBytes), length);
+    return bytes;
   }
 
   /** Adds an entry. An entry whose `sha256` is not a SHA-256, which a stranger wrote, is left out. */
@@ -96,7 +87,7 @@ export class EntryPacker {
     this.#words[word + WORD.nameBytes] = this.#addText(filename);
     const digests = Uint8Array.fromHex(key + (sha256 ?? NO_DIGEST));
     this.#records.set(digests, start + DIGEST.key);
-    this.#end();
+    this.count++;
   }
 
   /** Adds the bytes of an entry. */
@@ -106,25 +97,19 @@ export class EntryPacker {
     this.#makeRoom(text.length);
     this.#texts.set(text, this.textBytes);
     this.textBytes += text.length;
-    this.#end();
+    this.count++;
   }
 
   /** Removes the entries, which have been written. */
   clear(): void {
-    this.#textStart += this.textBytes;
-    this.count = this.textBytes = this.bodyBytes = 0;
+    this.count = this.textBytes = 0;
   }
 
   /** States in the next record where its text begins; returns the record's first word. */
   #beginText(): number {
     const word = this.count * RECORD_BYTES / Uint32Array.BYTES_PER_ELEMENT;
-    this.#words[word + WORD.textStart] = this.#textStart + this.textBytes;
+    this.#words[word + WORD.textStart] = this.textBytes;
     return word;
-  }
-
-  #end(): void {
-    const number = this.count++ * RECORD_BYTES / Float64Array.BYTES_PER_ELEMENT;
-    this.bodyBytes += this.#numbers[number + NUMBER.size] ?? 0;
   }
 
   #addText(text: string): number {

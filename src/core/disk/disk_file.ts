@@ -44,13 +44,7 @@ export class DiskFile {
   /** Reads once from a position, in bytes; returns the bytes read, 0 at the end. */
   readAt(view: Uint8Array, position: number): MaybePromise<number> {
     return this.#exclusive(
-      () => {
-        this.#seekSync(position);
-        this.#position = NaN;
-        const count = this.#file.readSync(view) ?? 0;
-        this.#position = position + count;
-        return count;
-      },
+      () => this.readAtSync(view, position),
       async () => {
         await this.#seek(position);
         this.#position = NaN;
@@ -59,6 +53,18 @@ export class DiskFile {
         return count;
       },
     );
+  }
+
+  /**
+   * Reads once from a position, in bytes, synchronously on any disk; returns the bytes
+   * read, 0 at the end. No other operation may run meanwhile.
+   */
+  readAtSync(view: Uint8Array, position: number): number {
+    this.#seekSync(position);
+    this.#position = NaN;
+    const count = this.#file.readSync(view) ?? 0;
+    this.#position = position + count;
+    return count;
   }
 
   /** Writes all of `bytes` at a position, in bytes. */

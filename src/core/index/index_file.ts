@@ -1,39 +1,27 @@
 import type { CatalogSnapshot } from "../catalog/catalog_snapshot.ts";
-import { PackedEntries } from "../catalog/packed_entries.ts";
-import { EntryPacker, RECORD_BYTES } from "../catalog/packed_entry.ts";
+import { KeyTable, slotsFor } from "../catalog/key_table.ts";
+import { PackedBlock } from "../catalog/packed_block.ts";
+import { BLOCK_ENTRIES, EntryPacker } from "../catalog/packed_entry.ts";
 import type { LogPlace } from "../sharing/change_log.ts";
 import type { DiskFile } from "../disk/disk_file.ts";
 import { INDEX_NAME, NEW_INDEX_NAME } from "../disk/file_names.ts";
 import { isNotFound, isTaken } from "../disk/disk_fault.ts";
 import type { FileSystem } from "../disk/file_system.ts";
 import {
-  BLOCK_ENTRIES,
-  BLOCK_HEAD_BYTES,
   BLOCK_TEXT_BYTES,
-  formatBlock,
+  checksumOf,
   formatHeader,
+  formatList,
   HEADER_BYTES,
-  isBlock,
-  lengthOf,
+  type ListedBlock,
   MAX_ENTRIES,
-  parseBlockHead,
-  parseHeader,
+  MAX_TEXT_BYTES,
 } from "./index_format.ts";
-import { Pacer } from "../async/pacer.ts";
-
-/** Bytes to read before the event loop may get a turn. */
-const PIECE_BYTES = 1_048_576;
+import { openIndex, type SavedIndex } from "./saved_index.ts";
+import type { Pacer } from "../async/pacer.ts";
 
 /** Entries to pack before the clock is read. */
 const CHECK_EVERY = 128;
-
-/** The content of an index. */
-export interface SavedIndex {
-  /** The end of the list of changes when the index was written. */
-  readonly place: LogPlace;
-  /** The entries. */
-  readonly entries: PackedEntries;
-}
 
 /** The index of a directory on disk. */
 export class IndexFile {
@@ -55,8 +43,15 @@ export class IndexFile {
     return this.#bytes;
   }
 
-  /** Reads the index; undefined when there is none, or it is damaged. */
-  async read(): Promise<SavedIndex | undefined> {
+  /**
+   * Opens the index; undefined when there is none, or it is damaged. The caller closes
+   * it.
+   *
+   * @param onFault Called when a block can't be read later.
+   */
+  async open(
+    onFault: (error: unknown) => void,
+  ): Promise<SavedIndex | undefined> {
     let file: DiskFile;
     try {
       file = await this.#fs.open(this.#path);
@@ -65,10 +60,11 @@ export class IndexFile {
       throw error;
     }
     this.#bytes = file.opened.size;
+    let index: SavedIndex | undefined;
     try {
-      return await read(file);
+      return index = await openIndex(file, this.#fs.io, onFault);
     } finally {
-      file.close();
+      if (index === undefined) file.close();
     }
   }
 
@@ -158,45 +154,6 @@ export class IndexFile {
   }
 }
 
-/** Reads an index; undefined when it is damaged, or of another format. */
-async function read(file: DiskFile): Promise<SavedIndex | undefined> {
-  const pacer = new Pacer();
-  const head = new Uint8Array(HEADER_BYTES);
-  if (!await fill(head, file, 0)) return undefined;
-  const header = parseHeader(head);
-  if (header === undefined || lengthOf(header) !== file.opened.size) {
-    return undefined;
-  }
-  const { count, blocks, textBytes, bodyBytes, place } = header;
-  const entries = new PackedEntries(count, textBytes);
-  let position = HEADER_BYTES;
-  let recordEnd = 0;
-  let textEnd = 0;
-  for (let i = 0; i < blocks; i++) {
-    if (pacer.due) await pacer.yield();
-    const head = new Uint8Array(BLOCK_HEAD_BYTES);
-    if (!await fill(head, file, position)) return undefined;
-    const block = parseBlockHead(head);
-    const recordStart = recordEnd;
-    const textStart = textEnd;
-    recordEnd += block.count * RECORD_BYTES;
-    textEnd += block.textBytes;
-    if (recordEnd > entries.records.length || textEnd > textBytes) {
-      return undefined;
-    }
-    position += BLOCK_HEAD_BYTES;
-    const records = entries.records.subarray(recordStart, recordEnd);
-    const texts = entries.texts.subarray(textStart, textEnd);
-    const isWhole = await fill(records, file, position, pacer) &&
-      await fill(texts, file, position + records.length, pacer) &&
-      isBlock(head, records, texts) && entries.add(block.count);
-    if (!isWhole) return undefined;
-    position += records.length + texts.length;
-  }
-  const isAll = entries.count === count && entries.bytes === bodyBytes;
-  return isAll ? { place, entries } : undefined;
-}
-
 /** Writes an index; returns its length, or undefined when it would be too long. */
 async function write(
   file: DiskFile,
@@ -205,44 +162,56 @@ async function write(
   pacer: Pacer,
 ): Promise<number | undefined> {
   const packer = new EntryPacker(BLOCK_ENTRIES);
-  const sum = { count: 0, blocks: 0, textBytes: 0, bodyBytes: 0 };
+  const slots = slotsFor(snapshot.count);
+  const table = new KeyTable(new Uint32Array(slots));
+  const blocks: ListedBlock[] = [];
+  let count = 0;
+  let textBytes = 0;
   let position = HEADER_BYTES;
   const flush = async () => {
-    if (packer.count === 0) return;
-    const block = formatBlock(packer);
-    await file.writeAt(block, position);
-    position += block.length;
-    sum.count += packer.count;
-    sum.blocks++;
-    sum.textBytes += packer.textBytes;
-    sum.bodyBytes += packer.bodyBytes;
+    const bytes = packer.bytes();
+    const listed = listBlock(bytes, packer, table, blocks.length);
+    if (listed === undefined) return false;
+    await file.writeAt(bytes, position);
+    position += bytes.length;
+    count += packer.count;
+    textBytes += packer.textBytes;
+    blocks.push(listed);
     packer.clear();
+    return textBytes <= MAX_TEXT_BYTES;
   };
   for (const _added of snapshot.packInto(packer)) {
     const isFull = packer.count === BLOCK_ENTRIES ||
       packer.textBytes >= BLOCK_TEXT_BYTES;
-    if (isFull) await flush();
-    if (packer.isFull) return undefined;
+    if (isFull && !await flush()) return undefined;
     if (packer.count % CHECK_EVERY === 0 && pacer.due) await pacer.yield();
   }
-  await flush();
-  await file.writeAt(formatHeader({ ...sum, place }), 0);
-  return position;
+  if (packer.count > 0 && !await flush()) return undefined;
+  const list = formatList(blocks, table);
+  await file.writeAt(list, position);
+  const checksum = checksumOf(list);
+  const sums = { count, blocks: blocks.length, slots, textBytes };
+  await file.writeAt(formatHeader({ ...sums, checksum, place }), 0);
+  return position + list.length;
 }
 
-/** Reads until `bytes` are full; false when the file ends before that. */
-async function fill(
-  bytes: Uint8Array,
-  file: DiskFile,
-  position: number,
-  pacer?: Pacer,
-): Promise<boolean> {
-  for (let done = 0; done < bytes.length;) {
-    if (pacer?.due) await pacer.yield();
-    const piece = bytes.subarray(done, done + PIECE_BYTES);
-    const count = await file.readAt(piece, position + done);
-    if (count === 0) return false;
-    done += count;
+/**
+ * Describes a block for the list, and adds its keys to the table; undefined when that is
+ * impossible.
+ */
+function listBlock(
+  bytes: Uint8Array<ArrayBuffer>,
+  { count, textBytes }: EntryPacker,
+  table: KeyTable,
+  number: number,
+): ListedBlock | undefined {
+  const block = new PackedBlock(bytes, count);
+  const sums = block.sums();
+  if (sums === undefined) return undefined;
+  for (let i = 0; i < count; i++) {
+    const [first, second] = [block.keyWord(i, 0), block.keyWord(i, 1)];
+    const ordinal = number * BLOCK_ENTRIES + i;
+    if (!table.add(first, second, ordinal)) return undefined;
   }
-  return true;
+  return { ...sums, textBytes, checksum: checksumOf(bytes) };
 }

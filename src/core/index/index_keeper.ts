@@ -4,9 +4,10 @@ import type { PairStore } from "../disk/pair_store.ts";
 import type { WriteTurns } from "../entries/write_turns.ts";
 import type { Background } from "../async/background.ts";
 import { CacheClosedError } from "../api/errors.ts";
-import type { IndexFile, SavedIndex } from "./index_file.ts";
+import type { IndexFile } from "./index_file.ts";
 import { INDEXING } from "./indexing.ts";
 import { Pacer } from "../async/pacer.ts";
+import type { SavedIndex } from "./saved_index.ts";
 
 /** The parts of the cache that an {@linkcode IndexKeeper} works on. */
 export interface IndexKeeperParts {
@@ -37,6 +38,7 @@ export class IndexKeeper {
   /** The catalog's count of changes at the last try to write the index. */
   #tried = -Infinity;
   #saving: Promise<void> | undefined;
+  #opened: SavedIndex | undefined;
 
   /** A `readOnly` cache writes no index. */
   constructor(parts: IndexKeeperParts, readOnly: boolean) {
@@ -44,14 +46,23 @@ export class IndexKeeper {
     this.#readOnly = readOnly;
   }
 
-  /** Reads the index; undefined when there is none, or it is damaged. */
-  async read(): Promise<SavedIndex | undefined> {
-    try {
-      return await this.#parts.index.read();
-    } catch (error) {
+  /** Opens the index; undefined when there is none, or it is damaged. */
+  async open(): Promise<SavedIndex | undefined> {
+    const report = (error: unknown) =>
       this.#parts.errors.report("read the index", error);
+    try {
+      this.close();
+      return this.#opened = await this.#parts.index.open(report);
+    } catch (error) {
+      report(error);
     }
     return undefined;
+  }
+
+  /** Closes the index; its blocks that are not in memory can't be read after that. */
+  close(): void {
+    this.#opened?.close();
+    this.#opened = undefined;
   }
 
   /** Notes that the catalog has taken in the whole index. */

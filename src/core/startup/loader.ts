@@ -210,7 +210,7 @@ export class Loader {
   /** Takes in the entries of the index; false if there is no index that can be trusted. */
   async #takeUp(): Promise<boolean> {
     const { keeper, catalog, writes } = this.#parts;
-    const saved = await keeper.read();
+    const saved = await keeper.open();
     if (saved === undefined) {
       await writes.start();
       return false;
@@ -226,7 +226,10 @@ export class Loader {
         },
       });
     } finally {
-      if (!isKnown) catalog.dropPacked();
+      if (!isKnown) {
+        catalog.dropPacked();
+        keeper.close();
+      }
     }
     this.#indexedAt = entries.readAt;
     return isKnown;

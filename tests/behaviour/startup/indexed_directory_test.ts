@@ -16,6 +16,8 @@ import {
   setAge,
   writePair,
 } from "../../fixtures/directory/files.ts";
+import { openFiles } from "../../fixtures/directory/open_files.ts";
+import { SlowDisk } from "../../fixtures/faults/disk_faults.ts";
 import { holdTimers } from "../../fixtures/time/held_timers.ts";
 import { HeldListing } from "../../fixtures/directory/held_listing.ts";
 import { indexEverything } from "../../fixtures/cache/indexing.ts";
@@ -167,6 +169,147 @@ Deno.test("the first store after opening by an index evicts within the budget, b
 
   const all = await reopened(dir.path);
   assertEquals([...all].sort(), [..."1456789xyz"]);
+});
+
+/** Records the lengths of long reads, which are not those of sidecars. */
+class LongReads {
+  readonly #readSync = Deno.FsFile.prototype.readSync;
+  readonly lengths: number[] = [];
+
+  constructor() {
+    const { lengths } = this;
+    const readSync = this.#readSync;
+    Deno.FsFile.prototype.readSync = function (bytes) {
+      if (bytes.length > 20_000) lengths.push(bytes.length);
+      return readSync.call(this, bytes);
+    };
+  }
+
+  /** Ends the recording. */
+  [Symbol.dispose](): void {
+    Deno.FsFile.prototype.readSync = this.#readSync;
+  }
+}
+
+Deno.test("opening by an index reads no entries, and the first eviction or hit reads one block of them", async () => {
+  await using dir = await tempDir();
+  const COUNT = 4_096;
+  await fillQuickly(dir.path, COUNT);
+  const { size } = await Deno.stat(join(dir.path, INDEX_NAME));
+  const [blocks, slots] = [COUNT / 1_024, 2 * COUNT * 2];
+  const list = blocks * 32 + slots * 4;
+  const block = (size - list) / blocks;
+  const maxSizeMb = COUNT * SIZE / 1_048_576;
+  using reads = new LongReads();
+  const held = new HeldListing();
+  await using cache = await MediaCache.open({ cacheDir: dir.path, maxSizeMb });
+  using _held = held;
+
+  assertEquals(cache.stats().entries, COUNT);
+  assertEquals(reads.lengths, [list]);
+  await put(cache, "x", "y", "z");
+  assertEquals(reads.lengths.length, 2);
+  await use(cache, "4000", "4001", "5", "y");
+
+  assertEquals(cache.stats().comparing, true);
+  assertEquals(cache.stats().evictions, 3);
+  const [, ...read] = reads.lengths;
+  assertEquals(read.length, 2);
+  for (const length of read) assert(Math.abs(length - block) < block / 10);
+});
+
+Deno.test("an index is closed once all its entries are compared", async () => {
+  using _indexing = indexEverything();
+  await using dir = await tempDir();
+  await fill(dir.path, urls(10));
+  const held = new HeldListing();
+  await using cache = await MediaCache.open({ cacheDir: dir.path });
+  using _held = held;
+  assertEquals(openFiles(dir.path), [join(dir.path, INDEX_NAME)]);
+
+  held[Symbol.dispose]();
+  await order(cache);
+
+  assertEquals(openFiles(dir.path), []);
+});
+
+Deno.test("on a slow disk an index is read at once, so that no later read holds the event loop", async () => {
+  using _indexing = indexEverything();
+  await using dir = await tempDir();
+  await fill(dir.path, urls(10));
+  const held = new HeldListing();
+  using _slow = new SlowDisk();
+  await using cache = await MediaCache.open({ cacheDir: dir.path });
+  using _held = held;
+
+  assertEquals(openFiles(dir.path), []);
+  assertEquals(cache.stats().entries, 10);
+  await use(cache, "0");
+  held[Symbol.dispose]();
+
+  assertEquals(await order(cache), ["0", ..."987654321"]);
+});
+
+Deno.test("entries of an index that is damaged after opening are found in the directory", async (t) => {
+  using _indexing = indexEverything();
+  const damages: Record<string, (path: string) => Promise<void>> = {
+    "cut": (path) => Deno.truncate(path, 300),
+    "zeroed": (path) => Deno.writeFile(path, new Uint8Array(9_000)),
+  };
+  for (const [name, damage] of Object.entries(damages)) {
+    await t.step(name, async () => {
+      await using dir = await tempDir();
+      await fill(dir.path, urls(10));
+      const maxSizeMb = 10 * SIZE / 1_048_576;
+      const options = { cacheDir: dir.path, maxSizeMb };
+      {
+        const held = new HeldListing();
+        await using cache = await MediaCache.open(options);
+        using _held = held;
+        await damage(join(dir.path, INDEX_NAME));
+        await use(cache, "0");
+        await put(cache, "x");
+        held[Symbol.dispose]();
+        await order(cache);
+
+        await put(cache, "y");
+
+        assertEquals(await order(cache), ["y", "x", "0", ..."9876543"]);
+        assertEquals(cache.stats().totalBytes, 10 * SIZE);
+        assertEquals(cache.stats().diskErrors, 0);
+      }
+      assertEquals(await reopened(dir.path), ["y", "x", "0", ..."9876543"]);
+    });
+  }
+});
+
+Deno.test("a disk that fails to read an index after opening is told once, and costs no entry", async () => {
+  using _indexing = indexEverything();
+  await using dir = await tempDir();
+  await fill(dir.path, urls(10));
+  const recorder = new Recorder();
+  const { onEvent } = recorder;
+  const held = new HeldListing();
+  await using cache = await MediaCache.open({ cacheDir: dir.path, onEvent });
+  using _held = held;
+  const { readSync } = Deno.FsFile.prototype;
+  Deno.FsFile.prototype.readSync = () => {
+    throw new Error("Input/output error");
+  };
+  try {
+    assertEquals(await cache.has("unknown"), false);
+    await cache.get("0").catch(() => {});
+  } finally {
+    Deno.FsFile.prototype.readSync = readSync;
+  }
+  const told = recorder.of("diskError").map(({ operation }) => operation);
+  assertEquals(told.filter((it) => it === "read the index"), [
+    "read the index",
+  ]);
+  held[Symbol.dispose]();
+
+  assertEquals((await order(cache)).toSorted(), urls(10));
+  assertEquals(cache.stats().totalBytes, 10 * SIZE);
 });
 
 Deno.test("changes of other processes since the index was written count for the first store", async () => {

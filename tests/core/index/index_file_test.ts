@@ -3,7 +3,11 @@ import { crc32 } from "node:zlib";
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { CatalogSnapshot } from "../../../src/core/catalog/catalog_snapshot.ts";
-import { RECORD_BYTES } from "../../../src/core/catalog/packed_entry.ts";
+import {
+  DIGEST,
+  NUMBER,
+  RECORD_BYTES,
+} from "../../../src/core/catalog/packed_entry.ts";
 import type { Entry } from "../../../src/core/catalog/entry.ts";
 import { FileSystem } from "../../../src/core/disk/file_system.ts";
 import {
@@ -11,10 +15,7 @@ import {
   NEW_INDEX_NAME,
 } from "../../../src/core/disk/file_names.ts";
 import { IndexFile } from "../../../src/core/index/index_file.ts";
-import {
-  BLOCK_HEAD_BYTES,
-  HEADER_BYTES,
-} from "../../../src/core/index/index_format.ts";
+import { HEADER_BYTES } from "../../../src/core/index/index_format.ts";
 import { keyOf } from "../../../src/core/text/key.ts";
 import { Pacer } from "../../../src/core/async/pacer.ts";
 import { isThere } from "../../fixtures/directory/files.ts";
@@ -60,16 +61,39 @@ function write(
 
 /** The entries in the index of a directory, in their order; "none" when it is not believed. */
 async function read(dir: string): Promise<Entry[] | "none"> {
-  const saved = await fileIn(dir).read();
+  const saved = await fileIn(dir).open(unexpected);
   if (saved === undefined) return "none";
   const { place, entries } = saved;
   assertEquals(place, PLACE);
-  const { count, bytes } = entries;
   const all = [...entries.oldestFirst()];
-  if (all.length === count) {
-    assertEquals(bytes, all.reduce((sum, { size }) => sum + size, 0));
-  }
+  assertEquals(entries.count, all.length);
+  assertEquals(entries.bytes, all.reduce((sum, { size }) => sum + size, 0));
+  // All blocks are in memory: the leak check sees that the file is closed.
   return all;
+}
+
+function unexpected(error: unknown): void {
+  throw error;
+}
+
+/** Changes an index of a single block, as a stranger who makes the right checksums. */
+function forged(
+  index: Uint8Array<ArrayBuffer>,
+  forge: (view: DataView) => void,
+): Uint8Array {
+  const bytes = index.slice();
+  const view = new DataView(bytes.buffer);
+  const blocks = view.getUint32(16, true);
+  const slots = view.getUint32(20, true);
+  const listStart = bytes.length - 4 * slots - 32 * blocks;
+  forge(view);
+  if (blocks > 0) {
+    const block = bytes.subarray(HEADER_BYTES, listStart);
+    view.setUint32(listStart, crc32(block), true);
+  }
+  view.setUint32(32, crc32(bytes.subarray(listStart)), true);
+  view.setUint32(0, crc32(bytes.subarray(4, HEADER_BYTES)), true);
+  return bytes;
 }
 
 Deno.test("an index gives back the written entries in their order", async () => {
@@ -81,7 +105,7 @@ Deno.test("an index gives back the written entries in their order", async () => 
     entry("\ufeffmark", { filename: "long".repeat(40), mimetype: "a/b" }),
     entry(`https://example.org/${"\u20ac".repeat(300_000)}`),
   ];
-  for (const count of [0, 1, 1_018, 1_019, 1_020, 3_000]) {
+  for (const count of [0, 1, 1_018, 1_019, 1_020, 1_021, 3_000]) {
     const written = [...hostile, ...entries(count)];
 
     assert(await write(dir.path, written));
@@ -139,23 +163,35 @@ Deno.test("a truncated index states nothing wrong, whatever its length", async (
   }
 });
 
-Deno.test("a flipped bit anywhere in an index is noticed", async () => {
+Deno.test("a flipped bit in a block costs the entries of the block, and elsewhere the index", async () => {
   await using dir = await tempDir();
-  await write(dir.path, entries(300));
+  const all = [...entries(1_024), entry("last")];
+  await write(dir.path, all);
   const path = join(dir.path, INDEX_NAME);
   const bytes = await Deno.readFile(path);
   const random = new Random();
-  const front = HEADER_BYTES + BLOCK_HEAD_BYTES;
-  const everywhere = [
-    ...Array.from({ length: front }, (_, i) => i),
-    ...Array.from({ length: 400 }, () => random.integer(0, bytes.length - 1)),
+  const lastStart = HEADER_BYTES + 1_024 * RECORD_BYTES +
+    all.slice(0, 1_024).reduce((sum, { url }) => sum + url.length + 14, 0);
+  const listStart = lastStart + RECORD_BYTES + "lastimage/pnga.png".length;
+  const parts = [
+    { start: 0, end: HEADER_BYTES, expected: "none" as const },
+    { start: HEADER_BYTES, end: lastStart, expected: all.slice(1_024) },
+    { start: lastStart, end: listStart, expected: all.slice(0, 1_024) },
+    { start: listStart, end: bytes.length, expected: "none" as const },
   ];
 
-  for (const at of everywhere) {
-    const flipped = bytes.slice();
-    flipped[at] = (flipped[at] ?? 0) ^ 1 << random.integer(0, 7);
-    await Deno.writeFile(path, flipped);
-    assertEquals(await read(dir.path), "none", `${at}: ${random.hint}`);
+  for (const { start, end, expected } of parts) {
+    const everywhere = Array.from(
+      { length: HEADER_BYTES },
+      (_, i) =>
+        end - start === HEADER_BYTES ? i : random.integer(start, end - 1),
+    );
+    for (const at of everywhere) {
+      const flipped = bytes.slice();
+      flipped[at] = (flipped[at] ?? 0) ^ 1 << random.integer(0, 7);
+      await Deno.writeFile(path, flipped);
+      assertEquals(await read(dir.path), expected, `${at}: ${random.hint}`);
+    }
   }
 });
 
@@ -210,31 +246,57 @@ Deno.test("an index that cannot be written whole leaves the old index and no oth
 });
 
 Deno.test("a record follows the rules of a sidecar, even if its checksum is right", async (t) => {
-  /** `isFatal`: the whole index is not believed, else this entry alone. */
-  const wrong: [string, Partial<Entry>, isFatal: boolean][] = [
-    ["the key of another URL", { key: keyOf("b") }, false],
-    ["a URL that is not Unicode", { url: "\ud800", key: keyOf("x") }, false],
-    ["a size of nothing", { size: 0 }, true],
-    ["a size below nothing", { size: -1 }, true],
-    ["a size that is no integer", { size: 1.5 }, true],
-    ["a size that no number holds", { size: 2 ** 53 }, true],
-    ["sizes that no number holds", { size: 2 ** 53 - 1 }, true],
-    ["a use that is no number", { lastAccess: NaN }, true],
-    ["a time that is no number", { mtimeMs: NaN }, true],
-    ["a time without end", { storedAt: Infinity }, true],
-    ["an identity that is no number", { identity: NaN }, true],
-    ["a stamp that is no number", { sidecarStamp: -Infinity }, true],
-    ["the same key twice", { key: keyOf("c"), url: "c" }, true],
+  const wrong: [string, Partial<Entry>][] = [
+    ["the key of another URL", { key: keyOf("b") }],
+    ["a URL that is not Unicode", { url: "\ud800", key: keyOf("x") }],
+    ["the same key twice", { key: keyOf("c"), url: "c" }],
   ];
-  for (const [what, facts, isFatal] of wrong) {
+  for (const [what, facts] of wrong) {
     await t.step(what, async () => {
       await using dir = await tempDir();
       await write(dir.path, [entry("c"), entry("a", facts), entry("d")]);
 
-      const expected = isFatal ? "none" : [entry("c"), entry("d")];
-      assertEquals(await read(dir.path), expected);
+      assertEquals(await read(dir.path), [entry("c"), entry("d")]);
     });
   }
+});
+
+Deno.test("a record with a number that no entry can have costs its block", async () => {
+  await using dir = await tempDir();
+  const path = join(dir.path, INDEX_NAME);
+  await write(dir.path, [entry("c"), entry("a"), entry("d")]);
+  const bytes = await Deno.readFile(path);
+  const wrong: [keyof typeof NUMBER, number][] = [
+    ["size", 0],
+    ["size", -1],
+    ["size", 1.5],
+    ["size", 2 ** 53],
+    ["size", 2 ** 53 - 1],
+    ["lastAccess", NaN],
+    ["mtimeMs", NaN],
+    ["storedAt", Infinity],
+    ["identity", NaN],
+    ["sidecarStamp", -Infinity],
+  ];
+  for (const [name, value] of wrong) {
+    const at = HEADER_BYTES + RECORD_BYTES + 8 * NUMBER[name];
+    const forge = (view: DataView) => view.setFloat64(at, value, true);
+    await Deno.writeFile(path, forged(bytes, forge));
+
+    assertEquals(await read(dir.path), [], `${name} ${value}`);
+  }
+});
+
+Deno.test("an index is not written with numbers that it would not be believed with", async () => {
+  await using dir = await tempDir();
+  await write(dir.path, [entry("c")]);
+
+  for (const facts of [{ size: 0 }, { size: 2 ** 53 - 1 }, { mtimeMs: NaN }]) {
+    const all = [entry("c"), entry("a", facts), entry("d")];
+    assertEquals(await write(dir.path, all), false);
+  }
+
+  assertEquals(await read(dir.path), [entry("c")]);
 });
 
 Deno.test("a record whose text is not UTF-8 or overlaps another is not believed", async () => {
@@ -242,30 +304,127 @@ Deno.test("a record whose text is not UTF-8 or overlaps another is not believed"
   const path = join(dir.path, INDEX_NAME);
   await write(dir.path, [entry("a"), entry("b")]);
   const bytes = await Deno.readFile(path);
-  const record = HEADER_BYTES + BLOCK_HEAD_BYTES;
+  const record = HEADER_BYTES;
   const texts = record + 2 * RECORD_BYTES;
-  const damages: [string, (view: DataView) => void, Entry[] | "none"][] = [
+  const damages: [string, (view: DataView) => void, Entry[]][] = [
     ["no UTF-8", (view) => view.setUint8(texts, 0xff), [entry("b")]],
     ["no UTF-8 as a name", (view) => view.setUint8(texts + 10, 0xff), [
       entry("b"),
     ]],
-    ["another start", (view) => view.setUint32(record + 48, 1, true), "none"],
+    ["another start", (view) => view.setUint32(record + 48, 1, true), []],
     [
       "a length beyond the end",
       (view) => view.setUint32(record + 52, 2 ** 31, true),
-      "none",
+      [],
     ],
   ];
   for (const [what, damage, expected] of damages) {
-    const damaged = bytes.slice();
-    const view = new DataView(damaged.buffer);
-    damage(view);
-    const block = damaged.subarray(HEADER_BYTES + 4);
-    view.setUint32(HEADER_BYTES, crc32(block), true);
-    await Deno.writeFile(path, damaged);
+    await Deno.writeFile(path, forged(bytes, damage));
 
     assertEquals(await read(dir.path), expected, what);
   }
+});
+
+Deno.test("counts, list and table that do not fit are not believed, even if their checksums are right", async () => {
+  await using dir = await tempDir();
+  const path = join(dir.path, INDEX_NAME);
+  await write(dir.path, [entry("a"), entry("b")]);
+  const bytes = await Deno.readFile(path);
+  const slots = new DataView(bytes.buffer).getUint32(20, true);
+  const tableStart = bytes.length - 4 * slots;
+  const list = tableStart - 32;
+  const forgeries: [string, (view: DataView) => void, Entry[] | "none"][] = [
+    ["no entries", (view) => view.setUint32(12, 0, true), "none"],
+    [
+      "too many entries",
+      (view) => view.setUint32(12, 2 ** 32 - 1, true),
+      "none",
+    ],
+    [
+      "too many blocks",
+      (view) => view.setUint32(16, 2 ** 32 - 1, true),
+      "none",
+    ],
+    ["no slots", (view) => view.setUint32(20, 0, true), "none"],
+    ["too many slots", (view) => view.setUint32(20, 2 ** 31, true), "none"],
+    ["no number", (view) => view.setFloat64(24, NaN, true), "none"],
+    [
+      "too many in a block",
+      (view) => view.setUint32(list + 4, 3, true),
+      "none",
+    ],
+    ["a long block", (view) => view.setUint32(list + 8, 2 ** 31, true), "none"],
+    [
+      "less than nothing",
+      (view) => view.setFloat64(list + 16, -1, true),
+      "none",
+    ],
+    [
+      "no bytes on disk",
+      (view) => view.setFloat64(list + 24, NaN, true),
+      "none",
+    ],
+    ["another sum", (view) => view.setFloat64(list + 16, 3, true), []],
+    ["another sum on disk", (view) => view.setFloat64(list + 24, 3, true), []],
+    ["an empty table", (view) => {
+      new Uint8Array(view.buffer).fill(0, tableStart);
+    }, []],
+    ["a full table", (view) => {
+      new Uint8Array(view.buffer).fill(0xff, tableStart);
+    }, []],
+    ["another key", (view) => {
+      view.setUint8(HEADER_BYTES + RECORD_BYTES + DIGEST.key, 1);
+    }, [entry("a")]],
+  ];
+  for (const [what, forge, expected] of forgeries) {
+    await Deno.writeFile(path, forged(bytes, forge));
+
+    assertEquals(await read(dir.path), expected, what);
+  }
+});
+
+Deno.test("an index that is replaced or removed gives its blocks from the file that was opened", async () => {
+  await using dir = await tempDir();
+  await write(dir.path, entries(1_025));
+  const saved = await fileIn(dir.path).open(unexpected);
+  assert(saved);
+
+  await write(dir.path, [entry("new")]);
+  assertEquals(saved.entries.peek(keyOf("7")), entry("7"));
+  await fileIn(dir.path).remove();
+
+  assertEquals([...saved.entries.oldestFirst()], entries(1_025));
+});
+
+Deno.test("blocks of an index that is closed or can't be read are lost, and a fault is told", async () => {
+  await using dir = await tempDir();
+  await write(dir.path, entries(1_025));
+  const faults: unknown[] = [];
+  const open = async () => {
+    const saved = await fileIn(dir.path).open((error) => faults.push(error));
+    assert(saved);
+    return saved;
+  };
+  const closed = await open();
+  assertEquals(closed.entries.peek(keyOf("7")), entry("7"));
+  closed.close();
+  closed.close();
+  assertEquals(closed.entries.peek(keyOf("8")), entry("8"));
+  assertEquals(closed.entries.peek(keyOf("1024")), undefined);
+  assertEquals([closed.entries.count, faults], [1_024, []]);
+
+  const broken = await open();
+  const { readSync } = Deno.FsFile.prototype;
+  Deno.FsFile.prototype.readSync = () => {
+    throw new Error("Input/output error");
+  };
+  try {
+    assertEquals(broken.entries.peek(keyOf("7")), undefined);
+  } finally {
+    Deno.FsFile.prototype.readSync = readSync;
+  }
+  assertEquals([broken.entries.count, faults.length], [1, 1]);
+  assertEquals(broken.entries.peek(keyOf("1024")), entry("1024"));
 });
 
 Deno.test("an index of the version before is not believed", async () => {
