@@ -85,22 +85,29 @@ export class PairStore extends CacheDirectory {
   }
 
   /**
-   * Reads the body of `key` whole; undefined unless its file is in the known state.
-   *
-   * @throws {Deno.errors.NotFound} If there is none.
+   * Reads the body of `key` whole. Undefined unless its file is in the known state, and as
+   * well after a fault: the caller then opens the file, and meets the fault again.
    */
   readBody(
     key: string,
     known: FileState,
   ): MaybePromise<Uint8Array<ArrayBuffer> | undefined> {
     const path = this.datPath(key);
-    return this.#fs.io.run(() => readUnchangedSync(path, known), async () => {
-      using file = await this.#fs.open(path);
-      if (!areSameState(file.opened, known)) return undefined;
-      const room = new Uint8Array(known.size + 1);
-      const count = await file.readAt(room, 0);
-      return count === known.size ? room.subarray(0, count) : undefined;
-    });
+    return this.#fs.io.run(
+      () => readUnchangedSync(path, known),
+      () => this.#readBody(path, known).catch(() => undefined),
+    );
+  }
+
+  async #readBody(
+    path: string,
+    known: FileState,
+  ): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    using file = await this.#fs.open(path);
+    if (!areSameState(file.opened, known)) return undefined;
+    const room = new Uint8Array(known.size + 1);
+    const count = await file.readAt(room, 0);
+    return count === known.size ? room.subarray(0, count) : undefined;
   }
 
   /** Makes a file to stage a body of `key` in, locked against cleaners. */

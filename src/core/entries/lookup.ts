@@ -205,14 +205,10 @@ export class Lookup {
       ? PIECE_BYTES
       : MAX_UNKEPT_BYTES;
     if (entry.isYoung || entry.size > maxBytes) return undefined;
-    try {
-      const bytes = store.readBody(entry.key, entry);
-      return bytes instanceof Promise
-        ? bytes.then((bytes) => this.#keep(entry, bytes), undefinedIfNotFound)
-        : this.#keep(entry, bytes);
-    } catch (error) {
-      return undefinedIfNotFound(error);
-    }
+    const bytes = store.readBody(entry.key, entry);
+    return bytes instanceof Promise
+      ? bytes.then((bytes) => this.#keep(entry, bytes))
+      : this.#keep(entry, bytes);
   }
 
   /** The hit on an entry whose bytes were read; RAM keeps the bytes where they fit. */
@@ -337,9 +333,4 @@ export class Lookup {
     }
     return undefined;
   }
-}
-
-/** Undefined for a body that is gone, so that the caller looks anew; throws other faults. */
-function undefinedIfNotFound(error: unknown): undefined {
-  if (!isNotFound(error)) throw error;
 }

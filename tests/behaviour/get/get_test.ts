@@ -177,10 +177,11 @@ Deno.test("a hit of an entry that was read a moment after it was stored opens on
   };
 
   try {
-    await (await cache.get(URL_A))?.bytes();
+    assertEquals(await (await cache.get(URL_A))?.bytes(), bytesOf(3));
   } finally {
     Object.assign(Deno, { open, openSync });
   }
 
-  assertEquals(opened, [dat]);
+  // A small body is opened by node:fs.
+  assertEquals(opened.filter((path) => path !== dat), []);
 });
