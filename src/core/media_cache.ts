@@ -1,4 +1,3 @@
-import { inBlocks } from "./disk/blocks.ts";
 import { verify } from "./entries/verify.ts";
 import {
   assertCloseOptions,
@@ -30,7 +29,6 @@ import {
 } from "./api/options.ts";
 import { Putter } from "./entries/put.ts";
 import { Semaphore } from "./async/semaphore.ts";
-import { StagingBudget } from "./disk/staging_budget.ts";
 import {
   type CacheLimits,
   type CacheStats,
@@ -95,7 +93,6 @@ export class MediaCache implements AsyncDisposable {
   readonly #hub: EventHub;
   readonly #counters = new Counters();
   readonly #parts: CacheParts;
-  readonly #staging: StagingBudget;
   readonly #putter: Putter;
   readonly #downloads: Downloads;
   /** Shared with all Media: once closed, only readers that have begun go on. */
@@ -116,11 +113,9 @@ export class MediaCache implements AsyncDisposable {
     this.#options = resolved;
     this.#hub = new EventHub(resolved.onEvent);
     const parts = this.#parts = makeParts(resolved, this.#hub, this.#counters);
-    this.#staging = new StagingBudget(resolved.maxEntryBytes);
     const shared = {
       ...parts,
       options: resolved,
-      staging: this.#staging,
       hub: this.#hub,
       counters: this.#counters,
     };
@@ -541,7 +536,7 @@ export class MediaCache implements AsyncDisposable {
    * @returns A snapshot.
    */
   stats(): CacheStats {
-    const { catalog, leftovers, loader, index, log, refusals } = this.#parts;
+    const { catalog, leftovers, loader, staging, refusals } = this.#parts;
     const { entries, totalBytes, memory } = catalog;
     return snapshot(this.#counters, {
       entries,
@@ -549,11 +544,9 @@ export class MediaCache implements AsyncDisposable {
       totalBytes,
       maxBytes: this.#options.maxBytes,
       memoryBytes: memory.bytes,
-      stagedBytes: this.#staging.bytes,
+      stagedBytes: staging.bytes,
       orphanBytes: leftovers.bytes,
-      occupiedBytes: catalog.occupiedBytes + leftovers.occupiedBytes +
-        inBlocks(index.bytes) + inBlocks(log.bytes) +
-        this.#staging.occupiedBytes,
+      occupiedBytes: this.#parts.occupiedBytes(),
       comparing: loader.isReady && !loader.isWhole,
       inFlight: this.#downloads.count,
       degraded: refusals.list,

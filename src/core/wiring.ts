@@ -16,6 +16,10 @@ import { Eviction } from "./entries/eviction.ts";
 import { FileSystem } from "./disk/file_system.ts";
 import { IndexFile } from "./index/index_file.ts";
 import { IndexKeeper } from "./index/index_keeper.ts";
+import { roomForIndex } from "./index/indexing.ts";
+import { inBlocks } from "./disk/blocks.ts";
+import { RECORD_BYTES } from "./sharing/change_log_format.ts";
+import { StagingBudget } from "./disk/staging_budget.ts";
 import { LentFolder } from "./disk/lent_folder.ts";
 import { Loader } from "./startup/loader.ts";
 import { Lookup } from "./entries/lookup.ts";
@@ -62,10 +66,10 @@ export interface CacheParts {
   readonly loader: Loader;
   /** Keeps the index on disk. */
   readonly keeper: IndexKeeper;
-  /** The index on disk. */
-  readonly index: IndexFile;
-  /** The lock of the directory, and its list of changes. */
-  readonly log: ChangeLog;
+  /** The budget of staged bytes. */
+  readonly staging: StagingBudget;
+  /** Returns the bytes that all files take on disk, in whole blocks. */
+  readonly occupiedBytes: () => number;
   /** The operations that the file system refuses. */
   readonly refusals: Refusals;
 }
@@ -97,6 +101,7 @@ export function makeParts(
     maxItemBytes: options.maxMemoryItemBytes,
   }, readOnly ? undefined : touches);
   const calls = new OpenCalls();
+  const staging = new StagingBudget(options.maxEntryBytes);
 
   const mayStage = !readOnly && options.maxEntryBytes > 0;
   const claims = new DownloadClaims(store, mayStage);
@@ -130,9 +135,13 @@ export function makeParts(
 
   const background = new Background();
   const index = new IndexFile(fs, (name) => store.path(name));
+  const occupiedBytes = () =>
+    catalog.occupiedBytes + leftovers.occupiedBytes + staging.occupiedBytes +
+    inBlocks(log.bytes) + inBlocks(index.bytes);
   const keeper = new IndexKeeper(
     { index, store, catalog, writes, background, errors },
     readOnly,
+    () => options.maxDiskBytes - occupiedBytes() + inBlocks(index.bytes),
   );
   const loader: Loader = new Loader(
     {
@@ -143,8 +152,13 @@ export function makeParts(
   );
 
   const eviction = new Eviction(
-    { store, catalog, removal, errors, hub, counters },
-    options.maxBytes,
+    { store, catalog, leftovers, removal, errors, hub, counters },
+    options,
+    () =>
+      // With the next record of the list, and the next index.
+      leftovers.occupiedBytes + staging.occupiedBytes +
+      inBlocks(log.bytes + RECORD_BYTES) +
+      Math.max(inBlocks(index.bytes), roomForIndex(catalog.entries + 1)),
   );
   const writer = new EntryWriter(
     {
@@ -166,7 +180,7 @@ export function makeParts(
   );
   return {
     ...{ errors, store, catalog, files, leftovers, writes, calls, touches },
-    ...{ lookup, peek, writer, deletion, claims, loader, keeper, index },
-    ...{ log, refusals: fs.refusals },
+    ...{ lookup, peek, writer, deletion, claims, loader, keeper },
+    ...{ staging, occupiedBytes, refusals: fs.refusals },
   };
 }

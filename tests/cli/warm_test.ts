@@ -34,6 +34,21 @@ function warm(
   return cli(["warm", "-", "--dir", dir, ...args], { stdin, ...options });
 }
 
+Deno.test("warm keeps the folder within --max-disk-mb", async () => {
+  await using origin = new Origin();
+  await using temp = await tempDir();
+  const urls = [...Array(9).keys()].map((i) =>
+    origin.bytes(`/${i}.png`, bytesOf(100), PNG)
+  );
+  // A block of 4096 bytes for the list of changes, two for each of four entries.
+  const limit = ["--max-disk-mb", `${9 * 4096 / 1_048_576}`];
+
+  const { code } = await warm(temp.path, urls, limit);
+
+  assertEquals(code, 0);
+  assertEquals((await namesIn(temp.path)).length, 4 * 2);
+});
+
 Deno.test("warm downloads a list, and the second time only missing entries", async () => {
   await using origin = new Origin();
   await using temp = await tempDir();

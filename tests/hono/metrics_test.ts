@@ -99,6 +99,7 @@ Deno.test("/metrics contains times and sizes, and no URL, host or name", async (
   assertEquals(value("media_cache_disk_limit_bytes"), 500 * 1_048_576);
   const { occupiedBytes } = router.cache.stats();
   assertEquals(value("media_cache_occupied_bytes"), occupiedBytes);
+  assertFalse(text.includes("media_cache_occupied_limit_bytes"));
   assertEquals(value("media_cache_download_duration_seconds_count"), 1);
   assertEquals(value("media_cache_time_to_first_byte_seconds_count"), 1);
   assertEquals(
@@ -112,4 +113,14 @@ Deno.test("/metrics contains times and sizes, and no URL, host or name", async (
   for (const secret of ["secret-host", "token", "cat.png", "sig"]) {
     assertFalse(text.includes(secret), secret);
   }
+});
+
+Deno.test("the limit of maxDiskMb is in /metrics and on the page", async () => {
+  await using router = await mounted({}, { maxDiskMb: 64 });
+
+  const metrics = await (await router.ask("/metrics")).text();
+  const page = await (await router.ask("/")).text();
+
+  assertMatch(metrics, /^media_cache_occupied_limit_bytes 67108864$/m);
+  assertMatch(page, /all files take about 0 B of 64\.0 MiB/);
 });

@@ -40,6 +40,10 @@ export const warm: Command = {
       value: "N",
       help: "evict the least recently used to stay within N",
     },
+    "max-disk-mb": {
+      value: "N",
+      help: "likewise, for all that the folder takes on disk",
+    },
     "keep-gifs": { help: "store GIFs as they are, not as MP4" },
     "no-progress": { help: "no progress bars" },
     urls: URLS_OPTION,
@@ -68,10 +72,12 @@ async function run(call: Call): Promise<number> {
   }
   const concurrency = call.count("concurrency") ?? CONCURRENCY;
   const maxSizeMb = call.number("max-size-mb") ?? Infinity;
+  const maxDiskMb = call.number("max-disk-mb") ?? Infinity;
   const urls = await readUrls(operands, call.stdin);
   await using opened = await openCache(call, {
     create: true,
     maxSizeMb,
+    maxDiskMb,
     maxConcurrentDownloads: concurrency,
     gifToMp4: !call.flag("keep-gifs"),
   });

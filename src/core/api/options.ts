@@ -25,6 +25,17 @@ export interface MediaCacheOptions {
    */
   maxSizeMb?: number;
   /**
+   * The most that all files of the directory take on disk, in Mb, as
+   * {@linkcode CacheStats.occupiedBytes} tells: bodies, sidecars, what running
+   * downloads have written, leftovers, index and list of changes, each in whole
+   * blocks. As with `maxSizeMb`, a store first evicts what must go, and nothing is
+   * evicted at any other time: until the next store the bytes of running downloads
+   * come on top. A body is not stored if all other files leave no room for it, and
+   * for the seconds in which the .part files of ended processes wait for their
+   * removal, for which nothing is evicted. No limit by default.
+   */
+  maxDiskMb?: number;
+  /**
    * The most bodies that are kept in RAM.
    *
    * @default {64}
@@ -45,7 +56,7 @@ export interface MediaCacheOptions {
   /**
    * The largest body that is stored, in Mb, and the most that running downloads
    * take on disk together. A larger body reaches its callers uncached. By
-   * default the same as `maxSizeMb`, which it never exceeds.
+   * default the smaller one of `maxSizeMb` and `maxDiskMb`, which it never exceeds.
    */
   maxEntryMb?: number;
   /**
@@ -132,6 +143,8 @@ export interface ResolvedOptions {
   dir: string;
   /** Cap of committed bytes. */
   maxBytes: number;
+  /** Cap of the bytes of all files, in whole blocks. */
+  maxDiskBytes: number;
   /** Cap of the number of bodies in RAM. */
   maxMemoryItems: number;
   /** Cap of bytes in RAM. */
@@ -181,6 +194,7 @@ export function resolveOptions(options: MediaCacheOptions): ResolvedOptions {
   const {
     cacheDir = "media_cache",
     maxSizeMb = 500,
+    maxDiskMb = Infinity,
     maxMemoryItems = 64,
     maxMemoryMb = 64,
     maxMemoryItemMb = 4,
@@ -213,15 +227,18 @@ export function resolveOptions(options: MediaCacheOptions): ResolvedOptions {
     return check.value(name, value, "number", wanted, isCount);
   };
   const maxBytes = bytes("maxSizeMb", maxSizeMb);
+  const maxDiskBytes = bytes("maxDiskMb", maxDiskMb);
+  const mostBytes = Math.min(maxBytes, maxDiskBytes);
   return {
     dir: directory(check, cacheDir),
     maxBytes,
+    maxDiskBytes,
     maxMemoryItems: count("maxMemoryItems", maxMemoryItems, 0),
     maxMemoryBytes: bytes("maxMemoryMb", maxMemoryMb),
     maxMemoryItemBytes: bytes("maxMemoryItemMb", maxMemoryItemMb),
     maxEntryBytes: maxEntryMb === undefined
-      ? maxBytes
-      : Math.min(maxBytes, bytes("maxEntryMb", maxEntryMb)),
+      ? mostBytes
+      : Math.min(mostBytes, bytes("maxEntryMb", maxEntryMb)),
     maxDownloadBytes: bytes("maxDownloadMb", maxDownloadMb),
     idleTimeoutMs: time("idleTimeoutMs", idleTimeoutMs),
     timeoutMs: time("timeoutMs", timeoutMs),

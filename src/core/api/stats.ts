@@ -79,6 +79,8 @@ export interface CacheStats {
 export interface CacheLimits {
   /** Cap of bytes of committed entries on disk. */
   readonly maxBytes: number;
+  /** Cap of bytes of all files on disk, in whole blocks; Infinity without a cap. */
+  readonly maxDiskBytes: number;
   /** Cap of bytes of one entry, and of running downloads together. */
   readonly maxEntryBytes: number;
   /** Cap of bytes of bodies in RAM. */
@@ -93,10 +95,11 @@ export interface CacheLimits {
 
 /** Picks the caps of a cache's options. */
 export function limitsOf(options: ResolvedOptions): CacheLimits {
-  const { maxBytes, maxEntryBytes, maxMemoryBytes } = options;
+  const { maxBytes, maxDiskBytes, maxEntryBytes, maxMemoryBytes } = options;
   const { maxMemoryItems, maxConcurrentDownloads, readOnly } = options;
   return {
     maxBytes,
+    maxDiskBytes,
     maxEntryBytes,
     maxMemoryBytes,
     maxMemoryItems,

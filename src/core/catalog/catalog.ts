@@ -149,6 +149,8 @@ export class Catalog {
    * Empty when there is room. The entry of `url` is replaced, so its bytes count as room.
    *
    * @param stuck Keys of entries that the disk does not let go.
+   * @param occupied Bytes on disk that the files of the victims must give back, apart
+   * from those of the entry of `url`.
    * @returns Undefined when the removal of all other entries would not make enough room.
    */
   victims(
@@ -156,19 +158,21 @@ export class Catalog {
     url: string,
     maxBytes: number,
     stuck: ReadonlySet<string> = new Set(),
+    occupied = 0,
   ): Entry[] | undefined {
     const victims: Entry[] = [];
     let excess = this.totalBytes + size - maxBytes;
-    if (excess <= 0) return victims;
+    if (excess <= 0 && occupied <= 0) return victims;
     excess -= this.peek(url)?.size ?? 0;
     this.#place();
     const oldestFirst = this.#oldestFirst();
-    while (excess > 0 && victims.length < MAX_VICTIMS) {
+    while ((excess > 0 || occupied > 0) && victims.length < MAX_VICTIMS) {
       const { value: entry } = oldestFirst.next();
       if (entry === undefined) return undefined;
       if (entry.url === url || stuck.has(entry.key)) continue;
       victims.push(entry);
       excess -= entry.size;
+      occupied -= occupiedBytesOf(entry);
     }
     return victims;
   }

@@ -72,9 +72,12 @@ export function entryOf(
   };
 }
 
+/** The facts of an entry that tell how much room it takes. */
+export type EntryFacts = Pick<Entry, "size" | "url" | "mimetype" | "filename">;
+
 /** Estimates the bytes that the two files of an entry take on disk. */
 export function occupiedBytesOf(
-  { size, url, mimetype, filename }: Entry,
+  { size, url, mimetype, filename }: EntryFacts,
 ): number {
   const textLength = url.length + mimetype.length + filename.length;
   return inBlocks(size) + inBlocks(sidecarBytesOf(textLength));

@@ -6,6 +6,8 @@ export const URL_TOO_LONG = "its URL is too long for a sidecar";
 export const TOO_LARGE = "it is larger than maxEntryMb";
 /** Reason: other staged bodies take the room at the moment. */
 export const CROWDED = "running downloads take all that maxEntryMb allows";
+/** Reason: no entry may go, or too few are there, to keep within maxDiskMb. */
+export const NO_ROOM_ON_DISK = "maxDiskMb leaves no room for it";
 
 /**
  * The pace of a download is that of about its last ten seconds (ms). A longer time
@@ -59,7 +61,7 @@ export class StagingBudget {
    * @param maxBytes The limit for all reservations together: `maxEntryMb`, in bytes.
    * @param now A clock in milliseconds.
    */
-  constructor(maxBytes: number, now = () => performance.now()) {
+  constructor(maxBytes: number, now: () => number = () => performance.now()) {
     this.#maxBytes = maxBytes;
     this.#now = now;
     this.#lookedAt = now();

@@ -87,6 +87,7 @@ export class EntryWriter {
       const { store, files } = this.#parts;
       const { staged, bytes } = request;
       const entry = await this.#commit(request);
+      if (entry === undefined) return undefined;
       const file = shareEntryFile(files, store, entry, staged.file);
       file.hold(true);
       await this.#keepInMemory(entry, () => bytes ?? readAll(file, entry.size));
@@ -104,7 +105,7 @@ export class EntryWriter {
   ): Promise<boolean> {
     const entry = await this.#inTurn(request, async () => {
       const entry = await this.#commit(request);
-      await this.#keepInMemory(entry, () => request.bytes);
+      if (entry) await this.#keepInMemory(entry, () => request.bytes);
       return entry;
     });
     return entry !== undefined;
@@ -135,13 +136,16 @@ export class EntryWriter {
     }
   }
 
-  async #commit(request: CommitRequest<StagedBody>): Promise<Entry> {
+  /** Commits a body; undefined when there can't be room for it. */
+  async #commit(
+    request: CommitRequest<StagedBody>,
+  ): Promise<Entry | undefined> {
     const { staged, size, members } = request;
     const { store, catalog, files, leftovers, writes, eviction, removal } =
       this.#parts;
     const { url } = members;
     const key = keyOf(url);
-    await eviction.makeRoom(size, url);
+    if (!await eviction.makeRoom({ ...members, size })) return undefined;
     await files.rescue(store.datPath(key));
     await writes.announce(key);
     const storedAt = catalog.tick();

@@ -2,7 +2,15 @@ import type { Catalog } from "../catalog/catalog.ts";
 import type { Counters } from "../api/stats.ts";
 import { datName } from "../disk/file_names.ts";
 import type { DiskErrors } from "../reporting/disk_errors.ts";
-import type { Entry } from "../catalog/entry.ts";
+import {
+  type Entry,
+  type EntryFacts,
+  occupiedBytesOf,
+} from "../catalog/entry.ts";
+import { inBlocks } from "../disk/blocks.ts";
+import { keyOf } from "../text/key.ts";
+import type { Leftovers } from "./leftovers.ts";
+import { NO_ROOM_ON_DISK } from "../disk/staging_budget.ts";
 import type { EventHub } from "../reporting/event_hub.ts";
 import type { PairStore } from "../disk/pair_store.ts";
 import type { Removal } from "./removal.ts";
@@ -16,6 +24,8 @@ export interface EvictionParts {
   readonly catalog: Catalog;
   /** Removes the victims. */
   readonly removal: Removal;
+  /** The known leftovers. */
+  readonly leftovers: Leftovers;
   /** Counts and reports disk errors. */
   readonly errors: DiskErrors;
   /** Emits events. */
@@ -24,33 +34,66 @@ export interface EvictionParts {
   readonly counters: Counters;
 }
 
+/** The room on disk where `maxDiskBytes` is no limit. */
+const UNLIMITED = { lacking: 0, most: 0 };
+
+/** The caps that an {@linkcode Eviction} keeps. */
+export interface EvictionCaps {
+  /** Cap of the bodies of all entries, in bytes. */
+  readonly maxBytes: number;
+  /** Cap of all files of the directory, in bytes of whole blocks. */
+  readonly maxDiskBytes: number;
+}
+
 /** Removes the least recently used entries from disk. */
 export class Eviction {
   readonly #parts: EvictionParts;
-  readonly #maxBytes: number;
+  readonly #caps: EvictionCaps;
+  readonly #otherBytes: () => number;
 
-  /** Keeps the bodies of all entries within `maxBytes`. */
-  constructor(parts: EvictionParts, maxBytes: number) {
+  /**
+   * @param otherBytes Returns the bytes that all other files than those of entries will
+   * take after the commit, staged bodies included.
+   */
+  constructor(
+    parts: EvictionParts,
+    caps: EvictionCaps,
+    otherBytes: () => number,
+  ) {
     this.#parts = parts;
-    this.#maxBytes = maxBytes;
+    this.#caps = caps;
+    this.#otherBytes = otherBytes;
   }
 
   /**
-   * Evicts what the catalog names until there is room for an entry of `size` bytes
-   * under `url`. Each victim is looked at once more before it goes; where it was
-   * used meanwhile, here or by another process, the catalog is asked again.
+   * Evicts what the catalog names until there is room for a staged body to become an
+   * entry. Each victim is looked at once more before it goes; where it was used
+   * meanwhile, here or by another process, the catalog is asked again.
    *
+   * @returns False if there can't be room on disk, or not yet: .part files of ended
+   * processes will be gone within seconds, for which no entry needs to go.
    * @throws The file system's error, if it lets too few of them go.
    */
-  async makeRoom(size: number, url: string): Promise<void> {
-    const { catalog, errors } = this.#parts;
+  async makeRoom(entry: EntryFacts): Promise<boolean> {
+    const { catalog, errors, leftovers } = this.#parts;
+    const { size, url } = entry;
+    const { maxBytes, maxDiskBytes } = this.#caps;
     const pacer = new Pacer();
     const failures = new Map<string, unknown>();
     for (;;) {
       const stuck = new Set(failures.keys());
-      const victims = catalog.victims(size, url, this.#maxBytes, stuck);
+      const { lacking, most } = maxDiskBytes === Infinity
+        ? UNLIMITED
+        : this.#roomOnDisk(entry);
+      if (lacking > 0 && (lacking > most || leftovers.hasPassing)) {
+        const key = keyOf(url);
+        const reason = NO_ROOM_ON_DISK;
+        this.#parts.hub.emit({ type: "uncached", url, key, reason });
+        return false;
+      }
+      const victims = catalog.victims(size, url, maxBytes, stuck, lacking);
       if (victims === undefined) throw [...failures.values()][0];
-      if (victims.length === 0) return;
+      if (victims.length === 0) return true;
       const uses = victims.map(({ lastAccess }) => lastAccess);
       for (const [i, victim] of victims.entries()) {
         if (pacer.due) await pacer.yield();
@@ -65,6 +108,17 @@ export class Eviction {
         }
       }
     }
+  }
+
+  /** The bytes on disk that must be given back, and the most that entries can give. */
+  #roomOnDisk(entry: EntryFacts): { lacking: number; most: number } {
+    const { maxDiskBytes } = this.#caps;
+    const { catalog } = this.#parts;
+    const old = catalog.peek(entry.url);
+    const most = catalog.occupiedBytes - (old ? occupiedBytesOf(old) : 0);
+    // The staged file becomes the body of the entry.
+    const more = occupiedBytesOf(entry) - inBlocks(entry.size);
+    return { lacking: most + more + this.#otherBytes() - maxDiskBytes, most };
   }
 
   /**

@@ -28,6 +28,8 @@ export interface Leftover {
 
 /** The known leftovers. */
 export interface Leftovers {
+  /** Whether there are .part files that will be gone within seconds. */
+  readonly hasPassing: boolean;
   /** Notes a leftover, in place of any with the same first name. */
   add(leftover: Leftover): void;
   /** Forgets files of these names, which are part of an entry by now, or removed. */

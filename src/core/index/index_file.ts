@@ -4,6 +4,7 @@ import { PackedBlock } from "../catalog/packed_block.ts";
 import { BLOCK_ENTRIES, EntryPacker } from "../catalog/packed_entry.ts";
 import type { LogPlace } from "../sharing/change_log.ts";
 import type { DiskFile } from "../disk/disk_file.ts";
+import { inBlocks } from "../disk/blocks.ts";
 import { INDEX_NAME, NEW_INDEX_NAME } from "../disk/file_names.ts";
 import { isNotFound, isTaken } from "../disk/disk_fault.ts";
 import type { FileSystem } from "../disk/file_system.ts";
@@ -70,20 +71,24 @@ export class IndexFile {
 
   /**
    * Writes an index of the entries of a snapshot, taken at a place in the list of
-   * changes, in place of any. The list holds the changes since. False when another
-   * process writes an index, too, or the entries are too many.
+   * changes, in place of any. The list holds the changes since.
+   *
+   * @param room Returns the most bytes that the index may take on disk.
+   * @returns False when another process writes an index, too, or the entries are too
+   * many, or the index would take too much room.
    */
   async write(
     place: LogPlace,
     snapshot: CatalogSnapshot,
     pacer: Pacer,
+    room: () => number = () => Infinity,
   ): Promise<boolean> {
     if (snapshot.count > MAX_ENTRIES) return false;
     const file = await this.#createNew();
     if (file === undefined) return false;
     try {
       const bytes = await write(file, place, snapshot, pacer);
-      if (bytes === undefined) {
+      if (bytes === undefined || inBlocks(bytes) > room()) {
         await this.#fs.remove(this.#newPath);
         return false;
       }

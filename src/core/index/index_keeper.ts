@@ -33,6 +33,7 @@ export interface IndexKeeperParts {
 export class IndexKeeper {
   readonly #parts: IndexKeeperParts;
   readonly #readOnly: boolean;
+  readonly #room: () => number;
   /** The catalog's counts when the index was written. */
   #saved: { changes: number; uses: number } | undefined;
   /** The catalog's count of changes at the last try to write the index. */
@@ -40,10 +41,19 @@ export class IndexKeeper {
   #saving: Promise<void> | undefined;
   #opened: SavedIndex | undefined;
 
-  /** A `readOnly` cache writes no index. */
-  constructor(parts: IndexKeeperParts, readOnly: boolean) {
+  /**
+   * A `readOnly` cache writes no index.
+   *
+   * @param room Returns the most bytes that an index may take now.
+   */
+  constructor(
+    parts: IndexKeeperParts,
+    readOnly: boolean,
+    room: () => number,
+  ) {
     this.#parts = parts;
     this.#readOnly = readOnly;
+    this.#room = room;
   }
 
   /** Opens the index; undefined when there is none, or it is damaged. */
@@ -138,7 +148,8 @@ export class IndexKeeper {
       });
       if (noted === undefined) return;
       const { place, snapshot, saved } = noted;
-      if (await this.#parts.index.write(place, snapshot, pacer)) {
+      const { index } = this.#parts;
+      if (await index.write(place, snapshot, pacer, this.#room)) {
         this.#saved = saved;
       }
     } catch (error) {

@@ -3,6 +3,7 @@ import { isNotFound } from "../disk/disk_fault.ts";
 import type { DiskErrors } from "../reporting/disk_errors.ts";
 import type { LentFolder } from "../disk/lent_folder.ts";
 import type { PairStore } from "../disk/pair_store.ts";
+import { STAGED_GRACE_MS } from "../disk/staged_file.ts";
 import { classify } from "../disk/file_names.ts";
 import {
   type Leftover,
@@ -45,6 +46,8 @@ export class LeftoverSweeper implements Leftovers {
   #sweeping: Promise<void> | undefined;
   #bytes = 0;
   #occupiedBytes = 0;
+  /** How many will be gone within seconds. */
+  #passing = 0;
 
   /** Removes in turn with the other `writes`. */
   constructor(
@@ -69,6 +72,10 @@ export class LeftoverSweeper implements Leftovers {
     return this.#occupiedBytes;
   }
 
+  get hasPassing(): boolean {
+    return this.#passing > 0;
+  }
+
   /** Takes note of leftovers, which are removed in time if `sweep()` is in use. */
   add(leftover: Leftover): void {
     const [name] = leftover.names;
@@ -81,6 +88,7 @@ export class LeftoverSweeper implements Leftovers {
     this.#waiting.set(name, { leftover, sinceMs, isDated });
     this.#bytes += leftover.bytes;
     this.#occupiedBytes += leftover.occupiedBytes;
+    if (isPassing(leftover)) this.#passing++;
     if (this.#sweeps) this.#schedule();
   }
 
@@ -180,6 +188,7 @@ export class LeftoverSweeper implements Leftovers {
     if (waiting === undefined) return;
     this.#bytes -= waiting.leftover.bytes;
     this.#occupiedBytes -= waiting.leftover.occupiedBytes;
+    if (isPassing(waiting.leftover)) this.#passing--;
     this.#waiting.delete(name);
   }
 
@@ -239,4 +248,9 @@ export class LeftoverSweeper implements Leftovers {
     found.file.close();
     return true;
   }
+}
+
+/** Whether a leftover of a writable folder will be gone within seconds. */
+function isPassing({ graceMs }: Leftover): boolean {
+  return graceMs === STAGED_GRACE_MS;
 }

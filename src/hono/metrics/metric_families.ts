@@ -120,6 +120,14 @@ export function metricFamilies(
       stats.occupiedBytes,
       "bytes",
     ),
+    ...(limits.maxDiskBytes === Infinity ? [] : [
+      gauge(
+        "occupied_limit_bytes",
+        "The most that all files may take on disk.",
+        limits.maxDiskBytes,
+        "bytes",
+      ),
+    ]),
     gauge(
       "comparing",
       "1 while entries that an index told of are compared with the directory.",

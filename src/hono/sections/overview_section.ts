@@ -34,6 +34,10 @@ export function overviewSection(view: DashboardView): Markup {
         formatBytes(limits.maxBytes)
       }, ${entries(stats.entries)}; all files take about ${
         formatBytes(stats.occupiedBytes)
+      }${
+        limits.maxDiskBytes === Infinity
+          ? ""
+          : ` of ${formatBytes(limits.maxDiskBytes)}`
       }`,
     )
   }

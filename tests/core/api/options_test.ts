@@ -17,6 +17,7 @@ Deno.test("resolveOptions() fills in the documented defaults", () => {
   assertEquals(rest, {
     dir: "media_cache",
     maxBytes: 500 * MB,
+    maxDiskBytes: Infinity,
     maxMemoryItems: 64,
     maxMemoryBytes: 64 * MB,
     maxMemoryItemBytes: 4 * MB,
@@ -40,6 +41,8 @@ Deno.test("resolveOptions() treats undefined as not given, for every option", ()
   const names = [
     "cacheDir",
     "maxSizeMb",
+    "maxDiskMb",
+    "maxDiskMb",
     "maxMemoryItems",
     "maxMemoryMb",
     "maxMemoryItemMb",
@@ -89,6 +92,12 @@ Deno.test("resolveOptions() caps the size of an entry at the size of the cache",
 
   assertEquals(maxEntryBytes, MB);
   assertEquals(resolveOptions({ maxSizeMb: 7 }).maxEntryBytes, 7 * MB);
+  assertEquals(resolveOptions({ maxDiskMb: 7 }).maxEntryBytes, 7 * MB);
+  const { maxEntryBytes: small, maxDiskBytes } = resolveOptions({
+    maxDiskMb: 0.5,
+    maxEntryMb: 2,
+  });
+  assertEquals([small, maxDiskBytes], [0.5 * MB, 0.5 * MB]);
 });
 
 Deno.test("resolveOptions() does not change the caller's object", () => {

@@ -239,6 +239,49 @@ Deno.test("victims() skips stuck entries, and is undefined when the others are t
   assertEquals(victims(catalog, 10, "new", "abcde"), undefined);
 });
 
+Deno.test("victims() gives back room on disk: whole blocks, and sidecars", () => {
+  const { catalog } = recorded();
+  for (const url of "abcde") catalog.insert(entry(url));
+  catalog.insert(entry("large", { size: 4097 }));
+  const names = (occupied: number, url = "new", size = 0) =>
+    catalog.victims(size, url, 9_999, new Set(), occupied)
+      ?.map(({ url }) => url).join("");
+
+  assertEquals(names(0), "");
+  assertEquals(names(-5), "");
+  assertEquals(names(1), "a");
+  assertEquals(names(2 * 4096), "a");
+  assertEquals(names(2 * 4096 + 1), "ab");
+  assertEquals(names(2 * 4096 + 1, "a"), "bc");
+  assertEquals(names(13 * 4096), "abcdelarge");
+  assertEquals(names(13 * 4096 + 1), undefined);
+  // Both limits hold.
+  assertEquals(names(1, "new", 9_999 - 50 - 4097 + 11), "ab");
+  assertEquals(names(3 * 4096, "new", 9_999 - 50 - 4097 + 1), "ab");
+});
+
+Deno.test("victims() gives back the room of 100,000 tiny entries, in groups", () => {
+  const { catalog } = recorded();
+  const count = 100_000;
+  for (let i = 0; i < count; i++) catalog.insert(entry(`${i}`, { size: 1 }));
+  assertEquals(catalog.occupiedBytes, count * 2 * 4096);
+  const left = 1_000;
+  let removed = 0;
+
+  for (;;) {
+    const occupied = catalog.occupiedBytes - left * 2 * 4096;
+    const some = catalog.victims(0, "new", Infinity, new Set(), occupied);
+    assert(some);
+    if (some.length === 0) break;
+    for (const { url } of some) {
+      assertEquals(url, `${removed++}`);
+      catalog.forget(url);
+    }
+  }
+
+  assertEquals([removed, catalog.entries], [count - left, left]);
+});
+
 Deno.test("victims() names thousands in groups of at most 64", () => {
   const { catalog } = recorded();
   for (let i = 0; i < 5_000; i++) catalog.insert(entry(`${i}`));
