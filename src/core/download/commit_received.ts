@@ -11,7 +11,12 @@ import type { CommitRequest } from "../entries/entry_writer.ts";
 import type { DownloadBody } from "./download_body.ts";
 import type { DownloadParts, DownloadTask } from "./download_parts.ts";
 import type { BodyReceiver, Received } from "./receive_body.ts";
-import { describeBody, DISK_FAILED, type StagingPlace } from "./stage_body.ts";
+import {
+  describeBody,
+  describeWhole,
+  DISK_FAILED,
+  type StagingPlace,
+} from "./stage_body.ts";
 
 /**
  * While no bytes come, followers get a sign of life this often within `idleTimeoutMs`:
@@ -98,8 +103,11 @@ export class ReceivedCommit {
       errors.report("write a download", error);
       listener.onUncached(DISK_FAILED);
     } finally {
-      if (file === undefined) await staged.close();
-      else staged.description?.close();
+      if (file !== undefined) staged.description?.close();
+      else {
+        await describeWhole(staged, { ...this.#members({}), size });
+        await staged.close();
+      }
       reservation.release();
       listener.onEnded();
       stored.resolve();
@@ -122,7 +130,7 @@ export class ReceivedCommit {
       const file = await this.#commit({ staged: whole, size }, digest);
       isStored = file !== undefined;
       if (file !== undefined) body.share(file);
-      else await body.tellWhole(this.#members(digest));
+      else await describeWhole(whole, { ...this.#members(digest), size });
     }
     this.#task.listener.onEnded();
     tee.complete();

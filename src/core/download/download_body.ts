@@ -1,12 +1,10 @@
 import type { Deadline } from "../async/deadline.ts";
-import { formatSidecar } from "../disk/sidecar.ts";
 import type { SharedFile } from "../disk/open_files.ts";
 import type { StagedFacts } from "../disk/staged_description.ts";
 import type { StagedFile } from "../disk/staged_file.ts";
 import { CROWDED, TOO_LARGE } from "../disk/staging_budget.ts";
 import { BodyDigest, maxHashedBytes } from "../bodies/digest.ts";
 import { Tee } from "../bodies/tee.ts";
-import type { CommitRequest } from "../entries/entry_writer.ts";
 import type { DownloadParts, DownloadTask } from "./download_parts.ts";
 import { describeBody, DISK_FAILED, type StagingPlace } from "./stage_body.ts";
 
@@ -84,17 +82,6 @@ export class DownloadBody {
     this.tee.share(file, this.#parts.files.holdUnread(file));
     file.release(true);
     this.#place?.reservation.release();
-  }
-
-  /** Tells followers that the body is complete, although it is not stored. */
-  async tellWhole(members: CommitRequest["members"]): Promise<void> {
-    const size = this.tee.received;
-    const text = formatSidecar({ ...members, size, ts: Date.now() / 1000 });
-    try {
-      await this.#place?.staged.description?.complete(text, false);
-    } catch {
-      // Followers will see that the file has lost its name.
-    }
   }
 
   /** Ends the body with an error; followers are told the name of the error. */

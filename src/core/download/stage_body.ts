@@ -1,5 +1,5 @@
 import { MediaCacheError } from "../api/errors.ts";
-import { fitsSidecar } from "../disk/sidecar.ts";
+import { fitsSidecar, formatSidecar, type Sidecar } from "../disk/sidecar.ts";
 import type { StagedFacts } from "../disk/staged_description.ts";
 import type { StagedFile } from "../disk/staged_file.ts";
 import {
@@ -86,5 +86,18 @@ export async function describeBody(
     if (error instanceof Deno.errors.BadResource) return;
     // The download goes on without a description.
     errors.report("describe a download", error);
+  }
+}
+
+/** Tells followers that a staged body is complete, although it is not stored. Never rejects. */
+export async function describeWhole(
+  { description }: StagedFile,
+  sidecar: Omit<Sidecar, "ts">,
+): Promise<void> {
+  const text = formatSidecar({ ...sidecar, ts: Date.now() / 1000 });
+  try {
+    await description?.complete(text, false);
+  } catch {
+    // Followers will see that the file has lost its name.
   }
 }

@@ -4,7 +4,7 @@ import { begin } from "../../fixtures/cache/begun.ts";
 import { turn } from "../../fixtures/cache/recorder.ts";
 import { HeldListing } from "../../fixtures/directory/held_listing.ts";
 import { tempDir } from "../../fixtures/directory/temp_dir.ts";
-import { pattern } from "../../fixtures/bodies/bytes.ts";
+import { pattern, readRest, readSome } from "../../fixtures/bodies/bytes.ts";
 import { type Folder, temporaryFolder } from "../../fixtures/gif/stub.ts";
 import { heard, stub } from "../../fixtures/gif/stub.ts";
 import { gifOfDelays } from "../../fixtures/gif/gif_writer.ts";
@@ -129,8 +129,9 @@ Deno.test("a process that is stopped while it converts delays the others by idle
   assertEquals(typeof await other.ask("readRest", "theirs"), "number");
 });
 
-for (const size of [1000, 300_000]) {
-  Deno.test(`followers wait while another process scans the directory before it stores ${size} bytes`, async () => {
+for (const [size, isDeleted] of [[1000], [300_000], [1000, true]] as const) {
+  const ending = isDeleted ? ", and deletes them" : "";
+  Deno.test(`followers wait while another process scans the directory before it stores ${size} bytes${ending}`, async () => {
     await using dir = await tempDir();
     const cacheDir = dir.path;
     await using two = await MediaCache.open({ ...IDLE, cacheDir });
@@ -139,6 +140,8 @@ for (const size of [1000, 300_000]) {
     const body = pattern(size);
     let mine: Media;
     let theirs: Media;
+    let reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>;
+    let start: Uint8Array<ArrayBuffer>;
     {
       // Disposed before the cache, whose close() waits for the listing.
       using _held = held;
@@ -150,11 +153,19 @@ for (const size of [1000, 300_000]) {
       mine = await call;
       assertEquals(await mine.bytes(), body);
 
+      reader = theirs.body.getReader();
+      start = await readSome(reader, 500);
       await idle(two);
+      if (isDeleted) await one.delete("a");
     }
 
-    assertEquals(await theirs.bytes(), body);
-    assertEquals([await mine.stored, await theirs.stored], [true, true]);
+    const rest = await readRest(reader);
+    assertEquals(await new Blob([start, rest]).bytes(), body);
+    const isStored = !isDeleted;
+    assertEquals([await mine.stored, await theirs.stored], [
+      isStored,
+      isStored,
+    ]);
   });
 }
 
