@@ -104,7 +104,11 @@ export function makeParts(
   const staging = new StagingBudget(options.maxEntryBytes);
 
   const mayStage = !readOnly && options.maxEntryBytes > 0;
-  const claims = new DownloadClaims(store, mayStage);
+  const claims = new DownloadClaims(
+    store,
+    mayStage,
+    (task) => writes.withLock(task),
+  );
   const log = new ChangeLog(
     fs,
     store.path(CHANGES_NAME),

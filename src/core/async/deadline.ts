@@ -24,13 +24,15 @@ export class Deadline {
   #silentMs = 0;
   #runMs = 0;
   #paused = false;
+  #hasFired = false;
 
   /**
    * Starts both clocks.
    *
    * @param idleMs The longest time without a byte, in milliseconds; may be infinite.
    * @param totalMs The longest time in all, in milliseconds; may be infinite.
-   * @param onTimeout Called once, with the error that names the limit.
+   * @param onTimeout Called with the error that names the limit; once, unless `alive()`
+   * is called after it.
    */
   constructor(
     idleMs: number,
@@ -48,6 +50,9 @@ export class Deadline {
   alive(): void {
     this.#advance();
     this.#silentMs = 0;
+    if (!this.#hasFired) return;
+    this.#hasFired = false;
+    this.#watch(this.#lookMs);
   }
 
   /** Stops the idle clock while readers or the disk hold the download back. */
@@ -100,6 +105,7 @@ export class Deadline {
     const [limitMs, kind] = totalLeftMs <= 0
       ? [this.#totalMs, "total"] as const
       : [this.#idleMs, "idle"] as const;
+    this.#hasFired = true;
     this.#onTimeout(new DownloadTimeoutError(limitMs, kind));
   }
 }

@@ -3,7 +3,7 @@ import { Waiters } from "../async/waiters.ts";
 import type { DownloadInfo } from "../api/download.ts";
 import type { Downloader } from "../api/download.ts";
 import type { GetOrDownloadOptions } from "../api/call_options.ts";
-import { MediaCacheError } from "../api/errors.ts";
+import { DownloadTimeoutError, MediaCacheError } from "../api/errors.ts";
 import type { Media } from "../api/media.ts";
 import { callSafely } from "../reporting/call_safely.ts";
 import { keyOf } from "../text/key.ts";
@@ -62,8 +62,9 @@ export class SharedDownload implements DownloadListener {
   #lost: FollowedDownload | undefined;
   /** The time limits for downloads of other processes; set when the first is followed. */
   #followDeadline: Deadline | undefined;
-  /** Whether other processes may be followed; false once they brought no byte for too long. */
+  /** Whether other processes may be followed; false once two of them have been silent. */
   #mayFollow = true;
+  #hasTakenOver = false;
   /** Whether `abort()` was called: by `close()`, or because all callers have left. */
   #isAborted = false;
   /** Whether the download goes on only for other processes. */
@@ -311,7 +312,8 @@ export class SharedDownload implements DownloadListener {
     // Counted for the first followed process alone; for each later one there is an event.
     if (this.#followDeadline === undefined) this.countJoin();
     else this.#tellJoined();
-    this.#followDeadline ??= this.#startFollowDeadline();
+    if (this.#followDeadline === undefined) this.#startFollowDeadline();
+    else this.#followDeadline.alive();
     let lost: unknown;
     try {
       const end = await download.run();
@@ -333,6 +335,9 @@ export class SharedDownload implements DownloadListener {
       lost = error;
     }
     this.#lose(download, lost);
+    if (lost instanceof DownloadTimeoutError) {
+      await this.#takeOver(file.identity);
+    }
     const opened = await lookup.open(this.url);
     if (opened !== undefined) return this.#handOutEntry(opened);
     const isWanted = this.#waiters.count > 0 ||
@@ -343,14 +348,32 @@ export class SharedDownload implements DownloadListener {
   }
 
   /** Starts the time limits for downloads of other processes. */
-  #startFollowDeadline(): Deadline {
+  #startFollowDeadline(): void {
     const { idleTimeoutMs, timeoutMs } = this.#parts.options;
-    return new Deadline(idleTimeoutMs, timeoutMs, (error) => {
+    const onTimeout = (error: DownloadTimeoutError) => {
       const origin = this.#origin;
       if (error.kind === "total") this.#task.controller.abort(error);
-      this.#mayFollow = false;
       if (origin.is === "followed") origin.download.lose(error);
-    });
+    };
+    this.#followDeadline = new Deadline(idleTimeoutMs, timeoutMs, onTimeout);
+  }
+
+  /**
+   * Takes the claim of a silent process away, so that of all processes that wait for it
+   * one downloads and the others follow. If that one is silent, too, no other is followed.
+   *
+   * @param identity The identity of the staged file of the silent process.
+   */
+  async #takeOver(identity: number): Promise<void> {
+    const { claims, errors } = this.#parts;
+    this.#mayFollow = !this.#hasTakenOver;
+    this.#hasTakenOver = true;
+    try {
+      this.#mayFollow &&= await claims.takeOver(this.key, identity);
+    } catch (error) {
+      errors.report("take over a download", error);
+      this.#mayFollow = false;
+    }
   }
 
   /** Fails the Media with bytes read of a lost body; the others wait for the next handout. */

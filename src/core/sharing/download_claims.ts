@@ -41,16 +41,25 @@ const NONE: Claim = { role: "none" };
 export class DownloadClaims {
   readonly #store: PairStore;
   readonly #mayStage: boolean;
+  readonly #withLock: (task: () => Promise<void>) => Promise<void>;
   /** The claims of this cache by their keys, until they are given up. */
   readonly #led = new Map<
     string,
     { identity: number; leaving?: Promise<void> }
   >();
 
-  /** Without `mayStage`, as in a `readOnly` cache, downloads are only followed. */
-  constructor(store: PairStore, mayStage: boolean) {
+  /**
+   * @param mayStage False for a cache that may not store: it only follows downloads.
+   * @param withLock Runs a task under the lock of the directory.
+   */
+  constructor(
+    store: PairStore,
+    mayStage: boolean,
+    withLock: (task: () => Promise<void>) => Promise<void>,
+  ) {
     this.#store = store;
     this.#mayStage = mayStage;
+    this.#withLock = withLock;
   }
 
   /**
@@ -89,8 +98,24 @@ export class DownloadClaims {
     // Downloads of this cache are detached instead; later ones stay.
     if (this.#led.has(key) || !await this.#store.probablyExists(name)) return;
     if (await this.#store.facts(name) === undefined) return;
-    await this.#store.removeFile(name);
-    await this.#store.removeFile(descriptionName(key));
+    await this.#removeNames(key);
+  }
+
+  /**
+   * Takes the claim of a silent process away, unless another process has done so: its
+   * download goes on for its readers. The next claim is that of a single process, which
+   * the others follow.
+   *
+   * @param identity The identity of the staged file of the silent process.
+   * @returns False if this cache may not take claims.
+   * @throws The file system's error, or that of a lock that is not free in time.
+   */
+  async takeOver(key: string, identity: number): Promise<boolean> {
+    if (!this.#mayStage) return false;
+    await this.#withLock(async () => {
+      if (await this.isCurrent(key, identity)) await this.#removeNames(key);
+    });
+    return true;
   }
 
   /** The keys that processes download, those of this cache included. */
@@ -173,6 +198,12 @@ export class DownloadClaims {
     return undefined;
   }
 
+  /** Removes the names of a download, the description first: the next one may have the other. */
+  async #removeNames(key: string): Promise<void> {
+    await this.#store.removeFile(descriptionName(key));
+    await this.#store.removeFile(downloadName(key));
+  }
+
   /** Opens the staged file of a running download; removes a leftover. */
   async #look(key: string): Promise<DiskFile | undefined> {
     const name = downloadName(key);
@@ -189,8 +220,7 @@ export class DownloadClaims {
       const mayRemove = this.#mayStage && !this.#store.refuses("flock");
       // Remove the name only if it is still this file's, not a new download's.
       if (mayRemove && await this.isCurrent(key, file.identity)) {
-        await this.#store.removeFile(descriptionName(key));
-        await this.#store.removeFile(name);
+        await this.#removeNames(key);
       }
     } catch (error) {
       file.close();

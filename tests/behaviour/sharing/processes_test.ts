@@ -253,9 +253,32 @@ Deno.test("a hanging holder delays the others by idleTimeoutMs", async () => {
     const wanted = await wanting.get(process);
     assertEquals([wanted?.digests, wanted?.errors], [[digest], []]);
   }
+  assertEquals(origin.requests.length, 2);
   const ms = performance.now() - stopped;
   tell(`the others had all after ${ms.toFixed(0)} ms of 1000`);
   assert(ms < HANGING_MS);
+});
+
+Deno.test("of the processes that wait for a stopped one a single one downloads, and the others follow it", async () => {
+  await using processes = await share(5, { idleTimeoutMs: 1000 });
+  await using origin = new SlowOrigin(CHUNKS, 25, ["partial"]);
+  const [holder, ...others] = processes.all;
+  assert(holder !== undefined);
+  await holder.ask("take", "mine", origin.url);
+  for (const process of others) {
+    await process.ask("take", "begun", origin.url);
+    await process.ask("take", "unread", origin.url);
+  }
+
+  holder.kill("SIGSTOP");
+
+  const sizes = await Promise.all(others.map(async (process) => {
+    const rest = await process.ask("readRest", "begun");
+    assert(String(rest).includes("DownloadTimeoutError"), `${rest}`);
+    return await process.ask("readRest", "unread");
+  }));
+  assertEquals(sizes, others.map(() => SIZE));
+  assertEquals(origin.requests.length, 2);
 });
 
 Deno.test("a holder stopped with bytes sent delays the others by idleTimeoutMs, and goes on when it is continued", async () => {

@@ -39,6 +39,22 @@ Deno.test("Deadline counts silence from the last byte", () => {
   assertEquals(errors, ["idle 100"]);
 });
 
+Deno.test("Deadline begins anew when a byte comes after a timeout", () => {
+  using time = new FakeTime();
+  const { deadline, errors } = watch(100, 250);
+
+  time.tick(100);
+  deadline.alive();
+  time.tick(99);
+  assertEquals(errors, ["idle 100"]);
+  time.tick(1);
+  assertEquals(errors, ["idle 100", "idle 100"]);
+  deadline.alive();
+  time.tick(50);
+
+  assertEquals(errors, ["idle 100", "idle 100", "total 250"]);
+});
+
 Deno.test("Deadline does not count time in which it is paused", () => {
   using time = new FakeTime();
   const { deadline, errors } = watch(100, Infinity);
