@@ -169,7 +169,11 @@ export function makeParts(
       ...{ store, catalog, files, leftovers, writes },
       ...{ eviction, removal, errors },
     },
-    { ready: () => loader.ready(), onEnded: () => keeper.keep() },
+    {
+      ready: () => loader.ready(),
+      revoke: (key) => claims.revoke(key),
+      onEnded: () => keeper.keep(),
+    },
   );
   const deletion = new Deletion(
     { store, catalog, leftovers, removal, writes, calls, hub, errors },

@@ -16,7 +16,8 @@
  *   Written and locked by the process that downloads.
  *   Removed by commit() (renamed to KEY.dat), by its writer when it stores nothing,
  *   by the next download of the URL when its lock is free, by a process that has
- *   waited for it in vain, by delete() and clear() of any process, else by the LeftoverSweeper.
+ *   waited for it in vain, by delete(), clear() and put({ replace: true }) of any
+ *   process, else by the LeftoverSweeper.
  *   Lost: the download is not stored; its readers go on.
  * KEY.description.part: type, name and length of that body for the followers, or
  *   that it is being converted; at the end the sidecar to be, or why the rest of the

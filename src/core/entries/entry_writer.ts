@@ -31,6 +31,8 @@ export interface CommitRequest<Staged extends StagedBody = StagedFile> {
   readonly wanted?: () => boolean;
   /** Asked under the lock: whether the body must not replace the present entry. */
   readonly isOutdated?: () => Promise<boolean>;
+  /** Whether a download of the URL in another process must not be stored any more. */
+  readonly revokes?: boolean;
   /** The bytes for the memory tier, if they are in RAM. */
   readonly bytes?: Uint8Array | undefined;
 }
@@ -59,6 +61,8 @@ export interface EntryWriterParts {
 export interface CommitSteps {
   /** Waits until the budget counts all entries on disk. */
   ready(): Promise<void>;
+  /** Keeps a download of another process from being stored. Needs the lock. */
+  revoke(key: string): Promise<void>;
   /** Called after each commit, stored or not. */
   onEnded(): void;
 }
@@ -112,7 +116,9 @@ export class EntryWriter {
   }
 
   async #inTurn<T>(
-    { members: { url }, wanted, isOutdated }: CommitRequest<StagedBody>,
+    { members: { url }, wanted, isOutdated, revokes }: CommitRequest<
+      StagedBody
+    >,
     commit: () => Promise<T>,
   ): Promise<T | undefined> {
     const { writes, catalog, errors } = this.#parts;
@@ -120,7 +126,9 @@ export class EntryWriter {
       await this.#steps.ready();
       return await writes.withLock(async () => {
         if (wanted?.() === false || await isOutdated?.()) return undefined;
-        const end = catalog.keyChanges.begin(keyOf(url));
+        const key = keyOf(url);
+        if (revokes) await this.#steps.revoke(key);
+        const end = catalog.keyChanges.begin(key);
         try {
           return await commit();
         } finally {

@@ -1,7 +1,7 @@
 import type { Catalog } from "../catalog/catalog.ts";
 import type { DiskErrors } from "../reporting/disk_errors.ts";
 import type { PairStore } from "../disk/pair_store.ts";
-import type { EntryWriter } from "./entry_writer.ts";
+import type { CommitRequest, EntryWriter } from "./entry_writer.ts";
 import type { Lookup } from "./lookup.ts";
 import type { PutData, PutOptions } from "../api/call_options.ts";
 import {
@@ -54,6 +54,9 @@ interface Body {
   readonly filename: string;
 }
 
+/** Whether a put is wanted at the last moment, and what it does to other downloads. */
+type CommitTerms = Pick<CommitRequest, "wanted" | "revokes">;
+
 /** Stores the bodies of `put()` calls, one after the other for each URL. */
 export class Putter {
   readonly #env: PutEnvironment;
@@ -99,7 +102,7 @@ export class Putter {
     const result = queued.queue.run(async () => {
       this.#controller.signal.throwIfAborted();
       const { lookup, catalog } = this.#env;
-      if (replace) return await this.#store(body, () => true);
+      if (replace) return await this.#store(body, { revokes: true });
       if (await lookup.use(url)) {
         cancel(data);
         return true;
@@ -107,11 +110,11 @@ export class Putter {
       // Not wanted if a download stores this URL meanwhile. An entry that the catalog still
       // knows from before does not count: `use()` has found that its files are gone.
       const before = catalog.peek(url);
-      const isWanted = () => {
+      const wanted = () => {
         const now = catalog.peek(url);
         return now === undefined || now === before;
       };
-      return await this.#store(body, isWanted) || await lookup.use(url);
+      return await this.#store(body, { wanted }) || await lookup.use(url);
     });
     this.#running.add(result);
     try {
@@ -122,7 +125,7 @@ export class Putter {
     }
   }
 
-  async #store(body: Body, isWanted: () => boolean): Promise<boolean> {
+  async #store(body: Body, terms: CommitTerms): Promise<boolean> {
     const { staging, store, errors, hub } = this.#env;
     const size = lengthOf(body.data);
     const uncachedReason = this.#uncachedReason(body, size);
@@ -145,7 +148,7 @@ export class Putter {
     try {
       if (this.#isOnePiece(body.data)) {
         reservation.write(body.data.length);
-        return await this.#storeBytes(body, body.data, isWanted);
+        return await this.#storeBytes(body, body.data, terms);
       }
       try {
         staged = await store.stage(keyOf(body.url));
@@ -154,7 +157,7 @@ export class Putter {
         cancel(body.data);
         return false;
       }
-      isStored = await this.#storeStream(body, staged, reservation, isWanted);
+      isStored = await this.#storeStream(body, staged, reservation, terms);
       return isStored;
     } finally {
       if (!isStored) await staged?.close();
@@ -173,7 +176,7 @@ export class Putter {
   async #storeBytes(
     { url, mimetype, filename }: Body,
     bytes: Uint8Array,
-    isWanted: () => boolean,
+    terms: CommitTerms,
   ): Promise<boolean> {
     const { store, writer, errors, options } = this.#env;
     const start = performance.now();
@@ -189,7 +192,7 @@ export class Putter {
     }
     const size = bytes.length;
     const members = { url, mimetype, filename, ...sha256 };
-    const request = { staged, size, members, wanted: isWanted, bytes };
+    const request = { staged, size, members, ...terms, bytes };
     const isStored = await writer.commitBytes(request);
     if (isStored) this.#tell(members, size, start);
     else await staged.discard();
@@ -211,7 +214,7 @@ export class Putter {
     { url, data, mimetype, filename }: Body,
     staged: StagedFile,
     reservation: Reservation,
-    isWanted: () => boolean,
+    terms: CommitTerms,
   ): Promise<boolean> {
     const { writer, options } = this.#env;
     const start = performance.now();
@@ -225,7 +228,7 @@ export class Putter {
       staged,
       size,
       members: { url, mimetype, filename, ...digest.member() },
-      wanted: isWanted,
+      ...terms,
       bytes: data instanceof Uint8Array ? data : undefined,
     });
     if (file === undefined) return false;
