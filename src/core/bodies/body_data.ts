@@ -36,6 +36,21 @@ export function assertBodyData(
   }
 }
 
+/**
+ * Asserts that bytes are still there: a source may detach them after it gave them, and
+ * none would look like the end. Ask after each wait; the bytes were at least one.
+ *
+ * @throws {TypeError} If the bytes were detached.
+ */
+export function assertAttached(bytes: Uint8Array): void {
+  if (bytes.length > 0) return;
+  throw new TypeError(
+    `Cannot read body: a chunk must keep its bytes: received a detached ${
+      describe(bytes)
+    }`,
+  );
+}
+
 /** The number of bytes, where known before they are read. */
 export function lengthOf(data: BodyData): number | undefined {
   if (data instanceof Uint8Array) return data.byteLength;

@@ -1,3 +1,4 @@
+import { assertAttached } from "./body_data.ts";
 import type { MaybePromise } from "../disk/io_mode.ts";
 import { Pacer } from "../async/pacer.ts";
 
@@ -53,8 +54,10 @@ export function toStream(
         return request.respond(count);
       }
       const chunk = await reader.read();
-      if (chunk === undefined) close(controller);
-      else controller.enqueue(chunk);
+      if (chunk === undefined) return close(controller);
+      // A reader of the same download may have detached the chunk that it shares.
+      assertAttached(chunk);
+      controller.enqueue(chunk);
     } catch (error) {
       onEnd();
       throw error;

@@ -1,4 +1,4 @@
-import { type BodyData, describe } from "./body_data.ts";
+import { assertAttached, type BodyData, describe } from "./body_data.ts";
 import { PIECE_BYTES } from "./byte_reader.ts";
 import { Pacer, yieldToEventLoop } from "../async/pacer.ts";
 
@@ -7,7 +7,10 @@ type Chunk = Uint8Array<ArrayBuffer>;
 
 /** The bytes that a downloader or a caller of `put()` gives, chunk by chunk. */
 export interface ChunkSource {
-  /** The next chunk, at least one byte; undefined at the end. */
+  /**
+   * The next chunk, at least one byte; undefined at the end. The source may detach the
+   * chunk at any time: ask {@linkcode assertAttached} after a wait.
+   */
   next(): Promise<Uint8Array<ArrayBuffer> | undefined>;
   /** Stops the source and ends a `next()` that waits. Never rejects. */
   cancel(reason: unknown): Promise<void>;
@@ -62,11 +65,13 @@ export async function wholeChunk(
 }
 
 function bytesSource(data: Uint8Array, copies: boolean): ChunkSource {
+  const { length } = data;
   let position = 0;
   return {
     next() {
-      if (position >= data.length) return Promise.resolve(undefined);
-      const end = Math.min(position + PIECE_BYTES, data.length);
+      if (position >= length) return Promise.resolve(undefined);
+      assertAttached(data);
+      const end = Math.min(position + PIECE_BYTES, length);
       const piece = data.subarray(position, end);
       position = end;
       return Promise.resolve(copies ? new Uint8Array(piece) : unshared(piece));
@@ -91,6 +96,10 @@ function streamSource(stream: ReadableStream<Uint8Array>): ChunkSource {
           );
         }
         if (value.length > 0) return unshared(value);
+        const { buffer } = value;
+        if (buffer instanceof ArrayBuffer && buffer.detached) {
+          assertAttached(value);
+        }
         // A source of nothing but empty chunks must not hold the event loop.
         pacer ??= new Pacer();
         if (pacer.due) await pacer.yield();

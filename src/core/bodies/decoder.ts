@@ -1,3 +1,4 @@
+import { assertAttached } from "./body_data.ts";
 import type { Buffer } from "node:buffer";
 import type { Transform } from "node:stream";
 import { MediaCacheError } from "../api/errors.ts";
@@ -120,6 +121,7 @@ export class DecodedSource implements ChunkSource {
         const chunk = await this.#chunks.next();
         if (decoder.destroyed) return;
         if (chunk === undefined) break;
+        assertAttached(chunk);
         this.#received += chunk.length;
         if (!decoder.write(chunk)) await this.#drained();
       }

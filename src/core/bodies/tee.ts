@@ -1,3 +1,4 @@
+import { assertAttached } from "./body_data.ts";
 import { Condition } from "../async/condition.ts";
 import { ChunkWindow } from "./chunk_window.ts";
 import type { DiskFile } from "../disk/disk_file.ts";
@@ -59,6 +60,7 @@ export class Tee extends GrowingBody {
    * Takes the next chunk. Writes it to the file first, so that readers never see a byte
    * that is not on disk.
    *
+   * @throws {TypeError} If the source has detached the chunk.
    * @throws The file system's error; the owner then calls `uncache()` and pushes the
    * chunk again.
    */
@@ -67,6 +69,7 @@ export class Tee extends GrowingBody {
       const written = this.staged.writeAt(chunk, this.received);
       if (written !== undefined) await written;
       if (this.hasEnded) return;
+      assertAttached(chunk);
       this.#window.push(chunk);
       const passed = Math.min(this.#slowest(), this.received - chunk.length);
       this.#window.dropBefore(Math.max(passed, this.received - KEPT_BYTES));
@@ -74,6 +77,7 @@ export class Tee extends GrowingBody {
     } else {
       while (!this.#hasRoom(chunk.length)) await this.#room.wait();
       if (this.hasEnded) return;
+      assertAttached(chunk);
       this.#window.push(chunk);
     }
     this.wake();

@@ -1,3 +1,4 @@
+import { MediaCacheError } from "../api/errors.ts";
 import {
   CacheDirectory,
   type CacheDirectoryOptions,
@@ -222,6 +223,11 @@ export class PairStore extends CacheDirectory {
     mtimeMs: number,
   ): Promise<Committed> {
     const body = await staged.whole(this.#durable);
+    if (body.size !== sidecar.size) {
+      throw new MediaCacheError(
+        `Cannot store entry: ${staged.path} must have ${sidecar.size} bytes: found ${body.size}`,
+      );
+    }
     const { description } = staged;
     const from = description?.path ?? this.sparePath(key);
     const json = { from, to: this.jsonPath(key) };

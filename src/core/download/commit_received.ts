@@ -83,21 +83,19 @@ export class ReceivedCommit {
     const { options, errors, counters, isReady } = this.#parts;
     const { listener } = this.#task;
     const size = bytes.length;
-    // A copy: the source of the chunk may change it.
-    const kept = new Uint8Array(bytes);
     const stored = Promise.withResolvers<void>();
     // Readers see the end after the commit, unless that waits for the scan at start.
     const end = isReady() ? stored.promise : undefined;
-    this.#receiver.hand({}, size, () => new MemoryBody(kept, counters, end));
+    this.#receiver.hand({}, size, () => new MemoryBody(bytes, counters, end));
     listener.onProgress(size, size);
     let file: SharedFile | undefined;
     try {
       // A turn for the callers, before the disk and the digest take their time.
       await yieldToEventLoop();
-      await staged.file.writeAt(kept, 0);
+      await staged.file.writeAt(bytes, 0);
       const isHashed = size <= maxHashedBytes("download", options);
-      const digest = isHashed ? { sha256: digestOf(kept) } : {};
-      file = await this.#commit({ staged, size, bytes: kept }, digest);
+      const digest = isHashed ? { sha256: digestOf(bytes) } : {};
+      file = await this.#commit({ staged, size, bytes }, digest);
       file?.release(true);
     } catch (error) {
       errors.report("write a download", error);

@@ -1,3 +1,4 @@
+import { assertAttached } from "../bodies/body_data.ts";
 import type { Deadline } from "../async/deadline.ts";
 import type { SharedFile } from "../disk/open_files.ts";
 import type { StagedFacts } from "../disk/staged_description.ts";
@@ -50,6 +51,7 @@ export class DownloadBody {
         try {
           return await this.tee.push(chunk);
         } catch (error) {
+          assertAttached(chunk);
           this.#parts.errors.report("write a download", error);
           await this.#uncache(DISK_FAILED);
         }

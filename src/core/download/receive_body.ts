@@ -1,3 +1,4 @@
+import { assertAttached } from "../bodies/body_data.ts";
 import type { Deadline } from "../async/deadline.ts";
 import { Pacer } from "../async/pacer.ts";
 import { startIdleTimer } from "../async/timer.ts";
@@ -201,6 +202,7 @@ export class BodyReceiver {
     if (!mayTry) return { rest: chunks };
     const { bytes, rest } = await wholeChunk(chunks, size);
     if (bytes === undefined) return { rest };
+    assertAttached(bytes);
     const mayConvert = gifs !== undefined && isGif(bytes);
     if (mayConvert || !place.reservation.write(size)) {
       return { rest: replayed([bytes], rest) };
@@ -208,7 +210,8 @@ export class BodyReceiver {
     this.#count(size, size);
     // The place belongs to the result from here on.
     this.#place = undefined;
-    return { whole: { bytes, place }, rest };
+    // A copy: the source of the chunk may change or detach it.
+    return { whole: { bytes: new Uint8Array(bytes), place }, rest };
   }
 
   /** Pumps the body into its tee; returns the plan if it is a GIF to be converted. */
@@ -248,10 +251,13 @@ export class BodyReceiver {
       signal.throwIfAborted();
       if (chunk === undefined) return;
       deadline.alive();
+      assertAttached(chunk);
       this.#count(chunk.length, size);
       await body.push(chunk, deadline);
       signal.throwIfAborted();
       if (!this.isHandedOut) {
+        // No reader has the chunk yet, so only its source can have detached it.
+        assertAttached(chunk);
         this.decide(await gate.push(chunk, body.tee.cached), body);
         if (this.isHandedOut) this.#describeLater(body);
       }

@@ -5,6 +5,7 @@ import type { CommitRequest, EntryWriter } from "./entry_writer.ts";
 import type { Lookup } from "./lookup.ts";
 import type { PutData, PutOptions } from "../api/call_options.ts";
 import {
+  assertAttached,
   assertBodyData,
   describe,
   isStream,
@@ -50,6 +51,8 @@ export interface PutEnvironment {
 interface Body {
   readonly url: string;
   readonly data: PutData;
+  /** Bytes of the data when the call was made, where known. */
+  readonly size: number | undefined;
   readonly mimetype: string;
   readonly filename: string;
 }
@@ -92,6 +95,7 @@ export class Putter {
     const body = {
       url,
       data: owned(data, this.#env.options.maxMemoryItemBytes),
+      size: lengthOf(data),
       mimetype: cleanMimetype(mimetype),
       filename: safeFilename(filename),
     };
@@ -127,7 +131,9 @@ export class Putter {
 
   async #store(body: Body, terms: CommitTerms): Promise<boolean> {
     const { staging, store, errors, hub } = this.#env;
-    const size = lengthOf(body.data);
+    const { data, size } = body;
+    // Detached while the call waited for another put of the URL.
+    if (data instanceof Uint8Array && size !== 0) assertAttached(data);
     const uncachedReason = this.#uncachedReason(body, size);
     const mayStore = this.#mayStore(size);
     const reservation = uncachedReason === undefined && mayStore
@@ -180,7 +186,8 @@ export class Putter {
   ): Promise<boolean> {
     const { store, writer, errors, options } = this.#env;
     const start = performance.now();
-    const sha256 = bytes.length <= maxHashedBytes("put", options)
+    const size = bytes.length;
+    const sha256 = size <= maxHashedBytes("put", options)
       ? { sha256: digestOf(bytes) }
       : {};
     let staged: StagedBytes;
@@ -190,17 +197,20 @@ export class Putter {
       errors.report("write a put", error);
       return false;
     }
-    const size = bytes.length;
     const members = { url, mimetype, filename, ...sha256 };
     const request = { staged, size, members, ...terms, bytes };
     const isStored = await writer.commitBytes(request);
-    if (isStored) this.#tell(members, size, start);
-    else await staged.discard();
+    if (isStored) {
+      this.#tell(members, size, start);
+    } else {
+      await staged.discard();
+      assertAttached(bytes);
+    }
     return isStored;
   }
 
   #tell(
-    { url, mimetype, filename }: Omit<Body, "data">,
+    { url, mimetype, filename }: Omit<Body, "data" | "size">,
     size: number,
     start: number,
   ): void {
@@ -222,6 +232,7 @@ export class Putter {
       maxHashedBytes("put", options),
       lengthOf(data),
     );
+    if (data instanceof Uint8Array) assertAttached(data);
     const size = await this.#write(data, staged, reservation, digest);
     if (size === undefined || size === 0) return false;
     const file = await writer.commitEntry({
@@ -278,6 +289,7 @@ export class Putter {
         if (chunk === undefined) return received;
         // Paused: the time of a slow disk is not the source's.
         deadline.pause();
+        assertAttached(chunk);
         const fits = received + chunk.length <= options.maxEntryBytes &&
           reservation.write(chunk.length);
         if (!fits) {
@@ -287,10 +299,12 @@ export class Putter {
         try {
           await staged.file.writeAt(chunk, received);
         } catch (error) {
+          assertAttached(chunk);
           errors.report("write a put", error);
           chunks.cancel(error);
           return undefined;
         }
+        assertAttached(chunk);
         digest.update(chunk);
         received += chunk.length;
         if (pacer.due) await pacer.yield();
