@@ -92,8 +92,9 @@ export function makeParts(
     lent,
     (error) => errors.report("read a body", error),
   );
-  const touches: Touches = new Touches((entry, timeMs) =>
-    writeLastUse({ store, catalog, errors }, entry, timeMs)
+  const touches: Touches = new Touches(
+    (entry, timeMs) => writeLastUse({ store, catalog, errors }, entry, timeMs),
+    () => catalog,
   );
   const catalog: Catalog = new Catalog({
     maxItems: options.maxMemoryItems,

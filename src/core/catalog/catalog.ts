@@ -84,6 +84,7 @@ export class Catalog {
   /** Adds the entries of an index, except for known entries, which are newer. */
   takeUp(packed: PackedEntries): void {
     this.#packed = packed;
+    this.#noteUse(packed.readAt);
     for (const { key } of this.#entries.list()) {
       if (packed.drop(key)) this.#changes++;
     }
@@ -196,8 +197,8 @@ export class Catalog {
   }
 
   /**
-   * The time in milliseconds since the epoch, later than any time before, also when the
-   * system's clock is set back.
+   * The time in milliseconds since the epoch, later than any tick and any known use
+   * before, also when the system's clock is set back.
    */
   tick(): number {
     const now = Date.now();
@@ -226,6 +227,7 @@ export class Catalog {
     this.#changes++;
     this.#byKey?.set(entry.key, entry);
     this.#unplaced.add(entry);
+    this.#noteUse(entry.lastAccess);
     return true;
   }
 
@@ -237,6 +239,7 @@ export class Catalog {
     const old = this.peek(entry.url);
     const isUsed = old !== undefined && old.lastAccess > old.mtimeMs &&
       old.lastAccess > entry.lastAccess;
+    this.#noteUse(entry.lastAccess);
     this.#drop(entry.url);
     this.insert(entry);
     if (isUsed) {
@@ -280,6 +283,7 @@ export class Catalog {
     if (used <= entry.lastAccess) return;
     this.#uses++;
     entry.lastAccess = used;
+    this.#noteUse(used);
     this.#reposition(entry);
   }
 
@@ -297,6 +301,7 @@ export class Catalog {
     if (isUsed && used <= entry.lastAccess) return;
     this.#uses++;
     entry.lastAccess = used;
+    this.#noteUse(used);
     this.#reposition(entry);
   }
 
@@ -331,6 +336,11 @@ export class Catalog {
       this.#byKey?.delete(entry.key);
     } else if (this.#packed?.drop(keyOf(url))) this.#changes++;
     this.memory.delete(url);
+  }
+
+  /** Makes each later tick later than a use. */
+  #noteUse(timeMs: number): void {
+    if (timeMs > this.#lastTick) this.#lastTick = timeMs;
   }
 
   #reposition(entry: Entry): void {

@@ -1,4 +1,3 @@
-import { MAX_SKEW_MS } from "../async/clock.ts";
 import type { OpenCalls } from "../async/open_calls.ts";
 import type { Catalog } from "../catalog/catalog.ts";
 import type { DiskErrors } from "../reporting/disk_errors.ts";
@@ -268,14 +267,10 @@ export class Loader {
 
   /** Notes that all entries are known. */
   async #finish(): Promise<void> {
-    const { touches, keeper, catalog, sweeper } = this.#parts;
+    const { touches, keeper, sweeper } = this.#parts;
     this.#isWhole = true;
     if (this.#readOnly) return;
-    const now = Date.now();
-    touches.adopt(
-      catalog.latestMtime(now),
-      catalog.datedAfter(now + MAX_SKEW_MS),
-    );
+    touches.adopt();
     await sweeper.sweep();
     await keeper.tidy();
     keeper.keep();

@@ -11,6 +11,7 @@ import {
   setAge,
   writePair,
 } from "../../fixtures/directory/files.ts";
+import { indexEverything } from "../../fixtures/cache/indexing.ts";
 import { CallFault } from "../../fixtures/faults/disk_faults.ts";
 import { holdTimers } from "../../fixtures/time/held_timers.ts";
 import { ShiftedClock } from "../../fixtures/time/shifted_clock.ts";
@@ -153,6 +154,65 @@ Deno.test("a use dated by a wrong clock is the last use at the next start, but n
 
   await using cache = await open(dir.path);
   assertEquals(await order(cache), "af");
+});
+
+for (const minutes of [1, 4, 60]) {
+  Deno.test(`the entry used last is the last to be evicted after the clock was set back by ${minutes} min between two runs`, async () => {
+    await using dir = await tempDir();
+    {
+      await using cache = await open(dir.path);
+      await put(cache, "a", "b", "c");
+    }
+    using _clock = new ShiftedClock(-minutes * 60_000);
+    {
+      await using cache = await open(dir.path);
+      await use(cache, "a");
+    }
+
+    await using cache = await open(dir.path, ROOM_FOR_3);
+    await put(cache, "d", "e");
+
+    assertEquals(await order(cache), "eda");
+  });
+
+  Deno.test(`the entry used last is the last to be evicted after the clock was set back by ${minutes} min during a run`, async () => {
+    await using dir = await tempDir();
+    using clock = new ShiftedClock();
+    {
+      await using cache = await open(dir.path);
+      await put(cache, "a", "b", "c");
+    }
+    {
+      await using cache = await open(dir.path);
+      clock.aheadMs = -minutes * 60_000;
+      await use(cache, "a");
+    }
+
+    await using cache = await open(dir.path, ROOM_FOR_3);
+    await put(cache, "d", "e");
+
+    assertEquals(await order(cache), "eda");
+  });
+}
+
+Deno.test("entries of an index keep their order after the clock was set back by minutes", async () => {
+  using _indexing = indexEverything();
+  await using dir = await tempDir();
+  {
+    await using cache = await open(dir.path);
+    await put(cache, "a", "b", "c");
+  }
+  using _clock = new ShiftedClock(-120_000);
+  {
+    await using cache = await open(dir.path);
+    await use(cache, "a");
+    assertEquals(await order(cache), "acb");
+  }
+
+  await using cache = await open(dir.path, ROOM_FOR_3);
+  await put(cache, "d", "e");
+
+  assertEquals(await order(cache), "eda");
 });
 
 Deno.test("a cache that only reads leaves wrong dates unchanged", async () => {

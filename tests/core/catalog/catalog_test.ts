@@ -4,6 +4,7 @@ import type { Entry } from "../../../src/core/catalog/entry.ts";
 import { Touches } from "../../../src/core/catalog/touches.ts";
 import { Pacer } from "../../../src/core/async/pacer.ts";
 import { EagerTurns } from "../../fixtures/time/eager_turns.ts";
+import { ShiftedClock } from "../../fixtures/time/shifted_clock.ts";
 
 const CAPS = { maxItems: 9, maxBytes: 100, maxItemBytes: 100 };
 
@@ -333,6 +334,36 @@ Deno.test("tick() never gives a time twice, nor an earlier one", () => {
   } finally {
     Date.now = now;
   }
+});
+
+Deno.test("a use is later than all known uses, although the clock was set back since", async () => {
+  using clock = new ShiftedClock();
+  const { catalog, flush } = recorded();
+  const now = Date.now();
+  const ways: ((lastAccess: number) => unknown)[] = [
+    (lastAccess) => catalog.addIfUnknown(entry("b", { lastAccess })),
+    (lastAccess) => catalog.replaceFromDisk(entry("b", { lastAccess })),
+    (lastAccess) => {
+      const known = catalog.peek("b");
+      if (known !== undefined) catalog.usedElsewhere(known, lastAccess);
+    },
+    (lastAccess) => {
+      const known = catalog.peek("b");
+      if (known !== undefined) catalog.redate(known, lastAccess, lastAccess);
+    },
+  ];
+  catalog.insert(entry("a"));
+  for (const [i, learn] of ways.entries()) {
+    clock.aheadMs = 1_000 * i;
+    learn(now + clock.aheadMs - 10);
+    clock.aheadMs = -60_000;
+
+    const used = catalog.use("a")?.lastAccess ?? NaN;
+
+    assert(used > now + 1_000 * i - 10);
+    assertEquals(order(catalog), "ab");
+  }
+  await flush();
 });
 
 Deno.test("tick() keeps its times apart in the precision that a sidecar has for seconds", () => {

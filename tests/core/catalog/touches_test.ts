@@ -1,7 +1,8 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import type { Entry } from "../../../src/core/catalog/entry.ts";
 import { spread, Touches } from "../../../src/core/catalog/touches.ts";
 import { holdTimers } from "../../fixtures/time/held_timers.ts";
+import { ShiftedClock } from "../../fixtures/time/shifted_clock.ts";
 import { turn } from "../../fixtures/cache/recorder.ts";
 
 function entry(url: string, lastAccess: number): Entry {
@@ -88,6 +89,44 @@ Deno.test("flush() clamps a future time to now", async () => {
 
   const [, time = Infinity] = written[0] ?? [];
   assertEquals([time >= before, time <= Date.now()], [true, true]);
+});
+
+Deno.test("flush() writes the mtimes anew, in their order, that lie in the future since the clock was set back", async () => {
+  using clock = new ShiftedClock();
+  const all = ["a", "b", "c"].map((url, i) => entry(url, 1_000 * i));
+  const written: [string, number][] = [];
+  const touches = new Touches((entry, timeMs) => {
+    written.push([entry.url, timeMs]);
+    entry.mtimeMs = timeMs;
+    return Promise.resolve();
+  }, () => ({
+    latestMtime: (upTo) =>
+      Math.max(
+        0,
+        ...all.map((it) => it.mtimeMs).filter((time) => time <= upTo),
+      ),
+    datedAfter: (timeMs) => all.filter(({ mtimeMs }) => mtimeMs > timeMs),
+  }));
+  const start = Date.now();
+  for (const [i, entry] of all.entries()) entry.lastAccess = start - 9 + i;
+  for (const entry of all) touches.mark(entry);
+  await touches.flush();
+  assertEquals(written.splice(0).map(([url]) => url), ["a", "b", "c"]);
+
+  clock.aheadMs = -60_000;
+  const [a] = all;
+  if (a !== undefined) {
+    a.lastAccess = start + 1;
+    touches.mark(a);
+  }
+  await touches.flush();
+
+  assertEquals(written.map(([url]) => url), ["b", "c", "a"]);
+  const times = written.splice(0).map(([, time]) => time);
+  assertEquals(new Set(times).size, 3);
+  assert(times.every((time) => time <= start - 59_000));
+  await touches.flush();
+  assertEquals(written, []);
 });
 
 Deno.test("mark() causes a flush within 5 seconds, by a single timer that keeps no process alive", async () => {
