@@ -10,6 +10,7 @@ import {
   type VerifyOptions,
 } from "./api/call_options.ts";
 import { CachedMedia, type Hit } from "./bodies/cached_media.ts";
+import { WindowBudget } from "./bodies/chunk_window.ts";
 import type { Downloader, DownloadInfo } from "./api/download.ts";
 import { Downloads } from "./download/downloads.ts";
 import type { SharedDownload } from "./download/shared_download.ts";
@@ -123,6 +124,7 @@ export class MediaCache implements AsyncDisposable {
     this.#downloads = new Downloads({
       ...shared,
       slots: new Semaphore(resolved.maxConcurrentDownloads),
+      windows: new WindowBudget(resolved.maxMemoryBytes),
       gifs: resolved.gifToMp4 && new GifConversion(resolved.gifToMp4, shared),
       lifetime: this.#lifetime,
       isReady: () => parts.loader.isReady,

@@ -42,7 +42,9 @@ export interface MediaCacheOptions {
    */
   maxMemoryItems?: number;
   /**
-   * The most RAM for these bodies, in Mb.
+   * The most RAM for these bodies, in Mb. As much again, or 1 Mb if that is more,
+   * may hold bytes that the readers of downloads that are not stored have not read
+   * yet, and a chunk more for each such download.
    *
    * @default {64}
    */

@@ -13,11 +13,42 @@ interface Chunk {
   buffer?: Uint8Array<ArrayBuffer>;
 }
 
+/** The most bytes of a window that counts for a budget, beside a single larger chunk. */
+export const WINDOW_BYTES = 1_048_576;
+
+/**
+ * Divides memory between the windows of uncached downloads. Each window may take an
+ * equal share, of at most `WINDOW_BYTES`, and all together `maxBytes`, or `WINDOW_BYTES`
+ * if that is more: a single small body must pass while its only reader waits for the end.
+ * A window without a chunk may always take one: otherwise its readers would wait for those
+ * of other windows.
+ */
+export class WindowBudget {
+  readonly #maxBytes: number;
+  /** The number of windows. */
+  windows = 0;
+  /** The bytes of all windows. */
+  bytes = 0;
+
+  /** @param maxBytes The limit for all windows together, beside a chunk for each. */
+  constructor(maxBytes: number) {
+    this.#maxBytes = Math.max(maxBytes, WINDOW_BYTES);
+  }
+
+  /** Whether a window that holds `held` bytes may take a chunk of `length` bytes. */
+  admits(held: number, length: number): boolean {
+    const share = Math.min(WINDOW_BYTES, this.#maxBytes / this.windows);
+    return held === 0 ||
+      held + length <= share && this.bytes + length <= this.#maxBytes;
+  }
+}
+
 /** The latest chunks of a body, in order, with their positions. */
 export class ChunkWindow {
   #chunks: Chunk[] = [];
   #end = 0;
   #bytes = 0;
+  #budget: WindowBudget | undefined;
 
   /** The position of the first chunk; `end` without chunks. */
   get start(): number {
@@ -42,7 +73,21 @@ export class ChunkWindow {
       gather(last, bytes);
     if (!isGathered) this.#chunks.push({ start: this.#end, length, bytes });
     this.#end += length;
-    this.#bytes += length;
+    this.#count(length);
+  }
+
+  /** Counts the bytes for a budget until `clear()`. */
+  countFor(budget: WindowBudget): void {
+    budget.windows++;
+    budget.bytes += this.#bytes;
+    this.#budget = budget;
+  }
+
+  /** Forgets all chunks, and takes no more. Idempotent. */
+  clear(): void {
+    this.dropBefore(Infinity);
+    if (this.#budget !== undefined) this.#budget.windows--;
+    this.#budget = undefined;
   }
 
   /**
@@ -67,10 +112,15 @@ export class ChunkWindow {
     let count = 0;
     for (const { start, length } of this.#chunks) {
       if (start + length > position) break;
-      this.#bytes -= length;
+      this.#count(-length);
       count++;
     }
     if (count > 0) this.#chunks.splice(0, count);
+  }
+
+  #count(bytes: number): void {
+    this.#bytes += bytes;
+    if (this.#budget !== undefined) this.#budget.bytes += bytes;
   }
 }
 

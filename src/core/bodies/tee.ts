@@ -1,11 +1,8 @@
 import { assertAttached } from "./body_data.ts";
 import { Condition } from "../async/condition.ts";
-import { ChunkWindow } from "./chunk_window.ts";
+import { ChunkWindow, type WindowBudget } from "./chunk_window.ts";
 import type { DiskFile } from "../disk/disk_file.ts";
 import { GrowingBody, type GrowingBodyEvents } from "./growing_body.ts";
-
-/** The window of an uncached download for its slowest reader, in bytes. */
-export const WINDOW_BYTES = 1_048_576;
 
 /**
  * The latest bytes that a stored download keeps for readers that lag by little. If
@@ -28,17 +25,25 @@ const KEPT_BYTES = 524_288;
 export class Tee extends GrowingBody {
   readonly #window = new ChunkWindow();
   readonly #room = new Condition();
+  readonly #budget: WindowBudget;
   #stagedEnd = 0;
   #writing: boolean;
 
-  /** Takes over `file`, which is closed when neither the owner nor a reader needs it. */
+  /**
+   * Takes over `file`, which is closed when neither the owner nor a reader needs it.
+   *
+   * @param budget Limits the window of the tee while it is uncached.
+   */
   constructor(
     declaredSize: number | undefined,
     file: DiskFile | undefined,
     events: GrowingBodyEvents,
+    budget: WindowBudget,
   ) {
     super(file, declaredSize, events);
+    this.#budget = budget;
     this.#writing = file !== undefined;
+    if (!this.#writing) this.#window.countFor(budget);
   }
 
   /** Bytes received so far. */
@@ -75,7 +80,7 @@ export class Tee extends GrowingBody {
       this.#window.dropBefore(Math.max(passed, this.received - KEPT_BYTES));
       this.#stagedEnd = this.received;
     } else {
-      while (!this.#hasRoom(chunk.length)) await this.#room.wait();
+      while (!this.hasRoom(chunk.length)) await this.#room.wait();
       if (this.hasEnded) return;
       assertAttached(chunk);
       this.#window.push(chunk);
@@ -86,6 +91,8 @@ export class Tee extends GrowingBody {
   /** Writes no further byte to the file; the written bytes stay readable. */
   uncache(): void {
     this.#writing = false;
+    this.#window.dropBefore(this.#stagedEnd);
+    if (!this.hasEnded) this.#window.countFor(this.#budget);
   }
 
   /** Ends the body: all bytes were pushed. */
@@ -108,18 +115,16 @@ export class Tee extends GrowingBody {
 
   /** Forgets the latest chunks. */
   protected override onUnneeded(): void {
-    this.#window.dropBefore(Infinity);
+    this.#window.clear();
   }
 
-  /** Makes room in the window for an uncached chunk, if readers have moved on. */
-  #hasRoom(bytes: number): boolean {
-    if (this.#window.bytes + bytes > WINDOW_BYTES) {
+  /** Whether an uncached chunk can be pushed now; forgets what readers have passed, if need be. */
+  hasRoom(bytes: number): boolean {
+    if (!this.#budget.admits(this.#window.bytes, bytes)) {
       const passed = this.readers.size === 0 ? 0 : this.#slowest();
-      this.#window.dropBefore(Math.max(passed, this.#stagedEnd));
+      this.#window.dropBefore(passed);
     }
-    // A chunk larger than the window passes alone.
-    return this.#window.bytes + bytes <= WINDOW_BYTES ||
-      this.#window.bytes === 0 || this.hasEnded;
+    return this.hasEnded || this.#budget.admits(this.#window.bytes, bytes);
   }
 
   /** The position of the slowest reader. */

@@ -28,7 +28,8 @@ export class DownloadBody {
     this.#parts = parts;
     this.#task = task;
     this.#place = place;
-    this.tee = new Tee(size, place?.staged.file, task.listener);
+    const { listener } = task;
+    this.tee = new Tee(size, place?.staged.file, listener, parts.windows);
     const maxBytes = maxHashedBytes("download", parts.options);
     this.#digest = new BodyDigest(maxBytes, size);
   }

@@ -8,6 +8,7 @@ import type { PairStore } from "../disk/pair_store.ts";
 import type { StagingBudget } from "../disk/staging_budget.ts";
 import type { Catalog } from "../catalog/catalog.ts";
 import type { Lifetime, MediaFacts } from "../bodies/cached_media.ts";
+import type { WindowBudget } from "../bodies/chunk_window.ts";
 import type { GrowingBodyEvents } from "../bodies/growing_body.ts";
 import type { MediaBody } from "../bodies/media_body.ts";
 import type { DownloadClaims } from "../sharing/download_claims.ts";
@@ -40,6 +41,8 @@ export interface DownloadParts {
   readonly staging: StagingBudget;
   /** Limits the downloads that run at the same time. */
   readonly slots: Semaphore;
+  /** The memory of the windows of uncached downloads. */
+  readonly windows: WindowBudget;
   /** GIF to MP4; undefined when the option is off. */
   readonly gifs: GifConversion | undefined;
   /** Emits events. */

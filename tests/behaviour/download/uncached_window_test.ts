@@ -109,3 +109,85 @@ Deno.test("slow readers read the staged bytes of a download that became uncached
   assertEquals(bytes, body);
   assertEquals(await new Blob([start, rest]).bytes(), body);
 });
+
+Deno.test("the windows of any number of uncached downloads share maxMemoryMb", async () => {
+  const count = 300;
+  const chunkBytes = 4_096;
+  await using opened = await smallCache({
+    maxEntryMb: 0.01,
+    maxMemoryMb: 2,
+    maxConcurrentDownloads: count,
+  });
+  let pulled = 0;
+  let read = 0;
+  let most = 0;
+  const source = () => {
+    let left = MB / 4;
+    return new ReadableStream<Uint8Array>({
+      pull(controller) {
+        controller.enqueue(new Uint8Array(chunkBytes));
+        pulled += chunkBytes;
+        most = Math.max(most, pulled - read);
+        left -= chunkBytes;
+        if (left === 0) controller.close();
+      },
+    }, { highWaterMark: 0 });
+  };
+  const readers = await Promise.all(
+    Array.from({ length: count }, async (_, n) => {
+      const media = await opened.cache.getOrDownload(
+        `a:${n}`,
+        () => Promise.resolve({ data: source(), size: MB / 4 }),
+      );
+      return media.body.getReader();
+    }),
+  );
+
+  // Each takes some bytes, and stalls; then all read on.
+  for (const wanted of [3 * chunkBytes, MB / 4]) {
+    await Promise.all(readers.map(async (reader) => {
+      for (let size = 0; size < wanted;) {
+        const { value } = await reader.read();
+        if (value === undefined) break;
+        size += value.length;
+        read += value.length;
+      }
+    }));
+    for (let n = 0; n < 20; n++) await opened.cache.get(KEPT);
+  }
+
+  assertEquals(read, count * MB / 4);
+  // Beside the shared memory each has a chunk in its window and one that waits for room.
+  assert(most <= 2 * MB + count * 3 * chunkBytes, `${most}`);
+});
+
+Deno.test("windows that are read to their end make room for others", async () => {
+  await using opened = await smallCache({ maxMemoryMb: 1 });
+  const body = pattern(4 * MB);
+  for (let n = 0; n < 20; n++) {
+    const { data } = new ReadySource(body);
+    const media = await opened.cache
+      .getOrDownload("a:", () => Promise.resolve({ data, size: body.length }));
+    if (n % 2 === 0) assertEquals(await media.bytes(), body);
+    else await media.body.cancel();
+  }
+  const source = new ReadySource(body);
+  const { data } = source;
+
+  const media = await opened.cache
+    .getOrDownload("a:", () => Promise.resolve({ data, size: body.length }));
+  while (source.pulled < MB) await opened.cache.get(KEPT);
+
+  assertEquals(await media.bytes(), body);
+});
+
+Deno.test("maxMemoryMb 0 leaves each uncached download a chunk", async () => {
+  await using opened = await smallCache({ maxMemoryMb: 0 });
+  const body = pattern(4 * MB);
+  const { data } = new ReadySource(body);
+
+  const media = await opened.cache
+    .getOrDownload("a:", () => Promise.resolve({ data, size: body.length }));
+
+  assertEquals(await media.bytes(), body);
+});

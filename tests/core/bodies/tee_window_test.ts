@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { type Tee, WINDOW_BYTES } from "../../../src/core/bodies/tee.ts";
+import { WINDOW_BYTES } from "../../../src/core/bodies/chunk_window.ts";
+import type { Tee } from "../../../src/core/bodies/tee.ts";
 import { pattern } from "../../fixtures/bodies/bytes.ts";
 
 import { begin, WatchedTee } from "../../fixtures/bodies/tees.ts";
