@@ -58,3 +58,8 @@ export function isDenied(error: unknown): error is Error {
 export function isNotFound(error: unknown): boolean {
   return error instanceof Deno.errors.NotFound;
 }
+
+/** Whether an error means that Deno lacks a permission. */
+export function isNotPermitted(error: unknown): boolean {
+  return error instanceof Deno.errors.NotCapable;
+}

@@ -244,10 +244,14 @@ export class FileSystem {
 
   /**
    * Whether a path exists, where a wrong answer does no harm: false as well in a
-   * directory that can't be searched.
+   * directory that can't be searched, or without Deno's permission to read it.
    */
   probablyExists(path: string): boolean {
-    return existsSync(path);
+    try {
+      return existsSync(path);
+    } catch {
+      return false;
+    }
   }
 
   /** Whether the name is taken, be it by a link that leads nowhere. */

@@ -1,3 +1,4 @@
+import { isNotPermitted } from "../disk/disk_fault.ts";
 import type { OpenCalls } from "../async/open_calls.ts";
 import type { Catalog } from "../catalog/catalog.ts";
 import type { DiskErrors } from "../reporting/disk_errors.ts";
@@ -74,11 +75,16 @@ export async function verify(
   const found: Leftover[] = [];
 
   await store.prepare();
-  await scan(store, catalog.keyChanges, {
-    onEntry: ({ key }) => keys.push(key),
-    onLeftover: (leftover) => found.push(leftover),
-    undisturbed: (look) => writes.undisturbed(look),
-  });
+  try {
+    await scan(store, catalog.keyChanges, {
+      onEntry: ({ key }) => keys.push(key),
+      onLeftover: (leftover) => found.push(leftover),
+      undisturbed: (look) => writes.undisturbed(look),
+    });
+  } catch (error) {
+    // The permission to read may have been revoked since the directory was prepared.
+    throw isNotPermitted(error) ? store.unusable(error) : error;
+  }
   for (const leftover of found) {
     const { names, bytes, reason } = leftover;
     const young = leftovers.isYoung(leftover, Date.now());
