@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertNotEquals } from "@std/assert";
 import { join } from "@std/path";
 import { FileSystem } from "../../../src/core/disk/file_system.ts";
 import {
@@ -27,4 +27,38 @@ Deno.test("a follower sees the end even if the sidecar is as long as the descrip
   assertEquals((await followed.read())?.whole, true);
   followed.close();
   staged.close();
+});
+
+Deno.test("the description of a body in conversion shows life, and no facts, also to older releases", async () => {
+  await using dir = await tempDir();
+  const path = join(dir.path, "description");
+  const fs = new FileSystem();
+  const staged = await StagedDescription.create(fs, path, undefined, 1);
+  const followed = new FollowedDescription(fs, path, 1);
+  const another = new FollowedDescription(fs, path, 2);
+
+  assertEquals(await followed.read(), undefined);
+  assertEquals(followed.isConverting, true);
+  assertEquals(staged.isFollowed, true);
+  assertEquals(await another.read(), undefined);
+  assertEquals(another.isConverting, false);
+  // Older releases ignore a description without this member.
+  const text = await Deno.readTextFile(path);
+  assertEquals("staged" in JSON.parse(text), false);
+
+  await Deno.utime(path, 1, 1);
+  await followed.read();
+  const before = followed.writtenMs;
+  await staged.beat();
+  await followed.read();
+  assertEquals(before, 1000);
+  assertNotEquals(followed.writtenMs, before);
+  assertEquals(await Deno.readTextFile(path), text);
+
+  await staged.complete(JSON.stringify({ ...FACTS, url: "a", ts: 1 }), false);
+  await Deno.utime(path, 1, 1);
+  await staged.beat();
+  assertEquals((await followed.read())?.whole, true);
+  assertEquals([followed.isConverting, followed.writtenMs], [false, 1000]);
+  for (const each of [staged, followed, another]) each.close();
 });
