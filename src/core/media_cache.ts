@@ -549,7 +549,7 @@ export class MediaCache implements AsyncDisposable {
       stagedBytes: staging.bytes,
       orphanBytes: leftovers.bytes,
       occupiedBytes: this.#parts.occupiedBytes(),
-      comparing: loader.isReady && !loader.isWhole,
+      comparing: loader.isReady && !catalog.isWhole,
       inFlight: this.#downloads.count,
       degraded: refusals.list,
     });
@@ -726,8 +726,8 @@ export class MediaCache implements AsyncDisposable {
 
   /** Writes pending uses and the index, and closes all files without readers. */
   async #closeParts(): Promise<void> {
-    const { calls, loader, leftovers, writes, touches, keeper, files } =
-      this.#parts;
+    const { calls, catalog, loader, leftovers } = this.#parts;
+    const { writes, touches, keeper, files } = this.#parts;
     const stopped = loader.stop();
     await calls.end();
     await leftovers.stop();
@@ -735,7 +735,7 @@ export class MediaCache implements AsyncDisposable {
     // The background work may have started the sweeper meanwhile.
     await leftovers.stop();
     await writes.withoutLock(() => touches.flush());
-    if (loader.isWhole) await keeper.save();
+    if (catalog.isWhole) await keeper.save();
     else if (loader.isReady) await keeper.saveIfDue();
     keeper.close();
     await writes.close();

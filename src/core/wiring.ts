@@ -171,9 +171,9 @@ export function makeParts(
       ...{ eviction, removal, errors },
     },
     {
-      ready: () => loader.ready(),
+      budget: loader,
+      record: keeper,
       revoke: (key) => claims.revoke(key),
-      onEnded: () => keeper.keep(),
     },
   );
   const deletion = new Deletion(

@@ -32,8 +32,12 @@ const MAX_VICTIMS = 64;
 export class Catalog {
   /** The keys that are being changed, and looked at. */
   readonly keyChanges: KeyChanges = new KeyChanges();
-  /** The memory tier. */
+  /** Whether all entries in the directory are known. */
+  isWhole = false;
+  /** The bodies in RAM. */
   readonly memory: MemoryTier;
+  /** How often an entry was added or removed. */
+  changes = 0;
   readonly #entries = new Lru<Entry>();
   #packed: PackedEntries | undefined;
   readonly #touches: Touches | undefined;
@@ -47,7 +51,6 @@ export class Catalog {
   readonly #sorting = new TaskQueue();
   /** Estimated bytes on disk of the entries that are not packed. */
   #occupiedBytes = 0;
-  #changes = 0;
   #uses = 0;
 
   /** Uses are written by `touches`; without it, as in a `readOnly` cache, by nobody. */
@@ -71,11 +74,6 @@ export class Catalog {
     return this.#occupiedBytes + (this.#packed?.occupiedBytes ?? 0);
   }
 
-  /** How often an entry was added or removed. */
-  get changes(): number {
-    return this.#changes;
-  }
-
   /** How often an entry was used. */
   get uses(): number {
     return this.#uses;
@@ -86,7 +84,7 @@ export class Catalog {
     this.#packed = packed;
     this.#noteUse(packed.readAt);
     for (const { key } of this.#entries.list()) {
-      if (packed.drop(key)) this.#changes++;
+      if (packed.drop(key)) this.changes++;
     }
   }
 
@@ -210,7 +208,7 @@ export class Catalog {
   insert(entry: Entry): void {
     this.keyChanges.note(entry.key);
     this.memory.delete(entry.url);
-    this.#changes++;
+    this.changes++;
     this.#put(entry);
   }
 
@@ -224,7 +222,7 @@ export class Catalog {
     if (this.#packed?.peek(entry.key) !== undefined) return false;
     if (!this.#entries.append(entry.url, entry, entry.size)) return false;
     this.#occupiedBytes += occupiedBytesOf(entry);
-    this.#changes++;
+    this.changes++;
     this.#byKey?.set(entry.key, entry);
     this.#unplaced.add(entry);
     this.#noteUse(entry.lastAccess);
@@ -251,9 +249,14 @@ export class Catalog {
 
   /** Adds an entry that this process has just stored, which is its first use. */
   stored(entry: Entry): void {
-    this.insert(entry);
+    const newest = this.#entries.newest;
+    this.keyChanges.note(entry.key);
+    this.changes++;
+    this.#put(entry);
     // Other entries may have been used during the commit.
-    this.#reposition(entry);
+    const isNewest = newest === undefined ||
+      newest.lastAccess <= entry.lastAccess;
+    if (!isNewest || this.#disorders > 0) this.#reposition(entry);
     this.#touches?.mark(entry);
   }
 
@@ -307,8 +310,7 @@ export class Catalog {
 
   /** Forgets an entry and its bytes in RAM. */
   forget(url: string): void {
-    this.keyChanges.note(this.#entries.peek(url)?.key ?? keyOf(url));
-    this.#drop(url);
+    this.keyChanges.note(this.#drop(url)?.key ?? keyOf(url));
   }
 
   /** Adds an entry as the most recent. */
@@ -327,15 +329,16 @@ export class Catalog {
     return entry;
   }
 
-  #drop(url: string): void {
+  #drop(url: string): Entry | undefined {
     const entry = this.#entries.delete(url);
     if (entry !== undefined) {
-      this.#changes++;
+      this.changes++;
       this.#occupiedBytes -= occupiedBytesOf(entry);
       this.#touches?.forget(entry);
       this.#byKey?.delete(entry.key);
-    } else if (this.#packed?.drop(keyOf(url))) this.#changes++;
+    } else if (this.#packed?.drop(keyOf(url))) this.changes++;
     this.memory.delete(url);
+    return entry;
   }
 
   /** Makes each later tick later than a use. */

@@ -37,6 +37,11 @@ export class Lru<T> {
     return this.#bytes;
   }
 
+  /** The most recent value. */
+  get newest(): T | undefined {
+    return this.#ends.older.value;
+  }
+
   /** The value of a key, whose recency stays. */
   peek(key: string): T | undefined {
     return this.#nodes.get(key)?.value;
@@ -53,7 +58,7 @@ export class Lru<T> {
 
   /** Adds a value as the most recent; returns the value of that key before. */
   set(key: string, value: T, size: number): T | undefined {
-    const old = this.delete(key);
+    const old = this.#nodes.has(key) ? this.delete(key) : undefined;
     this.#add(key, value, size, this.#ends.older);
     return old;
   }
@@ -100,7 +105,7 @@ export class Lru<T> {
     const victims: T[] = [];
     const ends = this.#ends;
     let bytes = this.#bytes;
-    let count = this.count;
+    let count = this.#nodes.size;
     for (
       let node = ends.newer;
       node !== ends && (bytes > maxBytes || count > maxCount);

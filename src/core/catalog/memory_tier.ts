@@ -53,8 +53,7 @@ export class MemoryTier {
    * used bodies until all caps hold.
    */
   keep(url: string, bytes: Uint8Array): void {
-    this.#bodies.delete(url);
-    if (!this.admits(bytes.length)) return;
+    if (!this.admits(bytes.length)) return this.delete(url);
     this.#bodies.set(url, { url, bytes }, bytes.length);
     const { maxBytes, maxItems } = this.#caps;
     for (const victim of this.#bodies.victims(maxBytes, maxItems)) {

@@ -77,7 +77,12 @@ export class EntryPacker {
     const number = start / Float64Array.BYTES_PER_ELEMENT;
     this.#numbers[number + NUMBER.size] = entry.size;
     this.#numbers[number + NUMBER.storedAt] = entry.storedAt;
-    this.#numbers[number + NUMBER.lastAccess] = entry.lastAccess;
+    // A use that is on disk counts as the disk tells it, in whole milliseconds, so that
+    // it compares with the uses by other processes.
+    const isOnDisk = Math.floor(entry.lastAccess) === entry.mtimeMs;
+    this.#numbers[number + NUMBER.lastAccess] = isOnDisk
+      ? entry.mtimeMs
+      : entry.lastAccess;
     this.#numbers[number + NUMBER.mtimeMs] = entry.mtimeMs;
     this.#numbers[number + NUMBER.identity] = entry.identity;
     this.#numbers[number + NUMBER.sidecarStamp] = entry.sidecarStamp;

@@ -6,7 +6,7 @@ import { errorFacts, failureReason } from "../text/failure_reason.ts";
 import { denoProblem } from "./deno_release.ts";
 import type { DiskFile, FileFacts } from "./disk_file.ts";
 import type { FileState } from "./file_identity.ts";
-import { PART, spareName } from "./file_names.ts";
+import { PART } from "./file_names.ts";
 import { isDenied, isNotFound } from "./disk_fault.ts";
 import type { FileSystem, ListedFile } from "./file_system.ts";
 import type { MaybePromise } from "./io_mode.ts";
@@ -35,7 +35,7 @@ export class CacheDirectory {
   readonly #durable: boolean;
   readonly #readOnly: boolean;
   /** The beginning of each path in the directory: joining takes 2 µs a path. */
-  readonly #prefix: string;
+  readonly prefix: string;
   readonly #unique = crypto.randomUUID().slice(0, 8);
   readonly #left = new Set<string>();
   #count = 0;
@@ -51,7 +51,7 @@ export class CacheDirectory {
   ) {
     this.#fs = fs;
     this.dir = dir;
-    this.#prefix = join(dir, "x").slice(0, -1);
+    this.prefix = join(dir, "x").slice(0, -1);
     this.#durable = durable;
     this.#readOnly = readOnly;
   }
@@ -122,13 +122,13 @@ export class CacheDirectory {
 
   /** The path of a file in the directory. */
   path(name: string): string {
-    return this.#prefix + name;
+    return this.prefix + name;
   }
 
   /** A new path of a .part file, which is cleaned up if its writer dies. */
   sparePath(key: string = NO_KEY): string {
     const unique = this.#unique + (this.#count++).toString(36);
-    return this.path(spareName(key, unique));
+    return `${this.prefix}${key}.${unique}${PART}`;
   }
 
   /** Lists the directory, asynchronously. */
@@ -234,13 +234,30 @@ export class CacheDirectory {
   /**
    * Makes a file of these bytes, removed again if they could not be written whole.
    *
+   * @param timeMs The times of the file, in milliseconds since the epoch; by default the
+   * present time.
    * @returns The state of the file.
    */
-  async writeNew(path: string, bytes: Uint8Array): Promise<FileState> {
+  async writeNew(
+    path: string,
+    bytes: Uint8Array,
+    timeMs?: number,
+  ): Promise<FileState> {
+    const mayBeAtOnce = this.#ready && !this.#durable && this.#left.size === 0;
+    if (mayBeAtOnce) {
+      try {
+        const state = await this.#fs.writeAtOnce(path, bytes, timeMs);
+        if (state !== undefined) return state;
+      } catch (error) {
+        // The steps below make a deleted directory again.
+        if (!isNotFound(error)) throw error;
+      }
+    }
     // A file that was not made must not be looked for: Deno might ask for permission.
     using file = await this.create(path);
     try {
       await file.writeAt(bytes, 0);
+      if (timeMs !== undefined) await file.date(timeMs);
       if (this.#durable) await file.sync();
       return await file.facts();
     } catch (error) {

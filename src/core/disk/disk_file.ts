@@ -105,6 +105,17 @@ export class DiskFile {
     );
   }
 
+  /** Sets the times of the file, in milliseconds since the epoch; false where refused. */
+  date(timeMs: number): MaybePromise<boolean> {
+    // A Date: a number of seconds would lose the millisecond.
+    const time = new Date(timeMs);
+    return this.#refusals.try("utime", () =>
+      this.#io.run(
+        () => this.#file.utimeSync(time, time),
+        () => this.#file.utime(time, time),
+      ));
+  }
+
   /** The mode of the open file; null on Windows, which has no modes. */
   mode(): MaybePromise<number | null> {
     return this.#io.run(
@@ -134,6 +145,12 @@ export class DiskFile {
       this.#refusals.note("flock", error);
       return true;
     }
+  }
+
+  /** The length and the number of names; as synchronous as the lock, taken right before. */
+  extent(): Pick<FileFacts, "size" | "names"> {
+    const { size, nlink } = this.#file.statSync();
+    return { size, names: nlink ?? 1 };
   }
 
   /** Releases the advisory lock. */
@@ -220,6 +237,34 @@ export function readUnchangedSync(
     return undefined;
   } finally {
     if (handle !== undefined) closeSync(handle);
+  }
+}
+
+/**
+ * Makes a file of these bytes in one run, removed again if that fails.
+ *
+ * @param options How to make the file.
+ * @param time The times of the file; by default the present time.
+ * @returns The state of the file.
+ */
+export function writeNewSync(
+  path: string,
+  options: Deno.OpenOptions,
+  bytes: Uint8Array,
+  time?: Date,
+): FileState {
+  const file = Deno.openSync(path, options);
+  try {
+    for (let done = 0; done < bytes.length;) {
+      done += file.writeSync(done === 0 ? bytes : bytes.subarray(done));
+    }
+    if (time !== undefined) file.utimeSync(time, time);
+    return factsOf(file.statSync());
+  } catch (error) {
+    Deno.removeSync(path);
+    throw error;
+  } finally {
+    file.close();
   }
 }
 

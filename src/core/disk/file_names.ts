@@ -96,14 +96,20 @@ export function classify(name: string): { kind: NameKind; key: string } {
   return { kind, key: match[1] ?? "" };
 }
 
+/** The end of the name of an entry's body, behind the key. */
+export const DAT_END = ".dat";
+
+/** The end of the name of an entry's sidecar, behind the key. */
+export const JSON_END = ".json";
+
 /** The name of an entry's body. */
 export function datName(key: string): string {
-  return `${key}.dat`;
+  return key + DAT_END;
 }
 
 /** The name of an entry's sidecar. */
 export function jsonName(key: string): string {
-  return `${key}.json`;
+  return key + JSON_END;
 }
 
 /** The names of an entry's two files, the sidecar first. */
@@ -119,9 +125,4 @@ export function downloadName(key: string): string {
 /** The name of the description beside such a body, the same in all processes. */
 export function descriptionName(key: string): string {
   return `${key}.description${PART}`;
-}
-
-/** The name of another file of `key`; `unique` must name no other file of any process. */
-export function spareName(key: string, unique: string): string {
-  return `${key}.${unique}${PART}`;
 }

@@ -7,8 +7,13 @@ import { existsSync } from "node:fs";
 import { ensureDir } from "@std/fs/ensure-dir";
 import { dirname } from "@std/path/dirname";
 import { isAbsolute } from "@std/path/is-absolute";
-import { isNotFound, isTaken } from "./disk_fault.ts";
-import { DiskFile, factsOf, type FileFacts } from "./disk_file.ts";
+import { isNotFound, isRefusal, isTaken } from "./disk_fault.ts";
+import {
+  DiskFile,
+  factsOf,
+  type FileFacts,
+  writeNewSync,
+} from "./disk_file.ts";
 import type { FileState } from "./file_identity.ts";
 import { IoMode, type MaybePromise } from "./io_mode.ts";
 import { type OnRefused, Refusals } from "./refusals.ts";
@@ -145,10 +150,7 @@ export class FileSystem {
 
   /** Sets the rights of a new file or directory, if they differ. */
   async #setMode(path: string, mode: number): Promise<void> {
-    const { mode: found } = await this.io.run(
-      () => Deno.statSync(path),
-      () => Deno.stat(path),
-    );
+    const { mode: found } = await this.io.run(Deno.statSync, Deno.stat, path);
     // Windows has no modes. Other bits stay, such as setgid.
     const wanted = found === null
       ? null
@@ -166,10 +168,7 @@ export class FileSystem {
   async makeFolder(path: string): Promise<void> {
     const options = { mode: OWNER_ONLY_DIRECTORY };
     try {
-      await this.io.run(
-        () => Deno.mkdirSync(path, options),
-        () => Deno.mkdir(path, options),
-      );
+      await this.io.run(Deno.mkdirSync, Deno.mkdir, path, options);
     } catch (error) {
       if (!await this.isFolder(path)) throw error;
       return;
@@ -190,10 +189,7 @@ export class FileSystem {
   /** Whether the name is that of a folder, and not of a link to a folder. */
   async isFolder(path: string): Promise<boolean> {
     try {
-      const info = await this.io.run(
-        () => Deno.lstatSync(path),
-        () => Deno.lstat(path),
-      );
+      const info = await this.io.run(Deno.lstatSync, Deno.lstat, path);
       return info.isDirectory;
     } catch {
       return false;
@@ -257,7 +253,7 @@ export class FileSystem {
   /** Whether the name is taken, be it by a link that leads nowhere. */
   async hasName(path: string): Promise<boolean> {
     try {
-      await this.io.run(() => Deno.lstatSync(path), () => Deno.lstat(path));
+      await this.io.run(Deno.lstatSync, Deno.lstat, path);
       return true;
     } catch (error) {
       // On any other error the name may be taken.
@@ -267,18 +263,7 @@ export class FileSystem {
 
   /** The facts of a regular file; undefined when there is none of that name. */
   facts(path: string): MaybePromise<FileFacts | undefined> {
-    const noneIfNotFound = (error: unknown) => {
-      if (isNotFound(error)) return undefined;
-      throw error;
-    };
-    try {
-      return this.io.run(
-        () => regular(Deno.lstatSync(path)),
-        () => Deno.lstat(path).then(regular).catch(noneIfNotFound),
-      );
-    } catch (error) {
-      return noneIfNotFound(error);
-    }
+    return this.io.run(regularSync, regularAsync, path);
   }
 
   /**
@@ -321,6 +306,29 @@ export class FileSystem {
       // A disk fault: the next operation on the file reports it.
     }
     return file;
+  }
+
+  /**
+   * Makes a file of these bytes in one synchronous run, removed again if that fails.
+   *
+   * @param timeMs The times of the file, in milliseconds since the epoch.
+   * @returns The state of the file; undefined where one run does not do: the disk is
+   * slow, or the umask or the file system refuses a step.
+   * @throws The file system's error.
+   */
+  writeAtOnce(
+    path: string,
+    bytes: Uint8Array,
+    timeMs?: number,
+  ): MaybePromise<FileState | undefined> {
+    if (this.#isMasked !== false) return undefined;
+    const time = timeMs === undefined ? undefined : new Date(timeMs);
+    try {
+      return this.io.run(writeNewSync, notAtOnce, path, NEW_FILE, bytes, time);
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      return undefined;
+    }
   }
 
   /**
@@ -368,18 +376,14 @@ export class FileSystem {
 
   /** Renames a file, in place of any file of the new name. */
   rename(from: string, to: string): MaybePromise<void> {
-    return this.io.run(
-      () => Deno.renameSync(from, to),
-      () => Deno.rename(from, to),
-    );
+    return this.io.run(Deno.renameSync, Deno.rename, from, to);
   }
 
   /** Gives a file one more name; false where the file system refuses links. */
   link(from: string, to: string): MaybePromise<boolean> {
     return this.refusals.try(
       "link",
-      () =>
-        this.io.run(() => Deno.linkSync(from, to), () => Deno.link(from, to)),
+      () => this.io.run(Deno.linkSync, Deno.link, from, to),
     );
   }
 
@@ -414,9 +418,8 @@ export class FileSystem {
   async remove(path: string, bytes?: number): Promise<boolean> {
     try {
       const size = bytes ?? Deno.lstatSync(path).size;
-      const remove = () => Deno.remove(path);
-      if (size > LONG_BYTES) await remove();
-      else await this.io.run(() => Deno.removeSync(path), remove);
+      if (size > LONG_BYTES) await Deno.remove(path);
+      else await this.io.run(Deno.removeSync, Deno.remove, path);
       return true;
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return false;
@@ -428,11 +431,10 @@ export class FileSystem {
   touch(path: string, timeMs: number): MaybePromise<boolean> {
     // A Date: a number of seconds would lose the millisecond.
     const time = new Date(timeMs);
-    return this.refusals.try("utime", () =>
-      this.io.run(
-        () => Deno.utimeSync(path, time, time),
-        () => Deno.utime(path, time, time),
-      ));
+    return this.refusals.try(
+      "utime",
+      () => this.io.run(Deno.utimeSync, Deno.utime, path, time, time),
+    );
   }
 
   /** Makes the names in a directory survive a power cut, if the file system can. */
@@ -491,6 +493,10 @@ export class FileSystem {
   }
 }
 
+function notAtOnce(): Promise<undefined> {
+  return Promise.resolve(undefined);
+}
+
 /** Whether a new file lacks rights that its owner should have. */
 function isMasked(mode: number | null): boolean {
   return mode !== null && (mode & OWNER_ONLY) !== OWNER_ONLY;
@@ -511,6 +517,22 @@ function folder(info: Deno.FileInfo): FileFacts {
     throw new Deno.errors.NotADirectory("Cannot use: not a folder");
   }
   return factsOf(info);
+}
+
+function regularSync(path: string): FileFacts | undefined {
+  try {
+    return regular(Deno.lstatSync(path));
+  } catch (error) {
+    return noneIfNotFound(error);
+  }
+}
+
+function regularAsync(path: string): Promise<FileFacts | undefined> {
+  return Deno.lstat(path).then(regular).catch(noneIfNotFound);
+}
+
+function noneIfNotFound(error: unknown): undefined {
+  if (!isNotFound(error)) throw error;
 }
 
 function regular(info: Deno.FileInfo): FileFacts {

@@ -36,12 +36,19 @@ export class IoMode {
     return performance.now() < this.#slowUntil;
   }
 
-  /** Runs the synchronous form of an operation, or the asynchronous on a slow disk. */
-  run<T>(sync: () => T, async: () => Promise<T>): MaybePromise<T> {
+  /**
+   * Runs the synchronous form of an operation, or the asynchronous on a slow disk; both
+   * with `args`, so that no caller makes a function for each operation.
+   */
+  run<A extends unknown[], T>(
+    sync: (...args: A) => T,
+    deferred: (...args: A) => Promise<T>,
+    ...args: A
+  ): MaybePromise<T> {
     const start = performance.now();
-    if (start < this.#slowUntil) return async();
+    if (start < this.#slowUntil) return deferred(...args);
     try {
-      return sync();
+      return sync(...args);
     } finally {
       const end = performance.now();
       if (end - start > SLOW_MS) this.#tookLong(end);

@@ -9,7 +9,7 @@ import {
   readUnchangedSync,
 } from "./disk_file.ts";
 import { areSameState, type FileState, stampOf } from "./file_identity.ts";
-import { datName, descriptionName, jsonName } from "./file_names.ts";
+import { DAT_END, descriptionName, JSON_END } from "./file_names.ts";
 import { isNotFound } from "./disk_fault.ts";
 import type { FileSystem } from "./file_system.ts";
 import type { MaybePromise } from "./io_mode.ts";
@@ -26,7 +26,7 @@ import {
   StagedDescription,
   type StagedFacts,
 } from "./staged_description.ts";
-import { type StagedBody, StagedBytes, StagedFile } from "./staged_file.ts";
+import { StagedFile, type StagedName, type StagedPair } from "./staged_file.ts";
 
 /** A pair of files that fit each other. */
 export interface Found {
@@ -42,14 +42,6 @@ export interface Found {
 export interface Broken {
   /** Why the pair must not be served. */
   readonly reason: string;
-}
-
-/** A pair that was just committed. */
-export interface Committed {
-  /** The state of the .dat. */
-  readonly body: FileState;
-  /** The state of the sidecar. */
-  readonly sidecarState: FileState;
 }
 
 const ENCODER = new TextEncoder();
@@ -68,12 +60,12 @@ export class PairStore extends CacheDirectory {
 
   /** The path of an entry's .dat. */
   datPath(key: string): string {
-    return this.path(datName(key));
+    return this.prefix + key + DAT_END;
   }
 
   /** The path of an entry's sidecar. */
   jsonPath(key: string): string {
-    return this.path(jsonName(key));
+    return this.prefix + key + JSON_END;
   }
 
   /**
@@ -125,14 +117,63 @@ export class PairStore extends CacheDirectory {
     }
   }
 
-  /** Stages a small body of `key`, whole and without a lock. */
-  async stageBytes(key: string, bytes: Uint8Array): Promise<StagedBytes> {
-    const write = async () => {
-      const path = this.sparePath(key);
-      return { path, state: await this.writeNew(path, bytes) };
-    };
-    const remove = (path: string) => this.discard(path);
-    return new StagedBytes(await write(), { write, remove });
+  /**
+   * Stages small bytes and their sidecar, without locks: for a commit that comes at once.
+   *
+   * @param timeMs The times of the body, in milliseconds since the epoch.
+   */
+  async stageBytes(
+    key: string,
+    bytes: Uint8Array,
+    sidecar: Sidecar,
+    timeMs: number,
+  ): Promise<StagedPair> {
+    const path = this.sparePath(key);
+    const body = { path, state: await this.writeNew(path, bytes, timeMs) };
+    try {
+      return { sidecar, body, json: await this.#stageSidecar(key, sidecar) };
+    } catch (error) {
+      await this.discard(path);
+      throw error;
+    }
+  }
+
+  /**
+   * Completes a staged file and its sidecar.
+   *
+   * @param timeMs The times of the body, in milliseconds since the epoch.
+   */
+  async complete(
+    key: string,
+    staged: StagedFile,
+    sidecar: Sidecar,
+    timeMs: number,
+  ): Promise<StagedPair> {
+    const body = await staged.complete(timeMs, this.#durable);
+    const { description } = staged;
+    if (description === undefined) {
+      return {
+        sidecar,
+        body,
+        json: await this.#stageSidecar(key, sidecar),
+        staged,
+      };
+    }
+    const text = formatSidecar(sidecar);
+    const state = await description.complete(text, this.#durable);
+    return { sidecar, body, json: { path: description.path, state }, staged };
+  }
+
+  async #stageSidecar(key: string, sidecar: Sidecar): Promise<StagedName> {
+    const path = this.sparePath(key);
+    const text = ENCODER.encode(formatSidecar(sidecar));
+    return { path, state: await this.writeNew(path, text) };
+  }
+
+  /** Removes the files of a pair that was not committed. */
+  async discardPair({ body, json }: StagedPair): Promise<void> {
+    await this.discard(body.path);
+    await this.discard(json.path);
   }
 
   /**
@@ -208,7 +249,7 @@ export class PairStore extends CacheDirectory {
   }
 
   /**
-   * Makes a staged body and its sidecar the entry of `key`, in place of any.
+   * Makes a staged pair the entry of `key`, in place of any.
    *
    * The old sidecar goes first and the new one comes last, so that a kill at any
    * instant leaves the old pair, or the new one, or a .dat without a sidecar; a
@@ -218,49 +259,39 @@ export class PairStore extends CacheDirectory {
    */
   async commit(
     key: string,
-    staged: StagedBody,
-    sidecar: Sidecar,
-    mtimeMs: number,
-  ): Promise<Committed> {
-    const body = await staged.whole(this.#durable);
-    if (body.size !== sidecar.size) {
+    { sidecar: { size }, body, json, staged }: StagedPair,
+    dat: string = this.datPath(key),
+  ): Promise<void> {
+    if (body.state.size !== size) {
       throw new MediaCacheError(
-        `Cannot store entry: ${staged.path} must have ${sidecar.size} bytes: found ${body.size}`,
+        `Cannot store entry: ${body.path} must have ${size} bytes: found ${body.state.size}`,
       );
     }
-    const { description } = staged;
-    const from = description?.path ?? this.sparePath(key);
-    const json = { from, to: this.jsonPath(key) };
-    const dat = this.datPath(key);
+    const sidecar = this.jsonPath(key);
+    const description = staged?.description;
     const made: string[] = [];
     try {
-      const text = formatSidecar(sidecar);
-      const sidecarState = description === undefined
-        ? await this.writeNew(from, ENCODER.encode(text))
-        : await description.complete(text, this.#durable);
-      if (await this.#fs.probablyExists(json.to)) {
-        await this.#assertNamed(staged.path, body);
-        await this.#assertNamed(from, sidecarState);
-        await this.#fs.remove(json.to);
+      if (await this.#fs.probablyExists(sidecar)) {
+        await this.#assertNamed(body);
+        await this.#assertNamed(json);
+        await this.#fs.remove(sidecar);
       }
       // An old sidecar, removed now or earlier, must not come back beside the new .dat.
       if (this.#durable) await this.#syncNames();
       const replaces = this.#durable && await this.#fs.exists(dat);
-      await this.#fs.rename(staged.path, dat);
+      await this.#fs.rename(body.path, dat);
       made.push(dat);
-      staged.committed();
-      const isDated = await this.#fs.touch(dat, mtimeMs);
+      staged?.committed();
       // The new sidecar must not come beside the old .dat.
       if (replaces) await this.#syncNames();
-      await this.#fs.rename(json.from, json.to);
-      made.unshift(json.to);
-      if (description !== undefined) description.isNamed = false;
+      await this.#fs.rename(json.path, sidecar);
+      made.unshift(sidecar);
       if (this.#durable) await this.#syncNames();
-      return { body: isDated ? { ...body, mtimeMs } : body, sidecarState };
     } catch (error) {
-      for (const path of [json.from, ...made]) await this.discard(path);
-      if (description !== undefined) description.isNamed = false;
+      for (const path of [json.path, ...made]) await this.discard(path);
       throw error;
+    } finally {
+      if (description !== undefined) description.isNamed = false;
     }
   }
 
@@ -270,12 +301,22 @@ export class PairStore extends CacheDirectory {
    *
    * @throws {Deno.errors.NotFound} If the file has lost its name.
    */
-  async #assertNamed(path: string, { identity }: FileState): Promise<void> {
+  async #assertNamed({ path, state }: StagedName): Promise<void> {
     const facts = await this.#fs.facts(path);
-    if (facts?.identity === identity) return;
+    if (facts?.identity === state.identity) return;
     throw new Deno.errors.NotFound(
       `Cannot replace entry: ${path} must be the staged file: it has gone`,
     );
+  }
+
+  /** The facts of the body of `key`; undefined when there is none. */
+  bodyFacts(key: string): MaybePromise<FileFacts | undefined> {
+    return this.#fs.facts(this.datPath(key));
+  }
+
+  /** Whether `key` has a sidecar; false as well where the directory can't be searched. */
+  hasSidecar(key: string): MaybePromise<boolean> {
+    return this.#fs.probablyExists(this.jsonPath(key));
   }
 
   /** The present stamp of the sidecar of `key`; undefined when there is no sidecar. */

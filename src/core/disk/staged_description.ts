@@ -1,4 +1,5 @@
-import type { DiskFile, FileFacts } from "./disk_file.ts";
+import type { DiskFile } from "./disk_file.ts";
+import type { FileState } from "./file_identity.ts";
 import { isNotFound, isTaken } from "./disk_fault.ts";
 import type { FileSystem } from "./file_system.ts";
 import { safeFilename } from "../text/filename.ts";
@@ -108,7 +109,7 @@ export class StagedDescription {
   }
 
   /** Writes the sidecar of the complete body over the description. */
-  async complete(text: string, durable: boolean): Promise<FileFacts> {
+  async complete(text: string, durable: boolean): Promise<FileState> {
     this.#isComplete = true;
     await this.#write(text);
     if (durable) await this.#file.sync();

@@ -1,5 +1,6 @@
 import type { DiskFile } from "./disk_file.ts";
 import type { FileState } from "./file_identity.ts";
+import type { Sidecar } from "./sidecar.ts";
 import type { StagedDescription } from "./staged_description.ts";
 
 /**
@@ -8,88 +9,28 @@ import type { StagedDescription } from "./staged_description.ts";
  */
 export const STAGED_GRACE_MS = 5_000;
 
-/** Bytes that waited for longer (ms) may have been removed as a leftover meanwhile. */
-const RENEW_AFTER_MS = STAGED_GRACE_MS / 2;
-
-/** A body under a .part name, for a commit to rename. */
-export interface StagedBody {
+/** A complete file under a .part name. */
+export interface StagedName {
   /** The path of the file. */
   readonly path: string;
-  /** The description beside the file, which becomes the sidecar. */
-  readonly description?: StagedDescription | undefined;
-  /**
-   * Keeps the names as they are from here on.
-   *
-   * @param isDurable Whether the bytes must survive a power cut.
-   * @returns The state of the whole file.
-   */
-  whole(isDurable: boolean): Promise<FileState>;
-  /** Gives up the name: it is an entry's by now. */
-  committed(): void;
-}
-
-/** A small body that was written at once. */
-export class StagedBytes implements StagedBody {
-  readonly #steps: StagedBytesSteps;
-  #path: string;
-  #state: FileState;
-  #writtenAt = performance.now();
-  #isNamed = true;
-
-  /** Takes over a file that was just written. */
-  constructor({ path, state }: WrittenFile, steps: StagedBytesSteps) {
-    this.#path = path;
-    this.#state = state;
-    this.#steps = steps;
-  }
-
-  /** The path of the file. */
-  get path(): string {
-    return this.#path;
-  }
-
-  async whole(): Promise<FileState> {
-    if (performance.now() - this.#writtenAt > RENEW_AFTER_MS) {
-      await this.discard();
-      const { path, state } = await this.#steps.write();
-      this.#path = path;
-      this.#state = state;
-      this.#writtenAt = performance.now();
-      this.#isNamed = true;
-    }
-    return this.#state;
-  }
-
-  committed(): void {
-    this.#isNamed = false;
-  }
-
-  /** Removes the file, unless it has become an entry. */
-  async discard(): Promise<void> {
-    if (!this.#isNamed) return;
-    this.#isNamed = false;
-    await this.#steps.remove(this.#path);
-  }
-}
-
-/** A file that was written at once. */
-export interface WrittenFile {
-  /** Its path. */
-  readonly path: string;
-  /** Its state. */
+  /** The state of the file. */
   readonly state: FileState;
 }
 
-/** How {@linkcode StagedBytes} writes and removes its file. */
-export interface StagedBytesSteps {
-  /** Writes the bytes to a new file. */
-  write(): Promise<WrittenFile>;
-  /** Removes a file; never rejects. */
-  remove(path: string): Promise<void>;
+/** Both files of an entry to be, complete, for a commit to rename. */
+export interface StagedPair {
+  /** The members of the sidecar. */
+  readonly sidecar: Sidecar;
+  /** The body. */
+  readonly body: StagedName;
+  /** The sidecar. */
+  readonly json: StagedName;
+  /** The open file of the body, if there is one; its names go with the commit. */
+  readonly staged?: StagedFile;
 }
 
 /** A body that is being written, under a .part name. */
-export class StagedFile implements StagedBody {
+export class StagedFile {
   /** The open file. */
   readonly file: DiskFile;
   readonly #remove: (path: string, identity?: number) => Promise<void>;
@@ -158,13 +99,19 @@ export class StagedFile implements StagedBody {
     }
   }
 
-  /** Waits for a running rename and forbids further ones: the commit is about to begin. */
-  async whole(isDurable: boolean): Promise<FileState> {
+  /**
+   * Keeps the names as they are from here on: the commit is about to begin.
+   *
+   * @param timeMs The times of the file, in milliseconds since the epoch.
+   * @param isDurable Whether the bytes must survive a power cut.
+   */
+  async complete(timeMs: number, isDurable: boolean): Promise<StagedName> {
     this.#keepsNames = true;
     await this.#describing;
     await this.#renaming;
+    await this.file.date(timeMs);
     if (isDurable) await this.file.sync();
-    return await this.file.facts();
+    return { path: this.#path, state: await this.file.facts() };
   }
 
   /**

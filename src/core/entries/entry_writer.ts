@@ -3,8 +3,9 @@ import type { DiskErrors } from "../reporting/disk_errors.ts";
 import { type Entry, entryOf } from "../catalog/entry.ts";
 import type { Eviction } from "./eviction.ts";
 import { keyOf } from "../text/key.ts";
+import type { MaybePromise } from "../disk/io_mode.ts";
 import type { OpenFiles, SharedFile } from "../disk/open_files.ts";
-import type { Committed, PairStore } from "../disk/pair_store.ts";
+import type { PairStore } from "../disk/pair_store.ts";
 import { pairOf } from "../disk/file_names.ts";
 import { readAll } from "../bodies/stored_body.ts";
 import type { Removal } from "./removal.ts";
@@ -12,27 +13,42 @@ import type { Sidecar } from "../disk/sidecar.ts";
 import type { Leftovers } from "./leftovers.ts";
 import { stampOf } from "../disk/file_identity.ts";
 import { shareEntryFile } from "./discovery.ts";
-import type {
-  StagedBody,
-  StagedBytes,
-  StagedFile,
+import {
+  STAGED_GRACE_MS,
+  type StagedFile,
+  type StagedPair,
 } from "../disk/staged_file.ts";
 import type { WriteTurns } from "./write_turns.ts";
 
-/** A body that is about to become an entry. */
-export interface CommitRequest<Staged extends StagedBody = StagedFile> {
-  /** The staged body. */
-  readonly staged: Staged;
-  /** The size of the body in bytes. */
-  readonly size: number;
-  /** The members of the sidecar, except size and time. */
-  readonly members: Omit<Sidecar, "size" | "ts">;
+/** Files without a lock that waited for longer (ms) may have been removed as leftovers. */
+const RENEW_AFTER_MS = STAGED_GRACE_MS / 2;
+
+/** What is asked and done under the lock, right before a commit. */
+export interface CommitTerms {
   /** Asked at the last moment whether to store the body: it may be deleted by then. */
   readonly wanted?: () => boolean;
   /** Asked under the lock: whether the body must not replace the present entry. */
   readonly isOutdated?: () => Promise<boolean>;
   /** Whether a download of the URL in another process must not be stored any more. */
   readonly revokes?: boolean;
+}
+
+/** Small bytes that are about to become an entry. */
+export interface BytesRequest extends CommitTerms {
+  /** The members of the sidecar, except size and time. */
+  readonly members: Omit<Sidecar, "size" | "ts">;
+  /** The bytes, which belong to the cache. */
+  readonly bytes: Uint8Array;
+}
+
+/** A staged body that is about to become an entry. */
+export interface CommitRequest extends CommitTerms {
+  /** The members of the sidecar, except size and time. */
+  readonly members: Omit<Sidecar, "size" | "ts">;
+  /** The staged body. */
+  readonly staged: StagedFile;
+  /** The size of the body in bytes. */
+  readonly size: number;
   /** The bytes for the memory tier, if they are in RAM. */
   readonly bytes?: Uint8Array | undefined;
 }
@@ -57,17 +73,25 @@ export interface EntryWriterParts {
   readonly errors: DiskErrors;
 }
 
-/** The steps before and after each commit that other rooms do. */
+/** The steps of a commit that other rooms do. */
 export interface CommitSteps {
-  /** Waits until the budget counts all entries on disk. */
-  ready(): Promise<void>;
+  /** Knows when the budget counts all entries on disk. */
+  readonly budget: {
+    /** Waits for that. */
+    ready(): Promise<void>;
+  };
+  /** Keeps a record of the entries, the index, close to the catalog. */
+  readonly record: {
+    /** The catalog's count of changes from which on `keep()` has work to do. */
+    readonly dueAt: number;
+    /** Writes the record if it is time. */
+    keep(): void;
+  };
   /** Keeps a download of another process from being stored. Needs the lock. */
   revoke(key: string): Promise<void>;
-  /** Called after each commit, stored or not. */
-  onEnded(): void;
 }
 
-/** Commits staged bodies, within the budget. */
+/** Commits bodies, within the budget. */
 export class EntryWriter {
   readonly #parts: EntryWriterParts;
   readonly #steps: CommitSteps;
@@ -84,49 +108,71 @@ export class EntryWriter {
    * @returns The file, held once, which the caller releases; undefined when the body
    * was not stored: then the staged file is still the caller's.
    */
-  commitEntry(
-    request: CommitRequest,
-  ): Promise<SharedFile | undefined> {
-    return this.#inTurn(request, async () => {
-      const { store, files } = this.#parts;
-      const { staged, bytes } = request;
-      const entry = await this.#commit(request);
+  commitEntry(request: CommitRequest): Promise<SharedFile | undefined> {
+    const { store, files, catalog } = this.#parts;
+    const { members, staged, size, bytes } = request;
+    const key = keyOf(members.url);
+    return this.#inTurn(key, request, async () => {
+      const storedAt = catalog.tick();
+      const sidecar = { ...members, size, ts: storedAt / 1000 };
+      const entry = await this.#commit(
+        { key, sidecar, storedAt },
+        () => store.complete(key, staged, sidecar, storedAt),
+      );
       if (entry === undefined) return undefined;
       const file = shareEntryFile(files, store, entry, staged.file);
       file.hold(true);
-      await this.#keepInMemory(entry, () => bytes ?? readAll(file, entry.size));
+      await this.#keepInMemory(entry, bytes, file);
       return file;
     });
   }
 
   /**
-   * Makes small staged bytes an entry, as {@linkcode EntryWriter.commitEntry} does.
+   * Makes small bytes an entry, as {@linkcode EntryWriter.commitEntry} does. Their files
+   * are written before the turn, so that the lock of the directory is held for less time.
    *
-   * @returns Whether they were stored; if not, the staged file is still the caller's.
+   * @returns Whether they were stored.
    */
-  async commitBytes(
-    request: CommitRequest<StagedBytes> & { readonly bytes: Uint8Array },
-  ): Promise<boolean> {
-    const entry = await this.#inTurn(request, async () => {
-      const entry = await this.#commit(request);
-      if (entry) await this.#keepInMemory(entry, () => request.bytes);
-      return entry;
+  async commitBytes(request: BytesRequest): Promise<boolean> {
+    const { store, catalog, errors } = this.#parts;
+    const { members, bytes } = request;
+    const key = keyOf(members.url);
+    const size = bytes.length;
+    const storedAt = catalog.tick();
+    const sidecar = { ...members, size, ts: storedAt / 1000 };
+    const stage = () => store.stageBytes(key, bytes, sidecar, storedAt);
+    let pair: StagedPair;
+    try {
+      if (!catalog.isWhole) await this.#steps.budget.ready();
+      pair = await stage();
+    } catch (error) {
+      errors.report("write a put", error);
+      return false;
+    }
+    const stagedAt = performance.now();
+    const isStored = await this.#inTurn(key, request, async () => {
+      if (performance.now() - stagedAt > RENEW_AFTER_MS) {
+        await store.discardPair(pair);
+        pair = await stage();
+      }
+      const entry = await this.#commit({ key, sidecar, storedAt }, () => pair);
+      if (entry !== undefined) catalog.memory.keep(entry.url, bytes);
+      return entry !== undefined;
     });
-    return entry !== undefined;
+    if (!isStored) await store.discardPair(pair);
+    return isStored === true;
   }
 
   async #inTurn<T>(
-    { members: { url }, wanted, isOutdated, revokes }: CommitRequest<
-      StagedBody
-    >,
+    key: string,
+    { wanted, isOutdated, revokes }: CommitTerms,
     commit: () => Promise<T>,
   ): Promise<T | undefined> {
     const { writes, catalog, errors } = this.#parts;
     try {
-      await this.#steps.ready();
+      if (!catalog.isWhole) await this.#steps.budget.ready();
       return await writes.withLock(async () => {
         if (wanted?.() === false || await isOutdated?.()) return undefined;
-        const key = keyOf(url);
         if (revokes) await this.#steps.revoke(key);
         const end = catalog.keyChanges.begin(key);
         try {
@@ -140,55 +186,62 @@ export class EntryWriter {
       if (wanted?.() !== false) errors.report("store an entry", error);
       return undefined;
     } finally {
-      this.#steps.onEnded();
+      const { record } = this.#steps;
+      if (catalog.changes >= record.dueAt) record.keep();
     }
   }
 
-  /** Commits a body; undefined when there can't be room for it. */
+  /** Commits the pair that `complete` returns; undefined when there can't be room for it. */
   async #commit(
-    request: CommitRequest<StagedBody>,
+    { key, sidecar, storedAt }: {
+      key: string;
+      sidecar: Sidecar;
+      storedAt: number;
+    },
+    complete: () => MaybePromise<StagedPair>,
   ): Promise<Entry | undefined> {
-    const { staged, size, members } = request;
     const { store, catalog, files, leftovers, writes, eviction, removal } =
       this.#parts;
-    const { url } = members;
-    const key = keyOf(url);
-    if (!await eviction.makeRoom({ ...members, size })) return undefined;
-    await files.rescue(store.datPath(key));
+    const { url } = sidecar;
+    const path = store.datPath(key);
+    if (!await eviction.makeRoom(sidecar)) return undefined;
+    await files.rescue(path);
     await writes.announce(key);
-    const storedAt = catalog.tick();
-    const mtimeMs = Math.floor(storedAt);
-    const sidecar: Sidecar = { ...members, size, ts: storedAt / 1000 };
     // The old pair is about to change, so the catalog forgets it here.
     const old = catalog.peek(url);
-    catalog.forget(url);
-    let committed: Committed;
+    if (old !== undefined) catalog.forget(url);
+    let pair: StagedPair;
     try {
-      committed = await store.commit(key, staged, sidecar, mtimeMs);
+      pair = await complete();
+      await store.commit(key, pair, path);
     } catch (error) {
       const reason = "its commit has failed";
       await removal.restoreAfterFailure(key, old, reason);
       throw error;
     }
-    const { body, sidecarState } = committed;
-    const stamp = stampOf(sidecarState);
-    const writtenMs = sidecarState.mtimeMs;
-    const entry = entryOf({ ...sidecar, stamp, writtenMs }, key, body);
+    const { state } = pair.json;
+    const stamp = stampOf(state);
+    const entry = entryOf(
+      { ...sidecar, stamp, writtenMs: state.mtimeMs },
+      key,
+      pair.body.state,
+    );
     entry.lastAccess = storedAt;
     entry.seenAtMs = Date.now();
     catalog.stored(entry);
-    leftovers.forget(pairOf(key));
+    if (leftovers.count > 0) leftovers.forget(pairOf(key));
     return entry;
   }
 
   async #keepInMemory(
-    entry: Entry,
-    read: () => Uint8Array | Promise<Uint8Array>,
+    { url, size }: Entry,
+    bytes: Uint8Array | undefined,
+    file: SharedFile,
   ): Promise<void> {
     const { catalog: { memory }, errors } = this.#parts;
-    if (!memory.admits(entry.size)) return;
+    if (!memory.admits(size)) return;
     try {
-      memory.keep(entry.url, await read());
+      memory.keep(url, bytes ?? await readAll(file, size));
     } catch (error) {
       errors.report("read an entry back", error);
     }

@@ -1,6 +1,5 @@
 import type { Catalog } from "../catalog/catalog.ts";
 import type { Counters } from "../api/stats.ts";
-import { datName } from "../disk/file_names.ts";
 import type { DiskErrors } from "../reporting/disk_errors.ts";
 import {
   type Entry,
@@ -130,10 +129,9 @@ export class Eviction {
   async #evict(victim: Entry, isUnused: () => boolean): Promise<boolean> {
     const { store, catalog, removal } = this.#parts;
     const { url, key } = victim;
-    const facts = await store.facts(datName(key));
-    if (!isUnused()) return false;
+    const facts = await store.bodyFacts(key);
     if (facts === undefined) {
-      catalog.forget(url);
+      if (isUnused()) catalog.forget(url);
       return true;
     }
     if (facts.mtimeMs > victim.mtimeMs) {
@@ -150,6 +148,7 @@ export class Eviction {
   #tell({ url, key, mimetype, filename, size, lastAccess }: Entry): void {
     const { counters, hub } = this.#parts;
     counters.evictions++;
+    if (!hub.listening) return;
     const body = { url, key, mimetype, filename, size, lastAccess };
     hub.emit({ type: "evicted", ...body });
   }

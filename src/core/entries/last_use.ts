@@ -1,5 +1,4 @@
 import type { Catalog } from "../catalog/catalog.ts";
-import { datName } from "../disk/file_names.ts";
 import type { DiskErrors } from "../reporting/disk_errors.ts";
 import type { Entry } from "../catalog/entry.ts";
 import { areSameState } from "../disk/file_identity.ts";
@@ -28,7 +27,7 @@ export async function writeLastUse(
 ): Promise<void> {
   if (catalog.peek(entry.url) !== entry) return;
   try {
-    const facts = await store.facts(datName(entry.key));
+    const facts = await store.bodyFacts(entry.key);
     // The .dat is gone, or the name is a link's by now, whose target is foreign.
     if (facts === undefined) return;
     const isKnown = areSameState(facts, entry);

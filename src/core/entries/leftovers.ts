@@ -28,6 +28,8 @@ export interface Leftover {
 
 /** The known leftovers. */
 export interface Leftovers {
+  /** The number of leftovers. */
+  readonly count: number;
   /** Whether there are .part files that will be gone within seconds. */
   readonly hasPassing: boolean;
   /** Notes a leftover, in place of any with the same first name. */

@@ -27,7 +27,7 @@ import type { DiskErrors } from "../reporting/disk_errors.ts";
 import type { PairStore } from "../disk/pair_store.ts";
 import type { OpenFiles, SharedFile } from "../disk/open_files.ts";
 import type { WriteTurns } from "./write_turns.ts";
-import { datName, jsonName } from "../disk/file_names.ts";
+import { datName } from "../disk/file_names.ts";
 import type { Entry } from "../catalog/entry.ts";
 import { isNotFound } from "../disk/disk_fault.ts";
 import { keyOf } from "../text/key.ts";
@@ -148,13 +148,8 @@ export class Lookup {
 
   /** Makes an entry the most recent; false when there is none. */
   async use(url: string): Promise<boolean> {
-    const { catalog, store, peek } = this.#parts;
-    const key = keyOf(url);
-    // Most bodies that are put are new, and the commit looks more closely.
-    const isNew = store.ready && catalog.peek(url) === undefined &&
-      !catalog.keyChanges.isChanging(key) &&
-      !await store.probablyExists(jsonName(key));
-    if (isNew || !await peek.has(url)) return false;
+    const { catalog, peek } = this.#parts;
+    if (!await peek.has(url)) return false;
     if (catalog.use(url) === undefined) {
       (await this.locate(url))?.body.release();
     }

@@ -1,7 +1,7 @@
 import type { Catalog } from "../catalog/catalog.ts";
 import type { DiskErrors } from "../reporting/disk_errors.ts";
 import type { PairStore } from "../disk/pair_store.ts";
-import type { CommitRequest, EntryWriter } from "./entry_writer.ts";
+import type { CommitTerms, EntryWriter } from "./entry_writer.ts";
 import type { Lookup } from "./lookup.ts";
 import type { PutData, PutOptions } from "../api/call_options.ts";
 import {
@@ -21,10 +21,9 @@ import { safeFilename } from "../text/filename.ts";
 import { keyOf } from "../text/key.ts";
 import { cleanMimetype } from "../text/mimetype.ts";
 import type { ResolvedOptions } from "../api/options.ts";
-import type { StagedBytes, StagedFile } from "../disk/staged_file.ts";
+import type { StagedFile } from "../disk/staged_file.ts";
 import type { Reservation, StagingBudget } from "../disk/staging_budget.ts";
 import { Deadline } from "../async/deadline.ts";
-import { TaskQueue } from "../async/task_queue.ts";
 import { Pacer } from "../async/pacer.ts";
 
 /** The parts of the cache that a {@linkcode Putter} works on. */
@@ -57,15 +56,12 @@ interface Body {
   readonly filename: string;
 }
 
-/** Whether a put is wanted at the last moment, and what it does to other downloads. */
-type CommitTerms = Pick<CommitRequest, "wanted" | "revokes">;
-
 /** Stores the bodies of `put()` calls, one after the other for each URL. */
 export class Putter {
   readonly #env: PutEnvironment;
-  readonly #queues = new Map<string, { queue: TaskQueue; users: number }>();
+  /** The last put of each URL. */
+  readonly #running = new Map<string, Promise<unknown>>();
   readonly #controller = new AbortController();
-  readonly #running = new Set<Promise<unknown>>();
 
   constructor(env: PutEnvironment) {
     this.#env = env;
@@ -73,7 +69,7 @@ export class Putter {
 
   /** Waits for the puts that run now. */
   async settled(): Promise<void> {
-    await Promise.allSettled(this.#running);
+    await Promise.allSettled(this.#running.values());
   }
 
   /** Ends all running puts; their calls reject with `reason`. */
@@ -99,34 +95,39 @@ export class Putter {
       mimetype: cleanMimetype(mimetype),
       filename: safeFilename(filename),
     };
-    const queued = this.#queues.get(url) ??
-      { queue: new TaskQueue(), users: 0 };
-    this.#queues.set(url, queued);
-    queued.users++;
-    const result = queued.queue.run(async () => {
-      this.#controller.signal.throwIfAborted();
-      const { lookup, catalog } = this.#env;
-      if (replace) return await this.#store(body, { revokes: true });
-      if (await lookup.use(url)) {
-        cancel(data);
-        return true;
-      }
-      // Not wanted if a download stores this URL meanwhile. An entry that the catalog still
-      // knows from before does not count: `use()` has found that its files are gone.
-      const before = catalog.peek(url);
-      const wanted = () => {
-        const now = catalog.peek(url);
-        return now === undefined || now === before;
-      };
-      return await this.#store(body, { wanted }) || await lookup.use(url);
-    });
-    this.#running.add(result);
+    const before = this.#running.get(url);
+    const result = before === undefined
+      ? this.#put(body, replace)
+      : before.catch(() => {}).then(() => this.#put(body, replace));
+    this.#running.set(url, result);
     try {
       return await result;
     } finally {
-      this.#running.delete(result);
-      if (--queued.users === 0) this.#queues.delete(url);
+      if (this.#running.get(url) === result) this.#running.delete(url);
     }
+  }
+
+  async #put(body: Body, replace: boolean): Promise<boolean> {
+    this.#controller.signal.throwIfAborted();
+    const { lookup, catalog, store } = this.#env;
+    if (replace) return await this.#store(body, { revokes: true });
+    const { url } = body;
+    const before = catalog.peek(url);
+    // Most bodies that are put are new, and the commit looks more closely.
+    const key = keyOf(url);
+    const isNew = before === undefined && store.ready &&
+      !catalog.keyChanges.isChanging(key) && !await store.hasSidecar(key);
+    if (!isNew && await lookup.use(url)) {
+      cancel(body.data);
+      return true;
+    }
+    // Not wanted if a download stores this URL meanwhile. An entry that the catalog still
+    // knows from before does not count: `use()` has found that its files are gone.
+    const wanted = () => {
+      const now = catalog.peek(url);
+      return now === undefined || now === before;
+    };
+    return await this.#store(body, { wanted }) || await lookup.use(url);
   }
 
   async #store(body: Body, terms: CommitTerms): Promise<boolean> {
@@ -178,34 +179,23 @@ export class Putter {
       data.buffer instanceof ArrayBuffer && !this.#env.store.isSlow;
   }
 
-  /** Stores bytes of one piece. Their file is not locked: it is staged for a moment only. */
+  /** Stores bytes of one piece. */
   async #storeBytes(
     { url, mimetype, filename }: Body,
     bytes: Uint8Array,
     terms: CommitTerms,
   ): Promise<boolean> {
-    const { store, writer, errors, options } = this.#env;
+    const { writer, options } = this.#env;
     const start = performance.now();
     const size = bytes.length;
     const sha256 = size <= maxHashedBytes("put", options)
       ? { sha256: digestOf(bytes) }
       : {};
-    let staged: StagedBytes;
-    try {
-      staged = await store.stageBytes(keyOf(url), bytes);
-    } catch (error) {
-      errors.report("write a put", error);
-      return false;
-    }
     const members = { url, mimetype, filename, ...sha256 };
-    const request = { staged, size, members, ...terms, bytes };
+    const request = { members, bytes, ...terms };
     const isStored = await writer.commitBytes(request);
-    if (isStored) {
-      this.#tell(members, size, start);
-    } else {
-      await staged.discard();
-      assertAttached(bytes);
-    }
+    if (isStored) this.#tell(members, size, start);
+    else assertAttached(bytes);
     return isStored;
   }
 
@@ -214,10 +204,12 @@ export class Putter {
     size: number,
     start: number,
   ): void {
+    const { hub } = this.#env;
+    if (!hub.listening) return;
     const key = keyOf(url);
     const durationMs = performance.now() - start;
     const body = { url, key, mimetype, filename, size, durationMs };
-    this.#env.hub.emit({ type: "stored", source: "put", ...body });
+    hub.emit({ type: "stored", source: "put", ...body });
   }
 
   async #storeStream(

@@ -1,7 +1,7 @@
 import { BLOCK_BYTES, inBlocks } from "../disk/blocks.ts";
 import type { Catalog } from "../catalog/catalog.ts";
 import type { Entry } from "../catalog/entry.ts";
-import { datName, jsonName, pairOf } from "../disk/file_names.ts";
+import { jsonName, pairOf } from "../disk/file_names.ts";
 import { GRACE_MS, type Leftovers } from "./leftovers.ts";
 import type { OpenFiles } from "../disk/open_files.ts";
 import type { PairStore } from "../disk/pair_store.ts";
@@ -79,7 +79,7 @@ export class Removal {
     const { store, catalog, leftovers } = this.#parts;
     let bytes = old?.size;
     try {
-      const facts = await store.facts(datName(key));
+      const facts = await store.bodyFacts(key);
       const isOld = facts !== undefined && facts.identity === old?.identity;
       if (isOld && await store.exists(jsonName(key))) {
         return catalog.insert(old);

@@ -36,8 +36,8 @@ export class IndexKeeper {
   readonly #room: () => number;
   /** The catalog's counts when the index was written. */
   #saved: { changes: number; uses: number } | undefined;
-  /** The catalog's count of changes at the last try to write the index. */
-  #tried = -Infinity;
+  /** The catalog's count of changes from which on `keep()` writes the index. */
+  dueAt = 0;
   #saving: Promise<void> | undefined;
   #opened: SavedIndex | undefined;
 
@@ -79,12 +79,18 @@ export class IndexKeeper {
   tookUp(): void {
     const { changes, uses } = this.#parts.catalog;
     this.#saved = { changes, uses };
-    this.#tried = changes;
+    this.dueAt = changes + INDEXING.changes;
   }
 
   /** Begins to write the index in the background, if it is time. Needs all entries counted. */
   keep(): void {
-    if (!this.#isDue || this.#parts.background.stopped) return;
+    if (this.#parts.background.stopped) return;
+    if (!this.#isDue) {
+      // Each further entry is a change.
+      const { changes, entries } = this.#parts.catalog;
+      this.dueAt = Math.max(this.dueAt, changes + INDEXING.entries - entries);
+      return;
+    }
     this.#saving ??= this.#save(this.#parts.background).finally(() => {
       this.#saving = undefined;
     });
@@ -131,13 +137,13 @@ export class IndexKeeper {
   get #isDue(): boolean {
     const { changes, entries } = this.#parts.catalog;
     return !this.#readOnly && entries >= INDEXING.entries &&
-      changes - this.#tried >= INDEXING.changes;
+      changes >= this.dueAt;
   }
 
   async #save(pacer: Pacer): Promise<void> {
     const { catalog, writes, errors } = this.#parts;
     try {
-      this.#tried = catalog.changes;
+      this.dueAt = catalog.changes + INDEXING.changes;
       const noted = await writes.atLogEnd((place) => {
         const { changes, uses } = catalog;
         return {

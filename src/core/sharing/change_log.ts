@@ -54,6 +54,8 @@ export interface LogPlace {
 /** Keys that other processes have changed; "unknown" where the list does not reach back. */
 export type Changes = ReadonlySet<string> | "unknown";
 
+const ENCODER = new TextEncoder();
+
 const NO_NEWS: Changes = new Set();
 
 /** Another process did not release the lock in time. */
@@ -165,10 +167,9 @@ export class ChangeLog {
     if (!isKnown) return this.#tryLock(make);
     try {
       if (!file.tryLock()) return "busy";
-      const facts = file.facts();
-      if (facts instanceof Promise) return this.#taken(file, facts, make);
-      if (facts.names > 0) {
-        this.#end = this.#endOf(facts.size);
+      const { names, size } = file.extent();
+      if (names > 0) {
+        this.#end = this.#endOf(size);
         return true;
       }
     } catch {
@@ -190,7 +191,7 @@ export class ChangeLog {
       return false;
     }
     try {
-      return await this.#taken(file, file.facts(), make);
+      return await this.#taken(file, await file.facts(), make);
     } catch (error) {
       // Releases the lock.
       this.close();
@@ -201,12 +202,11 @@ export class ChangeLog {
   /** Checks that the locked file is still the list; else begins anew. */
   async #taken(
     file: DiskFile,
-    facts: MaybePromise<FileFacts>,
+    facts: FileFacts,
     make: boolean,
   ): Promise<boolean | "busy"> {
-    const now = await facts;
-    if (await this.#isCurrent(now)) {
-      await this.#look(file, now);
+    if (await this.#isCurrent(facts)) {
+      await this.#look(file, facts);
       return true;
     }
     // The list was cut, or deleted: only the file that has the name now is the lock.
@@ -267,7 +267,10 @@ export class ChangeLog {
   announce(key: string): MaybePromise<void> {
     if (this.#readOnly || this.#file === undefined) return;
     const offset = this.#offsetOf(this.#end);
-    const written = this.#file.writeAt(encode(formatRecord(key)), offset);
+    const written = this.#file.writeAt(
+      ENCODER.encode(formatRecord(key)),
+      offset,
+    );
     if (written instanceof Promise) {
       return written.then(() => this.#announced());
     }
@@ -365,7 +368,10 @@ export class ChangeLog {
     if (this.#readOnly) return;
     try {
       if (size > 0) await file.truncate(0);
-      await file.writeAt(encode(formatHead({ id: this.#id, base: 0 })), 0);
+      await file.writeAt(
+        ENCODER.encode(formatHead({ id: this.#id, base: 0 })),
+        0,
+      );
     } catch {
       // A full disk: the file still is a lock, and entries can be removed.
     }
@@ -385,7 +391,10 @@ export class ChangeLog {
       const kept = await this.#read(base, this.#end);
       file = await this.#fs.create(path);
       file.tryLock();
-      await file.writeAt(encode(formatHead({ id: this.#id, base }) + kept), 0);
+      await file.writeAt(
+        ENCODER.encode(formatHead({ id: this.#id, base }) + kept),
+        0,
+      );
       await this.#fs.rename(path, this.#path);
     } catch {
       // The next record tries again.
@@ -405,8 +414,4 @@ export class ChangeLog {
   #offsetOf(position: number): number {
     return (1 + position - this.#base) * RECORD_BYTES;
   }
-}
-
-function encode(text: string): Uint8Array {
-  return new TextEncoder().encode(text);
 }

@@ -42,6 +42,8 @@ export class LeftoverSweeper implements Leftovers {
   /** When to look again (performance.now()); undefined before the first sweep. */
   #lookAt: number | undefined;
   #stopTimer: (() => void) | undefined;
+  /** The number of leftovers that wait. */
+  count = 0;
   #sweeps = false;
   #sweeping: Promise<void> | undefined;
   #bytes = 0;
@@ -86,6 +88,7 @@ export class LeftoverSweeper implements Leftovers {
       this.#waiting.get(name)?.isDated === true;
     this.#take(name);
     this.#waiting.set(name, { leftover, sinceMs, isDated });
+    this.count = this.#waiting.size;
     this.#bytes += leftover.bytes;
     this.#occupiedBytes += leftover.occupiedBytes;
     if (isPassing(leftover)) this.#passing++;
@@ -190,6 +193,7 @@ export class LeftoverSweeper implements Leftovers {
     this.#occupiedBytes -= waiting.leftover.occupiedBytes;
     if (isPassing(waiting.leftover)) this.#passing--;
     this.#waiting.delete(name);
+    this.count = this.#waiting.size;
   }
 
   /**

@@ -55,7 +55,6 @@ export class Loader {
   #loading: Promise<void> | undefined;
   #isReady = false;
   #comparing: Promise<void> | undefined;
-  #isWhole = false;
   /** When the index was read (ms since the epoch), if there was one. */
   #indexedAt = 0;
 
@@ -68,11 +67,6 @@ export class Loader {
   /** Whether all entries count, so that a store need not wait. */
   get isReady(): boolean {
     return this.#isReady;
-  }
-
-  /** Whether all entries in the directory are known. */
-  get isWhole(): boolean {
-    return this.#isWhole;
   }
 
   /**
@@ -101,9 +95,9 @@ export class Loader {
    * or by the directory.
    */
   async ready(): Promise<void> {
-    if (this.#isWhole) return;
+    if (this.#parts.catalog.isWhole) return;
     await this.load();
-    if (!this.#isWhole) this.#compareBehind();
+    if (!this.#parts.catalog.isWhole) this.#compareBehind();
   }
 
   /**
@@ -113,7 +107,7 @@ export class Loader {
    */
   async whole(): Promise<void> {
     await this.load();
-    if (this.#isWhole) return;
+    if (this.#parts.catalog.isWhole) return;
     this.#comparing ??= this.#compare();
     await this.#parts.background.awaited(this.#comparing);
   }
@@ -267,8 +261,8 @@ export class Loader {
 
   /** Notes that all entries are known. */
   async #finish(): Promise<void> {
-    const { touches, keeper, sweeper } = this.#parts;
-    this.#isWhole = true;
+    const { touches, keeper, catalog, sweeper } = this.#parts;
+    catalog.isWhole = true;
     if (this.#readOnly) return;
     touches.adopt();
     await sweeper.sweep();

@@ -183,6 +183,10 @@ export function extractMimetype(header: string | null | undefined): string {
  * @returns The trimmed type, or `application/octet-stream`.
  */
 export function cleanMimetype(value: string): string {
+  // Most types are a type and subtype alone.
+  const isBare = value.length <= MAX_STATED_LENGTH && value !== "*/*" &&
+    ESSENCE_REGEXP.test(value);
+  if (isBare) return value;
   const stated = trimSpace(value);
   const line = stated.replaceAll("\t", " ");
   if (stated.length > MAX_STATED_LENGTH || !PRINTABLE_REGEXP.test(line)) {

@@ -17,7 +17,7 @@ const MAX_BYTES = 5_000;
  */
 function slowDisks(): Disposable {
   const { run } = IoMode.prototype;
-  IoMode.prototype.run = (_sync, async) => async();
+  IoMode.prototype.run = (_sync, deferred, ...args) => deferred(...args);
   return {
     [Symbol.dispose]() {
       IoMode.prototype.run = run;

@@ -98,18 +98,26 @@ Deno.test("stage() makes a locked file under a name that cleaners recognize", as
   assertEquals(await namesIn(dir.path), []);
 });
 
+/** Completes a staged body of `size` bytes and commits it. */
+async function commit(store: PairStore, staged: StagedFile, size: number) {
+  const pair = await store.complete(KEY, staged, sidecar(size), size);
+  await store.commit(KEY, pair);
+}
+
 Deno.test("commit() makes a pair of a staged body, and find() opens it", async () => {
   for (const durable of [false, true]) {
     await using dir = await tempDir();
     const store = storeIn(dir.path, durable);
     const staged = await stage(store, bytesOf(9));
 
-    const { body, sidecarState } = await store.commit(
+    const pair = await store.complete(
       KEY,
       staged,
       sidecar(9),
       1_700_000_000_123,
     );
+    await store.commit(KEY, pair);
+    const { body: { state: body }, json: { state: sidecarState } } = pair;
 
     assertEquals([body.size, body.mtimeMs], [9, 1_700_000_000_123]);
     assertEquals(await namesIn(dir.path), [`${KEY}.dat`, `${KEY}.json`]);
@@ -134,7 +142,7 @@ Deno.test("commit() removes the old sidecar before the new body arrives, and add
   await using dir = await tempDir();
   const store = storeIn(dir.path);
   const old = await stage(store, bytesOf(5));
-  await store.commit(KEY, old, sidecar(5), 1);
+  await commit(store, old, 5);
   const staged = await stage(store, bytesOf(9));
   const seen: string[][] = [];
   const { renameSync, removeSync, rename, remove } = Deno;
@@ -159,7 +167,7 @@ Deno.test("commit() removes the old sidecar before the new body arrives, and add
   Deno.remove = (path) => Promise.try(() => Deno.removeSync(path));
   Deno.rename = (from, to) => Promise.try(() => Deno.renameSync(from, to));
   try {
-    await store.commit(KEY, staged, sidecar(9), 2);
+    await commit(store, staged, 9);
   } finally {
     Object.assign(Deno, { renameSync, removeSync, rename, remove });
   }
@@ -175,12 +183,12 @@ Deno.test("a commit that fails at any call leaves the old pair, the new pair or 
     await using dir = await tempDir();
     const store = storeIn(dir.path);
     const old = await stage(store, bytesOf(5));
-    await store.commit(KEY, old, sidecar(5), 1);
+    await commit(store, old, 5);
     const staged = await stage(store, bytesOf(9));
 
     {
       using failing = failAt(n);
-      await store.commit(KEY, staged, sidecar(9), 2).catch(() => failures++);
+      await commit(store, staged, 9).catch(() => failures++);
       if (failing.calls.length < n) n = 99;
     }
     await store.discard(staged.path);

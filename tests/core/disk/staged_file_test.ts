@@ -49,12 +49,12 @@ Deno.test("discard() leaves nothing of a file that is being renamed", async () =
   assertEquals(await namesIn(dir.path), []);
 });
 
-Deno.test("keepNames() waits for a running rename, and prevents another", async () => {
+Deno.test("complete() waits for a running rename, and prevents another", async () => {
   await using dir = await tempDir();
   const { staged, rename } = await slowFile(dir.path);
 
   const first = rename();
-  await staged.whole(false);
+  await staged.complete(1_000, false);
   await rename();
 
   assertEquals(await namesIn(dir.path), ["spare1"]);
