@@ -89,8 +89,9 @@ export class StagingBudget {
    * not need them.
    */
   reserve(bytes: number, lender?: Lender): Reservation | undefined {
-    const share = new Share(bytes, lender, this.#time());
-    if (!this.#makeRoom(bytes, bytes, share)) return undefined;
+    const share = new Share(bytes, lender, lender ? this.#time() : 0);
+    const fits = bytes <= this.#maxBytes - this.#reserved;
+    if (!fits && !this.#makeRoom(bytes, bytes, share)) return undefined;
     share.reserved = bytes;
     this.#reserved += bytes;
     this.#shares.add(share);
@@ -120,7 +121,6 @@ export class StagingBudget {
   }
 
   #write(share: Share, bytes: number): boolean {
-    const now = this.#time();
     const written = share.written + bytes;
     const lacking = written - share.reserved;
     // A body of unknown length is taken to be half complete.
@@ -132,7 +132,7 @@ export class StagingBudget {
       share.reserved += lacking;
       this.#reserved += lacking;
     }
-    share.received(bytes, now);
+    if (share.lender !== undefined) share.received(bytes, this.#time());
     share.written = written;
     this.#written += bytes;
     this.#occupied -= share.occupied;
@@ -160,7 +160,7 @@ export class StagingBudget {
   #makeRoom(bytes: number, missing: number, share: Share): boolean {
     let lacking = bytes - this.free;
     if (lacking <= 0) return true;
-    const now = this.#paceMs;
+    const now = this.#time();
     const loans: { lender: Share; bytes: number }[] = [];
     const isAhead = share.isFollowed;
     const lenders = [...this.#shares]
