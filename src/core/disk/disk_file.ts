@@ -1,4 +1,5 @@
 import { closeSync, constants, openSync, readSync } from "node:fs";
+import { isNotFound } from "./disk_fault.ts";
 import { areSameState, type FileState, identityOf } from "./file_identity.ts";
 import type { IoMode, MaybePromise } from "./io_mode.ts";
 import type { Refusals } from "./refusals.ts";
@@ -276,4 +277,34 @@ export function factsOf(info: Deno.FileInfo): FileFacts {
     identity: identityOf(info.ino ?? 0, info.birthtime?.getTime()),
     names: info.nlink ?? 1,
   };
+}
+
+/** The facts of the regular file of a path; undefined when there is none. */
+export function regularSync(path: string): FileFacts | undefined {
+  try {
+    return regular(Deno.lstatSync(path));
+  } catch (error) {
+    return noneIfNotFound(error);
+  }
+}
+
+/** The facts of the regular file of a path; undefined when there is none. */
+export function regularAsync(path: string): Promise<FileFacts | undefined> {
+  return Deno.lstat(path).then(regular).catch(noneIfNotFound);
+}
+
+function noneIfNotFound(error: unknown): undefined {
+  if (!isNotFound(error)) throw error;
+}
+
+/**
+ * Picks the facts of a regular file.
+ *
+ * @throws {Deno.errors.NotFound} If the file is of another kind.
+ */
+export function regular(info: Deno.FileInfo): FileFacts {
+  if (!info.isFile) {
+    throw new Deno.errors.NotFound("Cannot open: not a regular file");
+  }
+  return factsOf(info);
 }

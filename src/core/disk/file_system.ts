@@ -12,6 +12,9 @@ import {
   DiskFile,
   factsOf,
   type FileFacts,
+  regular,
+  regularAsync,
+  regularSync,
   writeNewSync,
 } from "./disk_file.ts";
 import type { FileState } from "./file_identity.ts";
@@ -515,29 +518,6 @@ async function isThere(path: string): Promise<boolean> {
 function folder(info: Deno.FileInfo): FileFacts {
   if (!info.isDirectory) {
     throw new Deno.errors.NotADirectory("Cannot use: not a folder");
-  }
-  return factsOf(info);
-}
-
-function regularSync(path: string): FileFacts | undefined {
-  try {
-    return regular(Deno.lstatSync(path));
-  } catch (error) {
-    return noneIfNotFound(error);
-  }
-}
-
-function regularAsync(path: string): Promise<FileFacts | undefined> {
-  return Deno.lstat(path).then(regular).catch(noneIfNotFound);
-}
-
-function noneIfNotFound(error: unknown): undefined {
-  if (!isNotFound(error)) throw error;
-}
-
-function regular(info: Deno.FileInfo): FileFacts {
-  if (!info.isFile) {
-    throw new Deno.errors.NotFound("Cannot open: not a regular file");
   }
   return factsOf(info);
 }
