@@ -12,6 +12,7 @@ import {
 import { CachedMedia, type Hit } from "./bodies/cached_media.ts";
 import { WindowBudget } from "./bodies/chunk_window.ts";
 import type { Downloader, DownloadInfo } from "./api/download.ts";
+import { DownloadSlots } from "./download/download_slots.ts";
 import { Downloads } from "./download/downloads.ts";
 import type { SharedDownload } from "./download/shared_download.ts";
 import type { EntryInfo } from "./api/entry_info.ts";
@@ -29,7 +30,6 @@ import {
   resolveOptions,
 } from "./api/options.ts";
 import { Putter } from "./entries/put.ts";
-import { Semaphore } from "./async/semaphore.ts";
 import {
   type CacheLimits,
   type CacheStats,
@@ -123,7 +123,7 @@ export class MediaCache implements AsyncDisposable {
     this.#putter = new Putter(shared);
     this.#downloads = new Downloads({
       ...shared,
-      slots: new Semaphore(resolved.maxConcurrentDownloads),
+      slots: new DownloadSlots(resolved.maxConcurrentDownloads),
       windows: new WindowBudget(resolved.maxMemoryBytes),
       gifs: resolved.gifToMp4 && new GifConversion(resolved.gifToMp4, shared),
       lifetime: this.#lifetime,
@@ -260,6 +260,7 @@ export class MediaCache implements AsyncDisposable {
    * @param options The caller's signal, and its listener for progress.
    * @returns The media, or undefined when no such download runs.
    * @throws {TypeError} If `key` is not a string, or an option has another type.
+   * @throws {MediaCacheError} If the download waits for the downloader that calls.
    * @throws {CacheClosedError} If the cache is or becomes closed.
    * @throws The error of the download, if it fails before its type is certain, or
    * the reason of the signal.
@@ -273,7 +274,6 @@ export class MediaCache implements AsyncDisposable {
     if (download === undefined) return undefined;
     options.signal?.throwIfAborted();
     this.#counters.misses++;
-    download.countJoin();
     return await download.join(options);
   }
 
@@ -303,6 +303,8 @@ export class MediaCache implements AsyncDisposable {
    * oversize data, a URL of more than some 1 MiB, or when the disk fails.
    * @throws {TypeError} If an argument is of the wrong type.
    * @throws {DownloadTimeoutError} If a given stream brings no byte for `idleTimeoutMs`.
+   * @throws {MediaCacheError} If a downloader calls for its own URL, or for a URL
+   * whose download waits for that downloader.
    * @throws {CacheClosedError} If the cache is or becomes closed.
    * @throws The error of a given stream.
    *
@@ -330,7 +332,7 @@ export class MediaCache implements AsyncDisposable {
       let running = this.#downloads.find(canonical);
       running !== undefined;
       running = this.#downloads.find(canonical)
-    ) await running.stored;
+    ) await running.ended();
     this.#assertOpen();
     return await this.#putter.put(canonical, data, mimetype, filename, options);
   }
@@ -352,6 +354,8 @@ export class MediaCache implements AsyncDisposable {
    * or takes longer than `timeoutMs`.
    * @throws {IncompleteBodyError} If the download ends early, before the type is
    * certain.
+   * @throws {MediaCacheError} If a downloader calls for its own URL, or for a URL
+   * whose download waits for that downloader.
    * @throws {CacheClosedError} If the cache is or becomes closed.
    * @throws {TypeError} If `downloader` is not a function, or an option has another
    * type.
@@ -399,9 +403,9 @@ export class MediaCache implements AsyncDisposable {
       download = this.#downloads.find(canonical);
     }
     this.#counters.misses++;
-    if (download !== undefined) download.countJoin();
-    else download = this.#downloads.start(canonical, String(url), downloader);
-    return await download.join(options);
+    if (download !== undefined) return await download.join(options);
+    download = this.#downloads.start(canonical, String(url), downloader);
+    return await download.join(options, true);
   }
 
   /**

@@ -80,7 +80,12 @@ export interface MediaCacheOptions {
    */
   timeoutMs?: number;
   /**
-   * The most downloads that run at a time; further ones wait.
+   * The most downloads that run at a time; further ones wait. A download that
+   * converts a GIF or waits for its readers does not count. A downloader that
+   * calls the cache again needs one slot for both downloads. A download that
+   * nobody wants any more gives its slot to one that somebody wants, and goes on;
+   * of more than this number that go on so, the one that was silent for longest
+   * is aborted.
    *
    * @default {64}
    */
@@ -101,7 +106,8 @@ export interface MediaCacheOptions {
   canonicalUrl?: (url: string) => string;
   /**
    * Whether a download goes on into the cache when its last reader has left
-   * ("finish"), or is aborted ("abort").
+   * ("finish"), or is aborted ("abort"). Of very many, some are aborted; see
+   * `maxConcurrentDownloads`.
    *
    * @default {"finish"}
    */

@@ -50,28 +50,22 @@ export class ReceivedCommit {
     this.#isOutdated = isOutdated;
   }
 
-  /**
-   * Stores a received body; true when it is an entry.
-   *
-   * @param onPhase Called with each phase of the work.
-   */
-  async run(
-    received: Received,
-    onPhase: (phase: "converting" | "storing") => void,
-  ): Promise<boolean> {
+  /** Stores a received body; true when it is an entry. */
+  async run(received: Received): Promise<boolean> {
+    const task = this.#task;
     if ("bytes" in received) {
-      onPhase("storing");
+      task.phase = "storing";
       return await this.#storeWhole(received.bytes, received.place);
     }
     const { body, plan } = received;
     const { whole } = body;
     if (plan !== undefined && whole !== undefined) {
-      onPhase("converting");
+      task.phase = "converting";
       const store = () => this.#storeVideo(body, whole, plan);
       const stored = await this.#withBeat(whole, undefined, store);
       if (stored !== undefined) return stored;
     }
-    onPhase("storing");
+    task.phase = "storing";
     return await this.#storeBody(body);
   }
 
@@ -148,7 +142,7 @@ export class ReceivedCommit {
     const filename = replaceExtension(source?.filename ?? "", ".mp4");
     const facts = { mimetype: "video/mp4", filename };
     const job = { url, key, gif, size: received, plan, filename };
-    const video = await gifs.convert(job, signal);
+    const video = await this.#withoutSlot(() => gifs.convert(job, signal));
     if (typeof video === "string") {
       signal.throwIfAborted();
       this.#receiver.decide({ type: "gif", reason: video }, body);
@@ -172,6 +166,18 @@ export class ReceivedCommit {
     file.release(true);
     body.tee.complete();
     return committed !== undefined;
+  }
+
+  /** Runs a task that needs no slot. */
+  async #withoutSlot<T>(task: () => Promise<T>): Promise<T> {
+    const { slots } = this.#parts;
+    const { slot } = this.#task;
+    slots.leave(slot);
+    try {
+      return await task();
+    } finally {
+      slots.resume(slot);
+    }
   }
 
   /** Commits a staged body, and reports it; returns its file, held once. */

@@ -60,11 +60,16 @@ export class DownloadBody {
         await this.#uncache(reason);
       }
     }
+    if (this.tee.hasRoom(chunk.length)) return await this.tee.push(chunk);
+    const { slots } = this.#parts;
+    const { slot } = this.#task;
+    slots.leave(slot);
     deadline.pause();
     try {
       await this.tee.push(chunk);
     } finally {
       deadline.resume();
+      slots.resume(slot);
     }
   }
 

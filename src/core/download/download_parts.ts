@@ -1,8 +1,8 @@
+import type { DownloadInfo } from "../api/download.ts";
 import type { EventHub } from "../reporting/event_hub.ts";
 import type { DiskErrors } from "../reporting/disk_errors.ts";
 import type { Counters } from "../api/stats.ts";
 import type { ResolvedOptions } from "../api/options.ts";
-import type { Semaphore } from "../async/semaphore.ts";
 import type { OpenFiles } from "../disk/open_files.ts";
 import type { PairStore } from "../disk/pair_store.ts";
 import type { StagingBudget } from "../disk/staging_budget.ts";
@@ -16,6 +16,7 @@ import type { GifConversion } from "../gif/gif_conversion.ts";
 import type { EntryWriter } from "../entries/entry_writer.ts";
 import type { Lookup } from "../entries/lookup.ts";
 import type { Peek } from "../entries/peek.ts";
+import type { DownloadSlot, DownloadSlots } from "./download_slots.ts";
 
 /** The parts of the cache that its downloads work on. */
 export interface DownloadParts {
@@ -40,7 +41,7 @@ export interface DownloadParts {
   /** The budget of staged bytes. */
   readonly staging: StagingBudget;
   /** Limits the downloads that run at the same time. */
-  readonly slots: Semaphore;
+  readonly slots: DownloadSlots;
   /** The memory of the windows of uncached downloads. */
   readonly windows: WindowBudget;
   /** GIF to MP4; undefined when the option is off. */
@@ -93,6 +94,10 @@ export interface DownloadTask {
   readonly started: number;
   /** Ends the download. */
   readonly controller: AbortController;
+  /** Its slot among those of the cache. */
+  readonly slot: DownloadSlot;
+  /** The present step. */
+  phase: DownloadInfo["phase"];
   /** The listener of all parts. */
   readonly listener: DownloadListener;
 }

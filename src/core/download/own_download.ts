@@ -15,7 +15,6 @@ export class OwnDownload {
   readonly #claim: Claim;
   readonly #before: number | undefined;
   readonly #receiver: BodyReceiver;
-  #phase: DownloadInfo["phase"] = "waiting";
 
   /**
    * @param claim The claim of this process; with the role "lead" it has a staged file.
@@ -38,7 +37,7 @@ export class OwnDownload {
   /** The facts and the progress of the download. */
   get info(): DownloadInfo {
     const { source, received, isHandedOut } = this.#receiver;
-    const { key, url, startedAt } = this.#task;
+    const { key, url, startedAt, phase } = this.#task;
     return {
       key,
       url,
@@ -47,7 +46,7 @@ export class OwnDownload {
       received,
       total: source?.size,
       startedAt,
-      phase: this.#phase,
+      phase,
     };
   }
 
@@ -69,14 +68,18 @@ export class OwnDownload {
 
   /** Runs the downloader and stores the body; true when it is on disk. */
   async run(downloader: Downloader, callerUrl: string): Promise<boolean> {
-    const received = await this.#receive(downloader, callerUrl);
+    const { slots } = this.#parts;
+    const received = await slots.run(
+      this.#task.slot,
+      () => this.#receive(downloader, callerUrl),
+    );
     const commit = new ReceivedCommit(
       this.#parts,
       this.#task,
       this.#receiver,
-      () => this.#isOutdated(),
+      this.#isOutdated,
     );
-    return await commit.run(received, (phase) => this.#phase = phase);
+    return await commit.run(received);
   }
 
   /** Gives up the claim: other downloads of the URL may begin, and this one goes on. */
@@ -119,13 +122,15 @@ export class OwnDownload {
   }
 
   async #ask(downloader: Downloader, callerUrl: string): Promise<Source> {
-    const { url, key, started, controller: { signal } } = this.#task;
-    this.#phase = "downloading";
+    const { url, key, started, slot, controller: { signal } } = this.#task;
+    this.#task.phase = "downloading";
     let source: Source | undefined;
+    slot.isAsking = true;
     try {
       source = await runDownloader(downloader, { url: callerUrl, signal });
       return this.#receiver.source = source;
     } finally {
+      slot.isAsking = false;
       this.#parts.hub.emit({
         type: "miss",
         url,
@@ -142,7 +147,7 @@ export class OwnDownload {
    * Whether the body must not be stored any more: the entry has changed since the claim,
    * or the claim was revoked by a deletion.
    */
-  async #isOutdated(): Promise<boolean> {
+  readonly #isOutdated = async (): Promise<boolean> => {
     const { claims, peek } = this.#parts;
     const { key } = this.#task;
     const now = await peek.bodyIdentity(key);
@@ -150,5 +155,5 @@ export class OwnDownload {
     if (now !== undefined && now !== this.#before) return true;
     return this.#claim.role === "lead" &&
       !await claims.isCurrent(key, this.#claim.identity);
-  }
+  };
 }

@@ -252,6 +252,7 @@ export class BodyReceiver {
       if (chunk === undefined) return;
       deadline.alive();
       assertAttached(chunk);
+      this.#parts.slots.hear(this.#task.slot);
       this.#count(chunk.length, size);
       await body.push(chunk, deadline);
       signal.throwIfAborted();

@@ -1,7 +1,6 @@
 import { Deadline } from "../async/deadline.ts";
 import { Waiters } from "../async/waiters.ts";
-import type { DownloadInfo } from "../api/download.ts";
-import type { Downloader } from "../api/download.ts";
+import type { Downloader, DownloadInfo } from "../api/download.ts";
 import type { GetOrDownloadOptions } from "../api/call_options.ts";
 import { DownloadTimeoutError, MediaCacheError } from "../api/errors.ts";
 import type { Media } from "../api/media.ts";
@@ -69,6 +68,8 @@ export class SharedDownload implements DownloadListener {
   #isAborted = false;
   /** Whether the download goes on only for other processes. */
   #isKept = false;
+  /** The `put()` calls that wait for the end. */
+  #puts = 0;
 
   /**
    * Starts the download.
@@ -95,6 +96,8 @@ export class SharedDownload implements DownloadListener {
       startedAt: Date.now(),
       started: performance.now(),
       controller: new AbortController(),
+      slot: parts.slots.add(() => this.#endAbandoned()),
+      phase: "waiting",
       listener: this,
     };
     this.stored = this.#run(downloader, callerUrl);
@@ -117,25 +120,49 @@ export class SharedDownload implements DownloadListener {
   /**
    * Waits until the type is certain, and makes a Media of the body.
    *
+   * @param isFirst Whether the caller has started the download.
+   * @throws {MediaCacheError} If the download waits for the caller.
    * @throws The error of the download, or the reason of the caller's signal.
    */
-  async join(options: GetOrDownloadOptions): Promise<Media> {
+  async join(options: GetOrDownloadOptions, isFirst = false): Promise<Media> {
+    const { slot } = this.#task;
+    const leave = isFirst
+      ? slot.leaveFirst
+      : this.#parts.slots.enter(slot, "download");
+    if (!isFirst) this.#countJoin();
     const { signal } = options;
     if (options.onProgress !== undefined) this.#watchers.add(options);
-    const { facts, body } = this.#handout !== undefined
-      ? { facts: this.#handout.facts, body: this.#handout.body() }
-      : await this.#waiters.wait(signal, () => this.#endIfUnneeded());
-    if (signal?.aborted) {
-      body.release();
-      throw signal.reason;
+    try {
+      const { facts, body } = this.#handout !== undefined
+        ? { facts: this.#handout.facts, body: this.#handout.body() }
+        : await this.#waiters.wait(signal, () => this.#endIfUnneeded());
+      if (signal?.aborted) {
+        body.release();
+        throw signal.reason;
+      }
+      const { stored } = this;
+      const origin = { body, source: "download", stored } as const;
+      return new CachedMedia(facts, origin, this.#parts.lifetime, signal);
+    } catch (error) {
+      leave?.();
+      throw error;
     }
-    const { stored } = this;
-    const origin = { body, source: "download", stored } as const;
-    return new CachedMedia(facts, origin, this.#parts.lifetime, signal);
+  }
+
+  /**
+   * Waits for the end, as `put()` does.
+   *
+   * @throws {MediaCacheError} If the download waits for the caller.
+   */
+  async ended(): Promise<void> {
+    const leave = this.#parts.slots.enter(this.#task.slot, "put");
+    this.#puts++;
+    await this.stored;
+    leave?.();
   }
 
   /** Counts and reports a caller that joins a running download. */
-  countJoin(): void {
+  #countJoin(): void {
     this.#parts.counters.coalesced++;
     this.#tellJoined();
   }
@@ -211,17 +238,23 @@ export class SharedDownload implements DownloadListener {
       ? this.#handout !== undefined
       : bodies.some((each) => each?.idle === false);
     if (isRead || this.#waiters.count > 0) return;
+    const { slots, options } = this.#parts;
+    if (this.#puts === 0) slots.abandon(this.#task.slot);
     const own = origin.is === "own" ? origin.download : undefined;
     const isPointless = !this.isWanted || own?.isUncached === true;
-    const isUnwanted = isPointless ||
-      this.#parts.options.whenAbandoned === "abort";
-    if (!isUnwanted) return;
-    this.#isKept = own?.isFollowed === true;
-    if (this.#isKept) return;
+    if (isPointless || options.whenAbandoned === "abort") this.#endAbandoned();
+  }
+
+  /** Ends an abandoned download; false if it goes on for other processes. */
+  #endAbandoned(): boolean {
+    const origin = this.#origin;
+    this.#isKept = origin.is === "own" && origin.download.isFollowed;
+    if (this.#isKept) return false;
     // No caller may join a download that is about to end.
     this.#onUnjoinable();
     this.#giveUp();
     this.abort(new DOMException("The download was abandoned", "AbortError"));
+    return true;
   }
 
   /** Ends the download for callers: everything is received, and stored if possible. */
@@ -233,25 +266,22 @@ export class SharedDownload implements DownloadListener {
 
   async #run(downloader: Downloader, callerUrl: string): Promise<boolean> {
     const { slots } = this.#parts;
+    const { slot, controller } = this.#task;
     try {
       for (;;) {
-        const release = await slots.acquire(this.#task.controller.signal);
-        let file: DiskFile;
-        try {
-          const claim = await this.#claim();
-          if (claim.role !== "follow") {
-            return await this.#download(claim, downloader, callerUrl);
-          }
-          file = claim.file;
-        } finally {
-          release();
+        if (!slots.tryTake(slot)) await slots.wait(slot, controller.signal);
+        const claim = await this.#claim();
+        if (claim.role !== "follow") {
+          return await this.#download(claim, downloader, callerUrl);
         }
-        const stored = await this.#follow(file);
+        slots.leave(slot);
+        const stored = await this.#follow(claim.file);
         if (stored !== undefined) return stored;
       }
     } catch (error) {
       return await this.#fail(error, undefined);
     } finally {
+      slots.leave(slot);
       this.#followDeadline?.stop();
     }
   }
@@ -310,7 +340,7 @@ export class SharedDownload implements DownloadListener {
     const download = new FollowedDownload(this.#parts, this.#task, file);
     this.#origin = { is: "followed", download };
     // Counted for the first followed process alone; for each later one there is an event.
-    if (this.#followDeadline === undefined) this.countJoin();
+    if (this.#followDeadline === undefined) this.#countJoin();
     else this.#tellJoined();
     if (this.#followDeadline === undefined) this.#startFollowDeadline();
     else this.#followDeadline.alive();
