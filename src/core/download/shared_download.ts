@@ -365,16 +365,18 @@ export class SharedDownload implements DownloadListener {
       lost = error;
     }
     this.#lose(download, lost);
-    if (lost instanceof DownloadTimeoutError) {
-      await this.#takeOver(file.identity);
-    }
     const opened = await lookup.open(this.url);
     if (opened !== undefined) return this.#handOutEntry(opened);
     const isWanted = this.#waiters.count > 0 ||
       this.#lost?.body?.idle === false;
-    if (isWanted) return undefined;
-    this.onEnded();
-    return false;
+    if (!isWanted) {
+      this.onEnded();
+      return false;
+    }
+    if (lost instanceof DownloadTimeoutError && lost.kind === "idle") {
+      await this.#takeOver(file.identity);
+    }
+    return undefined;
   }
 
   /** Starts the time limits for downloads of other processes. */

@@ -47,6 +47,42 @@ Deno.test("a download that falls silent in another process is started anew here"
   assertEquals((await one.get("a"))?.size, BODY.length);
 });
 
+Deno.test("a process whose callers have left takes no silent download over", async () => {
+  await using caches = await pair({}, { idleTimeoutMs: 100 });
+  const { one, two } = caches;
+  const { tap, call } = await begin(one, "a", PNG);
+  tap.write(BODY.slice(0, 1000));
+  const mine = await call;
+  const theirs = await two.getOrDownload("a", never);
+  await theirs.body.cancel();
+
+  assertEquals(await theirs.stored, false);
+  tap.write(BODY.slice(1000));
+  tap.end();
+
+  assertEquals(await mine.bytes(), BODY);
+  assertEquals(await mine.stored, true);
+});
+
+Deno.test("a read-only cache downloads for itself when another process falls silent, and takes nothing away", async () => {
+  await using caches = await pair({}, { idleTimeoutMs: 100, readOnly: true });
+  const { one, two, recorder } = caches;
+  const { tap, call } = await begin(one, "a", PNG);
+  tap.write(BODY.slice(0, 1000));
+  const mine = await call;
+  const download = () => Promise.resolve({ data: OTHER, ...PNG });
+
+  const theirs = await two.getOrDownload("a", download);
+  await recorder.seen("miss");
+
+  assertEquals(await theirs.bytes(), OTHER);
+  assertEquals(await theirs.stored, false);
+  tap.write(BODY.slice(1000));
+  tap.end();
+  assertEquals(await mine.bytes(), BODY);
+  assertEquals(await mine.stored, true);
+});
+
 for (const how of ["delete", "clear"] as const) {
   Deno.test(`${how}() keeps what another process downloads from being stored`, async () => {
     await using caches = await pair();
