@@ -8,7 +8,6 @@ import { callSafely } from "../reporting/call_safely.ts";
 import { keyOf } from "../text/key.ts";
 import { errorFacts } from "../text/failure_reason.ts";
 import type { DiskFile } from "../disk/disk_file.ts";
-import { fitsSidecar } from "../disk/sidecar.ts";
 import { CachedMedia, type MediaFacts } from "../bodies/cached_media.ts";
 import type { MediaBody } from "../bodies/media_body.ts";
 import { fileBody } from "../bodies/stored_body.ts";
@@ -20,6 +19,7 @@ import type {
   DownloadTask,
   Handout,
 } from "./download_parts.ts";
+import { ClaimTurns } from "./claim_turns.ts";
 import { FollowedDownload } from "./followed_download.ts";
 import { OwnDownload } from "./own_download.ts";
 
@@ -37,9 +37,6 @@ type Origin =
 /** A claim after which the caller's downloader runs. */
 type OwnClaim = Exclude<Claim, { role: "follow" }>;
 
-/** The claim of a download that asks no other process. */
-const UNSHARED: Claim = { role: "none" };
-
 /** A running download of a URL, shared by all its callers. */
 export class SharedDownload implements DownloadListener {
   /** The canonical URL. */
@@ -52,6 +49,7 @@ export class SharedDownload implements DownloadListener {
   isWanted = true;
   readonly #parts: DownloadParts;
   readonly #task: DownloadTask;
+  readonly #turns: ClaimTurns;
   readonly #onUnjoinable: () => void;
   readonly #waiters = new Waiters<{ facts: MediaFacts; body: MediaBody }>();
   readonly #watchers = new Set<GetOrDownloadOptions>();
@@ -61,9 +59,6 @@ export class SharedDownload implements DownloadListener {
   #lost: FollowedDownload | undefined;
   /** The time limits for downloads of other processes; set when the first is followed. */
   #followDeadline: Deadline | undefined;
-  /** Whether other processes may be followed; false once two of them have been silent. */
-  #mayFollow = true;
-  #hasTakenOver = false;
   /** Whether `abort()` was called: by `close()`, or because all callers have left. */
   #isAborted = false;
   /** Whether the download goes on only for other processes. */
@@ -89,6 +84,7 @@ export class SharedDownload implements DownloadListener {
     this.url = url;
     this.key = keyOf(url);
     this.#parts = parts;
+    this.#turns = new ClaimTurns(parts, url, this.key);
     this.#onUnjoinable = onUnjoinable;
     this.#task = {
       url,
@@ -270,7 +266,7 @@ export class SharedDownload implements DownloadListener {
     try {
       for (;;) {
         if (!slots.tryTake(slot)) await slots.wait(slot, controller.signal);
-        const claim = await this.#claim();
+        const claim = await this.#turns.claim(this.isWanted);
         if (claim.role !== "follow") {
           return await this.#download(claim, downloader, callerUrl);
         }
@@ -284,22 +280,6 @@ export class SharedDownload implements DownloadListener {
       slots.leave(slot);
       this.#followDeadline?.stop();
     }
-  }
-
-  /** Claims the URL, or finds the process that downloads it. */
-  async #claim(): Promise<Claim> {
-    const { claims, errors } = this.#parts;
-    const { url, key } = this;
-    if (!this.isWanted || !this.#mayFollow) return UNSHARED;
-    // The URL is too long for a sidecar: no process can store it.
-    if (!fitsSidecar({ url, mimetype: "", filename: "" })) return UNSHARED;
-    try {
-      return await claims.claim(key);
-    } catch (error) {
-      // The download goes on, uncached if need be.
-      errors.report("claim a download", error);
-    }
-    return UNSHARED;
   }
 
   /** Runs the downloader, unless another process has stored the URL since the lookup. */
@@ -361,7 +341,7 @@ export class SharedDownload implements DownloadListener {
         return false;
       }
       errors.report("follow a download", error);
-      this.#mayFollow = false;
+      this.#turns.followNobody();
       lost = error;
     }
     this.#lose(download, lost);
@@ -374,7 +354,7 @@ export class SharedDownload implements DownloadListener {
       return false;
     }
     if (lost instanceof DownloadTimeoutError && lost.kind === "idle") {
-      await this.#takeOver(file.identity);
+      await this.#turns.takeOver(file.identity);
     }
     return undefined;
   }
@@ -388,24 +368,6 @@ export class SharedDownload implements DownloadListener {
       if (origin.is === "followed") origin.download.lose(error);
     };
     this.#followDeadline = new Deadline(idleTimeoutMs, timeoutMs, onTimeout);
-  }
-
-  /**
-   * Takes the claim of a silent process away, so that of all processes that wait for it
-   * one downloads and the others follow. If that one is silent, too, no other is followed.
-   *
-   * @param identity The identity of the staged file of the silent process.
-   */
-  async #takeOver(identity: number): Promise<void> {
-    const { claims, errors } = this.#parts;
-    this.#mayFollow = !this.#hasTakenOver;
-    this.#hasTakenOver = true;
-    try {
-      this.#mayFollow &&= await claims.takeOver(this.key, identity);
-    } catch (error) {
-      errors.report("take over a download", error);
-      this.#mayFollow = false;
-    }
   }
 
   /** Fails the Media with bytes read of a lost body; the others wait for the next handout. */
