@@ -11,10 +11,12 @@
  * rewrites the file in place.
  *
  * An entry is young if one of its files was written so shortly before the look that a
- * file written right after it may have the same stamp, see `isYoung()`: so rule 2 does
- * not apply. Nor is the body of a young entry opened by what is remembered, or the bytes
- * of a new body could be served under type and name of the old. For bytes in RAM there
- * is no such risk: they and their record were remembered together.
+ * file written right after it may have the same stamp, see `isYoung()`. So in place of
+ * rule 2 its sidecar is read, and must say the same as before: no two commits have the
+ * same `ts`. If the files are old enough by then, the entry is young no more. The body of
+ * a young entry is not opened by what is remembered, or the bytes of a new body could be
+ * served under type and name of the old. For bytes in RAM there is no such risk: they and
+ * their record were remembered together.
  *
  * A disk that fails tells nothing: bytes in RAM then answer, and all else is a miss.
  *
@@ -28,7 +30,7 @@ import type { PairStore } from "../disk/pair_store.ts";
 import type { OpenFiles, SharedFile } from "../disk/open_files.ts";
 import type { WriteTurns } from "./write_turns.ts";
 import { datName } from "../disk/file_names.ts";
-import type { Entry } from "../catalog/entry.ts";
+import { areSame, type Entry, entryOf } from "../catalog/entry.ts";
 import { isNotFound } from "../disk/disk_fault.ts";
 import { keyOf } from "../text/key.ts";
 import type { Hit } from "../bodies/cached_media.ts";
@@ -37,6 +39,7 @@ import type { Peek } from "./peek.ts";
 import type { ReadCheck } from "./read_check.ts";
 import { PIECE_BYTES } from "../bodies/byte_reader.ts";
 import { areSameState } from "../disk/file_identity.ts";
+import { mismatchOf } from "../disk/sidecar.ts";
 import type { MaybePromise } from "../disk/io_mode.ts";
 import {
   fileBody,
@@ -174,7 +177,7 @@ export class Lookup {
     const now = Date.now();
     const agoMs = now - entry.seenAtMs;
     if (agoMs >= 0 && agoMs < TRUSTED_MS) return true;
-    if (entry.isYoung) return false;
+    if (entry.isYoung) return this.#holdsYoung(entry, now);
     const decide = (stamp: number | undefined) => {
       if (stamp !== entry.sidecarStamp) return false;
       entry.seenAtMs = now;
@@ -182,6 +185,19 @@ export class Lookup {
     };
     const stamp = this.#parts.store.sidecarStamp(entry.key);
     return stamp instanceof Promise ? stamp.then(decide) : decide(stamp);
+  }
+
+  /** Whether the sidecar of a young entry says the same as before. */
+  async #holdsYoung(entry: Entry, now: number): Promise<boolean> {
+    const { key } = entry;
+    const sidecar = await this.#parts.store.readSidecar(key);
+    if (sidecar === undefined || "reason" in sidecar) return false;
+    if (mismatchOf(sidecar, entry.size) !== undefined) return false;
+    const found = entryOf(sidecar, key, entry, now);
+    if (!areSame(entry, found)) return false;
+    entry.isYoung = found.isYoung;
+    entry.seenAtMs = now;
+    return true;
   }
 
   /** The hit on an entry whose bytes are in RAM. */
