@@ -156,7 +156,9 @@ export class EntryWriter {
         pair = await stage();
       }
       const entry = await this.#commit({ key, sidecar, storedAt }, () => pair);
-      if (entry !== undefined) catalog.memory.keep(entry.url, bytes);
+      // Larger bytes are still the caller's, who may have detached them.
+      const isKept = entry !== undefined && catalog.memory.admits(size);
+      if (isKept) catalog.memory.keep(entry.url, bytes);
       return entry !== undefined;
     });
     if (!isStored) await store.discardPair(pair);

@@ -158,6 +158,27 @@ for (const size of [SIZE, 600_000]) {
   });
 }
 
+Deno.test("a put of an array that is detached during the commit leaves the bytes on disk", async () => {
+  await using dir = await tempDir();
+  await using cache = await MediaCache.open({
+    cacheDir: dir.path,
+    maxMemoryItemMb: 0,
+  });
+  const data = bytesOf(SIZE);
+  const { renameSync } = Deno;
+  Deno.renameSync = (from, to) => {
+    detach(data);
+    renameSync(from, to);
+  };
+  try {
+    assertEquals(await cache.put("a", data, "", ""), true);
+  } finally {
+    Deno.renameSync = renameSync;
+  }
+
+  assertEquals(await storedBytes(cache, "a"), bytesOf(SIZE));
+});
+
 Deno.test("an array that a downloader gives and detaches meanwhile is whole or an error", async () => {
   for (const [title, time] of Object.entries(TIMES)) {
     await using dir = await tempDir();
