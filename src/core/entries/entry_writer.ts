@@ -23,7 +23,7 @@ import type { WriteTurns } from "./write_turns.ts";
 /** Files without a lock that waited for longer (ms) may have been removed as leftovers. */
 const RENEW_AFTER_MS = STAGED_GRACE_MS / 2;
 
-/** What is asked and done under the lock, right before a commit. */
+/** The conditions of a commit, and its first step, both under the lock of the directory. */
 export interface CommitTerms {
   /** Asked at the last moment whether to store the body: it may be deleted by then. */
   readonly wanted?: () => boolean;
