@@ -33,11 +33,9 @@ export function toStream(
 ): ReadableStream<Uint8Array<ArrayBuffer>> {
   let reader: ByteReader | undefined;
   let pacer: Pacer | undefined;
-  const pull = async (
-    controller:
-      | ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>
-      | ReadableByteStreamController,
-  ) => {
+  let pulling: Promise<void> | undefined;
+  const pull = (controller: Controller) => pulling = pullOnce(controller);
+  const pullOnce = async (controller: Controller) => {
     try {
       reader ??= open();
       pacer ??= new Pacer();
@@ -67,19 +65,25 @@ export function toStream(
     onEnd();
     controller.close();
   };
-  const cancel = () => {
+  const cancel = async () => {
     onEnd();
     try {
       (reader ??= open()).close();
     } catch {
       // The body can't be read any more, so there is no reader to close.
     }
+    // A read of a slow disk may be running: the file is closed behind it.
+    await pulling?.catch(() => {});
   };
   const strategy = { highWaterMark: 0 };
   return bytes
     ? new ReadableStream({ type: "bytes", pull, cancel }, strategy)
     : new ReadableStream({ pull, cancel }, strategy);
 }
+
+type Controller =
+  | ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>
+  | ReadableByteStreamController;
 
 /** Reads all bytes into an array, and closes the reader. */
 export async function gather(
