@@ -180,30 +180,44 @@ export class CacheDirectory {
   }
 
   /**
-   * Removes a .part file, unless a process has its lock. Holds the lock meanwhile: a
-   * download that claims the name at the same moment must not lose its new file.
+   * Runs a step on a .part file that no process writes, under the lock of the file: a
+   * download that claims the name at the same moment has another file.
    *
-   * @returns False if there is none, or if a process has its lock.
+   * @param step Gets the facts of the file; undefined where the file system has no locks,
+   * or the name is not that of a file that this user may open.
+   * @returns Undefined if a process has the lock, or the file is gone.
    * @throws The file system's error.
    */
-  async removeStaged(name: string): Promise<boolean> {
+  async whileUnlocked<T>(
+    name: string,
+    step: (facts: FileFacts | undefined) => MaybePromise<T>,
+  ): Promise<T | undefined> {
     let file: DiskFile | undefined;
     try {
       file = await this.#fs.open(this.path(name));
     } catch (error) {
-      // No lock without a regular file of this user; on any other fault there may be one.
       if (!isNotFound(error) && !isDenied(error)) throw error;
     }
+    if (file === undefined) return await step(undefined);
     try {
-      if (file !== undefined) {
-        if (!file.tryLock()) return false;
-        const named = await this.facts(name);
-        if (named?.identity !== file.identity) return false;
-      }
-      return await this.#fs.remove(this.path(name));
+      if (!file.tryLock()) return undefined;
+      const named = await this.facts(name);
+      if (named?.identity !== file.identity) return undefined;
+      return await step(this.refuses("flock") ? undefined : named);
     } finally {
-      file?.close();
+      file.close();
     }
+  }
+
+  /**
+   * Removes a .part file that no process writes.
+   *
+   * @returns False if a process writes it, or it is gone.
+   * @throws The file system's error.
+   */
+  async removeStaged(name: string): Promise<boolean> {
+    const remove = () => this.#fs.remove(this.path(name));
+    return await this.whileUnlocked(name, remove) ?? false;
   }
 
   /** Sets the times of a file, in milliseconds since the epoch; false where refused. */

@@ -53,11 +53,20 @@ export async function stagedLeftoverOf(
   name: string,
 ): Promise<Leftover | undefined> {
   if (store.isOwn(name)) return undefined;
-  const isLocked = await store.isLocked(name);
-  if (isLocked) return undefined;
-  const graceMs = isLocked === false ? STAGED_GRACE_MS : GRACE_MS;
+  const names = [name];
   const reason = "nobody writes it any more";
-  return await leftoverOf(store, [name], reason, graceMs);
+  const ofUnknownLock = () => leftoverOf(store, names, reason);
+  try {
+    return await store.whileUnlocked(name, (facts) => {
+      if (facts === undefined) return ofUnknownLock();
+      const { size: bytes, mtimeMs } = facts;
+      const occupiedBytes = inBlocks(bytes);
+      const graceMs = STAGED_GRACE_MS;
+      return { names, bytes, occupiedBytes, mtimeMs, graceMs, reason };
+    });
+  } catch {
+    return await ofUnknownLock();
+  }
 }
 
 /** Looks at files that belong to no entry; undefined when all of them are gone. */
@@ -65,7 +74,6 @@ export async function leftoverOf(
   store: PairStore,
   names: readonly string[],
   reason: string,
-  graceMs: number = GRACE_MS,
 ): Promise<Leftover | undefined> {
   let bytes = 0;
   let occupiedBytes = 0;
@@ -85,5 +93,5 @@ export async function leftoverOf(
   }
   return mtimeMs === undefined
     ? undefined
-    : { names, bytes, occupiedBytes, mtimeMs, graceMs, reason };
+    : { names, bytes, occupiedBytes, mtimeMs, graceMs: GRACE_MS, reason };
 }
