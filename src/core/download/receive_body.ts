@@ -87,8 +87,9 @@ export class BodyReceiver {
     let chunks = chunkSource(answer.body, true);
     const onAbort = () => {
       chunks.cancel(signal.reason);
-      // Failed here, too: a push may wait for readers that are slow or have left.
-      this.body?.tee.fail(signal.reason);
+      // Failed here, too: a push may wait for readers that are slow or have left. The
+      // names go first: with the file its lock is released.
+      this.body?.fail(signal.reason, errorFacts(signal.reason).name);
     };
     signal.addEventListener("abort", onAbort, { once: true });
     try {

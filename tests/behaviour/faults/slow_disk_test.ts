@@ -199,3 +199,36 @@ Deno.test("on a slow disk a download deleted while its description is written le
     Object.assign(Deno, { open });
   }
 });
+
+Deno.test("on a slow disk a download that is aborted keeps its file locked until the name is gone", async () => {
+  await using opened = await slowCache({ whenAbandoned: "abort" });
+  const { cache } = opened;
+  const { remove } = Deno;
+  const asked = Promise.withResolvers<string>();
+  const gate = Promise.withResolvers<void>();
+  Object.assign(Deno, {
+    remove: async (path: string, options?: Deno.RemoveOptions) => {
+      if (path.endsWith(".part")) {
+        asked.resolve(path);
+        await gate.promise;
+      }
+      return await remove(path, options);
+    },
+  });
+  try {
+    const { tap, call } = await begin(cache, "a:");
+    tap.write(pattern(10));
+    const media = await call;
+    await media.body.cancel();
+    const path = await asked.promise;
+    for (let turns = 0; turns < 10; turns++) await turn();
+    using file = await Deno.open(path, { write: true });
+
+    assertEquals(file.tryLockSync(true), false);
+
+    gate.resolve();
+    assertEquals(await media.stored, false);
+  } finally {
+    Object.assign(Deno, { remove });
+  }
+});
