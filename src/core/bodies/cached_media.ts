@@ -112,7 +112,7 @@ export class CachedMedia implements Media {
         this.#isBegun = true;
         return this.#read(0, Infinity, false);
       },
-      this.#origin.body.whole,
+      this.#origin.body.isByteStream,
       () => this.#taken = true,
     );
   }
@@ -178,7 +178,7 @@ export class CachedMedia implements Media {
       } finally {
         lease.begun();
       }
-    }, this.#origin.body.whole);
+    }, this.#origin.body.isByteStream);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

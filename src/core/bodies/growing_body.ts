@@ -277,8 +277,8 @@ export class BodyHold implements MediaBody {
     return (this.#successor ?? this.#body).size;
   }
 
-  /** False: chunks are shared with other readers, and a byte stream would detach them. */
-  get whole(): boolean {
+  /** False: readers share chunks, and a byte stream would detach them. */
+  get isByteStream(): boolean {
     return false;
   }
 

@@ -8,8 +8,8 @@ import type { ByteReader } from "./byte_reader.ts";
 export interface MediaBody {
   /** The bytes of the whole body, where known. */
   readonly size: number | undefined;
-  /** Whether all bytes are there, so that the body can be a byte stream. */
-  readonly whole: boolean;
+  /** Whether streams of the body are byte streams; not where readers share chunks. */
+  readonly isByteStream: boolean;
   /**
    * A copy of all bytes. Only bodies in RAM have this member; dropped unread or half
    * read, they leave nothing to be closed.

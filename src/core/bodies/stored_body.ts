@@ -20,7 +20,7 @@ export class MemoryBody implements MediaBody {
   readonly #bytes: Uint8Array;
   readonly #counter: ServedCounter | undefined;
   readonly #end: Promise<void> | undefined;
-  readonly whole = true;
+  readonly isByteStream = true;
 
   /**
    * Wraps bytes that do not change.
@@ -81,7 +81,7 @@ export function fileBody(
   const hold = files.holdUnread(file);
   return {
     size,
-    whole: true,
+    isByteStream: true,
     reader: (start, end) =>
       fileReader(file, start, Math.min(end, size), size, counter, onFault),
     release: () => hold.release(),
