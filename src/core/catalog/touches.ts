@@ -51,7 +51,7 @@ export class Touches {
   /** Notes that an entry was used. */
   mark(entry: Entry): void {
     this.#dirty.add(entry);
-    this.#startTimer();
+    if (this.#stopTimer === undefined) this.#startTimer();
   }
 
   /** Takes the mtimes on disk into account: no use is written as earlier than these. */
