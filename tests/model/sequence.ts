@@ -196,21 +196,24 @@ export class Sequence {
     const isKnown = [first, second].some((url) => this.#model.find(url));
     if (isKnown || first === second || size < 6) return;
     const free = caps.maxEntryBytes - size;
-    const plan = (bytes: Uint8Array<ArrayBuffer>, isStored: boolean) => ({
+    const plan = (bytes: Uint8Array<ArrayBuffer>, isStored?: boolean) => ({
       ...{ bytes, result: bytes, declared: bytes.length, failsAt: undefined },
       ...{ isHeld: true, form: "stream", callers: ["read"] } as const,
       ...{ isBroken: false, isStored },
     });
     const held = plan(this.#choose.body(size), true);
     const other = this.#choose.body(this.#choose.pick([6, free, free + 1]));
-    const isStored = other.length > 0 && other.length <= free;
+    // The first may lend what it has not received, by its pace.
+    const mayBorrow = other.length > free;
+    const isStored = mayBorrow ? undefined : other.length > 0;
     this.#subject.log("crowd", first, size, second, other.length);
     const declared = this.#choose.pick([undefined, other.length]);
     const rest = { ...plan(other, isStored), declared, isHeld: false };
     const { cache } = this.#subject;
     await play(cache, first, held, random, () => {}, async () => {
       await play(cache, second, rest, random, () => {});
-      if (isStored) this.#model.store(second, other);
+      const isThere = isStored ?? await cache.has(second);
+      if (isThere) this.#model.store(second, other);
     });
     this.#model.store(first, held.bytes);
     counts.misses += 2;
