@@ -15,7 +15,7 @@ import { TaskQueue } from "../async/task_queue.ts";
 import type { Touches } from "./touches.ts";
 import { KeyChanges } from "./key_changes.ts";
 
-/** The most entries that are placed in one walk, of a millisecond; more are sorted in turns. */
+/** The most entries that one walk places, in a millisecond; more are sorted in turns. */
 const MAX_PLACED = 1_000;
 
 /** A microsecond, in milliseconds. */
@@ -25,12 +25,12 @@ const STEP_MS = 0.001;
 const MAX_VICTIMS = 64;
 
 /**
- * The entries, their recency and their bytes in RAM, as far as they are known without
- * asking the disk. The entries of an index stay packed until they are used or changed.
- * Both kinds share one order, that of their last uses.
+ * The entries, their recency and their bytes in RAM, as far as known without asking the
+ * disk. An entry of an index stays packed until it is used or changed. Both kinds share
+ * one order, that of their last uses.
  */
 export class Catalog {
-  /** The keys that are being changed, and looked at. */
+  /** The versions of the keys that are being changed or looked at. */
   readonly keyChanges: KeyChanges = new KeyChanges();
   /** Whether all entries in the directory are known. */
   isWhole = false;
@@ -38,22 +38,24 @@ export class Catalog {
   readonly memory: MemoryTier;
   /** How often an entry was added or removed. */
   changes = 0;
+  /** The entries that are not packed. */
   readonly #entries = new Lru<Entry>();
   #packed: PackedEntries | undefined;
   readonly #touches: Touches | undefined;
+  /** The latest tick or known use, in milliseconds since the epoch. */
   #lastTick = -Infinity;
   /** Entries by key, made at the first use: only shared directories need it. */
   #byKey: Map<string, Entry> | undefined;
-  /** Entries that are not yet at the places of their last uses. */
+  /** The entries that are to be moved to the places of their last uses. */
   readonly #unplaced = new Set<Entry>();
-  /** Running tasks during which entries are placed later. */
+  /** The number of running tasks that move entries at their end. */
   #disorders = 0;
   readonly #sorting = new TaskQueue();
   /** Estimated bytes on disk of the entries that are not packed. */
   #occupiedBytes = 0;
   #uses = 0;
 
-  /** Uses are written by `touches`; without it, as in a `readOnly` cache, by nobody. */
+  /** `touches` writes uses to disk; a `readOnly` cache has none. */
   constructor(caps: MemoryCaps, touches: Touches | undefined) {
     this.memory = new MemoryTier(caps);
     this.#touches = touches;
@@ -204,7 +206,7 @@ export class Catalog {
     return this.#lastTick = now > last ? now : last + STEP_MS;
   }
 
-  /** Adds an entry as the most recent, in place of any of its URL. */
+  /** Adds an entry as the most recent, in place of the entry of its URL. */
   insert(entry: Entry): void {
     this.keyChanges.note(entry.key);
     this.memory.delete(entry.url);
@@ -213,10 +215,10 @@ export class Catalog {
   }
 
   /**
-   * Takes in an entry that was found on disk, if there is none of its URL: that
-   * one is at least as new.
+   * Takes in an entry that was found on disk, unless its URL has an entry, which is at
+   * least as new.
    *
-   * @returns Whether there was none.
+   * @returns Whether the entry was added.
    */
   addIfUnknown(entry: Entry): boolean {
     if (this.#packed?.peek(entry.key) !== undefined) return false;
@@ -356,7 +358,7 @@ export class Catalog {
     else this.#entries.reposition(url, (it) => it.lastAccess <= lastAccess);
   }
 
-  /** Sorts all entries that are not packed, yielding to others, who may use them meanwhile. */
+  /** Sorts all entries that are not packed, in turns; entries may be used meanwhile. */
   async #sort(pacer: Pacer): Promise<void> {
     this.#unplaced.clear();
     const newestFirst = (a: Entry, b: Entry) => byUse(b, a);
@@ -384,7 +386,7 @@ export class Catalog {
     this.#unplaced.clear();
   }
 
-  /** All entries, the least recently used first; none may come or go during the iteration. */
+  /** All entries, the least recently used first; no entry may come or go meanwhile. */
   *#oldestFirst(): Generator<Entry> {
     const packed = this.#packed?.oldestFirst();
     let old = packed?.next().value;

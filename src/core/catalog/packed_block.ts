@@ -90,6 +90,12 @@ export class PackedBlock {
     return this.#word(i, KEY_WORD + word);
   }
 
+  /** The words of the key of a record. */
+  keyWords(i: number): Uint32Array {
+    const at = i * WORDS + KEY_WORD;
+    return this.#words.subarray(at, at + KEY_WORDS);
+  }
+
   /** Whether the key of a record consists of these words. */
   hasKey(i: number, words: Uint32Array): boolean {
     for (let word = 0; word < KEY_WORDS; word++) {

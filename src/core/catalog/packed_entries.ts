@@ -61,7 +61,7 @@ export class PackedEntries {
     }
   }
 
-  /** How many entries are left. */
+  /** The number of entries that are left. */
   get count(): number {
     return this.#count;
   }
@@ -104,9 +104,12 @@ export class PackedEntries {
   /** The keys, least recently used first; entries may leave during the iteration. */
   *keys(): Generator<string> {
     for (const ordinal of this.#left()) {
-      const key = this.#block(ordinal)?.keyOf(placeOf(ordinal));
-      if (key === undefined) continue;
-      if (this.#find(key) === ordinal) yield key;
+      const place = placeOf(ordinal);
+      const block = this.#block(ordinal);
+      if (block === undefined) continue;
+      const found = this.#table.find(block.keyWords(place), this.#isAt);
+      if (found === ordinal) yield block.keyOf(place);
+      // The table of a stranger's index may lack the key, or lead to another record.
       else this.#drop(ordinal);
     }
   }
@@ -177,7 +180,7 @@ export class PackedEntries {
     const known = this.#unpacked.get(ordinal);
     if (known !== undefined) return known;
     const entry = this.unpack(ordinal);
-    // The table of a stranger's index may lack the key, or lead to another record.
+    // As in `keys()`: an entry that no key leads to could not be removed.
     const isFound = entry !== undefined && this.#find(entry.key) === ordinal;
     if (isFound) this.#unpacked.set(ordinal, entry);
     else this.#drop(ordinal);

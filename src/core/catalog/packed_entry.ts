@@ -1,8 +1,8 @@
 /*
  * An entry as bytes: a record of fixed length, and a text of URL, type and name in
  * UTF-8, one behind the other. Many records followed by their texts are a block. The
- * index on disk consists of blocks, and a catalog keeps their bytes as they are until an
- * entry is used. Numbers are little-endian.
+ * index on disk has blocks, and a catalog keeps their bytes as they are until an entry is
+ * used. Numbers are little-endian.
  *
  *    0  size, storedAt, lastAccess, mtimeMs, identity, sidecarStamp   64-bit floats
  *   48  where the text begins among the texts of the block; bytes of URL, type and name
@@ -15,7 +15,7 @@ import type { Entry } from "./entry.ts";
 /** Bytes of a record. */
 export const RECORD_BYTES = 128;
 
-/** The most entries of a block: it takes less than a millisecond to read. */
+/** The most entries of a block: to read so many takes about a millisecond (measured). */
 export const BLOCK_ENTRIES = 1_024;
 
 /** Where the numbers of a record stand, counted in 64-bit floats. */
@@ -28,7 +28,7 @@ export const NUMBER = {
   sidecarStamp: 5,
 } as const;
 
-/** Where the text of a record is described, counted in 32-bit words. */
+/** Where the start and lengths of the text of a record stand, counted in 32-bit words. */
 export const WORD = {
   textStart: 12,
   urlBytes: 13,
@@ -43,7 +43,7 @@ const NO_DIGEST = "0".repeat(2 * DIGEST.bytes);
 
 /** Turns entries into bytes, one after the other. */
 export class EntryPacker {
-  /** How many entries were added since the last `clear()`. */
+  /** The number of entries that were added since the last `clear()`. */
   count = 0;
   /** Bytes of their texts. */
   textBytes = 0;
@@ -69,7 +69,7 @@ export class EntryPacker {
     return bytes;
   }
 
-  /** Adds an entry. An entry whose `sha256` is not a SHA-256, which a stranger wrote, is left out. */
+  /** Adds an entry, unless its `sha256`, which a stranger may have written, is no SHA-256. */
   add(entry: Entry): void {
     const { key, url, mimetype, filename, sha256 } = entry;
     if (sha256 !== undefined && !KEY_REGEXP.test(sha256)) return;
@@ -105,7 +105,7 @@ export class EntryPacker {
     this.count++;
   }
 
-  /** Removes the entries, which have been written. */
+  /** Forgets the entries that were added. */
   clear(): void {
     this.count = this.textBytes = 0;
   }

@@ -65,13 +65,13 @@ export class Eviction {
   }
 
   /**
-   * Evicts what the catalog names until there is room for a staged body to become an
-   * entry. Each victim is looked at once more before it goes; where it was used
+   * Evicts the victims that the catalog names, until a staged body has room to become an
+   * entry. Each victim is looked at once more before its removal: if it was used
    * meanwhile, here or by another process, the catalog is asked again.
    *
    * @returns False if there can't be room on disk, or not yet: .part files of ended
    * processes will be gone within seconds, for which no entry needs to go.
-   * @throws The file system's error, if it lets too few of them go.
+   * @throws The file system's error, if too few victims can be removed.
    */
   async makeRoom(entry: EntryFacts): Promise<boolean> {
     const { catalog, errors, leftovers } = this.#parts;
@@ -109,7 +109,7 @@ export class Eviction {
     }
   }
 
-  /** The bytes on disk that must be given back, and the most that entries can give. */
+  /** The bytes on disk that entries must give back, and the most that they can. */
   #roomOnDisk(entry: EntryFacts): { lacking: number; most: number } {
     const { maxDiskBytes } = this.#caps;
     const { catalog } = this.#parts;
@@ -123,8 +123,8 @@ export class Eviction {
   /**
    * Evicts an entry.
    *
-   * @returns False when it was used meanwhile, and stays.
-   * @throws The file system's error; then it may have been evicted half-way.
+   * @returns False when the victim was used meanwhile, and stays.
+   * @throws The file system's error; one of the victim's two files may be gone then.
    */
   async #evict(victim: Entry, isUnused: () => boolean): Promise<boolean> {
     const { store, catalog, removal } = this.#parts;

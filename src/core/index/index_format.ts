@@ -1,7 +1,7 @@
 /*
- * `.media-cache.index` lies beside the entries of a directory that has many. It says what
- * the sidecars and the mtimes of the bodies said when it was written, so that opening
- * need not read them all. Numbers are little-endian.
+ * `.media-cache.index` lies beside the entries of a directory that has many. The index
+ * repeats the sidecars and the mtimes of the bodies as of when it was written, so that
+ * opening need not read them all. Numbers are little-endian.
  *
  *   header     64 bytes: checksum of the rest of the header, a magic number, the version;
  *              the numbers of entries, blocks and slots; bytes of all texts; checksum of

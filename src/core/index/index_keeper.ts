@@ -82,7 +82,10 @@ export class IndexKeeper {
     this.dueAt = changes + INDEXING.changes;
   }
 
-  /** Begins to write the index in the background, if it is time. Needs all entries counted. */
+  /**
+   * Begins to write the index in the background, after enough changes. Needs all entries
+   * counted.
+   */
   keep(): void {
     if (this.#parts.background.stopped) return;
     if (!this.#isDue) {
@@ -96,7 +99,10 @@ export class IndexKeeper {
     });
   }
 
-  /** Writes the index if it is time, at the end of a cache that was not compared with the disk. */
+  /**
+   * Writes the index after enough changes, at the end of a cache that was not compared
+   * with the disk.
+   */
   async saveIfDue(): Promise<void> {
     await this.#saving;
     if (this.#isDue) await this.#save(new Pacer());

@@ -42,10 +42,9 @@ export interface LoaderParts {
 }
 
 /**
- * Fills the catalog: from the index on disk, if that can be trusted, or else from all
- * sidecars. With an index all entries count at once, and a store need not wait; in the
- * background they are compared with the directory, for the calls that need to know all
- * entries.
+ * Fills the catalog from the index on disk, or from all sidecars if no index can be
+ * trusted. With an index all entries count at once, and a store need not wait. In the
+ * background the entries are compared with the directory, for calls that need to know all.
  */
 export class Loader {
   readonly #parts: LoaderParts;
@@ -55,7 +54,7 @@ export class Loader {
   #loading: Promise<void> | undefined;
   #isReady = false;
   #comparing: Promise<void> | undefined;
-  /** When the index was read (ms since the epoch), if there was one. */
+  /** When the index was opened (ms since the epoch), if there was one. */
   #indexedAt = 0;
 
   /** A `readOnly` cache writes nothing. */
@@ -127,7 +126,7 @@ export class Loader {
     });
   }
 
-  /** Ends the background work. The caller sees to it that nothing is stored meanwhile. */
+  /** Ends the background work. Nothing may be stored meanwhile. */
   async stop(): Promise<void> {
     this.#parts.background.stop();
     await this.#loading?.catch(() => {});

@@ -80,8 +80,8 @@ export class DirectoryReconciler {
   }
 
   /**
-   * Compares the entries of an index with the directory. Most are unchanged, which shows
-   * without a look into their sidecars.
+   * Compares the entries of an index with the directory, in the order of the index, whose
+   * blocks are read one by one. An unchanged sidecar is not read.
    *
    * @param now When the index was read (ms since the epoch); later uses, by a wrong
    * clock, count as this.
@@ -108,7 +108,7 @@ export class DirectoryReconciler {
     await scanNames(store, catalog.keyChanges, names, events, pacer, now);
   }
 
-  /** Whether the files of an entry are a complete pair, be it a newer one. */
+  /** Whether the files of an entry are a complete pair, old or new. */
   async #isWhole(key: string, now: number): Promise<boolean> {
     const { store, catalog, errors } = this.#parts;
     const known = catalog.stateOf(key);
