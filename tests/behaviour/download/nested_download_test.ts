@@ -286,13 +286,16 @@ Deno.test("a refused call counts as a miss that has not joined", async () => {
 
 Deno.test("a call that a downloader has given up closes no circle", async () => {
   await using running = await opened();
-  const { cache } = running;
+  const { cache, recorder } = running;
   const asked = Promise.withResolvers<void>();
   const left = Promise.withResolvers<void>();
+  const refused = Promise.withResolvers<unknown>();
   const inner: Downloader = async () => {
     asked.resolve();
     await left.promise;
-    return { data: await (await cache.getOrDownload("a", give)).bytes() };
+    const call = cache.getOrDownload("a", give);
+    call.catch(refused.resolve);
+    return { data: await (await call).bytes() };
   };
 
   const outer = await cache.getOrDownload("a", async () => {
@@ -303,6 +306,10 @@ Deno.test("a call that a downloader has given up closes no circle", async () => 
     controller.abort(new Error("enough"));
     await assertRejects(() => call, Error, "enough");
     left.resolve();
+    // Both downloaders run when the second call is made.
+    const error = await Promise
+      .race([recorder.seen("joined"), refused.promise]);
+    assertEquals(error, undefined);
     return { data: BODY };
   });
 
