@@ -141,3 +141,23 @@ Deno.test("DownloadSlots limits nothing where the limit is infinite", () => {
 
   assertEquals(ended, []);
 });
+
+Deno.test("DownloadSlots lends no slot for a call that was given up", async () => {
+  const { slots, add, begun: [outer] } = slotsOf(1, 1);
+  await slots.run(outer!, async () => {
+    const first = add();
+    const second = add();
+    assertEquals(slots.tryTake(first), true);
+    assertEquals(first.use, "lent");
+    assertEquals(slots.tryTake(second), false);
+    const waiting = slots.wait(second, signal);
+
+    second.leaveFirst?.();
+    slots.leave(first);
+    assertEquals(second.use, "waiting");
+    slots.leave(outer!);
+
+    await waiting;
+    assertEquals(second.use, "own");
+  });
+});
