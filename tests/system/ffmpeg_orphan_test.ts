@@ -66,8 +66,8 @@ Deno.test("an ffmpeg whose cache was killed ends by its own limit, and the next 
   assertEquals(await heard(path), "255");
 
   const staged = await stagedIn(cacheDir);
-  // The GIF, its second name, and the video.
-  assertEquals(staged.length, 3);
+  // The GIF, its second name, its description, and the video.
+  assertEquals(staged.length, 4);
   {
     using _clock = new StoppedClock();
     for (const name of staged) await setAge(join(cacheDir, name), 0);
