@@ -127,7 +127,6 @@ export class MediaCache implements AsyncDisposable {
       windows: new WindowBudget(resolved.maxMemoryBytes),
       gifs: resolved.gifToMp4 && new GifConversion(resolved.gifToMp4, shared),
       lifetime: this.#lifetime,
-      isReady: () => parts.loader.isReady,
     });
   }
 
@@ -542,7 +541,7 @@ export class MediaCache implements AsyncDisposable {
    * @returns A snapshot.
    */
   stats(): CacheStats {
-    const { catalog, leftovers, loader, staging, refusals } = this.#parts;
+    const { catalog, leftovers, staging, refusals } = this.#parts;
     const { entries, totalBytes, memory } = catalog;
     return snapshot(this.#counters, {
       entries,
@@ -553,7 +552,7 @@ export class MediaCache implements AsyncDisposable {
       stagedBytes: staging.bytes,
       orphanBytes: leftovers.bytes,
       occupiedBytes: this.#parts.occupiedBytes(),
-      comparing: loader.isReady && !catalog.isWhole,
+      comparing: catalog.isCounted && !catalog.isWhole,
       inFlight: this.#downloads.count,
       degraded: refusals.list,
     });
@@ -740,7 +739,7 @@ export class MediaCache implements AsyncDisposable {
     await leftovers.stop();
     await writes.withoutLock(() => touches.flush());
     if (catalog.isWhole) await keeper.save();
-    else if (loader.isReady) await keeper.saveIfDue();
+    else if (catalog.isCounted) await keeper.saveIfDue();
     keeper.close();
     await writes.close();
     await files.close();

@@ -92,7 +92,9 @@ export function assertGetOrDownloadOptions(
     const wanted = "an AbortSignal or undefined";
     throw JOIN.error(TypeError, "signal", wanted, String(signal));
   }
-  JOIN.value("onProgress", onProgress, "function");
+  if (onProgress !== undefined) {
+    JOIN.value("onProgress", onProgress, "function");
+  }
 }
 
 /**

@@ -32,6 +32,8 @@ const MAX_VICTIMS = 64;
 export class Catalog {
   /** The versions of the keys that are being changed or looked at. */
   readonly keyChanges: KeyChanges = new KeyChanges();
+  /** Whether all entries count for the budget, so that a commit need not wait. */
+  isCounted = false;
   /** Whether all entries in the directory are known. */
   isWhole = false;
   /** The bodies in RAM. */
@@ -165,7 +167,7 @@ export class Catalog {
     let excess = this.totalBytes + size - maxBytes;
     if (excess <= 0 && occupied <= 0) return victims;
     excess -= this.peek(url)?.size ?? 0;
-    this.#place();
+    if (this.#unplaced.size > 0) this.#place();
     const oldestFirst = this.#oldestFirst();
     while ((excess > 0 || occupied > 0) && victims.length < MAX_VICTIMS) {
       const { value: entry } = oldestFirst.next();

@@ -76,7 +76,7 @@ export class DiskFile {
   writeAt(bytes: Uint8Array, position: number): MaybePromise<void> {
     return this.#exclusive(
       () => {
-        this.#seekSync(position);
+        if (position !== this.#position) this.#seekSync(position);
         this.#position = NaN;
         for (let done = 0; done < bytes.length;) {
           done += this.#file.writeSync(
@@ -201,7 +201,6 @@ export class DiskFile {
   }
 
   #seekSync(position: number): void {
-    if (position === this.#position) return;
     this.#position = this.#file.seekSync(position, Deno.SeekMode.Start);
   }
 

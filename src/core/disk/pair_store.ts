@@ -314,6 +314,21 @@ export class PairStore extends CacheDirectory {
     return this.#fs.facts(this.datPath(key));
   }
 
+  /**
+   * The identity of the file that has the name of a body, whoever put it there; undefined
+   * when there is none, or the disk fails.
+   */
+  async bodyIdentity(key: string): Promise<number | undefined> {
+    const path = this.datPath(key);
+    try {
+      return await this.#fs.probablyExists(path)
+        ? (await this.#fs.facts(path))?.identity
+        : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
   /** Whether `key` has a sidecar; false as well where the directory can't be searched. */
   hasSidecar(key: string): MaybePromise<boolean> {
     return this.#fs.probablyExists(this.jsonPath(key));

@@ -102,8 +102,8 @@ export class StagingBudget {
         this.#written -= share.written;
         this.#occupied -= share.occupied;
         share.written = share.occupied = 0;
-        this.#settle(share);
         this.#shares.delete(share);
+        this.#settle(share);
       },
     };
   }

@@ -74,37 +74,39 @@ export class ReceivedCommit {
     bytes: Uint8Array<ArrayBuffer>,
     { staged, reservation }: StagingPlace,
   ): Promise<boolean> {
-    const { options, errors, counters, isReady } = this.#parts;
+    const { options, errors, counters, catalog, writer } = this.#parts;
     const { listener } = this.#task;
     const size = bytes.length;
     const stored = Promise.withResolvers<void>();
     // Readers see the end after the commit, unless that waits for the scan at start.
-    const end = isReady() ? stored.promise : undefined;
+    const end = catalog.isCounted ? stored.promise : undefined;
     this.#receiver.hand({}, size, () => new MemoryBody(bytes, counters, end));
     listener.onProgress(size, size);
-    let file: SharedFile | undefined;
+    let isStored = false;
     try {
       // A turn for the callers, before the disk and the digest take their time.
       await yieldToEventLoop();
       await staged.file.writeAt(bytes, 0);
       const isHashed = size <= maxHashedBytes("download", options);
       const digest = isHashed ? { sha256: digestOf(bytes) } : {};
-      file = await this.#commit({ staged, size, bytes }, digest);
-      file?.release(true);
+      isStored = await this.#commit(
+        { staged, size },
+        digest,
+        (request) => writer.commitWhole({ ...request, bytes }),
+      ) === true;
     } catch (error) {
       errors.report("write a download", error);
       listener.onUncached(DISK_FAILED);
     } finally {
-      if (file !== undefined) staged.description?.close();
-      else {
+      if (!isStored) {
         await describeWhole(staged, { ...this.#members({}), size });
-        await staged.close();
       }
+      await staged.close();
       reservation.release();
       listener.onEnded();
       stored.resolve();
     }
-    return file !== undefined;
+    return isStored;
   }
 
   /** Stores a body with a tee, and hands it out if that is still to be done. */
@@ -114,12 +116,16 @@ export class ReceivedCommit {
     }
     const { tee, whole } = body;
     // Readers see the end after the commit, unless that waits for the scan at start.
-    if (!this.#parts.isReady()) tee.complete();
+    if (!this.#parts.catalog.isCounted) tee.complete();
     const size = tee.received;
     let isStored = false;
     if (whole !== undefined && size > 0) {
       const digest = body.digest();
-      const file = await this.#commit({ staged: whole, size }, digest);
+      const file = await this.#commit(
+        { staged: whole, size },
+        digest,
+        (request) => this.#parts.writer.commitEntry(request),
+      );
       isStored = file !== undefined;
       if (file !== undefined) body.share(file);
       else await describeWhole(whole, { ...this.#members(digest), size });
@@ -135,7 +141,7 @@ export class ReceivedCommit {
     gif: StagedFile,
     plan: GifPlan,
   ): Promise<boolean | undefined> {
-    const { files, gifs, counters } = this.#parts;
+    const { files, gifs, counters, writer } = this.#parts;
     const { url, key, controller: { signal }, listener } = this.#task;
     if (gifs === undefined) return undefined;
     const { source, received } = this.#receiver;
@@ -149,12 +155,17 @@ export class ReceivedCommit {
       return undefined;
     }
     const { staged, size, sha256, reservation } = video;
-    const committed = await this.#commit({ staged, size }, {
+    const members = {
       ...facts,
       ...(sha256 !== undefined && { sha256 }),
       sourceMimetype: "image/gif",
       sourceSize: received,
-    });
+    };
+    const committed = await this.#commit(
+      { staged, size },
+      members,
+      (request) => writer.commitEntry(request),
+    );
     const file = committed ?? await files.adoptStaged(staged);
     reservation.release();
     this.#receiver.hand(
@@ -180,33 +191,37 @@ export class ReceivedCommit {
     }
   }
 
-  /** Commits a staged body, and reports it; returns its file, held once. */
-  async #commit(
-    body: Pick<CommitRequest, "staged" | "size" | "bytes">,
+  /**
+   * Commits a staged body by `commit`, and reports it.
+   *
+   * @returns The result of `commit`, true or the file; undefined if the body is not stored.
+   */
+  async #commit<T extends SharedFile | true>(
+    body: Pick<CommitRequest, "staged" | "size">,
     facts: Partial<Members>,
-  ): Promise<SharedFile | undefined> {
-    const { writer, hub, isReady } = this.#parts;
+    commit: (request: CommitRequest) => Promise<T | undefined>,
+  ): Promise<T | undefined> {
+    const { hub, catalog } = this.#parts;
     const { url, key, started, listener } = this.#task;
     const members = this.#members(facts);
-    const commit = () =>
-      writer.commitEntry({
-        ...body,
-        members,
-        wanted: () => listener.isWanted,
-        isOutdated: this.#isOutdated,
-      });
+    const request = {
+      ...body,
+      members,
+      wanted: () => listener.isWanted,
+      isOutdated: this.#isOutdated,
+    };
     const { mimetype, filename } = members;
     const { staged, size } = body;
     const described = { mimetype, filename, size };
-    const file = isReady()
-      ? await commit()
+    const stored = catalog.isCounted
+      ? await commit(request)
       // The commit waits for the scan at start, which may take long.
-      : await this.#withBeat(staged, described, commit);
-    if (file === undefined) return undefined;
+      : await this.#withBeat(staged, described, () => commit(request));
+    if (stored === undefined || !hub.listening) return stored;
     const durationMs = performance.now() - started;
-    const stored = { url, key, mimetype, filename, size, durationMs };
-    hub.emit({ type: "stored", source: "download", ...stored });
-    return file;
+    const event = { url, key, mimetype, filename, size, durationMs };
+    hub.emit({ type: "stored", source: "download", ...event });
+    return stored;
   }
 
   /**

@@ -52,8 +52,6 @@ export interface DownloadParts {
   readonly counters: Counters;
   /** The lifetime of the cache. */
   readonly lifetime: Lifetime;
-  /** Whether a store need not wait for the scan at start. */
-  isReady(): boolean;
 }
 
 /** A body for all callers, once its type is certain. */

@@ -131,15 +131,18 @@ export class OwnDownload {
       return this.#receiver.source = source;
     } finally {
       slot.isAsking = false;
-      this.#parts.hub.emit({
-        type: "miss",
-        url,
-        key,
-        mimetype: source?.mimetype,
-        filename: source?.filename,
-        size: source?.size,
-        durationMs: performance.now() - started,
-      });
+      const { hub } = this.#parts;
+      if (hub.listening) {
+        hub.emit({
+          type: "miss",
+          url,
+          key,
+          mimetype: source?.mimetype,
+          filename: source?.filename,
+          size: source?.size,
+          durationMs: performance.now() - started,
+        });
+      }
     }
   }
 
@@ -148,9 +151,9 @@ export class OwnDownload {
    * or the claim was revoked by a deletion.
    */
   readonly #isOutdated = async (): Promise<boolean> => {
-    const { claims, peek } = this.#parts;
+    const { claims, store } = this.#parts;
     const { key } = this.#task;
-    const now = await peek.bodyIdentity(key);
+    const now = await store.bodyIdentity(key);
     // Where there is no .dat any more, the commit replaces nothing.
     if (now !== undefined && now !== this.#before) return true;
     return this.#claim.role === "lead" &&

@@ -288,8 +288,8 @@ export class SharedDownload implements DownloadListener {
     downloader: Downloader,
     callerUrl: string,
   ): Promise<boolean> {
-    const { claims, lookup, peek } = this.#parts;
-    const before = await peek.bodyIdentity(this.key);
+    const { claims, lookup, store } = this.#parts;
+    const before = await store.bodyIdentity(this.key);
     if (claim.role === "lead" && before !== undefined) {
       const opened = await lookup.openSettled(this.url);
       if (opened !== undefined) {

@@ -49,8 +49,6 @@ export interface CommitRequest extends CommitTerms {
   readonly staged: StagedFile;
   /** The size of the body in bytes. */
   readonly size: number;
-  /** The bytes for the memory tier, if they are in RAM. */
-  readonly bytes?: Uint8Array | undefined;
 }
 
 /** The parts of the cache that an {@linkcode EntryWriter} works on. */
@@ -103,27 +101,45 @@ export class EntryWriter {
 
   /**
    * Makes a staged body the entry of its URL, in place of any, and evicts others to
-   * make room. Never rejects: a disk fault is reported.
+   * make room. Never rejects: a disk fault is reported. The memory tier gets `bytes`, or
+   * reads them back.
    *
    * @returns The file, held once, which the caller releases; undefined when the body
    * was not stored: then the staged file is still the caller's.
    */
-  commitEntry(request: CommitRequest): Promise<SharedFile | undefined> {
-    const { store, files, catalog } = this.#parts;
-    const { members, staged, size, bytes } = request;
+  commitEntry(
+    request: CommitRequest & { readonly bytes?: Uint8Array | undefined },
+  ): Promise<SharedFile | undefined> {
+    const { store, files } = this.#parts;
+    const { members, staged, bytes } = request;
     const key = keyOf(members.url);
     return this.#inTurn(key, request, async () => {
-      const storedAt = catalog.tick();
-      const sidecar = { ...members, size, ts: storedAt / 1000 };
-      const entry = await this.#commit(
-        { key, sidecar, storedAt },
-        () => store.complete(key, staged, sidecar, storedAt),
-      );
+      const entry = await this.#commitStaged(key, request);
       if (entry === undefined) return undefined;
       const file = shareEntryFile(files, store, entry, staged.file);
       file.hold(true);
       await this.#keepInMemory(entry, bytes, file);
       return file;
+    });
+  }
+
+  /**
+   * Makes a staged body an entry, as {@linkcode EntryWriter.commitEntry} does, and its
+   * `bytes` those of the memory tier.
+   *
+   * @returns True when the body was stored. The caller closes the staged file.
+   */
+  commitWhole(
+    request: CommitRequest & { readonly bytes: Uint8Array },
+  ): Promise<true | undefined> {
+    const { catalog } = this.#parts;
+    const { url } = request.members;
+    const key = keyOf(url);
+    return this.#inTurn(key, request, async () => {
+      const entry = await this.#commitStaged(key, request);
+      if (entry === undefined) return undefined;
+      catalog.memory.keep(url, request.bytes);
+      return true;
     });
   }
 
@@ -191,6 +207,19 @@ export class EntryWriter {
       const { record } = this.#steps;
       if (catalog.changes >= record.dueAt) record.keep();
     }
+  }
+
+  #commitStaged(
+    key: string,
+    { members, staged, size }: CommitRequest,
+  ): Promise<Entry | undefined> {
+    const { store, catalog } = this.#parts;
+    const storedAt = catalog.tick();
+    const sidecar = { ...members, size, ts: storedAt / 1000 };
+    return this.#commit(
+      { key, sidecar, storedAt },
+      () => store.complete(key, staged, sidecar, storedAt),
+    );
   }
 
   /** Commits the pair that `complete` returns; undefined when there can't be room for it. */

@@ -139,7 +139,8 @@ export class Eviction {
       return false;
     }
     const failure = "it could not be evicted";
-    await removal.remove(url, key, { failure, isWanted: isUnused });
+    const options = { failure, isWanted: isUnused, known: victim };
+    await removal.remove(url, key, options);
     if (catalog.peek(url) === victim) return false;
     this.#tell(victim);
     return true;

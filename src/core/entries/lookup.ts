@@ -29,7 +29,7 @@ import type { DiskErrors } from "../reporting/disk_errors.ts";
 import type { PairStore } from "../disk/pair_store.ts";
 import type { OpenFiles, SharedFile } from "../disk/open_files.ts";
 import type { WriteTurns } from "./write_turns.ts";
-import { datName } from "../disk/file_names.ts";
+import { datName, jsonName } from "../disk/file_names.ts";
 import { areSame, type Entry, entryOf } from "../catalog/entry.ts";
 import { isNotFound } from "../disk/disk_fault.ts";
 import { keyOf } from "../text/key.ts";
@@ -241,6 +241,7 @@ export class Lookup {
   ): Promise<Hit | undefined> {
     const { calls, catalog } = this.#parts;
     try {
+      if (known === undefined && await this.#isMissing(url)) return undefined;
       return await calls.run(async () =>
         await known ?? await catalog.keyChanges.look(
           catalog.peek(url)?.key ?? keyOf(url),
@@ -256,6 +257,18 @@ export class Lookup {
   #afterFault(url: string, error: unknown): Hit | undefined {
     this.#parts.errors.report("read an entry", error);
     return this.#recall(url);
+  }
+
+  /**
+   * Whether there is no entry: none is known, and there is no sidecar, which is the last
+   * file of a commit.
+   */
+  async #isMissing(url: string): Promise<boolean> {
+    const { catalog, store } = this.#parts;
+    if (!store.ready || catalog.peek(url) !== undefined) return false;
+    const key = keyOf(url);
+    return !catalog.keyChanges.isChanging(key) &&
+      !await store.exists(jsonName(key));
   }
 
   async #locateAnew(

@@ -53,19 +53,6 @@ export class Peek {
     return this.#look(key, (url) => this.#hit(key, url));
   }
 
-  /** The identity of the file that has the name of a body, whoever put it there. */
-  async bodyIdentity(key: string): Promise<number | undefined> {
-    const { store } = this.#parts;
-    const name = datName(key);
-    try {
-      return await store.probablyExists(name)
-        ? (await store.facts(name))?.identity
-        : undefined;
-    } catch {
-      return undefined;
-    }
-  }
-
   /** Whether the .dat of an entry is the file with that identity. */
   async isStored(url: string, identity: number): Promise<boolean> {
     try {

@@ -27,6 +27,8 @@ export interface RemovalOptions {
   readonly failure: string;
   /** Asked at the last moment whether to remove the entry. */
   readonly isWanted?: () => boolean;
+  /** The entry, if the caller knows that the catalog has it. */
+  readonly known?: Entry;
 }
 
 /** Removes entries, and restores the catalog after a failed removal or commit. */
@@ -46,19 +48,19 @@ export class Removal {
   async remove(
     url: string,
     key: string,
-    { failure, isWanted = () => true }: RemovalOptions,
+    { failure, isWanted = () => true, known }: RemovalOptions,
   ): Promise<boolean> {
     const { writes, files, store, catalog } = this.#parts;
     await writes.announceRemoval(key);
     await files.rescue(store.datPath(key));
     if (!isWanted()) return false;
     const end = catalog.keyChanges.begin(key);
-    const known = catalog.peek(url);
+    const old = known ?? catalog.peek(url);
     catalog.forget(url);
     try {
-      return await store.remove(key, known?.size);
+      return await store.remove(key, old?.size);
     } catch (error) {
-      await this.restoreAfterFailure(key, known, failure);
+      await this.restoreAfterFailure(key, old, failure);
       throw error;
     } finally {
       end();

@@ -52,7 +52,6 @@ export class Loader {
   #opening: Promise<void> | undefined;
   #isOpen = false;
   #loading: Promise<void> | undefined;
-  #isReady = false;
   #comparing: Promise<void> | undefined;
   /** When the index was opened (ms since the epoch), if there was one. */
   #indexedAt = 0;
@@ -61,11 +60,6 @@ export class Loader {
   constructor(parts: LoaderParts, readOnly: boolean) {
     this.#parts = parts;
     this.#readOnly = readOnly;
-  }
-
-  /** Whether all entries count, so that a store need not wait. */
-  get isReady(): boolean {
-    return this.#isReady;
   }
 
   /**
@@ -186,7 +180,7 @@ export class Loader {
       throw store.unusable(error);
     }
     if (!isIndexed) await this.#finish();
-    this.#isReady = true;
+    catalog.isCounted = true;
     if (isIndexed) {
       this.#compareBehind();
       keeper.keep();
