@@ -41,6 +41,9 @@ import { type CacheParts, makeParts } from "./wiring.ts";
 import { startTimer } from "./async/timer.ts";
 import type { VerifyReport } from "./api/verify_report.ts";
 
+/** The options of a call that has none. */
+const NO_OPTIONS: GetOrDownloadOptions = {};
+
 /** How long `close()` waits for running downloads by default, in milliseconds. */
 const CLOSE_TIMEOUT_MS = 10_000;
 
@@ -382,7 +385,7 @@ export class MediaCache implements AsyncDisposable {
   async getOrDownload(
     url: string | URL,
     downloader: Downloader,
-    options: GetOrDownloadOptions = {},
+    options: GetOrDownloadOptions = NO_OPTIONS,
   ): Promise<Media> {
     const canonical = this.#canonical(url);
     if (typeof downloader !== "function") {
@@ -390,7 +393,7 @@ export class MediaCache implements AsyncDisposable {
         `Cannot download: downloader must be a function: received ${typeof downloader}`,
       );
     }
-    assertGetOrDownloadOptions(options);
+    if (options !== NO_OPTIONS) assertGetOrDownloadOptions(options);
     options.signal?.throwIfAborted();
     let download = this.#downloads.find(canonical);
     if (download === undefined) {

@@ -175,7 +175,7 @@ export class Catalog {
       if (entry.url === url || stuck.has(entry.key)) continue;
       victims.push(entry);
       excess -= entry.size;
-      occupied -= occupiedBytesOf(entry);
+      if (occupied > 0) occupied -= occupiedBytesOf(entry);
     }
     return victims;
   }
