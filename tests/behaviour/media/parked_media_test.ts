@@ -238,7 +238,7 @@ Deno.test("parking needs no other permission than to read and write the folder",
     const cache = await MediaCache.open({ cacheDir, maxMemoryItems: 0 });
     const all = [];
     for (let n = 0; n < ${COUNT}; n++) {
-      await cache.put(\`\${n}\`, new Uint8Array(9), "image/png", "a.png");
+      await cache.put(\`\${n}\`, new Uint8Array(${LENGTH}), "image/png", "a.png");
       all.push(await cache.get(\`\${n}\`));
     }
     await cache.clear();
@@ -250,7 +250,7 @@ Deno.test("parking needs no other permission than to read and write the folder",
   `;
   const tmp = Deno.env.get("TMPDIR") ?? "/tmp";
   const flags = ["--no-prompt", `--allow-read=${tmp}`, `--allow-write=${tmp}`];
-  assertEquals(await runProgram(program, { flags }), [[COUNT * 9, 0, []]]);
+  assertEquals(await runProgram(program, { flags }), [[COUNT * LENGTH, 0, []]]);
 });
 
 Deno.test("links of a killed process are removed at the next start, or within a minute", async () => {

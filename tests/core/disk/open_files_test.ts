@@ -222,13 +222,16 @@ Deno.test("close() closes the handles of all files that nobody reads", async () 
   assertEquals(openFiles(dir.path).length, 0);
 });
 
+/** Above the bodies that a hit reads whole. */
+const SIZE = 20_000;
+
 async function filled(
   cacheDir: string,
   count: number,
 ): Promise<MediaCache> {
   const cache = await MediaCache.open({ cacheDir, maxMemoryItems: 0 });
   for (let i = 0; i < count; i++) {
-    await cache.put(`${i}`, bytesOf(9, i), "image/png", "a.png");
+    await cache.put(`${i}`, bytesOf(SIZE, i), "image/png", "a.png");
   }
   return cache;
 }
@@ -241,7 +244,7 @@ Deno.test("hundreds of unread Media have at most 256 handles, and all can be rea
   assertEquals(await openFilesAtLast(dir.path, 256), 256);
 
   for (const [i, one] of media.entries()) {
-    assertEquals(await one?.bytes(), bytesOf(9, i));
+    assertEquals(await one?.bytes(), bytesOf(SIZE, i));
   }
 
   assertEquals(openFiles(dir.path).length, 0);
@@ -288,7 +291,7 @@ Deno.test("hundreds of unread Media can be read after their entries are deleted,
   await cache.clear();
 
   for (const [i, one] of media.entries()) {
-    assertEquals(await one?.bytes(), bytesOf(9, i));
+    assertEquals(await one?.bytes(), bytesOf(SIZE, i));
   }
   assertEquals(openFiles(dir.path).length, 0);
 });
@@ -303,7 +306,7 @@ Deno.test("hundreds of concurrent lookups of an entry share its handle, and all 
   assertEquals(openFiles(dir.path).length, 1);
   await cache.delete("0");
 
-  for (const one of media) assertEquals(await one?.bytes(), bytesOf(9, 0));
+  for (const one of media) assertEquals(await one?.bytes(), bytesOf(SIZE, 0));
   assertEquals(openFiles(dir.path).length, 0);
 });
 
@@ -321,6 +324,6 @@ Deno.test("hundreds of concurrent lookups of an entry of another cache share its
   assertEquals(openFiles(dir.path).length, 1);
   await cache.delete("0");
 
-  for (const one of media) assertEquals(await one?.bytes(), bytesOf(9, 0));
+  for (const one of media) assertEquals(await one?.bytes(), bytesOf(SIZE, 0));
   assertEquals(openFiles(dir.path).length, 0);
 });
