@@ -7,7 +7,7 @@ import { denoProblem } from "./deno_release.ts";
 import type { DiskFile, FileFacts } from "./disk_file.ts";
 import type { FileState } from "./file_identity.ts";
 import { PART } from "./file_names.ts";
-import { isDenied, isNotFound } from "./disk_fault.ts";
+import { isDenied, isNotFound, isRefusal } from "./disk_fault.ts";
 import type { FileSystem, ListedFile } from "./file_system.ts";
 import type { MaybePromise } from "./io_mode.ts";
 
@@ -263,15 +263,19 @@ export class CacheDirectory {
         const state = await this.#fs.writeAtOnce(path, bytes, timeMs);
         if (state !== undefined) return state;
       } catch (error) {
-        // The steps below make a deleted directory again.
-        if (!isNotFound(error)) throw error;
+        // The steps below make a deleted directory again, and do without the times.
+        const isOver = !isNotFound(error) && !isRefusal(error);
+        // Without the permission no file was made, and a look would ask for it.
+        const mayBeThere = !(error instanceof Deno.errors.NotCapable);
+        if (mayBeThere) await this.discard(path);
+        if (isOver) throw error;
       }
     }
     // A file that was not made must not be looked for: Deno might ask for permission.
     using file = await this.create(path);
     try {
       await file.writeAt(bytes, 0);
-      if (timeMs !== undefined) await file.date(timeMs);
+      if (timeMs !== undefined) await this.#fs.touch(path, timeMs);
       if (this.#durable) await file.sync();
       return await file.facts();
     } catch (error) {

@@ -106,17 +106,6 @@ export class DiskFile {
     );
   }
 
-  /** Sets the times of the file, in milliseconds since the epoch; false where refused. */
-  date(timeMs: number): MaybePromise<boolean> {
-    // A Date: a number of seconds would lose the millisecond.
-    const time = new Date(timeMs);
-    return this.#refusals.try("utime", () =>
-      this.#io.run(
-        () => this.#file.utimeSync(time, time),
-        () => this.#file.utime(time, time),
-      ));
-  }
-
   /** The mode of the open file; null on Windows, which has no modes. */
   mode(): MaybePromise<number | null> {
     return this.#io.run(
@@ -241,7 +230,7 @@ export function readUnchangedSync(
 }
 
 /**
- * Makes a file of these bytes in one run, removed again if that fails.
+ * Makes a file of these bytes in one run. It may be there also if that fails.
  *
  * @param options How to make the file.
  * @param time The times of the file; by default the present time.
@@ -258,11 +247,8 @@ export function writeNewSync(
     for (let done = 0; done < bytes.length;) {
       done += file.writeSync(done === 0 ? bytes : bytes.subarray(done));
     }
-    if (time !== undefined) file.utimeSync(time, time);
+    if (time !== undefined) Deno.utimeSync(path, time, time);
     return factsOf(file.statSync());
-  } catch (error) {
-    Deno.removeSync(path);
-    throw error;
   } finally {
     file.close();
   }

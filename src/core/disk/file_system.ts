@@ -7,7 +7,7 @@ import { existsSync } from "node:fs";
 import { ensureDir } from "@std/fs/ensure-dir";
 import { dirname } from "@std/path/dirname";
 import { isAbsolute } from "@std/path/is-absolute";
-import { isNotFound, isRefusal, isTaken } from "./disk_fault.ts";
+import { isNotFound, isTaken } from "./disk_fault.ts";
 import {
   DiskFile,
   factsOf,
@@ -312,7 +312,8 @@ export class FileSystem {
   }
 
   /**
-   * Makes a file of these bytes in one synchronous run, removed again if that fails.
+   * Makes a file of these bytes in one synchronous run. It may be there also if that
+   * fails.
    *
    * @param timeMs The times of the file, in milliseconds since the epoch.
    * @returns The state of the file; undefined where one run does not do: the disk is
@@ -325,13 +326,10 @@ export class FileSystem {
     timeMs?: number,
   ): MaybePromise<FileState | undefined> {
     if (this.#isMasked !== false) return undefined;
-    const time = timeMs === undefined ? undefined : new Date(timeMs);
-    try {
-      return this.io.run(writeNewSync, notAtOnce, path, NEW_FILE, bytes, time);
-    } catch (error) {
-      if (!isRefusal(error)) throw error;
-      return undefined;
-    }
+    const time = timeMs === undefined || this.refusals.has("utime")
+      ? undefined
+      : new Date(timeMs);
+    return this.io.run(writeNewSync, notAtOnce, path, NEW_FILE, bytes, time);
   }
 
   /**

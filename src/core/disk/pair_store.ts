@@ -149,7 +149,8 @@ export class PairStore extends CacheDirectory {
     sidecar: Sidecar,
     timeMs: number,
   ): Promise<StagedPair> {
-    const body = await staged.complete(timeMs, this.#durable);
+    const date = (path: string) => this.#fs.touch(path, timeMs);
+    const body = await staged.complete(date, this.#durable);
     const { description } = staged;
     if (description === undefined) {
       return {

@@ -1,4 +1,5 @@
 import type { DiskFile } from "./disk_file.ts";
+import type { MaybePromise } from "./io_mode.ts";
 import type { FileState } from "./file_identity.ts";
 import type { Sidecar } from "./sidecar.ts";
 import type { StagedDescription } from "./staged_description.ts";
@@ -102,14 +103,17 @@ export class StagedFile {
   /**
    * Keeps the names as they are from here on: the commit is about to begin.
    *
-   * @param timeMs The times of the file, in milliseconds since the epoch.
+   * @param date Sets the times of the file of a path.
    * @param isDurable Whether the bytes must survive a power cut.
    */
-  async complete(timeMs: number, isDurable: boolean): Promise<StagedName> {
+  async complete(
+    date: (path: string) => MaybePromise<boolean>,
+    isDurable: boolean,
+  ): Promise<StagedName> {
     this.#keepsNames = true;
     await this.#describing;
     await this.#renaming;
-    await this.file.date(timeMs);
+    await date(this.#path);
     if (isDurable) await this.file.sync();
     return { path: this.#path, state: await this.file.facts() };
   }
