@@ -234,7 +234,12 @@ export class PairStore extends CacheDirectory {
   linkStaged(staged: StagedFile): Promise<string | undefined> {
     return staged.link(async (from) => {
       const to = this.sparePath();
-      return await this.#fs.linkOpen(staged.file, from, to) ? to : undefined;
+      try {
+        return await this.#fs.linkOpen(staged.file, from, to) ? to : undefined;
+      } catch (error) {
+        await this.discard(to);
+        throw error;
+      }
     });
   }
 
