@@ -2,7 +2,8 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { MediaCacheError } from "../../../mod.ts";
 import { pattern, readRest, readSome } from "../../fixtures/bodies/bytes.ts";
 import { ReadySource } from "../../fixtures/bodies/ready_source.ts";
-import { KEPT, smallCache } from "../../fixtures/cache/small_cache.ts";
+import { turn } from "../../fixtures/cache/recorder.ts";
+import { smallCache } from "../../fixtures/cache/small_cache.ts";
 
 const MB = 2 ** 20;
 
@@ -71,8 +72,7 @@ Deno.test("an uncached download waits for the first reader", async () => {
     .getOrDownload("a:", () => Promise.resolve({ data, size: body.length }));
 
   // Other work of the event loop gets many turns meanwhile.
-  for (let i = 0; i < 50; i++) await opened.cache.get(KEPT);
-  await new Promise((resolve) => setTimeout(resolve, 0));
+  for (let i = 0; i < 50; i++) await turn();
   assert(source.pulled <= MB + 2 * 65_536, `${source.pulled}`);
 
   assertEquals(await media.bytes(), body);
@@ -153,7 +153,7 @@ Deno.test("the windows of any number of uncached downloads share maxMemoryMb", a
         read += value.length;
       }
     }));
-    for (let n = 0; n < 20; n++) await opened.cache.get(KEPT);
+    for (let n = 0; n < 20; n++) await turn();
   }
 
   assertEquals(read, count * MB / 4);
@@ -176,7 +176,7 @@ Deno.test("windows that are read to their end make room for others", async () =>
 
   const media = await opened.cache
     .getOrDownload("a:", () => Promise.resolve({ data, size: body.length }));
-  while (source.pulled < MB) await opened.cache.get(KEPT);
+  while (source.pulled < MB) await turn();
 
   assertEquals(await media.bytes(), body);
 });
