@@ -25,7 +25,7 @@ const RENEW_AFTER_MS = STAGED_GRACE_MS / 2;
 
 /** The conditions of a commit, and its first step, both under the lock of the directory. */
 export interface CommitTerms {
-  /** Asked at the last moment whether to store the body: it may be deleted by then. */
+  /** Asked first under the lock whether to store the body: it may be deleted by then. */
   readonly wanted?: () => boolean;
   /** Asked under the lock: whether the body must not replace the present entry. */
   readonly isOutdated?: () => Promise<boolean>;
@@ -37,7 +37,7 @@ export interface CommitTerms {
 export interface BytesRequest extends CommitTerms {
   /** The members of the sidecar, except size and time. */
   readonly members: Omit<Sidecar, "size" | "ts">;
-  /** The bytes, which belong to the cache. */
+  /** The bytes; those that the memory tier admits belong to the cache. */
   readonly bytes: Uint8Array;
 }
 
@@ -75,7 +75,7 @@ export interface EntryWriterParts {
 export interface CommitSteps {
   /** Knows when the budget counts all entries on disk. */
   readonly budget: {
-    /** Waits for that. */
+    /** Waits until it counts all of them. */
     ready(): Promise<void>;
   };
   /** Keeps a record of the entries, the index, close to the catalog. */
