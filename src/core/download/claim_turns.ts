@@ -26,11 +26,11 @@ export class ClaimTurns {
   /**
    * Claims the URL, or finds the process that downloads it.
    *
-   * @param isWanted Whether the body is still to be stored.
+   * @param mayStore Whether the body is still to be stored.
    */
-  async claim(isWanted: boolean): Promise<Claim> {
+  async claim(mayStore: boolean): Promise<Claim> {
     const { claims, errors } = this.#parts;
-    if (!isWanted || !this.#mayFollow) return UNSHARED;
+    if (!mayStore || !this.#mayFollow) return UNSHARED;
     // The URL is too long for a sidecar: no process can store it.
     if (!fitsSidecar({ url: this.#url, mimetype: "", filename: "" })) {
       return UNSHARED;

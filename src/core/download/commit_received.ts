@@ -207,7 +207,7 @@ export class ReceivedCommit {
     const request = {
       ...body,
       members,
-      wanted: () => listener.isWanted,
+      wanted: () => listener.mayStore,
       isOutdated: this.#isOutdated,
     };
     const { mimetype, filename } = members;

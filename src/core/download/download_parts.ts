@@ -67,7 +67,7 @@ export interface Handout {
 /** The listener of all parts of a running download. */
 export interface DownloadListener extends GrowingBodyEvents {
   /** Whether the body is still to be stored. */
-  readonly isWanted: boolean;
+  readonly mayStore: boolean;
   /** Called once the type is certain. */
   onHandout(handout: Handout): void;
   /** Called with the bytes received so far, and the bytes of the whole body, where known. */

@@ -46,7 +46,7 @@ export class SharedDownload implements DownloadListener {
   /** Resolves at the end: whether the body is on disk. Never rejects. */
   readonly stored: Promise<boolean>;
   /** Whether the body is still to be stored. */
-  isWanted = true;
+  mayStore = true;
   readonly #parts: DownloadParts;
   readonly #task: DownloadTask;
   readonly #turns: ClaimTurns;
@@ -165,7 +165,7 @@ export class SharedDownload implements DownloadListener {
 
   /** Goes on for the readers, and stores nothing. */
   detach(): void {
-    this.isWanted = false;
+    this.mayStore = false;
     this.#onUnjoinable();
     this.#giveUp();
     this.#endIfUnneeded();
@@ -237,7 +237,7 @@ export class SharedDownload implements DownloadListener {
     const { slots, options } = this.#parts;
     if (this.#puts === 0) slots.abandon(this.#task.slot);
     const own = origin.is === "own" ? origin.download : undefined;
-    const isPointless = !this.isWanted || own?.isUncached === true;
+    const isPointless = !this.mayStore || own?.isUncached === true;
     if (isPointless || options.whenAbandoned === "abort") this.#endAbandoned();
   }
 
@@ -266,7 +266,7 @@ export class SharedDownload implements DownloadListener {
     try {
       for (;;) {
         if (!slots.tryTake(slot)) await slots.wait(slot, controller.signal);
-        const claim = await this.#turns.claim(this.isWanted);
+        const claim = await this.#turns.claim(this.mayStore);
         if (claim.role !== "follow") {
           return await this.#download(claim, downloader, callerUrl);
         }
@@ -347,9 +347,9 @@ export class SharedDownload implements DownloadListener {
     this.#lose(download, lost);
     const opened = await lookup.open(this.url);
     if (opened !== undefined) return this.#handOutEntry(opened);
-    const isWanted = this.#waiters.count > 0 ||
+    const hasCallers = this.#waiters.count > 0 ||
       this.#lost?.body?.idle === false;
-    if (!isWanted) {
+    if (!hasCallers) {
       this.onEnded();
       return false;
     }
