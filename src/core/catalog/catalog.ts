@@ -32,7 +32,7 @@ const MAX_VICTIMS = 64;
 export class Catalog {
   /** The versions of the keys that are being changed or looked at. */
   readonly keyChanges: KeyChanges = new KeyChanges();
-  /** Whether all entries count for the budget, so that a commit need not wait. */
+  /** Whether all entries count for the budget, see `Loader.ready()`. */
   isCounted = false;
   /** Whether all entries in the directory are known. */
   isWhole = false;

@@ -16,8 +16,8 @@
  *   Written and locked by the process that downloads.
  *   Removed by commit() (renamed to KEY.dat), by its writer when it stores nothing,
  *   by the next download of the URL when its lock is free, by a process that has
- *   waited for it in vain, by delete(), clear() and put({ replace: true }) of any
- *   process, else by the LeftoverSweeper.
+ *   waited for it in vain, by delete(), clear() and put({ replace: true }) of another
+ *   process (this process renames it to KEY.UNIQUE.part), else by the LeftoverSweeper.
  *   Lost: the download is not stored; its readers go on.
  * KEY.description.part: type, name and length of that body for the followers, or
  *   that it is being converted; at the end the sidecar to be, or why the rest of the
@@ -25,7 +25,8 @@
  *   Written and removed as KEY.download.part, which it lies beside; renamed to
  *   KEY.json.
  *   Lost: followers wait for the end of the download.
- * KEY.UNIQUE.part: any other file while it is written: the body of a put(), a video,
+ * KEY.UNIQUE.part: any other file while it is written: the body of a put() or of a
+ *   download that no other process follows, a video,
  *   a GIF copied or linked for ffmpeg, a sidecar, the next list of changes, a probe.
  *   Written by one process, and locked by it if the file lives for long.
  *   Removed by its writer, else by the LeftoverSweeper: as all .part files when its
