@@ -436,7 +436,7 @@ export class MediaCache implements AsyncDisposable {
   async *entries(): AsyncIterableIterator<EntryInfo> {
     this.#assertOpen();
     try {
-      await this.#parts.loader.whole();
+      await this.#parts.loader.completed();
     } catch (error) {
       // A disk fault only shortens the list: probe() tells why.
       if (error instanceof CacheClosedError) throw error;
@@ -555,7 +555,7 @@ export class MediaCache implements AsyncDisposable {
       stagedBytes: staging.bytes,
       orphanBytes: leftovers.bytes,
       occupiedBytes: this.#parts.occupiedBytes(),
-      comparing: catalog.isCounted && !catalog.isWhole,
+      comparing: catalog.isCounted && !catalog.isComplete,
       inFlight: this.#downloads.count,
       degraded: refusals.list,
     });
@@ -741,7 +741,7 @@ export class MediaCache implements AsyncDisposable {
     // The background work may have started the sweeper meanwhile.
     await leftovers.stop();
     await writes.withoutLock(() => touches.flush());
-    if (catalog.isWhole) await keeper.save();
+    if (catalog.isComplete) await keeper.save();
     else if (catalog.isCounted) await keeper.saveIfDue();
     keeper.close();
     await writes.close();

@@ -35,7 +35,7 @@ export class Catalog {
   /** Whether all entries count for the budget, see `Loader.ready()`. */
   isCounted = false;
   /** Whether all entries in the directory are known. */
-  isWhole = false;
+  isComplete = false;
   /** The bodies in RAM. */
   readonly memory: MemoryTier;
   /** How often an entry was added or removed. */

@@ -19,7 +19,7 @@ export interface StagedFacts {
 /** The facts of a download, as a follower reads them. */
 export interface FollowedFacts extends StagedFacts {
   /** Whether the download has ended and the body is complete. */
-  readonly whole: boolean;
+  readonly isComplete: boolean;
   /** Why the download ended without all bytes: the end of a sentence about it. */
   readonly ending: string | undefined;
 }
@@ -235,7 +235,7 @@ export class FollowedDescription {
       mimetype: cleanMimetype(String(mimetype)),
       filename: safeFilename(String(filename)),
       size: typeof size === "number" ? size : undefined,
-      whole: ts !== undefined,
+      isComplete: ts !== undefined,
       ending: typeof ending === "string" ? ending : undefined,
     };
   }

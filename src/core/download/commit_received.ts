@@ -58,11 +58,11 @@ export class ReceivedCommit {
       return await this.#storeWhole(received.bytes, received.place);
     }
     const { body, plan } = received;
-    const { whole } = body;
-    if (plan !== undefined && whole !== undefined) {
+    const { staged } = body;
+    if (plan !== undefined && staged !== undefined) {
       task.phase = "converting";
-      const store = () => this.#storeVideo(body, whole, plan);
-      const stored = await this.#withBeat(whole, undefined, store);
+      const store = () => this.#storeVideo(body, staged, plan);
+      const stored = await this.#withBeat(staged, undefined, store);
       if (stored !== undefined) return stored;
     }
     task.phase = "storing";
@@ -114,21 +114,21 @@ export class ReceivedCommit {
     if (!this.#receiver.isHandedOut) {
       this.#receiver.decide({ type: "gif" }, body);
     }
-    const { tee, whole } = body;
+    const { tee, staged } = body;
     // Readers see the end after the commit, unless that waits for the scan at start.
     if (!this.#parts.catalog.isCounted) tee.complete();
     const size = tee.received;
     let isStored = false;
-    if (whole !== undefined && size > 0) {
+    if (staged !== undefined && size > 0) {
       const digest = body.digest();
       const file = await this.#commit(
-        { staged: whole, size },
+        { staged, size },
         digest,
         (request) => this.#parts.writer.commitEntry(request),
       );
       isStored = file !== undefined;
       if (file !== undefined) body.share(file);
-      else await describeWhole(whole, { ...this.#members(digest), size });
+      else await describeWhole(staged, { ...this.#members(digest), size });
     }
     this.#task.listener.onEnded();
     tee.complete();

@@ -35,7 +35,7 @@ export class DownloadBody {
   }
 
   /** The file with all bytes so far; undefined once the body is uncached. */
-  get whole(): StagedFile | undefined {
+  get staged(): StagedFile | undefined {
     return this.tee.cached ? this.#place?.staged : undefined;
   }
 
@@ -75,9 +75,9 @@ export class DownloadBody {
 
   /** Describes the body for other processes. */
   async describe(facts: StagedFacts): Promise<void> {
-    const { whole } = this;
-    if (whole === undefined) return;
-    await describeBody(this.#parts, this.#task, whole, facts);
+    const { staged } = this;
+    if (staged === undefined) return;
+    await describeBody(this.#parts, this.#task, staged, facts);
   }
 
   /** The digest as a member of a sidecar, after the last chunk; empty for a long body. */

@@ -149,7 +149,7 @@ export class FollowedDownload {
     }
     if (facts !== undefined) {
       this.#body ??= this.#hand(facts);
-      if (facts.whole) this.#body.completeAt(facts.size ?? size);
+      if (facts.isComplete) this.#body.completeAt(facts.size ?? size);
       else this.#body.grow(size);
     }
     const { writtenMs } = this.#description;
@@ -160,7 +160,7 @@ export class FollowedDownload {
       this.#received = size;
       this.#task.listener.onProgress(size, facts?.size);
     }
-    return facts?.whole ?? false;
+    return facts?.isComplete ?? false;
   }
 
   #hand({ mimetype, filename, size }: FollowedFacts): FollowedBody {

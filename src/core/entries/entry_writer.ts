@@ -159,7 +159,7 @@ export class EntryWriter {
     const stage = () => store.stageBytes(key, bytes, sidecar, storedAt);
     let pair: StagedPair;
     try {
-      if (!catalog.isWhole) await this.#steps.budget.ready();
+      if (!catalog.isComplete) await this.#steps.budget.ready();
       pair = await stage();
     } catch (error) {
       errors.report("write a put", error);
@@ -188,7 +188,7 @@ export class EntryWriter {
   ): Promise<T | undefined> {
     const { writes, catalog, errors } = this.#parts;
     try {
-      if (!catalog.isWhole) await this.#steps.budget.ready();
+      if (!catalog.isComplete) await this.#steps.budget.ready();
       return await writes.withLock(async () => {
         if (wanted?.() === false || await isOutdated?.()) return undefined;
         if (revokes) await this.#steps.revoke(key);

@@ -88,9 +88,9 @@ export class Loader {
    * or by the directory.
    */
   async ready(): Promise<void> {
-    if (this.#parts.catalog.isWhole) return;
+    if (this.#parts.catalog.isComplete) return;
     await this.load();
-    if (!this.#parts.catalog.isWhole) this.#compareBehind();
+    if (!this.#parts.catalog.isComplete) this.#compareBehind();
   }
 
   /**
@@ -98,16 +98,16 @@ export class Loader {
    *
    * @throws {CacheClosedError} If the cache is closed before that.
    */
-  async whole(): Promise<void> {
+  async completed(): Promise<void> {
     await this.load();
-    if (this.#parts.catalog.isWhole) return;
+    if (this.#parts.catalog.isComplete) return;
     this.#comparing ??= this.#compare();
     await this.#parts.background.awaited(this.#comparing);
   }
 
   /** Waits for the end of a load that has begun; never rejects. */
   async settled(): Promise<void> {
-    if (this.#loading !== undefined) await this.whole().catch(() => {});
+    if (this.#loading !== undefined) await this.completed().catch(() => {});
   }
 
   /** Reads the whole directory into the catalog, also if it is known already. */
@@ -255,7 +255,7 @@ export class Loader {
   /** Notes that all entries are known. */
   async #finish(): Promise<void> {
     const { touches, keeper, catalog, sweeper } = this.#parts;
-    catalog.isWhole = true;
+    catalog.isComplete = true;
     if (this.#readOnly) return;
     touches.adopt();
     await sweeper.sweep();

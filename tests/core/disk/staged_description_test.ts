@@ -16,7 +16,7 @@ Deno.test("a follower sees the end even if the sidecar is as long as the descrip
   const staged = await StagedDescription.create(fs, path, FACTS, 1);
   const { size } = await Deno.stat(path);
   const followed = new FollowedDescription(fs, path, 1);
-  assertEquals((await followed.read())?.whole, false);
+  assertEquals((await followed.read())?.isComplete, false);
 
   const sidecar = (url: string) => JSON.stringify({ ...FACTS, url, ts: 1 });
   await staged.complete(
@@ -24,7 +24,7 @@ Deno.test("a follower sees the end even if the sidecar is as long as the descrip
     false,
   );
 
-  assertEquals((await followed.read())?.whole, true);
+  assertEquals((await followed.read())?.isComplete, true);
   followed.close();
   staged.close();
 });
@@ -58,7 +58,7 @@ Deno.test("the description of a body in conversion shows life, and no facts, als
   await staged.complete(JSON.stringify({ ...FACTS, url: "a", ts: 1 }), false);
   await Deno.utime(path, 1, 1);
   await staged.beat();
-  assertEquals((await followed.read())?.whole, true);
+  assertEquals((await followed.read())?.isComplete, true);
   assertEquals([followed.isConverting, followed.writtenMs], [false, 1000]);
   for (const each of [staged, followed, another]) each.close();
 });
