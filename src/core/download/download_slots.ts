@@ -16,9 +16,10 @@
  * - **Lends**: a download lends its slot to the downloads that its downloader, or the body
  *   that it gave, waits for; to one at a time, also to one that was waiting before; the
  *   others wait. At its end the slot passes to the borrower. A borrower lends in turn.
- * - **Circle**: a call of a downloader for a download that waits for that downloader is
- *   refused at once. A downloader waits for what it called until it settles. Two caches of
- *   a process are seen together; a circle through another process ends by `idleTimeoutMs`.
+ * - **Circle**: downloader A calls for B, and B waits for A: that call is refused at
+ *   once. A downloader counts as waiting for all downloads that it has called for, until
+ *   it settles. The circle may lead through several caches of this process; a circle
+ *   through another process ends by `idleTimeoutMs`.
  *
  * Slots are counted, not handed around: abandoned downloads have those that no wanted
  * download uses.
@@ -32,7 +33,7 @@ interface NestedCall {
   readonly callee: DownloadSlot;
 }
 
-/** The slot of a download, in whatever state; changed by `DownloadSlots` alone, but for `isAsking`. */
+/** How a download stands to the slots. Only `isAsking` is changed outside `DownloadSlots`. */
 export interface DownloadSlot {
   /** The slots that it is one of. */
   readonly pool: DownloadSlots;

@@ -132,8 +132,8 @@ export class Lookup {
   }
 
   /**
-   * As {@linkcode Lookup.open}; where there is a body without a sidecar, waits until the
-   * process that commits or removes the entry has done so.
+   * Opens an entry, also while another process commits it: where there is a body without
+   * a sidecar, waits until that process has committed or removed the entry.
    */
   async openSettled(url: string): Promise<OpenEntry | undefined> {
     const { calls, store, writes } = this.#parts;

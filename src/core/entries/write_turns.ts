@@ -7,7 +7,9 @@
  * 3. the lock of the directory, shared by all processes (change_log.ts),
  * 4. the key that is changed, for which lookups wait (key_changes.ts).
  *
- * The locks of staged files are not in the list: `tryLock()` never waits.
+ * A download takes its slot (download_slots.ts), or for a GIF its turn of conversion,
+ * before all of these. The locks of staged files are not in the list: `tryLock()` never
+ * waits.
  */
 import {
   type ChangeLog,
