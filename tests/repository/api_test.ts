@@ -2,7 +2,7 @@
  * The public API as a list of signatures, compared with the committed snapshot.
  * After a change that is meant:
  *
- *     deno test --allow-all tests/repository/api_test.ts -- --update
+ *     deno test --allow-all tests/repository/api_test.ts --update-snapshots
  */
 // deno-lint-ignore-file no-explicit-any -- the JSON of `deno doc --json` has no types
 import { fromFileUrl } from "@std/path";
