@@ -52,7 +52,9 @@ const CLOSE_TIMEOUT_MS = 10_000;
  *
  * **One download.** Callers of the same URL share one download, whenever they come.
  * Each gets all bytes from the first, at a pace of its own. A failed download
- * fails for all waiting callers, and the next call tries again.
+ * fails for all waiting callers, and the next call tries again. If callers have named
+ * the media by different URLs (`canonicalUrl`), and the origin refuses one of them with
+ * 401, 403, 404 or 410, the URL and downloader of the next caller are tried first.
  *
  * **Stream first.** A download goes to the disk file and to its callers at the
  * same time. Memory does not grow with the size of a body or with the number of
@@ -346,7 +348,7 @@ export class MediaCache implements AsyncDisposable {
    *
    * @param url The URL, compared as given.
    * @param downloader Fetches a URL that is not stored. Called once for all callers
-   * that want the URL at the same time.
+   * that want the URL at the same time, unless the origin refuses the URL of a caller.
    * @param options The caller's signal, and its listener for progress.
    * @returns The media, whose stream runs along with the download.
    * @throws {HttpStatusError} If the downloader gave a `Response` with a status
@@ -405,9 +407,10 @@ export class MediaCache implements AsyncDisposable {
       download = this.#downloads.find(canonical);
     }
     this.#counters.misses++;
-    if (download !== undefined) return await download.join(options);
-    download = this.#downloads.start(canonical, String(url), downloader);
-    return await download.join(options, true);
+    const link = { url: String(url), downloader };
+    if (download !== undefined) return await download.join(options, link);
+    download = this.#downloads.start(canonical, link);
+    return await download.join(options, link);
   }
 
   /**

@@ -7,6 +7,11 @@ export interface DownloadContext {
    * to `fetch`.
    */
   readonly signal: AbortSignal;
+  /**
+   * Counts a refused link that the downloader has replaced by a new one, for
+   * `stats().refreshed`. `withRefresh()` calls it.
+   */
+  readonly countRefresh?: (() => void) | undefined;
 }
 
 /**

@@ -51,6 +51,14 @@ export interface CacheStats {
   inFlight: number;
   /** Misses that joined a running download. */
   coalesced: number;
+  /**
+   * How often the origin refused the URL of a caller (401, 403, 404 or 410), and that of
+   * another caller of the same download was tried. Callers with different URLs share a
+   * download by `canonicalUrl`.
+   */
+  failedOver: number;
+  /** Links that `withRefresh()` has replaced by new ones after the origin refused them. */
+  refreshed: number;
   /** Entries evicted to make room. */
   evictions: number;
   /** Bytes received from downloaders. */
@@ -114,6 +122,8 @@ export class Counters {
   misses = 0;
   failures = 0;
   coalesced = 0;
+  failedOver = 0;
+  refreshed = 0;
   evictions = 0;
   bytesDownloaded = 0;
   bytesServed = 0;
@@ -150,6 +160,8 @@ export function snapshot(counters: Counters, gauges: Gauges): CacheStats {
     failures: counters.failures,
     inFlight,
     coalesced: counters.coalesced,
+    failedOver: counters.failedOver,
+    refreshed: counters.refreshed,
     evictions: counters.evictions,
     bytesDownloaded: counters.bytesDownloaded,
     bytesServed: counters.bytesServed,

@@ -16,6 +16,7 @@ import type { GifConversion } from "../gif/gif_conversion.ts";
 import type { EntryWriter } from "../entries/entry_writer.ts";
 import type { Lookup } from "../entries/lookup.ts";
 import type { Peek } from "../entries/peek.ts";
+import type { CallerLink } from "./caller_links.ts";
 import type { DownloadSlot, DownloadSlots } from "./download_slots.ts";
 
 /** The parts of the cache that its downloads work on. */
@@ -68,6 +69,13 @@ export interface Handout {
 export interface DownloadListener extends GrowingBodyEvents {
   /** Whether the body is still to be stored. */
   readonly mayStore: boolean;
+  /**
+   * Called when the downloader of a link has failed.
+   *
+   * @returns The link to be tried next.
+   * @throws The error, if no other link may serve.
+   */
+  onRefused(link: CallerLink, error: unknown): CallerLink;
   /** Called once the type is certain. */
   onHandout(handout: Handout): void;
   /** Called with the bytes received so far, and the bytes of the whole body, where known. */

@@ -1,6 +1,6 @@
 import type { DownloadInfo } from "../api/download.ts";
-import type { Downloader } from "../api/download.ts";
 import type { DownloadParts } from "./download_parts.ts";
+import type { CallerLink } from "./caller_links.ts";
 import { SharedDownload } from "./shared_download.ts";
 
 /** The running downloads of a cache; of each URL at most one can be joined. */
@@ -39,21 +39,16 @@ export class Downloads {
    * Starts a download.
    *
    * @param url The canonical URL.
-   * @param callerUrl The URL for the downloader.
+   * @param link The link of the caller that starts the download.
    */
-  start(
-    url: string,
-    callerUrl: string,
-    downloader: Downloader,
-  ): SharedDownload {
+  start(url: string, link: CallerLink): SharedDownload {
     const onUnjoinable = () => {
       if (this.#joinable.get(url) === download) this.#joinable.delete(url);
     };
     const download: SharedDownload = new SharedDownload(
       this.#parts,
       url,
-      callerUrl,
-      downloader,
+      link,
       onUnjoinable,
     );
     this.#joinable.set(url, download);

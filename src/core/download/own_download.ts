@@ -1,8 +1,8 @@
 import type { DownloadInfo } from "../api/download.ts";
-import type { Downloader } from "../api/download.ts";
 import { Deadline } from "../async/deadline.ts";
 import type { Claim } from "../sharing/download_claims.ts";
 import type { Tee } from "../bodies/tee.ts";
+import type { CallerLink } from "./caller_links.ts";
 import type { DownloadParts, DownloadTask } from "./download_parts.ts";
 import { BodyReceiver, type Received } from "./receive_body.ts";
 import { runDownloader, type Source } from "./source.ts";
@@ -66,12 +66,15 @@ export class OwnDownload {
       this.#claim.staged.description?.isFollowed === true;
   }
 
-  /** Runs the downloader and stores the body; true when it is on disk. */
-  async run(downloader: Downloader, callerUrl: string): Promise<boolean> {
+  /**
+   * Runs the downloader of a link, or of the next one if the origin refuses it, and stores
+   * the body; true when it is on disk.
+   */
+  async run(link: CallerLink): Promise<boolean> {
     const { slots } = this.#parts;
     const received = await slots.run(
       this.#task.slot,
-      () => this.#receive(downloader, callerUrl),
+      () => this.#receive(link),
     );
     const commit = new ReceivedCommit(
       this.#parts,
@@ -101,10 +104,7 @@ export class OwnDownload {
   }
 
   /** Runs the downloader, and receives its body, within the time limits. */
-  async #receive(
-    downloader: Downloader,
-    callerUrl: string,
-  ): Promise<Received> {
+  async #receive(link: CallerLink): Promise<Received> {
     const { idleTimeoutMs, timeoutMs } = this.#parts.options;
     const { controller } = this.#task;
     const deadline = new Deadline(
@@ -113,7 +113,7 @@ export class OwnDownload {
       (error) => controller.abort(error),
     );
     try {
-      const answer = await this.#ask(downloader, callerUrl);
+      const answer = await this.#ask(link, deadline);
       deadline.alive();
       return await this.#receiver.receive(answer, deadline);
     } finally {
@@ -121,13 +121,23 @@ export class OwnDownload {
     }
   }
 
-  async #ask(downloader: Downloader, callerUrl: string): Promise<Source> {
+  async #ask(first: CallerLink, deadline: Deadline): Promise<Source> {
     const { url, key, started, slot, controller: { signal } } = this.#task;
     this.#task.phase = "downloading";
     let source: Source | undefined;
     slot.isAsking = true;
     try {
-      source = await runDownloader(downloader, { url: callerUrl, signal });
+      let link = first;
+      const countRefresh = () => void this.#parts.counters.refreshed++;
+      while (source === undefined) {
+        try {
+          const context = { url: link.url, signal, countRefresh };
+          source = await runDownloader(link.downloader, context);
+        } catch (error) {
+          link = this.#task.listener.onRefused(link, error);
+          deadline.alive();
+        }
+      }
       return this.#receiver.source = source;
     } finally {
       slot.isAsking = false;

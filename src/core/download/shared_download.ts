@@ -1,6 +1,6 @@
 import { Deadline } from "../async/deadline.ts";
 import { Waiters } from "../async/waiters.ts";
-import type { Downloader, DownloadInfo } from "../api/download.ts";
+import type { DownloadInfo } from "../api/download.ts";
 import type { GetOrDownloadOptions } from "../api/call_options.ts";
 import { DownloadTimeoutError, MediaCacheError } from "../api/errors.ts";
 import type { Media } from "../api/media.ts";
@@ -13,6 +13,7 @@ import type { MediaBody } from "../bodies/media_body.ts";
 import { fileBody } from "../bodies/stored_body.ts";
 import type { Claim } from "../sharing/download_claims.ts";
 import type { OpenEntry } from "../entries/discovery.ts";
+import { type CallerLink, CallerLinks } from "./caller_links.ts";
 import type {
   DownloadListener,
   DownloadParts,
@@ -52,6 +53,10 @@ export class SharedDownload implements DownloadListener {
   readonly #turns: ClaimTurns;
   readonly #onUnjoinable: () => void;
   readonly #waiters = new Waiters<{ facts: MediaFacts; body: MediaBody }>();
+  /** The link of the caller that started the download. */
+  readonly #first: CallerLink;
+  /** The links of all callers; undefined while all have the URL of the first. */
+  #links: CallerLinks | undefined;
   readonly #watchers = new Set<GetOrDownloadOptions>();
   #origin: Origin = { is: "waiting" };
   #handout: Handout | undefined;
@@ -70,18 +75,18 @@ export class SharedDownload implements DownloadListener {
    * Starts the download.
    *
    * @param url The canonical URL.
-   * @param callerUrl The URL for the downloader.
+   * @param link The link of the caller that starts the download.
    * @param onUnjoinable Called once later callers must start a download of their own, at
    * the latest at the end.
    */
   constructor(
     parts: DownloadParts,
     url: string,
-    callerUrl: string,
-    downloader: Downloader,
+    link: CallerLink,
     onUnjoinable: () => void,
   ) {
     this.url = url;
+    this.#first = link;
     this.key = keyOf(url);
     this.#parts = parts;
     this.#turns = new ClaimTurns(parts, url, this.key);
@@ -96,7 +101,7 @@ export class SharedDownload implements DownloadListener {
       phase: "waiting",
       listener: this,
     };
-    this.stored = this.#run(downloader, callerUrl);
+    this.stored = this.#run();
   }
 
   /** Whether the download runs, for callers. */
@@ -116,12 +121,19 @@ export class SharedDownload implements DownloadListener {
   /**
    * Waits until the type is certain, and makes a Media of the body.
    *
-   * @param isFirst Whether the caller has started the download.
+   * @param link The caller's link, tried if the origin refuses those before; none for a
+   * caller that knows the key alone.
    * @throws {MediaCacheError} If the download waits for the caller.
    * @throws The error of the download, or the reason of the caller's signal.
    */
-  async join(options: GetOrDownloadOptions, isFirst = false): Promise<Media> {
+  async join(options: GetOrDownloadOptions, link?: CallerLink): Promise<Media> {
     const { slot } = this.#task;
+    const isFirst = link === this.#first;
+    // A single URL needs no list: no other link could be tried.
+    if (link !== undefined && link.url !== this.#first.url) {
+      this.#links ??= new CallerLinks();
+      this.#links.add(link);
+    }
     const leave = isFirst
       ? slot.leaveFirst
       : this.#parts.slots.enter(slot, "download");
@@ -141,7 +153,9 @@ export class SharedDownload implements DownloadListener {
       return new CachedMedia(facts, origin, this.#parts.lifetime, signal);
     } catch (error) {
       leave?.();
-      throw error;
+      if (link === undefined || this.#links === undefined) throw error;
+      this.#links.remove(link);
+      throw signal?.aborted ? error : this.#links.errorOf(link.url, error);
     }
   }
 
@@ -185,6 +199,18 @@ export class SharedDownload implements DownloadListener {
   /** Reports that the staged file can't be read. */
   onFault(error: unknown): void {
     this.#parts.errors.report("read a download", error);
+  }
+
+  /** Picks the link of another caller if the origin refuses one; else throws the error. */
+  onRefused(link: CallerLink, error: unknown): CallerLink {
+    const next = this.#links?.next(link, error);
+    if (next === undefined) {
+      // The link of a caller that joined after this look would never be tried.
+      this.#onUnjoinable();
+      throw error;
+    }
+    this.#parts.counters.failedOver++;
+    return next;
   }
 
   /** Hands the body to all waiting callers: its type is certain. */
@@ -260,7 +286,7 @@ export class SharedDownload implements DownloadListener {
     this.#onUnjoinable();
   }
 
-  async #run(downloader: Downloader, callerUrl: string): Promise<boolean> {
+  async #run(): Promise<boolean> {
     const { slots } = this.#parts;
     const { slot, controller } = this.#task;
     try {
@@ -268,7 +294,7 @@ export class SharedDownload implements DownloadListener {
         if (!slots.tryTake(slot)) await slots.wait(slot, controller.signal);
         const claim = await this.#turns.claim(this.mayStore);
         if (claim.role !== "follow") {
-          return await this.#download(claim, downloader, callerUrl);
+          return await this.#download(claim);
         }
         slots.leave(slot);
         const stored = await this.#follow(claim.file);
@@ -283,11 +309,7 @@ export class SharedDownload implements DownloadListener {
   }
 
   /** Runs the downloader, unless another process has stored the URL since the lookup. */
-  async #download(
-    claim: OwnClaim,
-    downloader: Downloader,
-    callerUrl: string,
-  ): Promise<boolean> {
+  async #download(claim: OwnClaim): Promise<boolean> {
     const { claims, lookup, store } = this.#parts;
     const before = await store.bodyIdentity(this.key);
     if (claim.role === "lead" && before !== undefined) {
@@ -301,7 +323,7 @@ export class SharedDownload implements DownloadListener {
     const download = new OwnDownload(this.#parts, this.#task, claim, before);
     this.#origin = { is: "own", download };
     try {
-      return await download.run(downloader, callerUrl);
+      return await download.run(this.#first);
     } catch (error) {
       return await this.#fail(error, download);
     } finally {

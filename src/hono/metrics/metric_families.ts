@@ -44,6 +44,16 @@ export function metricFamilies(
       "Misses that joined a running download.",
       stats.coalesced,
     ),
+    counter(
+      "failed_over",
+      "Refused links of a caller after which another caller's link was tried.",
+      stats.failedOver,
+    ),
+    counter(
+      "refreshed",
+      "Refused links that were replaced by new ones.",
+      stats.refreshed,
+    ),
     {
       name: "download_failures",
       help: "Downloads that failed, by reason.",

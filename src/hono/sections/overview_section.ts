@@ -87,6 +87,15 @@ export function overviewSection(view: DashboardView): Markup {
   }
   ${
     tile(
+      "Links replaced",
+      formatCount(stats.failedOver + stats.refreshed),
+      `${formatCount(stats.failedOver)} by those of other callers, ${
+        formatCount(stats.refreshed)
+      } by new ones`,
+    )
+  }
+  ${
+    tile(
       "Disk errors",
       formatCount(stats.diskErrors),
       stats.diskErrors === 0 ? "none" : "see the events below",

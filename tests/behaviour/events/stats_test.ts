@@ -43,6 +43,8 @@ Deno.test("stats() has the members of the original first, then the others, all p
     "failures",
     "inFlight",
     "coalesced",
+    "failedOver",
+    "refreshed",
     "evictions",
     "bytesDownloaded",
     "bytesServed",
