@@ -1,5 +1,6 @@
 /** The parts that all rows use. */
 import type { Cell, Sample } from "./measurement.ts";
+import { join } from "@std/path";
 import { original, type Python } from "./python.ts";
 import { deno, type Work } from "./work.ts";
 
@@ -23,7 +24,6 @@ export const NAMES = {
   cacache: "cacache",
   undici: "undici + SQLite",
   node_fetch_cache: "node-fetch-cache",
-  bare_files: "bare files",
   bare_pairs: "bare pairs",
   bare_fetch: "bare fetch",
 } as const;
@@ -33,6 +33,27 @@ export const OURS = NAMES.ours;
 
 /** The contender that does only the work that this package's files need. */
 export const FLOOR = NAMES.bare_pairs;
+
+/** nginx, which has no file in `contenders/`. */
+export const NGINX = "nginx, sendfile";
+
+/** The end of the name of a contender that may only use its folder. */
+export const LIMITED = ", limited permissions";
+
+/** Contenders without a limit, whose figures need fewer rounds. */
+const SHOWN: ReadonlySet<ContenderFile> = new Set([
+  "cacache",
+  "undici",
+  "node_fetch_cache",
+]);
+
+/** Whether a cell measures something else than this package. */
+export function isRival(contender: string): boolean {
+  const rivals = [...Object.values(NAMES), NGINX].filter((each) =>
+    each !== OURS
+  );
+  return rivals.some((rival) => contender.startsWith(rival));
+}
 
 /** The files in `contenders/`, and the original. */
 export type ContenderFile = keyof typeof NAMES;
@@ -49,6 +70,7 @@ export function cells(
 ): Cell[] {
   return contenders.map((contender) => ({
     contender: NAMES[contender],
+    ...(SHOWN.has(contender) && { rounds: 3 }),
     run: (dir) => {
       const work: Work = { ...options, job, dir, origin: bench.origin };
       return contender === "original"
@@ -56,6 +78,40 @@ export function cells(
         : deno({ ...work, contender });
     },
   }));
+}
+
+/**
+ * The same for contenders with read and write access to their own folder alone,
+ * as users run them: Deno checks each path then.
+ */
+export function limitedCells(
+  bench: Bench,
+  job: string,
+  contenders: readonly Exclude<ContenderFile, "original">[],
+  options: WorkOptions,
+): Cell[] {
+  return cells(bench, job, contenders, { ...options, limited: true })
+    .map(({ contender, run }) => ({
+      contender: `${contender}${LIMITED}`,
+      run: (dir) => inUsualFolder(dir, run),
+    }));
+}
+
+/**
+ * Deno opens nothing below /dev, so nothing in /dev/shm, without all
+ * permissions.
+ */
+async function inUsualFolder(
+  dir: string,
+  run: Cell["run"],
+): Promise<Sample> {
+  if (!dir.startsWith("/dev/")) return await run(dir);
+  const temp = await Deno.makeTempDir({ prefix: "media-cache-bench-" });
+  try {
+    return await run(join(temp, "cache"));
+  } finally {
+    await Deno.remove(temp, { recursive: true });
+  }
 }
 
 /** Work of this package alone, under a name of its own. */

@@ -1,9 +1,8 @@
 /** An earlier commit of the package, measured beside the present one. */
 import { fromFileUrl, join, toFileUrl } from "@std/path";
-import { NAMES, OURS } from "./bench.ts";
+import { isRival, OURS } from "./bench.ts";
 import { measurePackage } from "./measured_package.ts";
 import type { Cell, Row } from "./measurement.ts";
-import { NGINX } from "./nginx.ts";
 import { tryProgram } from "./program.ts";
 
 /** A checkout of an earlier commit, which is removed when it is disposed. */
@@ -67,17 +66,12 @@ async function configOf(dir: string): Promise<unknown> {
   };
 }
 
-/** Names of contenders other than this package. */
-const RIVALS: ReadonlySet<string> = new Set(
-  [...Object.values(NAMES), NGINX].filter((name) => name !== OURS),
-);
-
 /**
  * The same row for the present and an earlier commit, without rivals and
  * targets.
  */
 export function compared(row: Row, { name, config }: Earlier): Row {
-  const cells = row.cells.filter(({ contender }) => !RIVALS.has(contender))
+  const cells = row.cells.filter(({ contender }) => !isRival(contender))
     .flatMap((cell): Cell[] => {
       const contender = cell.contender.includes(OURS)
         ? cell.contender.replace(OURS, name)

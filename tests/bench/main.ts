@@ -40,8 +40,8 @@ const origin = cleanUp.use(
 );
 const python = await findPython({ install: !quick });
 const bench: Bench = { quick, dir: place.path, origin: origin.origin, python };
-const chosen = allRows(bench).filter(({ id }) =>
-  only.length === 0 || only.some((start) => id.startsWith(start))
+const chosen = allRows(bench).filter(({ id, onRequest }) =>
+  only.length === 0 ? !onRequest : only.some((start) => id.startsWith(start))
 );
 if (chosen.length === 0) {
   const ids = allRows(bench).map(({ id }) => id).join(" ");

@@ -51,11 +51,8 @@ export interface Row {
   readonly targets: readonly Target[];
   /** The number of rounds of each cell. */
   readonly rounds: number;
-  /**
-   * Makes the shared resources of the cells, and returns a function that
-   * removes them.
-   */
-  prepare?(): Promise<AsyncDisposable>;
+  /** Whether the row takes so long that only `--only` measures it. */
+  readonly onRequest?: boolean;
 }
 
 /** The result of a contender's cell. */
@@ -84,10 +81,8 @@ export interface RowResult {
   readonly cells: readonly CellResult[];
   /** Each target. */
   readonly judgements: readonly Judgement[];
-  /**
-   * The number of earlier measurements of the row that had too large a spread.
-   */
-  readonly repeats: number;
+  /** The number of further rounds, for targets with too large a spread. */
+  readonly moreRounds: number;
 }
 
 /** The error of a contender that cannot run on this machine. */

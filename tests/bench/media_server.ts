@@ -1,44 +1,76 @@
 /**
- * Serves cached files over HTTP, each of the given size, at `/SIZE`. Prints its
- * port. Takes JSON: see {@linkcode MediaServerOptions}.
+ * Serves a file of the given size over HTTP, at any path. Prints its port. Takes
+ * JSON: see {@linkcode MediaServerOptions}.
  */
 // deno-lint-ignore-file no-console
 import { MediaCache } from "@media-cache/media-cache";
 import { statsRouter } from "@media-cache/media-cache/hono";
+import { join } from "@std/path";
 import { randomBytes } from "./jobs/job.ts";
 
-/** The files to serve, and the way. */
+/** The file to serve, and the way. */
 export interface MediaServerOptions {
   /** The cache's directory. */
   readonly dir: string;
   /** Bytes of the file. */
   readonly size: number;
-  /** By `media.response()`, the same with nothing in memory, or the router. */
-  readonly how: "response" | "disk" | "router";
+  /** The handler of requests. */
+  readonly how: keyof typeof HANDLERS;
 }
 
+const HANDLERS = {
+  /** By `media.response()`. */
+  response: () => respond({}),
+  /** The same with nothing in memory. */
+  disk: () => respond({ maxMemoryItems: 0 }),
+  /** Through the Hono router. */
+  router: async () => {
+    const cache = await filled({});
+    const router = statsRouter(cache, { access: "trusted" });
+    const key = (await cache.get(URL_OF_FILE))?.key;
+    return (request: Request) => {
+      const path = new URL(`/media/${key}`, request.url);
+      return router.fetch(new Request(path, request));
+    };
+  },
+  /** Without a cache, from an array. */
+  array: () => () => new Response(data, { headers }),
+  /** Without a cache, from a file. */
+  file: async () => {
+    await Deno.mkdir(options.dir);
+    const path = join(options.dir, "clip.mp4");
+    await Deno.writeFile(path, data);
+    return () => new Response(Deno.openSync(path).readable, { headers });
+  },
+} as const;
+
+type Handler = (request: Request) => Response | Promise<Response>;
+
+const URL_OF_FILE = "http://media.test/clip.mp4";
 const options: MediaServerOptions = JSON.parse(Deno.args[0] ?? "");
-const cache = await MediaCache.open({
-  cacheDir: options.dir,
-  ...(options.how === "disk" && { maxMemoryItems: 0 }),
-});
-const url = "http://media.test/clip.mp4";
-await cache.put(url, randomBytes(options.size), "video/mp4", "clip.mp4");
-const router = statsRouter(cache, { access: "trusted" });
-const key = (await cache.get(url))?.key;
+const data = randomBytes(options.size);
+const headers = {
+  "Content-Type": "video/mp4",
+  "Content-Length": `${options.size}`,
+};
 
-async function respond(): Promise<Response> {
-  const media = await cache.get(url);
-  return media?.response() ?? new Response(null, { status: 404 });
-}
-
-function route(request: Request): Response | Promise<Response> {
-  const path = new URL(`/media/${key}`, request.url);
-  return router.fetch(new Request(path, request));
-}
-
+const handler: Handler = await HANDLERS[options.how]();
 Deno.serve({
   hostname: "127.0.0.1",
   port: 0,
   onListen: ({ port }) => console.log(port),
-}, options.how === "router" ? route : respond);
+}, handler);
+
+async function filled(limits: { maxMemoryItems?: number }) {
+  const cache = await MediaCache.open({ cacheDir: options.dir, ...limits });
+  await cache.put(URL_OF_FILE, data, "video/mp4", "clip.mp4");
+  return cache;
+}
+
+async function respond(limits: { maxMemoryItems?: number }): Promise<Handler> {
+  const cache = await filled(limits);
+  return async () => {
+    const media = await cache.get(URL_OF_FILE);
+    return media?.response() ?? new Response(null, { status: 404 });
+  };
+}

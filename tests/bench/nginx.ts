@@ -4,9 +4,6 @@ import { randomBytes } from "./jobs/job.ts";
 import { NotMeasuredError } from "./measurement.ts";
 import type { Server } from "./server.ts";
 
-/** The name in tables. */
-export const NGINX = "nginx, sendfile";
-
 /**
  * Starts nginx on a folder with one file of the given size, named by its size.
  */

@@ -56,17 +56,14 @@ function chartsOf(results: readonly RowResult[]): Chart[] {
     {
       name: "open",
       title: "Milliseconds to open a directory, by the number of entries",
-      points: results.filter(({ id }) => id.startsWith("open-"))
-        .flatMap(({ id, cells }) =>
-          cells.flatMap(({ contender, summaries }) =>
-            point(
-              contender,
-              Number(id.slice("open-".length)),
-              summaries["open"],
-              MILLI,
-            )
-          )
-        ),
+      points: results.flatMap(({ id, cells }) => {
+        const [, entries] = /^(?:scale-)?open-(\d+)$/.exec(id) ?? [];
+        return entries === undefined
+          ? []
+          : cells.flatMap(({ contender, summaries }) =>
+            point(contender, Number(entries), summaries["open"], MILLI)
+          );
+      }),
     },
     {
       name: "readers",
@@ -85,14 +82,19 @@ function chartsOf(results: readonly RowResult[]): Chart[] {
   ];
 }
 
-/** A curve over the cells of a row with numbers as names. */
+/**
+ * A curve over the cells of a row with numbers as names, and over the largest
+ * number of the row of `--only scale`.
+ */
 function curve(
   results: readonly RowResult[],
   id: string,
   measure: string,
   scale: number,
 ): Point[] {
-  const cells = results.find((row) => row.id === id)?.cells ?? [];
+  const cellsOf = (id: string) =>
+    results.find((row) => row.id === id)?.cells ?? [];
+  const cells = [...cellsOf(id), ...cellsOf(`scale-${id}`).slice(-1)];
   return cells.flatMap(({ contender, summaries }) => {
     const x = Number(contender.replaceAll(",", ""));
     return point(measure, x, summaries[measure], scale);

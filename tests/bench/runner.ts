@@ -11,39 +11,45 @@ import {
 import { summarize, type Summary } from "./statistics.ts";
 import { isUnsure, judge, type Judgement } from "./verdict.ts";
 
-/** Measures a row, and once more if the spread of a target is too large. */
+/**
+ * Measures a row. With `repeat`, contenders of a target with too large a spread
+ * get as many rounds again.
+ */
 export async function runRow(
   row: Row,
   dir: string,
   { repeat }: { repeat: boolean },
 ): Promise<RowResult> {
-  for (let repeats = 0;; repeats++) {
-    const cells = await runRounds(row, dir);
-    const judgements = judgeRow(row, cells);
-    if (repeat && repeats === 0 && judgements.some(isUnsure)) continue;
-    return { id: row.id, title: row.title, cells, judgements, repeats };
-  }
-}
-
-async function runRounds(row: Row, dir: string): Promise<CellResult[]> {
-  await using _shared = await row.prepare?.();
+  const { id, title, rounds } = row;
   const samples = new Map<Cell, Sample[]>();
   const missing = new Map<Cell, string>();
   for (const cell of row.cells) samples.set(cell, []);
-  for (let round = 0; round < row.rounds; round++) {
-    // A contender that always came after the same other would inherit its load.
-    for (const cell of shuffled(row.cells)) {
-      if (missing.has(cell) || round >= (cell.rounds ?? Infinity)) continue;
-      try {
-        samples.get(cell)?.push(await runAfresh(cell, dir));
-      } catch (error) {
-        missing.set(cell, reasonOf(error));
+  const run = async (cells: readonly Cell[]) => {
+    for (let round = 0; round < rounds; round++) {
+      // After the same other each time, a contender would inherit its load.
+      for (const cell of shuffled(cells)) {
+        if (missing.has(cell) || round >= (cell.rounds ?? Infinity)) continue;
+        try {
+          samples.get(cell)?.push(await runAfresh(cell, dir));
+        } catch (error) {
+          missing.set(cell, reasonOf(error));
+        }
       }
     }
-  }
-  return row.cells.map((cell) =>
-    resultOf(cell, samples.get(cell) ?? [], missing.get(cell))
-  );
+    const results = row.cells.map((cell) =>
+      resultOf(cell, samples.get(cell) ?? [], missing.get(cell))
+    );
+    const judgements = judgeRow(row, results);
+    return { id, title, cells: results, judgements };
+  };
+  const result = await run(row.cells);
+  const unsure = row.targets.filter((_, i) => {
+    const judgement = result.judgements[i];
+    return judgement !== undefined && isUnsure(judgement);
+  }).flatMap(({ needs }) => needs.map(([contender]) => contender));
+  if (!repeat || unsure.length === 0) return { ...result, moreRounds: 0 };
+  const again = row.cells.filter(({ contender }) => unsure.includes(contender));
+  return { ...await run(again), moreRounds: rounds };
 }
 
 async function runAfresh(cell: Cell, parent: string): Promise<Sample> {

@@ -4,7 +4,7 @@ import { spreadOf, type Summary } from "./statistics.ts";
 import { isUnsure, type Judgement } from "./verdict.ts";
 
 /** The contenders of one row. */
-export function rowTable(row: Row, { cells, repeats }: RowResult): string {
+export function rowTable(row: Row, { cells, moreRounds }: RowResult): string {
   const withCpu = row.columns.filter(({ measure }) =>
     cells.some(({ cpuMs }) => measure in cpuMs)
   );
@@ -21,7 +21,9 @@ export function rowTable(row: Row, { cells, repeats }: RowResult): string {
     cell.peakRssBytes ? bytes(cell.peakRssBytes.median) : "",
   ]);
   const rounds = `median of ${row.rounds} ± half the interquartile range`;
-  const again = repeats > 0 ? ", measured again for its spread" : "";
+  const again = moreRounds > 0
+    ? `, and of ${moreRounds} more where the spread was large`
+    : "";
   const notes = cells.filter(({ missing }) => missing !== undefined)
     .map(({ contender, missing }) => `${contender}: not measured, ${missing}`);
   return [
@@ -41,7 +43,7 @@ export function targetTable(judgements: readonly Judgement[]): string {
     const value = (figure: number | undefined) =>
       figure === undefined
         ? "–"
-        : `${digits(figure)}${unit === "×" ? "×" : " MiB"}`;
+        : `${digits(figure)}${unit === "×" ? "×" : ` ${unit}`}`;
     const unsure = isUnsure(judgement) ? ", unsure" : "";
     return [
       title,
@@ -101,7 +103,8 @@ function milliseconds(summary: Summary | undefined): string {
   return summary === undefined ? "" : time(summary.median / 1000);
 }
 
-function markdown(head: string[], lines: string[][]): string {
+/** A table, with all columns but the first to the right. */
+export function markdown(head: string[], lines: string[][]): string {
   const all = [head, ...lines];
   const widths = head.map((_, column) =>
     Math.max(3, ...all.map((cells) => cells[column]?.length ?? 0))

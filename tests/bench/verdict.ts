@@ -4,6 +4,9 @@ import { spreadOf, type Summary } from "./statistics.ts";
 /** The largest spread of a figure that may be trusted. */
 export const MAX_SPREAD = 0.3;
 
+/** The units of limits: a ratio, bytes and seconds. */
+export const UNITS = { "×": 0, "MiB": 2 ** 20, "ms": 1e-3 } as const;
+
 /** A measured value of a row: the contender, and the measure. */
 export type Measured = readonly [contender: string, measure: string];
 
@@ -22,8 +25,8 @@ export interface Target {
   readonly figure: (...medians: number[]) => number;
   /** The least or the largest value allowed. */
   readonly limit: { readonly atLeast: number } | { readonly atMost: number };
-  /** The unit of the limit: a ratio (×), or MiB. */
-  readonly unit: "×" | "MiB";
+  /** The unit of the limit. */
+  readonly unit: keyof typeof UNITS;
 }
 
 /** The result of a target. */
@@ -72,7 +75,7 @@ export function judge(
   const value = figureOf(summaries);
   const met = "atLeast" in limit ? value >= bound : value <= bound;
   // Half of almost nothing is not noise where far more is allowed.
-  const scale = unit === "MiB" ? bound * 2 ** 20 : 0;
+  const scale = bound * UNITS[unit];
   const spreads = summaries.map((summary) => spreadOf(summary, scale));
   const spread = spreads.reduce<number | undefined>(
     (most, each) =>

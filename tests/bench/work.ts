@@ -4,6 +4,7 @@ import { measuredPackage } from "./measured_package.ts";
 import type { Sample } from "./measurement.ts";
 
 const WORKER = fromFileUrl(new URL("worker.ts", import.meta.url));
+const ROOT = fromFileUrl(new URL("../../", import.meta.url));
 
 /** A program for Deno, in a process of its own. */
 export interface Work {
@@ -13,6 +14,8 @@ export interface Work {
   readonly contender?: string;
   /** The folder of its files. */
   readonly dir: string;
+  /** Whether the job may read and write in that folder alone. */
+  readonly limited?: boolean;
   /** Further options of the job. */
   readonly [option: string]: unknown;
 }
@@ -23,7 +26,15 @@ export async function deno(work: Work): Promise<Sample> {
   const own = work.contender === "web_cache"
     ? { DENO_DIR: join(dirname(work.dir), "deno") }
     : undefined;
-  return await output(denoCommand(WORKER, JSON.stringify(work), own));
+  const modules = work.limited ? [ROOT, dirname(measuredPackage())] : [];
+  const argument = JSON.stringify({ ...work, modules });
+  const allow = work.limited
+    ? [
+      `--allow-read=${[work.dir, ...modules].join()}`,
+      `--allow-write=${work.dir}`,
+    ]
+    : undefined;
+  return await output(denoCommand(WORKER, argument, own, allow));
 }
 
 /** A program of the benchmark, run by Deno as users run theirs. */
@@ -31,17 +42,12 @@ export function denoCommand(
   program: string,
   argument: string,
   env: Record<string, string> = {},
+  allow: readonly string[] = ["--allow-all"],
 ): Deno.Command {
   return new Deno.Command(Deno.execPath(), {
     args: [
-      ...[
-        "run",
-        "--no-check",
-        "--quiet",
-        "--allow-all",
-        "--config",
-        measuredPackage(),
-      ],
+      ...["run", "--no-check", "--quiet", "--no-prompt", ...allow],
+      ...["--config", measuredPackage()],
       // Where memory is compared, garbage must not count.
       "--v8-flags=--expose-gc",
       ...["--location", "http://media-cache.test", program, argument],

@@ -8,7 +8,7 @@ import type { Job } from "./jobs/job.ts";
 import { peakRss } from "./resident.ts";
 import type { Work } from "./work.ts";
 
-const work: Work = JSON.parse(Deno.args[0] ?? "");
+const work: Work & { modules: string[] } = JSON.parse(Deno.args[0] ?? "");
 // Not as literals: Deno would fetch the packages of all contenders at once, and
 // their modules would add to the memory of each.
 const { run }: { run: Job } = await import(`./jobs/${work.job}.ts`);
@@ -16,7 +16,13 @@ const contender = work.contender && `./contenders/${work.contender}.ts`;
 const opened: { open?: OpenContender } = contender
   ? await import(contender)
   : {};
+// A job with limited permissions keeps those of users: one folder, which Deno
+// compares with each path.
+for (const path of work.modules) {
+  Deno.permissions.revokeSync({ name: "read", path });
+}
 const sample = await run(work, opened.open);
-console.log(JSON.stringify({ peakRssBytes: peakRss(), ...sample }));
+const peakRssBytes = work.limited ? undefined : peakRss();
+console.log(JSON.stringify({ peakRssBytes, ...sample }));
 // Some contenders leave timers and sockets behind.
 Deno.exit(0);

@@ -94,6 +94,22 @@ Deno.test("a target is not proven by a single measurement", () => {
   assertEquals(isProven(judged(FASTER, { ours: [1], theirs: [9] })), false);
 });
 
+Deno.test("judge() shows a limit of time in milliseconds", () => {
+  const target: Target = {
+    title: "open",
+    needs: [["ours", "open"]],
+    figure: (seconds = NaN) => seconds * 1000,
+    limit: { atMost: 20 },
+    unit: "ms",
+  };
+
+  const { figure, wanted, spread } = judged(target, {
+    ours: [0.001, 0.002, 0.003],
+  });
+
+  assertEquals([figure, wanted, spread], [2, "≤ 20 ms", 0.05]);
+});
+
 Deno.test("the spread of memory counts against the allowed growth", () => {
   const judgement = judged(SMALL, { ours: [MIB, 4 * MIB, 9 * MIB] });
 

@@ -6,9 +6,11 @@ import { tempDir } from "../fixtures/directory/temp_dir.ts";
 /** Each kind of work that has a target or a figure. */
 const ROWS = [
   ...["store-10k", "store-256k", "store-8m", "memory-hit"],
-  ...["miss", "miss-memory", "first-byte", "readers", "joining"],
-  ...["open-1000", "open-4000", "first-store", "entries", "hold"],
-  ...["serve-64k", "serve-8m", "idle-memory", "second-process"],
+  ...["miss", "miss-memory", "first-byte"],
+  ...["readers", "joining", "many-hits"],
+  ...["open-500", "open-1000", "first-store", "entries", "hold"],
+  ...["scale-open-2000", "scale-first-store", "scale-entries"],
+  ...["serve-64k", "serve-8m", "idle-memory", "second-process", "calls"],
 ];
 
 /** Programs that the benchmark uses if the machine has them. */

@@ -8,7 +8,7 @@ import type { Work } from "../work.ts";
 /** The work to watch. */
 export interface HoldWork extends Work {
   /** The name of the work. */
-  readonly what: "nothing" | "fetch" | "miss" | "open" | "evict" | "clear";
+  readonly what: "fetch" | "miss" | "open" | "evict";
   /** The origin of the body. */
   readonly origin: string;
   /** Bytes of the body. */
@@ -26,12 +26,11 @@ const IDLE_MS = 250;
  * process.
  */
 export async function run(work: Work): Promise<Sample> {
-  const { what } = work as HoldWork;
   const act = await prepared(work as HoldWork);
   const idle = await ticksDuring(pause);
   const usual = quantile(idle, 0.5);
   const start = performance.now();
-  const ticks = await ticksDuring(what === "nothing" ? pause : act);
+  const ticks = await ticksDuring(act);
   const seconds = (performance.now() - start) / 1000;
   const lateness = (share: number) =>
     Math.max(0, quantile(ticks, share) - usual) / 1000;
@@ -58,11 +57,9 @@ async function prepared(
       await cache.close();
     };
   }
-  if (what === "nothing") return pause;
   // Opening never evicts; the first put has to do it.
   const maxSizeMb = what === "evict" ? 1 : 100_000;
   const cache = await MediaCache.open({ cacheDir: dir, maxSizeMb });
-  if (what === "clear") return () => cache.clear();
   if (what === "evict") {
     return () => cache.put(url, new Uint8Array(1024), "video/mp4", "a.mp4");
   }

@@ -14,9 +14,11 @@ export interface StoreWork extends Work {
   readonly count: number;
   /** Seconds after which a measure ends early. */
   readonly seconds: number;
-  /** The number of unmeasured bodies before. */
+  /** The number of unmeasured bodies before, more than fit in memory. */
   readonly warmUp: number;
-  /** Whether to read streams instead of bytes. */
+  /** The number of unmeasured hits before the others. */
+  readonly warmHits: number;
+  /** Whether to read streams, too. */
   readonly streams: boolean;
 }
 
@@ -24,20 +26,21 @@ const IN_FLIGHT = 16;
 const BYOB_BYTES = 262_144;
 
 /**
- * Measures `put`, `hit`, `byob` and `reader`, and the same with 16 in flight.
+ * Measures `put`, and `hit` or `byob`, `reader` and `bytes`, and the same with
+ * 16 in flight.
  */
 export async function run(
   work: Work,
   open: OpenContender | undefined,
 ): Promise<Stopwatch> {
   const { dir, origin, size, seconds, ...how } = work as StoreWork;
-  const { count, warmUp, streams } = how;
+  const { count, warmUp, warmHits, streams } = how;
   const contender = await open?.(dir);
   if (contender === undefined) throw new Error("There is no contender");
   const url = (i: number | string) => `${origin}/${size}/${i}`;
   const data = randomBytes(size);
   const ways = streams && contender.stream
-    ? { byob: readByob, reader: readDefault }
+    ? { byob: readByob, reader: readDefault, bytes: readBytes }
     : { hit: readBytes };
   for (let i = 0; i < warmUp; i++) await contender.put(url(`w${i}`), data);
 
@@ -54,9 +57,9 @@ export async function run(
   }
   // By now the first bodies have left the memory of contenders that use it.
   for (const read of Object.values(ways)) {
-    for (let i = 0; i < warmUp; i++) {
-      assertLength(await read(contender, url(`w${i}`)), size);
-    }
+    await watch.time("warm-up", warmHits, 1, async (i) => {
+      assertLength(await read(contender, url(`w${i % warmUp}`)), size);
+    });
   }
   for (const inFlight of [1, IN_FLIGHT]) {
     for (const [way, read] of Object.entries(ways)) {

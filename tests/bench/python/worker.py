@@ -75,8 +75,8 @@ async def store(work, watch):
         )
     for entry in cache.index.values():
         entry.data = None
-    for number in range(work["warmUp"]):
-        await hit(f"w{number}")
+    warm = work["warmUp"]
+    await watch.time("warm-up", work["warmHits"], 1, lambda i: hit(f"w{i % warm}"))
     for suffix, lanes in both:
         await watch.time(
             "hit" + suffix, stored[lanes], lanes, lambda i: hit(f"{lanes}-{i}")
@@ -84,7 +84,7 @@ async def store(work, watch):
     if work["streams"]:
         # The original has no streams: callers always get bytes.
         for suffix in ("", f"-{IN_FLIGHT}"):
-            for way in ("byob", "reader"):
+            for way in ("byob", "reader", "bytes"):
                 watch.measures[way + suffix] = watch.measures["hit" + suffix]
                 watch.cpu_ms[way + suffix] = watch.cpu_ms["hit" + suffix]
 

@@ -1,6 +1,7 @@
 /** All rows, in the order of the output. */
 import type { Bench } from "../bench.ts";
 import type { Row } from "../measurement.ts";
+import { callsRow } from "./calls.ts";
 import { downloadRows } from "./download.ts";
 import { entryRows } from "./entries.ts";
 import { idleRows } from "./idle.ts";
@@ -19,5 +20,6 @@ export function allRows(bench: Bench): Row[] {
     ...entryRows(bench),
     ...serveRows(bench),
     ...idleRows(bench),
+    callsRow(),
   ];
 }

@@ -4,18 +4,12 @@ import {
   cell,
   cells,
   type ContenderFile,
+  FLOOR,
   MIB,
   NAMES,
-  OURS,
 } from "../bench.ts";
-import type { Cell, Row } from "../measurement.ts";
-import type { Target } from "../verdict.ts";
-import {
-  mebibytes,
-  mebibytesMore,
-  timesFaster,
-  timesSlower,
-} from "./targets.ts";
+import type { Row } from "../measurement.ts";
+import { atMost, compare, compareBoth } from "./targets.ts";
 
 /** The rows. */
 export function downloadRows(bench: Bench): Row[] {
@@ -32,9 +26,9 @@ function missRow(bench: Bench): Row {
     "bare_pairs",
     "bare_fetch",
   ];
-  const mib = bench.quick ? 64 : 512;
-  const what = `miss of ${mib} MiB`;
+  const mib = bench.quick ? 32 : 512;
   const size = mib * MIB;
+  const comparison = { what: `miss of ${mib} MiB`, measure: "miss" };
   return {
     id: "miss",
     title: `${mib} MiB: a miss over loopback HTTP, read and stored`,
@@ -44,45 +38,40 @@ function missRow(bench: Bench): Row {
     }),
     columns: [{ measure: "miss", title: "speed", unit: { bytesPerOp: size } }],
     targets: [
-      timesFaster(what, "miss", "bare_fetch", 0.85),
-      timesFaster(what, "miss", "original", 3),
+      compare({ ...comparison, other: NAMES.bare_fetch }, { atLeast: 0.62 }),
+      compare({ ...comparison, other: FLOOR }, { atLeast: 0.95 }),
     ],
     rounds: bench.quick ? 1 : 5,
   };
 }
 
-/** Callers of one download; another caller may stall beside them. */
+/** The cells of memory that tables name. */
+export const MEMORY = {
+  one: "1 reader",
+  many: "16 readers, one stalled",
+  fetch: NAMES.bare_fetch,
+} as const;
+
+/** Readers of one download, of which one may stall until the others end. */
 function memoryRow(bench: Bench): Row {
-  const [small, large] = bench.quick ? [16, 128] : [128, 1024];
-  const warmUp = (bench.quick ? 16 : 128) * MIB;
-  const rowCells: Cell[] = [];
-  const targets: Target[] = [];
-  for (const callers of [1, 16]) {
-    for (const stalled of [false, true]) {
-      const who = `${callers} reader${callers > 1 ? "s" : ""}` +
-        (stalled ? " + 1 stalled" : "");
-      const name = (mib: number) => `${who}, ${mib} MiB`;
-      for (const mib of [small, large]) {
-        rowCells.push(cell(bench, name(mib), "share", {
-          ...{ size: mib * MIB, warmUp, callers, stalled, joining: false },
-        }));
-        const what = `peak RSS of a miss, ${name(mib)}`;
-        targets.push(mebibytes(what, "growth", name(mib), 64));
-      }
-      const sizes = { more: name(large), less: name(small) };
-      const what = `peak RSS of a miss, ${who}: ${large} over ${small} MiB`;
-      targets.push(mebibytesMore(what, "growth", sizes, 16));
-    }
-  }
-  for (const mib of [small, large]) {
-    const name = `${NAMES.bare_fetch}, ${mib} MiB`;
-    const options = { size: mib * MIB, warmUp };
-    rowCells.push(cell(bench, name, "fetch_memory", options));
-  }
+  const mib = bench.quick ? 64 : 1024;
+  const work = { size: mib * MIB, warmUp: (bench.quick ? 16 : 128) * MIB };
+  const share = { ...work, joining: false };
+  const what = `peak RSS of a miss of ${mib} MiB`;
   return {
     id: "miss-memory",
-    title: "Peak of resident memory above its level after a warm-up download",
-    cells: rowCells,
+    title: `${mib} MiB: peak of resident memory above a warm-up download`,
+    cells: [
+      cell(bench, MEMORY.one, "share", {
+        ...share,
+        ...{ callers: 1, stalled: false },
+      }),
+      cell(bench, MEMORY.many, "share", {
+        ...share,
+        ...{ callers: 15, stalled: true },
+      }),
+      cell(bench, MEMORY.fetch, "fetch_memory", work),
+    ],
     columns: [
       { measure: "growth", title: "growth", unit: "bytes" },
       {
@@ -91,8 +80,17 @@ function memoryRow(bench: Bench): Row {
         unit: "bytes",
       },
     ],
-    targets,
-    rounds: bench.quick ? 1 : 3,
+    targets: [
+      atMost(
+        16,
+        "MiB",
+        `${what}, ${MEMORY.one}, above ${MEMORY.fetch}`,
+        [MEMORY.one, "growth"],
+        [MEMORY.fetch, "growth"],
+      ),
+      atMost(64, "MiB", `${what}, ${MEMORY.many}`, [MEMORY.many, "growth"]),
+    ],
+    rounds: bench.quick ? 1 : 5,
   };
 }
 
@@ -103,21 +101,28 @@ function firstByteRow(bench: Bench): Row {
     "bare_pairs",
     "bare_fetch",
   ];
-  const of = { ours: OURS, other: NAMES.bare_fetch };
+  const what = "first byte of a 64 KiB miss";
+  const measure = "first-byte";
+  const rate = { atLeast: 0.7 };
   return {
     id: "first-byte",
     title: "64 KiB: first byte of a miss",
     cells: cells(bench, "first_byte", contenders, {
       size: 65_536,
-      count: bench.quick ? 100 : 500,
-      warmUp: bench.quick ? 50 : 200,
+      count: bench.quick ? 50 : 500,
+      warmUp: bench.quick ? 10 : 200,
     }),
     columns: [
-      { measure: "first-byte", title: "first byte", unit: "time" },
-      { measure: "first-byte-16", title: "first byte ×16", unit: "time" },
+      { measure, title: "first byte", unit: "time" },
+      { measure: `${measure}-16`, title: "first byte ×16", unit: "time" },
     ],
     targets: [
-      timesSlower("first byte of a 64 KiB miss", "first-byte", of, 1.3),
+      ...compareBoth(
+        { what: `time to the ${what}`, measure, other: NAMES.bare_fetch },
+        { atMost: 2.2 },
+        { atMost: 2.4 },
+      ),
+      ...compareBoth({ what, measure, other: NAMES.web_cache }, rate, rate),
     ],
     rounds: bench.quick ? 1 : 5,
   };

@@ -10,41 +10,41 @@ import { entryUrl } from "../jobs/fill.ts";
 import type { Cell, Row } from "../measurement.ts";
 import { original } from "../python.ts";
 import { deno } from "../work.ts";
-import { timesFaster, timesSlower } from "./targets.ts";
+import { atMost, compare } from "./targets.ts";
 
 /** The names of the two ways to open a directory. */
-const CLOSED = "as left by a clean close";
-const ALONE = "from sidecars alone";
+export const CLOSED = "as left by a clean close";
+export const ALONE = "from sidecars alone";
 
-/**
- * The numbers of entries: first those that targets compare, then the others.
- */
-function numbers({ quick }: Bench): {
-  small: number;
-  large: number;
-  all: number[];
-} {
+/** The numbers of entries; `million` takes minutes to fill. */
+function numbers({ quick }: Bench) {
   return quick
-    ? { small: 1000, large: 4000, all: [1000, 4000] }
-    : { small: 1000, large: 100_000, all: [1000, 10_000, 100_000, 1_000_000] };
+    ? { small: 500, middle: [], large: 1000, million: 2000 }
+    : { small: 1000, middle: [10_000], large: 100_000, million: 1_000_000 };
 }
 
 /** The rows. */
 export function entryRows(bench: Bench): Row[] {
-  const { all } = numbers(bench);
+  const { small, middle, large, million } = numbers(bench);
+  const onRequest = (row: Row): Row => ({
+    ...row,
+    id: `scale-${row.id}`,
+    onRequest: !bench.quick,
+  });
   return [
-    ...all.map((entries) => openRow(bench, entries)),
-    firstStoreRow(bench),
-    scaleRow(bench),
-    holdRow(bench),
+    ...[small, ...middle, large].map((entries) => openRow(bench, entries)),
+    firstStoreRow(bench, large),
+    entriesRow(bench, [small, ...middle, large]),
+    holdRow(bench, large),
+    onRequest({ ...openRow(bench, million), rounds: bench.quick ? 1 : 3 }),
+    onRequest({ ...firstStoreRow(bench, million), targets: [] }),
+    onRequest(entriesRow(bench, [small, million])),
   ];
 }
 
 function openRow(bench: Bench, entries: number): Row {
-  const { large } = numbers(bench);
-  const counted = entries.toLocaleString("en");
+  const counted = nameOf(entries);
   const work = { entries, url: entryUrl(0), job: "open" };
-  const what = `open with ${counted} entries`;
   return {
     id: `open-${entries}`,
     title: `${counted} entries: open, and look up an entry`,
@@ -77,56 +77,56 @@ function openRow(bench: Bench, entries: number): Row {
       { measure: "rss", title: "RSS per entry", unit: "bytes" },
       { measure: "heap", title: "heap per entry", unit: "bytes" },
     ],
-    targets: entries !== large ? [] : [
-      timesFaster(what, "open", { ours: CLOSED, other: "original" }, 100),
-      timesFaster(what, "open", { ours: ALONE, other: "original" }, 2.5),
+    targets: entries !== numbers(bench).large ? [] : [
+      atMost(25, "ms", `open ${counted} entries with the index`, [
+        CLOSED,
+        "open",
+      ]),
     ],
-    rounds: bench.quick ? 1 : entries > large ? 2 : 5,
-  };
-}
-
-function firstStoreRow(bench: Bench): Row {
-  const { large: entries } = numbers(bench);
-  const counted = entries.toLocaleString("en");
-  const url = entryUrl(0);
-  // The entry that others look up must not be the one that is evicted.
-  const opened = async () => {
-    const dir = await directoryOf(bench, entries);
-    await deno({ job: "open", dir, entries, url });
-    return dir;
-  };
-  const store = async (dir: string) =>
-    await deno({ job: "first_store", dir, entries, size: ENTRY_BYTES });
-  return {
-    id: "first-store",
-    title: `${counted} entries: open, evict one, and store another`,
-    cells: [
-      { contender: CLOSED, run: async () => await store(await opened()) },
-      {
-        contender: ALONE,
-        run: async () => {
-          const dir = await opened();
-          await leaveEntriesAlone(dir);
-          return await store(dir);
-        },
-      },
-    ],
-    columns: [{ measure: "store", title: "until stored", unit: "time" }],
-    targets: [],
     rounds: bench.quick ? 1 : 5,
   };
 }
 
-function scaleRow(bench: Bench): Row {
-  const { small, large, all } = numbers(bench);
-  const name = (entries: number) => entries.toLocaleString("en");
-  const compared = { ours: name(large), other: name(small) };
+function firstStoreRow(bench: Bench, entries: number): Row {
+  const counted = nameOf(entries);
+  const contender = "with the index";
+  return {
+    id: "first-store",
+    title: `${counted} entries: open, then evict one and store another`,
+    cells: [{
+      contender,
+      run: async () => {
+        const dir = await directoryOf(bench, entries);
+        // The entry that others look up must not be the one that is evicted.
+        await deno({ job: "open", dir, entries, url: entryUrl(0) });
+        return await deno({
+          ...{ job: "first_store", dir, entries, size: ENTRY_BYTES },
+        });
+      },
+    }],
+    columns: [
+      { measure: "open", title: "open", unit: "time" },
+      { measure: "store", title: "first store", unit: "time" },
+    ],
+    targets: [
+      atMost(20, "ms", `first store into ${counted} entries, with eviction`, [
+        contender,
+        "store",
+      ]),
+    ],
+    rounds: bench.quick ? 1 : 5,
+  };
+}
+
+/** Compares the last of these numbers with the first. */
+function entriesRow(bench: Bench, all: readonly number[]): Row {
+  const [small = NaN, large = NaN] = [all[0], all.at(-1)];
+  const measures = ["get", "put", "evict"];
   return {
     id: "entries",
     title: "get, put, and put that evicts, by the number of entries",
     cells: all.map((entries): Cell => ({
-      contender: name(entries),
-      ...(entries > large && { rounds: 2 }),
+      contender: nameOf(entries),
       run: async () =>
         await deno({
           ...{ job: "scale", dir: await directoryOf(bench, entries), entries },
@@ -134,68 +134,70 @@ function scaleRow(bench: Bench): Row {
           count: bench.quick ? 50 : 500,
         }),
     })),
-    columns: ["get", "put", "evict"].map((measure) => ({
+    columns: measures.map((measure) => ({
       measure,
       title: measure,
       unit: "time",
     })),
-    targets: ["get", "put", "evict"].map((measure) =>
-      timesSlower(`${measure} at ${name(large)} entries`, measure, compared, 3)
+    targets: measures.map((measure) =>
+      compare({
+        what: `time of ${measure} at ${nameOf(large)} entries`,
+        ...{ measure, ours: nameOf(large), other: nameOf(small) },
+      }, { atMost: 2 })
     ),
     rounds: bench.quick ? 1 : 5,
   };
 }
 
-function holdRow(bench: Bench): Row {
-  const { large } = numbers(bench);
-  const mib = bench.quick ? 32 : 512;
+function holdRow(bench: Bench, entries: number): Row {
+  const mib = bench.quick ? 16 : 512;
   const held = (contender: string, what: string) =>
     cell(bench, contender, "hold", { what, size: mib * MIB });
-  const withEntries = (
-    name: string,
-    what: string,
-    use: (dir: string, copy: string) => Promise<string>,
-  ): Cell => ({
-    contender: `${name} ${large.toLocaleString("en")} entries`,
-    run: async (copy) => {
-      const dir = await use(await directoryOf(bench, large), copy);
-      return await deno({ job: "hold", what, dir, origin: "", size: 0 });
+  const ofEntries = async (what: string, dir: string) =>
+    await deno({ job: "hold", what, dir, origin: "", size: 0 });
+  const fetched = `${NAMES.bare_fetch} of ${mib} MiB`;
+  const works = [
+    held(`miss of ${mib} MiB`, "miss"),
+    {
+      contender: `evict ${nameOf(entries)} entries`,
+      run: async (copy: string) => {
+        await copyDirectory(await directoryOf(bench, entries), copy);
+        // Its files are not the files that the index describes.
+        const url = entryUrl(0);
+        await deno({ job: "open", dir: copy, entries, url });
+        return await ofEntries("evict", copy);
+      },
     },
-  });
-  const copied = async (dir: string, copy: string) => {
-    await copyDirectory(dir, copy);
-    return copy;
-  };
-  // Its files are not the files that the index describes.
-  const indexed = async (dir: string, copy: string) => {
-    await copied(dir, copy);
-    const url = entryUrl(0);
-    await deno({ job: "open", dir: copy, entries: large, url });
-    return copy;
-  };
+    {
+      contender: `open ${nameOf(entries)} entries`,
+      run: async () => {
+        const dir = await directoryOf(bench, entries);
+        return await ofEntries("open", dir);
+      },
+    },
+  ];
   return {
     id: "hold",
     title: "Longest holds of the event loop",
-    cells: [
-      held("nothing", "nothing"),
-      held(`bare fetch of ${mib} MiB`, "fetch"),
-      held(`miss of ${mib} MiB`, "miss"),
-      withEntries("open after a clean close,", "open", indexed),
-      withEntries("open a copy of", "open", copied),
-      withEntries("open from sidecars alone,", "open", async (dir, copy) => {
-        await copied(dir, copy);
-        await leaveEntriesAlone(copy);
-        return copy;
-      }),
-      withEntries("evict", "evict", indexed),
-      withEntries("clear", "clear", indexed),
-    ],
+    cells: [held(fetched, "fetch"), ...works],
     columns: [
       { measure: "longest", title: "longest", unit: "time" },
       { measure: "p999", title: "p99.9", unit: "time" },
       { measure: "seconds", title: "total", unit: "time" },
     ],
-    targets: [],
-    rounds: bench.quick ? 1 : 3,
+    targets: works.map(({ contender }) =>
+      atMost(
+        1,
+        "ms",
+        `hold of the event loop at p99.9, ${contender}, above ${fetched}`,
+        [contender, "p999"],
+        [fetched, "p999"],
+      )
+    ),
+    rounds: bench.quick ? 1 : 5,
   };
+}
+
+function nameOf(entries: number): string {
+  return entries.toLocaleString("en");
 }

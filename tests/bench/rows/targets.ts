@@ -1,88 +1,71 @@
 /** The kinds of targets. */
-import { type ContenderFile, FLOOR, MIB, NAMES, OURS } from "../bench.ts";
-import type { Measured, Target } from "../verdict.ts";
+import { FLOOR, OURS } from "../bench.ts";
+import { type Measured, type Target, UNITS } from "../verdict.ts";
 
-/**
- * The time of this package is at least this many times shorter than that of
- * another contender.
- */
-export function timesFaster(
-  what: string,
-  measure: string,
-  than: ContenderFile | { ours: string; other: ContenderFile },
-  atLeast: number,
-): Target {
-  const who = typeof than === "string" ? { ours: OURS, other: than } : than;
-  const { ours, other } = { ...who, other: NAMES[who.other] };
-  return {
-    title: `${what}${ours === OURS ? "" : ` ${ours}`}, against ${other}`,
-    needs: [[ours, measure], [other, measure]],
-    floor: floorOf(ours, other, measure),
-    figure: (ours, theirs) => over(theirs, ours),
-    limit: { atLeast },
-    unit: "×",
-  };
+/** A measure of this package and of another contender. */
+export interface Comparison {
+  /** The work, for the title. */
+  readonly what: string;
+  /** The measure, in seconds. */
+  readonly measure: string;
+  /** The cell of this package; its usual name by default. */
+  readonly ours?: string;
+  /** The other contender. */
+  readonly other: string;
 }
 
+/** A bound of a rate ("at least"), or of a time ("at most"). */
+export type Limit = Target["limit"];
+
 /**
- * The time of this package is at most this many times that of another
- * contender.
+ * The rate of this package is at least, or its time at most, so many times that
+ * of another contender.
  */
-export function timesSlower(
-  what: string,
-  measure: string,
-  contenders: { ours: string; other: string },
-  atMost: number,
-): Target {
-  const { ours, other } = contenders;
+export function compare(comparison: Comparison, limit: Limit): Target {
+  const { what, measure, ours = OURS, other } = comparison;
+  const isRate = "atLeast" in limit;
+  // Only an operation of this package as a whole has a floor.
+  const hasFloor = ours === OURS && other !== FLOOR;
   return {
     title: `${what}, against ${other}`,
     needs: [[ours, measure], [other, measure]],
-    floor: floorOf(ours, other, measure),
-    figure: (mine, theirs) => over(mine, theirs),
-    limit: { atMost },
+    floor: hasFloor ? [[FLOOR, measure], [other, measure]] : [],
+    figure: (mine = NaN, theirs = NaN) =>
+      isRate ? theirs / mine : mine / theirs,
+    limit,
     unit: "×",
   };
 }
 
-/** Memory is at most this many MiB. */
-export function mebibytes(
-  what: string,
-  measure: string,
-  contender: string,
-  atMost: number,
+/** One call at a time, and 16 in flight. */
+export function compareBoth(
+  comparison: Comparison,
+  one: Limit,
+  many: Limit,
+): Target[] {
+  const { what, measure } = comparison;
+  return [
+    compare(comparison, one),
+    compare(
+      { ...comparison, what: `${what} ×16`, measure: `${measure}-16` },
+      many,
+    ),
+  ];
+}
+
+/** Memory or time is at most so much, or so much more than another. */
+export function atMost(
+  limit: number,
+  unit: "MiB" | "ms",
+  title: string,
+  measured: Measured,
+  other?: Measured,
 ): Target {
   return {
-    title: what,
-    needs: [[contender, measure]],
-    figure: (bytes = NaN) => bytes / MIB,
-    limit: { atMost },
-    unit: "MiB",
+    title,
+    needs: other === undefined ? [measured] : [measured, other],
+    figure: (value = NaN, less = 0) => (value - less) / UNITS[unit],
+    limit: { atMost: limit },
+    unit,
   };
-}
-
-/** One contender needs at most this many MiB more memory than another. */
-export function mebibytesMore(
-  what: string,
-  measure: string,
-  contenders: { more: string; less: string },
-  atMost: number,
-): Target {
-  const { more, less } = contenders;
-  return {
-    title: what,
-    needs: [[more, measure], [less, measure]],
-    figure: (a = NaN, b = NaN) => (a - b) / MIB,
-    limit: { atMost },
-    unit: "MiB",
-  };
-}
-
-/** Only operations of this package as a whole have a floor. */
-function floorOf(ours: string, other: string, measure: string): Measured[] {
-  return ours === OURS ? [[FLOOR, measure], [other, measure]] : [];
-}
-
-function over(a = NaN, b = NaN): number {
-  return a / b;
 }

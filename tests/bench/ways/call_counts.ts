@@ -1,11 +1,11 @@
 /** The number of calls of each function of `src`, from V8's coverage counts. */
-import { fromFileUrl, join } from "@std/path";
+import { dirname, fromFileUrl, join, toFileUrl } from "@std/path";
 import { walk } from "@std/fs/walk";
+import { measuredPackage } from "../measured_package.ts";
 
 /** Calls by file (`core/media_cache.ts`) and function. */
 export type CallCounts = Map<string, Map<string, number>>;
 
-const ROOT = new URL("../../../", import.meta.url);
 const WORKER = fromFileUrl(new URL("worker.ts", import.meta.url));
 
 /** A short run: its calls are those of the start and the end alone. */
@@ -33,6 +33,12 @@ export async function callsOf(operation: string): Promise<CallCounts> {
   return counts;
 }
 
+/** The calls of all functions. */
+export function totalOf(counts: CallCounts): number {
+  const each = counts.values().flatMap((functions) => functions.values());
+  return Math.round(each.reduce((sum, calls) => sum + calls, 0));
+}
+
 async function count(operation: string, times: number): Promise<CallCounts> {
   const temp = await Deno.makeTempDir({ prefix: "media-cache-ways-" });
   try {
@@ -40,7 +46,7 @@ async function count(operation: string, times: number): Promise<CallCounts> {
     const { success, stderr } = await new Deno.Command(Deno.execPath(), {
       args: [
         ...["run", "--no-check", "--quiet", "--allow-all"],
-        ...["--config", fromFileUrl(new URL("deno.json", ROOT))],
+        ...["--config", measuredPackage()],
         `--coverage=${coverage}`,
         ...[WORKER, operation, join(temp, "cache"), `${times}`],
       ],
@@ -64,7 +70,7 @@ interface ScriptCoverage {
 }
 
 async function readCounts(folder: string): Promise<CallCounts> {
-  const src = new URL("src/", ROOT).href;
+  const src = `${toFileUrl(join(dirname(measuredPackage()), "src"))}/`;
   const counts: CallCounts = new Map();
   for await (const { path } of walk(folder, { exts: ["json"] })) {
     const script: ScriptCoverage = JSON.parse(await Deno.readTextFile(path));

@@ -8,7 +8,7 @@
  * Exits with 1 where an operation takes more than twice its goal.
  */
 // deno-lint-ignore-file no-console
-import { type CallCounts, callsOf } from "./call_counts.ts";
+import { type CallCounts, callsOf, totalOf } from "./call_counts.ts";
 import { OPERATIONS } from "./operations.ts";
 
 /** The gate fails above this many times the goal. */
@@ -28,9 +28,7 @@ console.log("| --- | ---: | ---: |");
 const lists: string[] = [];
 for (const [name, { title, calls, files }] of Object.entries(OPERATIONS)) {
   const counts = await callsOf(name);
-  const total = Math.round(
-    sum(counts.values().map((each) => sum(each.values()))),
-  );
+  const total = totalOf(counts);
   console.log(`| ${title} | ${total} / ${counts.size} | ${calls} / ${files} |`);
   if (total > TOLERANCE * calls || counts.size > TOLERANCE * files) {
     Deno.exitCode = 1;
