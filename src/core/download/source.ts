@@ -109,9 +109,10 @@ function fromResponse(response: Response, url: string): Source {
   }
 
   const mimetype = extractMimetype(headers.get("content-type"));
-  const stated = parseFilename(headers.get("content-disposition") ?? "") ?? "";
+  const disposition = headers.get("content-disposition");
+  const stated = disposition && parseFilename(disposition);
   const filename = withFittingExtension(
-    safeFilename(stated, filenameFromUrl(url)),
+    stated && safeFilename(stated, "") || filenameFromUrl(url),
     mimetype,
   );
 

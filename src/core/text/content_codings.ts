@@ -46,7 +46,8 @@ const NO_CODINGS: ReadonlySet<string> = new Set([
 export function parseContentCodings(
   header: string | null | undefined,
 ): ContentCoding[] {
-  return (header ?? "").split(",")
+  if (!header) return [];
+  return header.split(",")
     .map((name) => name.trim().toLowerCase())
     .filter((name) => !isNoCoding(name))
     .map((name) => CODINGS.get(name) ?? "unknown");

@@ -156,15 +156,15 @@ export function replaceExtension(filename: string, extension: string): string {
 // the name may come from any system.
 function lastSegment(path: string): string {
   let end = path.length;
-  while (end > 0 && isSeparator(path.charCodeAt(end - 1))) end--;
-  let start = end;
-  while (start > 0 && !isSeparator(path.charCodeAt(start - 1))) start--;
+  while (end > 0 && isSeparator(path[end - 1])) end--;
+  const kept = path.slice(0, end);
+  const start = Math.max(kept.lastIndexOf("/"), kept.lastIndexOf("\\")) + 1;
 
-  return path.slice(start, end);
+  return kept.slice(start);
 }
 
-function isSeparator(unit: number): boolean {
-  return unit === 0x2f || unit === 0x5c;
+function isSeparator(character: string | undefined): boolean {
+  return character === "/" || character === "\\";
 }
 
 function withoutVariant(name: string): string {

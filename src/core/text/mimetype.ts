@@ -169,6 +169,10 @@ export function normalizeMimetype(value: string | null | undefined): string {
  * @returns The type without parameters, or `application/octet-stream` when no member is a media type.
  */
 export function extractMimetype(header: string | null | undefined): string {
+  // Most headers are a type and subtype alone.
+  const isBare = header !== "*/*" && ESSENCE_REGEXP.test(header ?? "");
+  if (header && isBare) return header.toLowerCase();
+
   return lastTypeOf(listMembers(header ?? ""));
 }
 
@@ -208,13 +212,21 @@ export function cleanMimetype(value: string): string {
  * for octet-stream, which says nothing about the bytes.
  */
 export function extensionsOf(mimetype: string): readonly string[] {
+  const found = listed.get(mimetype);
+  if (found !== undefined) return found;
   const essence = normalizeMimetype(mimetype);
   if (essence === OCTET_STREAM) return [];
   const known = EXTENSIONS.get(essence) ?? [];
   const further = (allExtensions(essence) ?? []).map((name) => `.${name}`);
+  const all = [...new Set([...known, ...further])];
+  // Unknown types, and other spellings, may be of any number.
+  if (all.length > 0 && essence === mimetype) listed.set(essence, all);
 
-  return [...new Set([...known, ...further])];
+  return all;
 }
+
+/** The extensions of the types that were asked for. */
+const listed = new Map<string, readonly string[]>();
 
 /**
  * Tells whether an extension belongs to images, videos, audio or stickers.
