@@ -47,11 +47,13 @@ const SHOWN: ReadonlySet<ContenderFile> = new Set([
   "node_fetch_cache",
 ]);
 
+/** The begin of the names of processes that do without any contender. */
+export const BARE_DENO = "bare Deno";
+
 /** Whether a cell measures something else than this package. */
 export function isRival(contender: string): boolean {
-  const rivals = [...Object.values(NAMES), NGINX].filter((each) =>
-    each !== OURS
-  );
+  const rivals = [...Object.values(NAMES), NGINX, BARE_DENO]
+    .filter((each) => each !== OURS);
   return rivals.some((rival) => contender.startsWith(rival));
 }
 

@@ -15,6 +15,7 @@ import { HELP, type Options, parseOptions } from "./options.ts";
 import { makePlace, touchMemory } from "./place.ts";
 import { drawPlots } from "./plots.ts";
 import { findPython } from "./python.ts";
+import { writeReadmes } from "./readme.ts";
 import { allRows } from "./rows/all.ts";
 import { runRow } from "./runner.ts";
 import { startServer } from "./server.ts";
@@ -67,7 +68,7 @@ for (const [i, row] of rows.entries()) {
   const result = await runRow(row, place.path, { repeat: !quick });
   results.push(result);
   console.log(rowTable(row, result));
-  // After each row: a user who interrupts an hour's work wants the rows so far.
+  // After each row: a user who interrupts a long run wants the rows so far.
   const report = { facts, quick, seconds: elapsed(), rows: results };
   await Deno.writeTextFile(json, JSON.stringify(report, undefined, 2) + "\n");
 }
@@ -92,6 +93,10 @@ console.log(`Figures: ${json}`);
 if (options.plots !== undefined) {
   const paths = await drawPlots(results, options.plots);
   for (const path of paths) console.log(`Plot: ${path}`);
+}
+if (options.readme) {
+  const paths = await writeReadmes(facts, results);
+  for (const path of paths) console.log(`Figures: ${path}`);
 }
 if (strict && !judgements.every(isProven)) Deno.exitCode = 1;
 

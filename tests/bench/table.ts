@@ -35,8 +35,13 @@ export function rowTable(row: Row, { cells, moreRounds }: RowResult): string {
   ].join("\n");
 }
 
-/** All targets. */
+/** All targets, under a heading. */
 export function targetTable(judgements: readonly Judgement[]): string {
+  return `\n## Targets\n\n${targetLines(judgements)}`;
+}
+
+/** All targets. */
+export function targetLines(judgements: readonly Judgement[]): string {
   const head = ["target", "wanted", "measured", "its floor", "spread", ""];
   const lines = judgements.map((judgement) => {
     const { title, wanted, unit, spread, verdict } = judgement;
@@ -54,7 +59,7 @@ export function targetTable(judgements: readonly Judgement[]): string {
       verdict === "met" ? `met${unsure}` : `**${verdict}**${unsure}`,
     ];
   });
-  return `\n## Targets\n\n${markdown(head, lines)}`;
+  return markdown(head, lines);
 }
 
 function figure(

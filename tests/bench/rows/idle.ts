@@ -1,6 +1,6 @@
 /** The cost of an idle cache. */
 import { fromFileUrl } from "@std/path";
-import { type Bench, cell, OURS } from "../bench.ts";
+import { BARE_DENO, type Bench, cell, OURS } from "../bench.ts";
 import type { Row } from "../measurement.ts";
 import { startServer } from "../server.ts";
 import { deno, denoCommand } from "../work.ts";
@@ -17,7 +17,7 @@ function idleMemoryRow(bench: Bench): Row {
     id: "idle-memory",
     title: "Resident memory of a process that does nothing",
     cells: [
-      cell(bench, "bare Deno", "idle", {}),
+      cell(bench, BARE_DENO, "idle", {}),
       cell(bench, "an empty cache, open", "idle", {
         module: "@media-cache/media-cache",
       }),

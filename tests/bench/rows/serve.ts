@@ -1,6 +1,6 @@
 /** Cached files, served over HTTP. */
 import { fromFileUrl } from "@std/path";
-import { type Bench, MIB, NGINX, OURS } from "../bench.ts";
+import { BARE_DENO, type Bench, MIB, NGINX, OURS } from "../bench.ts";
 import { assertServes, load } from "../load.ts";
 import type { MediaServerOptions } from "../media_server.ts";
 import type { Cell, Row } from "../measurement.ts";
@@ -14,7 +14,10 @@ const SERVER = fromFileUrl(new URL("../media_server.ts", import.meta.url));
 
 /** The names of cells of this package, and of `Deno.serve` without a cache. */
 const ROUTER = `${OURS}, through the router`;
-const BARE = { array: "bare Deno.serve, RAM", file: "bare Deno.serve, file" };
+const BARE = {
+  array: `${BARE_DENO}.serve from RAM`,
+  file: `${BARE_DENO}.serve from a file`,
+};
 
 /** The rows. */
 export function serveRows({ quick }: Bench): Row[] {
