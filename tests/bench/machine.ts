@@ -17,7 +17,7 @@ export async function machineFacts(
     machine: `${os.cpus().length} cores (${os.cpus()[0]?.model}), ` +
       `${memory} GiB, load ${load} at the start`,
     system: `${os.type()} ${os.release()}, files on ${fileSystem}`,
-    deno: `${Deno.version.deno}, V8 ${process.versions.v8}`,
+    deno: `Deno ${Deno.version.deno}, V8 ${process.versions.v8}`,
     python: python === undefined
       ? "none"
       : `${await versionOf(python.program, "--version")}, ${python.files}`,
@@ -29,5 +29,6 @@ export async function machineFacts(
 /** The first line of a program's version, or "none". */
 async function versionOf(program: string, flag: string): Promise<string> {
   const said = await tryProgram(program, [flag]);
-  return said?.text.split("\n")[0]?.trim() ?? "none";
+  const line = said?.text.split("\n")[0] ?? "none";
+  return line.replace(/^nginx version: |Copyright.*$/g, "").trim();
 }

@@ -108,7 +108,8 @@ export function tellingLines(results: readonly RowResult[]): string {
     small("A `put()` of 10 KiB", "put"),
     small("A hit of 10 KiB from disk", "hit"),
     `- A miss of 512 MiB has ${shareOf("miss", "miss", NAMES.bare_fetch)} of ` +
-    `the speed of a \`fetch\` that stores nothing, and takes ${more} MiB more.`,
+    `the speed of a \`fetch\` that stores nothing, and takes ` +
+    `${Math.abs(more)} MiB ${more < 0 ? "less" : "more"}.`,
   ].join("\n");
 }
 
