@@ -101,7 +101,8 @@ export interface MediaCacheOptions {
    * without its signature. That URL is hashed and stored; the downloader gets
    * the caller's URL. The call rejects with the error that this throws, and
    * with a TypeError if it returns anything but a non-empty string. The
-   * identity by default.
+   * identity by default. `platforms()` of the subpath `./platforms` knows the
+   * URLs of chat platforms.
    */
   canonicalUrl?: (url: string) => string;
   /**
