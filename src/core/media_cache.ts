@@ -38,7 +38,7 @@ import {
   snapshot,
 } from "./api/stats.ts";
 import { type CacheParts, makeParts } from "./wiring.ts";
-import { startTimer } from "./async/timer.ts";
+import { Deadline } from "./async/deadline.ts";
 import type { VerifyReport } from "./api/verify_report.ts";
 
 /** The options of a call that has none. */
@@ -726,9 +726,10 @@ export class MediaCache implements AsyncDisposable {
   }
 
   async #close(timeoutMs: number): Promise<void> {
-    const stopTimer = startTimer(timeoutMs, () => this.#abortAll());
+    const onTimeout = () => this.#abortAll();
+    const deadline = new Deadline(Infinity, timeoutMs, onTimeout);
     await Promise.all([this.#downloads.settled(), this.#putter.settled()]);
-    stopTimer();
+    deadline.stop();
     this.#lifetime.closed = true;
     await this.#closeParts();
   }

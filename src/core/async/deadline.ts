@@ -1,4 +1,3 @@
-import { DownloadTimeoutError } from "../api/errors.ts";
 import { startIdleTimer, startTimer } from "./timer.ts";
 
 /** Looks at the clock within the shorter limit, so that a hold counts as an eighth of it at most. */
@@ -7,10 +6,13 @@ const LOOKS = 8;
 /** A timer that is later than this means that the event loop was held, in milliseconds. */
 const SLACK_MS = 20;
 
+/** Called with the limit that has passed, and its length in milliseconds. */
+export type OnTimeout = (kind: "idle" | "total", limitMs: number) => void;
+
 /**
- * Reports a download that takes too long, or brings no byte for too long.
+ * Limits how long a task is silent, and how long it takes.
  *
- * Time in which no byte could be read does not count: while the event loop is held, or
+ * Time in which nothing could be read does not count: while the event loop is held, or
  * the process stopped, bytes wait in the socket. A hold as long as the idle limit begins
  * that limit anew.
  */
@@ -18,12 +20,15 @@ export class Deadline {
   readonly #idleMs: number;
   readonly #totalMs: number;
   readonly #lookMs: number;
-  readonly #onTimeout: (error: DownloadTimeoutError) => void;
+  readonly #onTimeout: OnTimeout;
+  readonly #isHeldBack: () => boolean;
   #stopTimer = () => {};
   #lookedAt = performance.now();
+  #dueAt = Infinity;
   #silentMs = 0;
   #runMs = 0;
   #paused = false;
+  #isExtended = false;
   #hasFired = false;
 
   /**
@@ -31,18 +36,21 @@ export class Deadline {
    *
    * @param idleMs The longest time without a byte, in milliseconds; may be infinite.
    * @param totalMs The longest time in all, in milliseconds; may be infinite.
-   * @param onTimeout Called with the error that names the limit; once, unless `alive()`
-   * is called after it.
+   * @param onTimeout Called once, unless `alive()` is called after it.
+   * @param isHeldBack Asked at each look: whether the task waits for the cache, which
+   * starts the idle clock anew.
    */
   constructor(
     idleMs: number,
     totalMs: number,
-    onTimeout: (error: DownloadTimeoutError) => void,
+    onTimeout: OnTimeout,
+    isHeldBack: () => boolean = () => false,
   ) {
     this.#idleMs = idleMs;
     this.#totalMs = totalMs;
     this.#lookMs = Math.ceil(Math.min(idleMs, totalMs) / LOOKS);
     this.#onTimeout = onTimeout;
+    this.#isHeldBack = isHeldBack;
     this.#watch(this.#lookMs);
   }
 
@@ -74,14 +82,13 @@ export class Deadline {
   /** Counts the time since the last look; true when the event loop was held. */
   #advance(): boolean {
     const now = performance.now();
-    const passedMs = now - this.#lookedAt;
+    const isHeld = now > this.#dueAt + SLACK_MS;
+    const heldMs = isHeld ? now - this.#dueAt : 0;
+    const countedMs = Math.max(0, now - heldMs - this.#lookedAt);
     this.#lookedAt = now;
-    const isHeld = passedMs >
-      this.#lookMs + Math.max(this.#lookMs, SLACK_MS);
-    const countedMs = isHeld ? this.#lookMs : passedMs;
     this.#runMs += countedMs;
     this.#silentMs += countedMs;
-    const isAnew = isHeld && passedMs >= this.#idleMs;
+    const isAnew = heldMs > 0 && heldMs + countedMs >= this.#idleMs;
     if (isAnew || this.#paused) this.#silentMs = 0;
     return isHeld;
   }
@@ -91,21 +98,26 @@ export class Deadline {
   // alive.
   #watch(waitMs: number): void {
     const start = this.#paused ? startIdleTimer : startTimer;
+    this.#dueAt = performance.now() + waitMs;
     this.#stopTimer = start(waitMs, () => this.#look());
   }
 
   #look(): void {
     const isHeld = this.#advance();
+    if (this.#isHeldBack()) this.#silentMs = 0;
     const idleLeftMs = this.#idleMs - this.#silentMs;
     const totalLeftMs = this.#totalMs - this.#runMs;
     const leftMs = Math.min(idleLeftMs, totalLeftMs);
-    // After a hold, let bytes that wait in the socket come first.
-    if (isHeld || leftMs >= this.#lookMs) return this.#watch(this.#lookMs);
-    if (leftMs > 0) return this.#watch(leftMs);
-    const [limitMs, kind] = totalLeftMs <= 0
-      ? [this.#totalMs, "total"] as const
-      : [this.#idleMs, "idle"] as const;
+    // After a hold, let bytes that wait in the socket come first; once, or a loop that is
+    // held again and again would never time out.
+    const isExtended = leftMs <= 0 && isHeld && !this.#isExtended;
+    this.#isExtended = isExtended;
+    if (isExtended) return this.#watch(this.#lookMs);
+    if (leftMs > 0) return this.#watch(Math.min(leftMs, this.#lookMs));
     this.#hasFired = true;
-    this.#onTimeout(new DownloadTimeoutError(limitMs, kind));
+    // No timer runs now, so that none can be late.
+    this.#dueAt = Infinity;
+    if (totalLeftMs <= 0) this.#onTimeout("total", this.#totalMs);
+    else this.#onTimeout("idle", this.#idleMs);
   }
 }

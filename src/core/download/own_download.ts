@@ -1,4 +1,5 @@
 import type { DownloadInfo } from "../api/download.ts";
+import { DownloadTimeoutError } from "../api/errors.ts";
 import { Deadline } from "../async/deadline.ts";
 import type { Claim } from "../sharing/download_claims.ts";
 import type { Tee } from "../bodies/tee.ts";
@@ -110,7 +111,8 @@ export class OwnDownload {
     const deadline = new Deadline(
       idleTimeoutMs,
       timeoutMs,
-      (error) => controller.abort(error),
+      (kind, limitMs) =>
+        controller.abort(new DownloadTimeoutError(limitMs, kind)),
     );
     try {
       const answer = await this.#ask(link, deadline);

@@ -1,4 +1,4 @@
-import { Deadline } from "../async/deadline.ts";
+import { Deadline, type OnTimeout } from "../async/deadline.ts";
 import { Waiters } from "../async/waiters.ts";
 import type { DownloadInfo } from "../api/download.ts";
 import type { GetOrDownloadOptions } from "../api/call_options.ts";
@@ -384,9 +384,10 @@ export class SharedDownload implements DownloadListener {
   /** Starts the time limits for downloads of other processes. */
   #startFollowDeadline(): void {
     const { idleTimeoutMs, timeoutMs } = this.#parts.options;
-    const onTimeout = (error: DownloadTimeoutError) => {
+    const onTimeout: OnTimeout = (kind, limitMs) => {
       const origin = this.#origin;
-      if (error.kind === "total") this.#task.controller.abort(error);
+      const error = new DownloadTimeoutError(limitMs, kind);
+      if (kind === "total") this.#task.controller.abort(error);
       if (origin.is === "followed") origin.download.lose(error);
     };
     this.#followDeadline = new Deadline(idleTimeoutMs, timeoutMs, onTimeout);

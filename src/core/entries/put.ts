@@ -1,4 +1,5 @@
 import type { Catalog } from "../catalog/catalog.ts";
+import { DownloadTimeoutError } from "../api/errors.ts";
 import type { DiskErrors } from "../reporting/disk_errors.ts";
 import type { PairStore } from "../disk/pair_store.ts";
 import type { CommitTerms, EntryWriter } from "./entry_writer.ts";
@@ -270,7 +271,11 @@ export class Putter {
     };
     const onAbort = () => stop(signal.reason);
     signal.addEventListener("abort", onAbort, { once: true });
-    const deadline = new Deadline(idleMsOf(data, options), Infinity, stop);
+    const deadline = new Deadline(
+      idleMsOf(data, options),
+      Infinity,
+      (kind, limitMs) => stop(new DownloadTimeoutError(limitMs, kind)),
+    );
     const pacer = new Pacer();
     let received = 0;
     try {

@@ -1,4 +1,5 @@
 import { ffmpegArguments } from "./ffmpeg_arguments.ts";
+import { Deadline } from "../async/deadline.ts";
 import { lastNumber, lastWords, readTail } from "./ffmpeg_output.ts";
 import { errorFacts } from "../text/failure_reason.ts";
 import type { GifPlan } from "./gif_plan.ts";
@@ -136,7 +137,7 @@ export class Ffmpeg {
       stdout.cancel().catch(() => {});
       stderr.cancel().catch(() => {});
     };
-    const timer = setTimeout(() => stop("timeout"), timeoutMs);
+    const deadline = new Deadline(Infinity, timeoutMs, () => stop("timeout"));
     const onAbort = () => stop("aborted");
     signal?.addEventListener("abort", onAbort, { once: true });
     try {
@@ -147,7 +148,7 @@ export class Ffmpeg {
       ]);
       return { status, stopped, progress, errors };
     } finally {
-      clearTimeout(timer);
+      deadline.stop();
       signal?.removeEventListener("abort", onAbort);
     }
   }

@@ -19,6 +19,7 @@ import {
 import type { DiskFile, FileFacts } from "../disk/disk_file.ts";
 import { isDenied, isNotFound, isTaken } from "../disk/disk_fault.ts";
 import type { FileSystem } from "../disk/file_system.ts";
+import { Deadline } from "../async/deadline.ts";
 import { pause } from "../async/pacer.ts";
 import type { MaybePromise } from "../disk/io_mode.ts";
 
@@ -139,19 +140,27 @@ export class ChangeLog {
     make: boolean,
     timeoutMs: number,
   ): Promise<boolean> {
-    const start = performance.now();
-    let locked = await first;
-    for (; locked === "busy"; locked = await this.tryLock(make)) {
-      const waitedMs = performance.now() - start;
-      if (this.#hangs || waitedMs > timeoutMs) {
-        // Later calls fail at once, until the lock is free.
-        this.#hangs ||= waitedMs > LOCK_TIMEOUT_MS;
-        throw new LockTimeoutError(this.#path, timeoutMs);
+    let isOver = false;
+    const onTimeout = () => {
+      isOver = true;
+    };
+    // Not by the clock: the lock may have been free while the event loop was held.
+    const deadline = new Deadline(Infinity, timeoutMs, onTimeout);
+    try {
+      let locked = await first;
+      for (; locked === "busy"; locked = await this.tryLock(make)) {
+        if (this.#hangs || isOver) {
+          // Later calls fail at once, until the lock is free.
+          this.#hangs ||= timeoutMs >= LOCK_TIMEOUT_MS;
+          throw new LockTimeoutError(this.#path, timeoutMs);
+        }
+        await pause(RETRY_MS);
       }
-      await pause(RETRY_MS);
+      this.#hangs = false;
+      return locked;
+    } finally {
+      deadline.stop();
     }
-    this.#hangs = false;
-    return locked;
   }
 
   /**

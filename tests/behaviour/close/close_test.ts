@@ -3,6 +3,8 @@ import { CacheClosedError, MediaCache } from "../../../mod.ts";
 import { pattern, readRest, readSome } from "../../fixtures/bodies/bytes.ts";
 import { runProgram } from "../../fixtures/processes/program.ts";
 import { ReadySource } from "../../fixtures/bodies/ready_source.ts";
+import { Origin } from "../../fixtures/servers/origin.ts";
+import { hold } from "../../fixtures/time/hold.ts";
 import { Recorder, turn } from "../../fixtures/cache/recorder.ts";
 import { Tap } from "../../fixtures/bodies/tap.ts";
 import { tempDir } from "../../fixtures/directory/temp_dir.ts";
@@ -28,6 +30,25 @@ Deno.test("close() waits for running downloads and stores them", async () => {
   assertEquals(await media.stored, true);
   await using again = await MediaCache.open({ cacheDir: temp.path });
   assertEquals((await again.get("a:"))?.size, 20);
+});
+
+Deno.test("close({ timeoutMs }) does not count time in which the event loop is held", async () => {
+  await using origin = new Origin();
+  await using temp = await tempDir();
+  const cache = await MediaCache.open({ cacheDir: temp.path });
+  const body = pattern(20_000);
+  const { url, tap } = origin.tap("/a.bin", { "content-length": "20000" });
+  const call = cache
+    .getOrDownload(url, ({ url, signal }) => fetch(url, { signal }));
+  tap.write(body.slice(0, 10_000));
+  const media = await call;
+
+  const closing = cache.close({ timeoutMs: 1000 });
+  tap.write(body.slice(10_000));
+  hold(1500);
+  await closing;
+
+  assertEquals(await media.stored, true);
 });
 
 const abrupt: [string, (cache: MediaCache) => Promise<void>][] = [

@@ -3,6 +3,7 @@ import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { DownloadTimeoutError, MediaCache } from "../../../mod.ts";
 import { pattern, readRest, readSome } from "../../fixtures/bodies/bytes.ts";
 import { FakeTime } from "../../fixtures/time/fake_time.ts";
+import { hold } from "../../fixtures/time/hold.ts";
 import { Origin } from "../../fixtures/servers/origin.ts";
 import { ReadySource } from "../../fixtures/bodies/ready_source.ts";
 import { Recorder } from "../../fixtures/cache/recorder.ts";
@@ -162,8 +163,3 @@ Deno.test("idleTimeoutMs does not count the time in which the event loop is held
   assertEquals(await new Blob([start, rest]).bytes(), body);
   assertEquals(await media.stored, true);
 });
-
-/** Holds the event loop. */
-function hold(ms: number): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
-}

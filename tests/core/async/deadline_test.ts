@@ -4,8 +4,8 @@ import { FakeTime } from "../../fixtures/time/fake_time.ts";
 
 function watch(idleMs: number, totalMs: number) {
   const errors: string[] = [];
-  const deadline = new Deadline(idleMs, totalMs, ({ kind, timeoutMs }) => {
-    errors.push(`${kind} ${timeoutMs}`);
+  const deadline = new Deadline(idleMs, totalMs, (kind, limitMs) => {
+    errors.push(`${kind} ${limitMs}`);
   });
   return { deadline, errors };
 }
@@ -153,4 +153,55 @@ Deno.test("Deadline counts no hold for the whole download either", () => {
   time.tick(100);
 
   assertEquals(errors, ["total 800"]);
+});
+
+Deno.test("Deadline lets bytes that came during a short hold come first", () => {
+  using time = new FakeTime();
+  const { deadline, errors } = watch(1000, Infinity);
+
+  time.tick(990);
+  time.hold(100);
+  assertEquals(errors, []);
+  deadline.alive();
+  time.tick(999);
+  assertEquals(errors, []);
+  time.tick(1);
+
+  assertEquals(errors, ["idle 1000"]);
+});
+
+Deno.test("Deadline ends a silent body although the event loop is held again and again", () => {
+  using time = new FakeTime();
+  const { errors } = watch(100, Infinity);
+
+  for (let i = 0; i < 9; i++) time.hold(40);
+
+  assertEquals(errors, ["idle 100"]);
+});
+
+Deno.test("Deadline counts the time between a timeout and the next byte for the whole", () => {
+  using time = new FakeTime();
+  const { deadline, errors } = watch(100, 1000);
+
+  time.tick(100);
+  time.tick(890);
+  deadline.alive();
+  time.tick(15);
+
+  assertEquals(errors, ["idle 100", "total 1000"]);
+});
+
+Deno.test("Deadline counts no silence while the task waits for the cache", () => {
+  using time = new FakeTime();
+  const errors: string[] = [];
+  let isHeldBack = true;
+  new Deadline(800, Infinity, (kind) => errors.push(kind), () => isHeldBack);
+
+  time.tick(4000);
+  isHeldBack = false;
+  time.tick(799);
+  assertEquals(errors, []);
+  time.tick(1);
+
+  assertEquals(errors, ["idle"]);
 });

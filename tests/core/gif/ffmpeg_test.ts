@@ -9,6 +9,7 @@ import {
   stub,
   temporaryFolder,
 } from "../../fixtures/gif/stub.ts";
+import { hold } from "../../fixtures/time/hold.ts";
 
 const GIF = gifOfDelays([5, 5, 5]);
 const PLAN = planOf(GIF);
@@ -177,6 +178,27 @@ Deno.test("Ffmpeg kills a program that takes too long", async () => {
 
   assert(!result.ok && result.reason === "timeout");
 });
+
+Deno.test("a conversion that ended while the event loop was held is no timeout", async () => {
+  await using folder = await temporaryFolder();
+  const script = 'echo frame=3; echo $$ > "$here/said"';
+  const program = await stub(folder.path, script);
+  const runner = ffmpeg({ ffmpeg: program, timeoutMs: 400 });
+  await runner.isPermitted();
+
+  const conversion = convert(runner, folder.path);
+  await Promise.resolve();
+  const said = Deno.readTextFileSync(join(folder.path, "said"));
+  while (!hasEnded(said.trim())) hold(1);
+  hold(800);
+
+  assertEquals(await conversion, { ok: true });
+});
+
+/** Whether a process has ended; its parent may not know yet. */
+function hasEnded(processId: string): boolean {
+  return / Z /.test(Deno.readTextFileSync(`/proc/${processId}/stat`));
+}
 
 Deno.test("a program that is being replaced does not count as failed", async () => {
   await using folder = await temporaryFolder();

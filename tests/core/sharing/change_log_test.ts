@@ -7,7 +7,9 @@ import {
 import { CHANGES_NAME } from "../../../src/core/disk/file_names.ts";
 import { FileSystem } from "../../../src/core/disk/file_system.ts";
 import { keyOf } from "../../../src/core/text/key.ts";
+import { turn } from "../../fixtures/cache/recorder.ts";
 import { tempDir } from "../../fixtures/directory/temp_dir.ts";
+import { hold } from "../../fixtures/time/hold.ts";
 
 /** Logs of one directory, one for each simulated process. */
 async function logs(count: number) {
@@ -86,6 +88,20 @@ Deno.test("one process at a time holds the lock", async () => {
   one.unlock();
   assertEquals(await waiting, true);
   assertEquals(await one.tryLock(), "busy");
+});
+
+Deno.test("time in which the event loop is held is no wait for the lock", async () => {
+  await using opened = await logs(2);
+  const [one, two] = opened.logs as [ChangeLog, ChangeLog];
+  await one.lock(true);
+  const waiting = two.lock(true, 1000);
+  const result = Promise.allSettled([waiting]);
+
+  hold(1500);
+  await turn();
+  one.unlock();
+
+  assertEquals(await result, [{ status: "fulfilled", value: true }]);
 });
 
 Deno.test("a deleted log starts anew, and its earlier changes are unknown", async () => {
