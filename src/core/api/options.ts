@@ -70,7 +70,7 @@ export interface MediaCacheOptions {
   maxDownloadMb?: number;
   /**
    * The longest pause between two bytes of a download, in milliseconds. Time in
-   * which readers hold the download back does not count.
+   * which readers hold the download back, or the event loop is held, does not count.
    *
    * @default {30000}
    */

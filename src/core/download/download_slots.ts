@@ -16,6 +16,7 @@
  * - **Lends**: a download lends its slot to the downloads that its downloader, or the body
  *   that it gave, waits for; to one at a time, also to one that was waiting before; the
  *   others wait. At its end the slot passes to the borrower. A borrower lends in turn.
+ *   While one of these waits, `idleTimeoutMs` does not run for the lender.
  * - **Circle**: downloader A calls for B, and B waits for A: that call is refused at
  *   once. A downloader counts as waiting for all downloads that it has called for, until
  *   it settles. The circle may lead through several caches of this process; a circle
@@ -278,6 +279,12 @@ export class DownloadSlots {
     };
   }
 
+  /** Whether a call of the downloader, or a call of what that waits for, waits for a slot. */
+  isHeldBack(slot: DownloadSlot): boolean {
+    return slot.calls !== undefined &&
+      waitedFor(slot).values().some(({ use }) => use === "waiting");
+  }
+
   /** A download that can lend its slot: its downloader or body waits for this one. */
   #lenderOf(callers: Set<NestedCall>): DownloadSlot | undefined {
     return callers.values().map(({ caller }) => caller)
@@ -316,11 +323,18 @@ export class DownloadSlots {
 
 /** Whether a download waits for another, by the calls of downloaders. */
 function waitsFor(slot: DownloadSlot, other: DownloadSlot): boolean {
+  return waitedFor(slot, true).has(other);
+}
+
+/**
+ * A download and all downloads that it waits for, by the calls of downloaders, and of the
+ * bodies that they gave unless `onlyAsking`.
+ */
+function waitedFor(slot: DownloadSlot, onlyAsking = false): Set<DownloadSlot> {
   const seen = new Set([slot]);
   for (const each of seen) {
-    if (each === other) return true;
-    if (!each.isAsking) continue;
+    if (onlyAsking && !each.isAsking) continue;
     for (const { callee } of each.calls ?? []) seen.add(callee);
   }
-  return false;
+  return seen;
 }

@@ -107,12 +107,14 @@ export class OwnDownload {
   /** Runs the downloader, and receives its body, within the time limits. */
   async #receive(link: CallerLink): Promise<Received> {
     const { idleTimeoutMs, timeoutMs } = this.#parts.options;
-    const { controller } = this.#task;
+    const { slots } = this.#parts;
+    const { controller, slot } = this.#task;
     const deadline = new Deadline(
       idleTimeoutMs,
       timeoutMs,
       (kind, limitMs) =>
         controller.abort(new DownloadTimeoutError(limitMs, kind)),
+      () => slots.isHeldBack(slot),
     );
     try {
       const answer = await this.#ask(link, deadline);

@@ -10,8 +10,9 @@ import {
 import { pattern } from "../../fixtures/bodies/bytes.ts";
 import { Tap } from "../../fixtures/bodies/tap.ts";
 import { begin } from "../../fixtures/cache/begun.ts";
-import { Recorder, turn } from "../../fixtures/cache/recorder.ts";
+import { Progress, Recorder, turn } from "../../fixtures/cache/recorder.ts";
 import { tempDir } from "../../fixtures/directory/temp_dir.ts";
+import { FakeTime } from "../../fixtures/time/fake_time.ts";
 import { Origin } from "../../fixtures/servers/origin.ts";
 
 const BODY = pattern(1000);
@@ -96,6 +97,36 @@ Deno.test("a download lends its slot to one nested download at a time, in order"
   const stored = recorder.of("stored").map(({ url }) => url);
   assertEquals(stored.filter((url) => url !== "outer"), urls);
 });
+
+Deno.test("a downloader is not silent while its nested download waits for a slot", async () => {
+  const options = { maxConcurrentDownloads: 1, idleTimeoutMs: 100 };
+  await using running = await opened(options);
+  const { cache } = running;
+  using time = new FakeTime();
+  const tap = new Tap();
+  const progress = new Progress();
+
+  const outer = cache.getOrDownload("outer", async () => {
+    const calls = [
+      cache.getOrDownload("a", tapped(tap), progress),
+      cache.getOrDownload("b", give),
+    ];
+    for (const call of calls) await (await call).bytes();
+    return { data: BODY };
+  });
+  for (let i = 1; i <= 5; i++) {
+    tap.write(pattern(10));
+    await progress.reached(10 * i);
+    time.tick(60);
+  }
+  tap.end();
+
+  assertEquals(await (await outer).bytes(), BODY);
+});
+
+function tapped(tap: Tap): Downloader {
+  return () => Promise.resolve({ data: tap.readable });
+}
 
 Deno.test("a nested call for a download that waits for a slot lets it run on the lent slot", async () => {
   await using running = await opened({ maxConcurrentDownloads: 1 });
