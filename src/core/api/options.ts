@@ -76,7 +76,8 @@ export interface MediaCacheOptions {
    */
   idleTimeoutMs?: number;
   /**
-   * The longest time of a whole download, in milliseconds. No limit by default.
+   * The longest time of a whole download, in milliseconds. Its conversion does not
+   * count. No limit by default.
    */
   timeoutMs?: number;
   /**

@@ -17,6 +17,8 @@ export type OnTimeout = (kind: "idle" | "total", limitMs: number) => void;
  * that limit anew.
  */
 export class Deadline {
+  /** Whether time counts for the limit in all. */
+  countsTotal = true;
   readonly #idleMs: number;
   readonly #totalMs: number;
   readonly #lookMs: number;
@@ -86,7 +88,7 @@ export class Deadline {
     const heldMs = isHeld ? now - this.#dueAt : 0;
     const countedMs = Math.max(0, now - heldMs - this.#lookedAt);
     this.#lookedAt = now;
-    this.#runMs += countedMs;
+    if (this.countsTotal) this.#runMs += countedMs;
     this.#silentMs += countedMs;
     const isAnew = heldMs > 0 && heldMs + countedMs >= this.#idleMs;
     if (isAnew || this.#paused) this.#silentMs = 0;

@@ -61,6 +61,8 @@ export class FollowedDownload {
         ? "converting"
         : this.#facts === undefined
         ? "waiting"
+        : this.#facts.isComplete || this.#facts.size === this.#received
+        ? "storing"
         : "downloading",
     };
   }

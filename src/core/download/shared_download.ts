@@ -235,7 +235,12 @@ export class SharedDownload implements DownloadListener {
 
   /** Starts the idle clock for a followed download anew. */
   onAlive(): void {
-    if (this.#origin.is === "followed") this.#followDeadline?.alive();
+    const deadline = this.#followDeadline;
+    if (this.#origin.is !== "followed" || deadline === undefined) return;
+    deadline.alive();
+    const { phase } = this.#origin.download.info;
+    // As for an own download, the time after the last byte does not count.
+    deadline.countsTotal = phase !== "converting" && phase !== "storing";
   }
 
   /** Reports that the body is not stored: later callers start a download of their own. */
@@ -345,7 +350,7 @@ export class SharedDownload implements DownloadListener {
     if (this.#followDeadline === undefined) this.#countJoin();
     else this.#tellJoined();
     if (this.#followDeadline === undefined) this.#startFollowDeadline();
-    else this.#followDeadline.alive();
+    else this.onAlive();
     let lost: unknown;
     try {
       const end = await download.run();

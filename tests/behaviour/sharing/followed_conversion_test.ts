@@ -87,6 +87,36 @@ Deno.test("followers wait for the video while another process converts, and whil
   assertEquals(two.stats().conversions, 0);
 });
 
+Deno.test("timeoutMs does not run for followers while another process converts", async () => {
+  await using folder = await temporaryFolder();
+  const { ffmpeg, begun } = await waitingFfmpeg(folder, CONVERT);
+  const timeoutMs = 1000;
+  await using caches = await pair({ timeoutMs, gifToMp4: { ffmpeg } });
+  const { one, two } = caches;
+  const first = one.getOrDownload("a", () => Promise.resolve({ data: GIF }));
+  const go = await begun();
+  const followed = two.getOrDownload("a", never);
+  followed.catch(() => {});
+  while (two.inFlight()[0]?.phase !== "converting") await turn();
+
+  // For as long as another download of the same cache may take, twice.
+  for (let times = 0; times < 2; times++) await inTotal(two);
+  await go();
+
+  for (const call of [first, followed]) {
+    const media = await call;
+    assertEquals(media.mimetype, "video/mp4");
+    assertEquals(await media.stored, true);
+  }
+});
+
+/** Lets `timeoutMs` of a cache pass. */
+async function inTotal(cache: MediaCache): Promise<void> {
+  const { tap, call } = await begin(cache, "endless:");
+  await assertRejects(() => call, DownloadTimeoutError);
+  await tap.cancelled;
+}
+
 Deno.test("followers get the GIF whose conversion fails in another process", async () => {
   await using folder = await temporaryFolder();
   const { ffmpeg, begun } = await waitingFfmpeg(folder, "exit 1");
