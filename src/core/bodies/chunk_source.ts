@@ -43,13 +43,13 @@ export function replayed(
 }
 
 /**
- * Takes the bytes of a source that consists of a single chunk of `size` bytes, and that
+ * Takes the chunk of a source that consists of a single one of `size` bytes, and that
  * ends within a turn of the event loop. Otherwise `rest` begins with the bytes taken.
  */
 export async function wholeChunk(
   source: ChunkSource,
   size: number,
-): Promise<{ bytes?: Chunk; rest: ChunkSource }> {
+): Promise<{ chunk?: Chunk; rest: ChunkSource }> {
   const first = await source.next();
   if (first === undefined) return { rest: source };
   if (first.length !== size) return { rest: replayed([first], source) };
@@ -58,7 +58,7 @@ export async function wholeChunk(
     next.then((chunk) => chunk === undefined),
     yieldToEventLoop(),
   ]);
-  if (isEnd) return { bytes: first, rest: source };
+  if (isEnd) return { chunk: first, rest: source };
   // The next chunk may fail before it is requested again.
   next.catch(() => {});
   return { rest: replayed([first, next], source) };

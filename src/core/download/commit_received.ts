@@ -2,7 +2,8 @@ import { yieldToEventLoop } from "../async/pacer.ts";
 import { startIdleInterval } from "../async/timer.ts";
 import { replaceExtension } from "../text/filename.ts";
 import { digestOf, maxHashedBytes } from "../bodies/digest.ts";
-import { fileBody, MemoryBody } from "../bodies/stored_body.ts";
+import { fileBody } from "../bodies/stored_body.ts";
+import { WholeBody } from "../bodies/whole_body.ts";
 import type { GifPlan } from "../gif/gif_plan.ts";
 import type { StagedFacts } from "../disk/staged_description.ts";
 import type { StagedFile } from "../disk/staged_file.ts";
@@ -10,13 +11,8 @@ import type { SharedFile } from "../disk/open_files.ts";
 import type { CommitRequest } from "../entries/entry_writer.ts";
 import type { DownloadBody } from "./download_body.ts";
 import type { DownloadParts, DownloadTask } from "./download_parts.ts";
-import type { BodyReceiver, Received } from "./receive_body.ts";
-import {
-  describeBody,
-  describeWhole,
-  DISK_FAILED,
-  type StagingPlace,
-} from "./stage_body.ts";
+import type { BodyReceiver, Received, WholeReceived } from "./receive_body.ts";
+import { describeBody, describeWhole, DISK_FAILED } from "./stage_body.ts";
 
 /**
  * While no bytes come, followers get a sign of life this often within `idleTimeoutMs`:
@@ -55,7 +51,7 @@ export class ReceivedCommit {
     const task = this.#task;
     if ("bytes" in received) {
       task.phase = "storing";
-      return await this.#storeWhole(received.bytes, received.place);
+      return await this.#storeWhole(received);
     }
     const { body, plan } = received;
     const { staged } = body;
@@ -71,8 +67,7 @@ export class ReceivedCommit {
 
   /** Hands out a body that came whole from RAM, and then stores it. */
   async #storeWhole(
-    bytes: Uint8Array<ArrayBuffer>,
-    { staged, reservation }: StagingPlace,
+    { bytes, chunk, place: { staged, reservation } }: WholeReceived,
   ): Promise<boolean> {
     const { options, errors, counters, catalog, writer } = this.#parts;
     const { listener } = this.#task;
@@ -80,7 +75,8 @@ export class ReceivedCommit {
     const stored = Promise.withResolvers<void>();
     // Readers see the end after the commit, unless that waits for the scan at start.
     const end = catalog.isCounted ? stored.promise : undefined;
-    this.#receiver.hand({}, size, () => new MemoryBody(bytes, counters, end));
+    const body = () => new WholeBody(bytes, chunk, counters, end);
+    this.#receiver.hand({}, size, body);
     listener.onProgress(size, size);
     let isStored = false;
     try {

@@ -30,13 +30,19 @@ import { TypeGate, type TypeVerdict } from "./type_gate.ts";
  */
 const DESCRIBE_AFTER_MS = 10;
 
+/** A body that came whole, not handed out yet, and its place on disk. */
+export interface WholeReceived {
+  /** The chunk, for its readers: they and its source may change or detach it. */
+  readonly chunk: Uint8Array<ArrayBuffer>;
+  /** A copy of the chunk, for disk and RAM. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** The place on disk. */
+  readonly place: StagingPlace;
+}
+
 /** The result of receiving, before it is stored. */
 export type Received =
-  /** A body that came whole, not handed out yet, and its place on disk. */
-  | {
-    readonly bytes: Uint8Array<ArrayBuffer>;
-    readonly place: StagingPlace;
-  }
+  | WholeReceived
   /** A body that is handed out, unless it is a GIF to be converted, with its plan. */
   | { readonly body: DownloadBody; readonly plan: GifPlan | undefined };
 
@@ -201,18 +207,18 @@ export class BodyReceiver {
     const mayTry = place !== undefined && size !== undefined &&
       catalog.memory.admits(size);
     if (!mayTry) return { rest: chunks };
-    const { bytes, rest } = await wholeChunk(chunks, size);
-    if (bytes === undefined) return { rest };
-    assertAttached(bytes);
-    const mayConvert = gifs !== undefined && isGif(bytes);
+    const { chunk, rest } = await wholeChunk(chunks, size);
+    if (chunk === undefined) return { rest };
+    assertAttached(chunk);
+    const mayConvert = gifs !== undefined && isGif(chunk);
     if (mayConvert || !place.reservation.write(size)) {
-      return { rest: replayed([bytes], rest) };
+      return { rest: replayed([chunk], rest) };
     }
     this.#count(size, size);
     // The place belongs to the result from here on.
     this.#place = undefined;
-    // A copy: the source of the chunk may change or detach it.
-    return { whole: { bytes: new Uint8Array(bytes), place }, rest };
+    const bytes = new Uint8Array(chunk);
+    return { whole: { chunk, bytes, place }, rest };
   }
 
   /** Pumps the body into its tee; returns the plan if it is a GIF to be converted. */

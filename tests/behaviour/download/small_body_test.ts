@@ -71,6 +71,26 @@ Deno.test("a small body is stored as it came, whatever its source and its reader
   }
 });
 
+Deno.test("a small body reaches each reader, although another has transferred the chunk", async () => {
+  await using dir = await tempDir();
+  await using cache = await MediaCache.open({ cacheDir: dir.path });
+  const { tap, call } = await begin(cache, "a", PNG);
+  const joined = cache.getOrDownload("a", () => Promise.reject());
+  tap.write(BODY);
+  tap.end();
+  const [first, second] = [await call, await joined];
+  const slice = second.slice(1, 3).getReader();
+  const [one, other] = [first.body.getReader(), second.body.getReader()];
+  const { value = new Uint8Array() } = await one.read();
+  assertEquals(value, BODY);
+  structuredClone(value, { transfer: [value.buffer] });
+
+  assertEquals(await readRest(other), BODY);
+  assertEquals(await readRest(slice), BODY.slice(1, 3));
+  assertEquals(await first.stored, true);
+  await one.cancel();
+});
+
 Deno.test("bytes() of a small body rejects when its caller aborts meanwhile", async () => {
   await using dir = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: dir.path });
