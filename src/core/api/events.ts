@@ -163,7 +163,10 @@ export interface UncachedEvent extends EntryEventBase {
 export interface FailedEvent extends EntryEventBase {
   /** Names the kind of event. */
   readonly type: "failed";
-  /** The error that callers get. Its message may hold the URL. */
+  /**
+   * The error that callers get. Its message may hold the URL, so that the member is
+   * not enumerable: an event that is printed or copied does not show it.
+   */
   readonly error: unknown;
   /** The error's name, which is safe to log. */
   readonly name: string;

@@ -57,6 +57,10 @@ export class EventHub {
     if (!this.#warns && !this.listening) return;
     // The members of an event and its time make an event again.
     const event = { time: Date.now(), ...unstamped } as MediaCacheEvent;
+    // A downloader's error may hold the URL: printing the event must not print it.
+    if (event.type === "failed") {
+      Object.defineProperty(event, "error", { enumerable: false });
+    }
     for (const listener of [...this.#listeners]) {
       callSafely(() => listener(event));
     }
