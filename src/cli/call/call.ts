@@ -2,6 +2,7 @@ import { parseArgs } from "node:util";
 import { directoryPath } from "../../core/api/options.ts";
 import type { CommandOption } from "./command_option.ts";
 import { UsageError } from "./failures.ts";
+import { platforms } from "../../platforms/platforms.ts";
 import type { Output } from "../output/output.ts";
 import type { CliInput } from "./url_list.ts";
 
@@ -52,6 +53,11 @@ export class Call {
     const path = directoryPath(this.text("dir") ?? "media_cache");
     if (path !== undefined) return path;
     throw new UsageError("--dir must name a folder of this machine");
+  }
+
+  /** With `--platforms`, the function from a URL to the one that it is stored under. */
+  get canonicalUrl(): ((url: string) => string) | undefined {
+    return this.flag("platforms") ? platforms() : undefined;
   }
 
   /** Tells whether a switch was given. */

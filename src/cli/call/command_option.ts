@@ -25,5 +25,10 @@ export const URLS_OPTION: CommandOption = {
   help: "show URLs too; they may hold secrets",
 };
 
+/** Takes URLs as a bot does whose cache has `canonicalUrl: platforms()`. */
+export const PLATFORMS_OPTION: CommandOption = {
+  help: "take URLs as platforms() names them, without signatures",
+};
+
 /** Asks for output that programs read. */
 export const JSON_OPTION: CommandOption = { help: "print JSON" };

@@ -21,7 +21,8 @@ export async function targetsOf(
   const targets = new Map<string, Target>();
   for (const operand of call.operands) {
     // The cache hashes a lone surrogate as U+FFFD.
-    const url = operand.toWellFormed();
+    const given = operand.toWellFormed();
+    const url = call.canonicalUrl?.(given) ?? given;
     const key = keyOf(url);
     targets.set(key, { key, url });
   }

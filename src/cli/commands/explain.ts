@@ -4,6 +4,7 @@ import {
   DIR_OPTION,
   JSON_OPTION,
   KEY_OPTION,
+  PLATFORMS_OPTION,
   URLS_OPTION,
 } from "../call/command_option.ts";
 import { expectUsable } from "../call/directory.ts";
@@ -23,12 +24,14 @@ export const explain: Command = {
   operands: "URL",
   summary: "tell whether a URL is stored, why not, and what is known of it",
   details: [
-    "URLs are compared as given. If your program opens the cache with canonicalUrl,",
-    "ask for the canonical URL.",
+    "URLs are compared as given. If your program opens the cache with",
+    "canonicalUrl: platforms(), add --platforms; with another one, ask for the",
+    "canonical URL.",
   ],
   options: {
     dir: DIR_OPTION,
     key: KEY_OPTION,
+    platforms: PLATFORMS_OPTION,
     urls: URLS_OPTION,
     json: JSON_OPTION,
   },

@@ -1,6 +1,10 @@
 import type { Call } from "../call/call.ts";
 import type { Command } from "../call/command.ts";
-import { DIR_OPTION, KEY_OPTION } from "../call/command_option.ts";
+import {
+  DIR_OPTION,
+  KEY_OPTION,
+  PLATFORMS_OPTION,
+} from "../call/command_option.ts";
 import { openCache } from "../call/directory.ts";
 import { shortKey } from "../output/entry_record.ts";
 import { EXIT, Failure, UsageError } from "../call/failures.ts";
@@ -21,6 +25,7 @@ export const get: Command = {
   options: {
     dir: DIR_OPTION,
     key: KEY_OPTION,
+    platforms: PLATFORMS_OPTION,
     output: {
       value: "FILE",
       help: "write FILE, outside of DIR; - is the standard output",

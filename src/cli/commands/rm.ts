@@ -1,6 +1,11 @@
 import type { Call } from "../call/call.ts";
 import type { Command } from "../call/command.ts";
-import { DIR_OPTION, JSON_OPTION, KEY_OPTION } from "../call/command_option.ts";
+import {
+  DIR_OPTION,
+  JSON_OPTION,
+  KEY_OPTION,
+  PLATFORMS_OPTION,
+} from "../call/command_option.ts";
 import { openCache } from "../call/directory.ts";
 import { shortKey } from "../output/entry_record.ts";
 import { EXIT } from "../call/failures.ts";
@@ -18,6 +23,7 @@ export const rm: Command = {
   options: {
     dir: DIR_OPTION,
     key: { ...KEY_OPTION, multiple: true },
+    platforms: PLATFORMS_OPTION,
     json: JSON_OPTION,
   },
   permissions: ["--allow-read=DIR --allow-write=DIR"],

@@ -3,6 +3,7 @@ import type { Command } from "../call/command.ts";
 import {
   DIR_OPTION,
   JSON_OPTION,
+  PLATFORMS_OPTION,
   URLS_OPTION,
 } from "../call/command_option.ts";
 import { openCache } from "../call/directory.ts";
@@ -45,6 +46,7 @@ export const warm: Command = {
       help: "likewise, for all that the folder takes on disk",
     },
     "keep-gifs": { help: "store GIFs as they are, not as MP4" },
+    platforms: PLATFORMS_OPTION,
     "no-progress": { help: "no progress bars" },
     urls: URLS_OPTION,
     json: JSON_OPTION,
@@ -74,12 +76,14 @@ async function run(call: Call): Promise<number> {
   const maxSizeMb = call.number("max-size-mb") ?? Infinity;
   const maxDiskMb = call.number("max-disk-mb") ?? Infinity;
   const urls = await readUrls(operands, call.stdin);
+  const { canonicalUrl } = call;
   await using opened = await openCache(call, {
     create: true,
     maxSizeMb,
     maxDiskMb,
     maxConcurrentDownloads: concurrency,
     gifToMp4: !call.flag("keep-gifs"),
+    ...(canonicalUrl !== undefined && { canonicalUrl }),
   });
   const { cache } = opened;
   // Checked once here, instead of once for each URL.
@@ -111,6 +115,7 @@ async function run(call: Call): Promise<number> {
   signal.addEventListener("abort", () => report.endProgress(), { once: true });
   try {
     await warmCache(cache, urls, {
+      canonicalUrl,
       concurrency: Math.min(concurrency, Math.max(1, urls.length)),
       signal,
       onOutcome: (outcome) => report.add(outcome),

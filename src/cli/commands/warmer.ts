@@ -10,7 +10,7 @@ import type { ListedUrl } from "../call/url_list.ts";
 
 /** The outcome of one URL. */
 export interface Outcome extends ListedUrl {
-  /** SHA-256 of the URL. */
+  /** SHA-256 of the URL, with `canonicalUrl` of the canonical one. */
   readonly key: string;
   /**
    * Whether the URL was downloaded, was stored before, or could not be stored.
@@ -24,6 +24,8 @@ export interface Outcome extends ListedUrl {
 
 /** Options of {@linkcode warm}. */
 export interface WarmOptions {
+  /** The function of the cache, if it has one. */
+  readonly canonicalUrl?: ((url: string) => string) | undefined;
   /** The most downloads at a time. */
   readonly concurrency: number;
   /** Aborts all downloads; URLs that have not ended then have no outcome. */
@@ -41,7 +43,7 @@ export async function warm(
   urls: readonly ListedUrl[],
   options: WarmOptions,
 ): Promise<void> {
-  const { concurrency, onOutcome } = options;
+  const { concurrency, onOutcome, canonicalUrl = (url) => url } = options;
   const reasons = new Reasons();
   const unsubscribe = cache.subscribe(reasons.onEvent);
   const broken = new AbortController();
@@ -53,7 +55,8 @@ export async function warm(
     // All workers share one iterator: each takes the next URL when it is free.
     for (const listed of queue) {
       if (signal.aborted) return;
-      const outcome = await fetchOne(cache, listed, reasons);
+      const key = keyOf(canonicalUrl(listed.url.toWellFormed()));
+      const outcome = await fetchOne(cache, listed, key, reasons);
       if (signal.aborted && outcome.result === "failed") return;
       await onOutcome(outcome);
     }
@@ -75,10 +78,10 @@ export async function warm(
 async function fetchOne(
   cache: MediaCache,
   listed: ListedUrl,
+  key: string,
   reasons: Reasons,
 ): Promise<Outcome> {
   const { url } = listed;
-  const key = keyOf(url.toWellFormed());
   try {
     const media = await cache.getOrDownload(url, download);
     // Without a reader the download goes on into the cache, or ends if it
