@@ -12,8 +12,11 @@
  *
  * An entry is young if one of its files was written so shortly before the look that a
  * file written right after it may have the same stamp, see `isYoung()`. So in place of
- * rule 2 its sidecar is read, and must say the same as before: no two commits have the
- * same `ts`. If the files are old enough by then, the entry is young no more. The body of
+ * rule 2 its sidecar is read, and must say the same as before: no two commits of a process
+ * have the same `ts`, nor a commit and the one that it replaces. Left open: a put, a
+ * deletion and a put of three processes within one millisecond, of equal type, name and
+ * length, where the file system gives the second pair the inodes of the first, and the
+ * body is too long for a digest. If the files are old enough by then, the entry is young no more. The body of
  * a young entry is not opened by what is remembered, or the bytes of a new body could be
  * served under type and name of the old. For bytes in RAM there is no such risk: they and
  * their record were remembered together.
