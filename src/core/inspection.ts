@@ -4,6 +4,8 @@ import { FileSystem } from "./disk/file_system.ts";
 import { classify, datName } from "./disk/file_names.ts";
 import type { Sidecar } from "./disk/sidecar.ts";
 
+export { occupiedBytesOf } from "./catalog/entry.ts";
+
 /** A .part file: of an entry that is being stored, or left by a killed process. */
 export interface StagedPart {
   /** The name of the file. */

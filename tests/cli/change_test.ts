@@ -1,5 +1,5 @@
 /** The commands that remove files: verify, prune, rm. */
-import { assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { MediaCache } from "../../mod.ts";
 import { cli, linesOf } from "../fixtures/processes/cli.ts";
 import {
@@ -107,6 +107,41 @@ Deno.test("prune removes the least recently used entries until the rest fits", a
   const all = await prune("--max-size-mb", "0");
   assertMatch(all.stdout, /2 entries removed, 2.0 MiB; 0 entries left, 0 B\n$/);
   assertEquals(await namesIn(dir), []);
+});
+
+Deno.test("prune --max-disk-mb removes entries until all files fit on disk", async () => {
+  await using temp = await tempDir();
+  const dir = temp.path;
+  for (
+    const [i, url] of ["https://new", "https://mid", "https://old"].entries()
+  ) {
+    const sidecar = { filename: `${i}.png` };
+    // Two blocks of 4 KiB each, but only 100 bytes of entry.
+    await writePair(dir, url, bytesOf(100), { ageMs: i * 60_000, sidecar });
+  }
+  const orphan = await writePair(dir, "https://half", bytesOf(100));
+  await Deno.remove(orphan.json);
+  const before = await snapshotOf(dir);
+  const prune = (...args: string[]) => cli(["prune", "--dir", dir, ...args]);
+  const limit = ["--max-disk-mb", `${6 * 4096 / MB}`];
+
+  const dry = await prune(...limit, "--dry-run");
+  assertMatch(
+    dry.stdout,
+    /  2\.png\n1 entry would go, 100 B; 2 entries left, 200 B \(20\.0 KiB on disk\)\n$/,
+  );
+  assertEquals(await snapshotOf(dir), before);
+
+  const json = await prune(...limit, "--max-size-mb", "1", "--json");
+  const { evicted, occupiedBytes, ...rest } = JSON.parse(json.stdout);
+  assertEquals(evicted.map(({ filename }: { filename: string }) => filename), [
+    "2.png",
+  ]);
+  assert(occupiedBytes <= 6 * 4096);
+  const members = { maxBytes: MB, maxDiskBytes: 6 * 4096, dryRun: false };
+  assertEquals(rest, { entries: 2, totalBytes: 200, ...members });
+  const none = await prune("--max-disk-mb", "0", "--json");
+  assertEquals(JSON.parse(none.stdout).entries, 0);
 });
 
 Deno.test("rm removes entries and lists URLs without an entry", async () => {

@@ -67,7 +67,8 @@ Deno.test("main() names the mistake in a wrong command line and exits with 2", a
     [["get", "--key", "xyz"], /--key must be 4 to 64 hexadecimal digits/],
     [["explain"], /a URL or --key is missing/],
     [["rm"], /a URL or --key is missing/],
-    [["prune"], /--max-size-mb is missing/],
+    [["prune"], /--max-size-mb is missing, or --max-disk-mb/],
+    [["prune", "--max-disk-mb", "-1"], /--max-disk-mb must be a number of/],
     [["prune", "--max-size-mb", "ten"], /--max-size-mb must be a number/],
     [["prune", "--max-size-mb", "1e3"], /--max-size-mb must be a number/],
     [

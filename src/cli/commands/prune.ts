@@ -1,4 +1,5 @@
 import type { EntryInfo } from "../../core/api/entry_info.ts";
+import { occupiedBytesOf } from "../../core/inspection.ts";
 import type { Call } from "../call/call.ts";
 import type { Command } from "../call/command.ts";
 import { DIR_OPTION, JSON_OPTION } from "../call/command_option.ts";
@@ -14,12 +15,16 @@ import {
 /** `prune`: removes entries until the folder fits a limit. */
 export const prune: Command = {
   name: "prune",
-  operands: "--max-size-mb N",
+  operands: "--max-size-mb N | --max-disk-mb N",
   summary: "remove the least recently used entries until the rest fits",
   details: ["1 Mb is 1,048,576 bytes; fractions are allowed, 0 removes all."],
   options: {
     dir: DIR_OPTION,
     "max-size-mb": { value: "N", help: "the most that entries may take" },
+    "max-disk-mb": {
+      value: "N",
+      help: "likewise, for all that the folder takes on disk",
+    },
     "dry-run": { help: "only tell what would go" },
     json: JSON_OPTION,
   },
@@ -30,7 +35,8 @@ export const prune: Command = {
   json: [
     "{ evicted: [{ key, mimetype, filename, size, storedAt, lastAccess }],",
     "  entries, totalBytes, maxBytes, dryRun }",
-    "(entries and totalBytes are what is left)",
+    "(entries and totalBytes are what is left; maxBytes is null without",
+    "--max-size-mb; with --max-disk-mb also occupiedBytes and maxDiskBytes)",
   ],
   run,
 };
@@ -38,9 +44,11 @@ export const prune: Command = {
 async function run(call: Call): Promise<number> {
   call.expectNoOperands();
   const { output } = call;
-  const maxMb = call.number("max-size-mb");
-  if (maxMb === undefined) throw new UsageError("--max-size-mb is missing");
-  const maxBytes = Math.floor(maxMb * 1_048_576);
+  const maxBytes = bytesOf(call.number("max-size-mb"));
+  const maxDiskBytes = bytesOf(call.number("max-disk-mb"));
+  if (maxBytes === undefined && maxDiskBytes === undefined) {
+    throw new UsageError("--max-size-mb is missing, or --max-disk-mb");
+  }
   const dryRun = call.flag("dry-run");
   const withJson = call.flag("json");
   await using opened = await openCache(call, { readOnly: dryRun });
@@ -53,14 +61,22 @@ async function run(call: Call): Promise<number> {
   // Entries come most recent first, so victims are taken from the end.
   const left = await Array.fromAsync(cache.entries());
   let totalBytes = left.reduce((sum, { size }) => sum + size, 0);
+  let { occupiedBytes } = cache.stats();
+  const fits = () =>
+    totalBytes <= (maxBytes ?? Infinity) &&
+    occupiedBytes <= (maxDiskBytes ?? Infinity);
   const evicted: EntryInfo[] = [];
-  while (totalBytes > maxBytes) {
+  while (!fits()) {
     const victim = left.pop();
     if (victim === undefined) break;
     // An entry removed by another process takes no room either.
     if (!dryRun) await cache.delete(victim.url);
     if (opened.diskErrors > errorsBefore) return EXIT.failure;
     totalBytes -= victim.size;
+    // Asked again after each removal: the list of changes grows.
+    occupiedBytes = dryRun
+      ? occupiedBytes - occupiedBytesOf(victim)
+      : cache.stats().occupiedBytes;
     evicted.push(victim);
     if (!withJson) await output.print(lineOf(victim));
   }
@@ -70,19 +86,27 @@ async function run(call: Call): Promise<number> {
       evicted: evicted.map((entry) => recordOf(entry, false)),
       entries: left.length,
       totalBytes,
-      maxBytes,
+      maxBytes: maxBytes ?? null,
+      ...(maxDiskBytes !== undefined && { occupiedBytes, maxDiskBytes }),
       dryRun,
     });
     return EXIT.ok;
   }
   const freed = evicted.reduce((sum, { size }) => sum + size, 0);
+  const onDisk = maxDiskBytes === undefined
+    ? ""
+    : ` (${formatBytes(occupiedBytes)} on disk)`;
   await output.print(
     `${formatEntries(evicted.length)} ${dryRun ? "would go" : "removed"}, ${
       formatBytes(freed)
-    }; ${formatEntries(left.length)} left, ${formatBytes(totalBytes)}`,
+    }; ${formatEntries(left.length)} left, ${formatBytes(totalBytes)}${onDisk}`,
     "bold",
   );
   return EXIT.ok;
+}
+
+function bytesOf(mb: number | undefined): number | undefined {
+  return mb === undefined ? undefined : Math.floor(mb * 1_048_576);
 }
 
 function lineOf({ key, size, lastAccess, filename }: EntryInfo): string {
