@@ -21,14 +21,16 @@ import { runRow } from "./runner.ts";
 import { startServer } from "./server.ts";
 import { rowTable, targetTable } from "./table.ts";
 import { isProven } from "./verdict.ts";
-import { denoCommand } from "./work.ts";
+import { denoCommand, interruption } from "./work.ts";
 
 const options = readOptions(Deno.args);
 const { quick, strict, only, against } = options;
 await using cleanUp = new AsyncDisposableStack();
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   Deno.addSignalListener(signal, async () => {
-    // Gigabytes in shared memory would stay until the machine restarts.
+    // A worker that goes on would write into the folder while it is removed, and
+    // gigabytes in shared memory would stay until the machine restarts.
+    interruption.abort();
     await cleanUp.disposeAsync().catch(console.error);
     Deno.exit(130);
   });

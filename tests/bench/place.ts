@@ -34,8 +34,20 @@ export async function makePlace(parent: string | undefined): Promise<Place> {
   return {
     path,
     fileSystem: FILE_SYSTEMS[type] ?? `file system ${type.toString(16)}`,
-    [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }),
+    [Symbol.asyncDispose]: () => removeAll(path),
   };
+}
+
+/** A worker that was just stopped may still write a file meanwhile. */
+async function removeAll(path: string): Promise<void> {
+  for (let attempt = 1;; attempt++) {
+    try {
+      return await Deno.remove(path, { recursive: true });
+    } catch (error) {
+      if (attempt === 10) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
 }
 
 /**

@@ -2,7 +2,7 @@
 import { fromFileUrl, join } from "@std/path";
 import { NotMeasuredError, type Sample } from "./measurement.ts";
 import { tryProgram } from "./program.ts";
-import { output, type Work } from "./work.ts";
+import { interruption, output, type Work } from "./work.ts";
 
 const PROGRAM = fromFileUrl(new URL("python/worker.py", import.meta.url));
 const KEPT = fromFileUrl(
@@ -49,6 +49,7 @@ export async function original(
       args: ["-B", PROGRAM, JSON.stringify(work)],
       stdout: "piped",
       stderr: "piped",
+      signal: interruption.signal,
     }),
   );
 }

@@ -20,6 +20,9 @@ export interface Work {
   readonly [option: string]: unknown;
 }
 
+/** Its abort ends the process that does some work. */
+export const interruption = new AbortController();
+
 /** Does some work in a new Deno process; returns its measurements. */
 export async function deno(work: Work): Promise<Sample> {
   // The Web Cache API keeps its files there, and would see earlier ones.
@@ -34,15 +37,20 @@ export async function deno(work: Work): Promise<Sample> {
       `--allow-write=${work.dir}`,
     ]
     : undefined;
-  return await output(denoCommand(WORKER, argument, own, allow));
+  const { signal } = interruption;
+  const options = { signal, ...(own && { env: own }), ...(allow && { allow }) };
+  return await output(denoCommand(WORKER, argument, options));
 }
 
 /** A program of the benchmark, run by Deno as users run theirs. */
 export function denoCommand(
   program: string,
   argument: string,
-  env: Record<string, string> = {},
-  allow: readonly string[] = ["--allow-all"],
+  { env, allow = ["--allow-all"], signal }: {
+    env?: Record<string, string>;
+    allow?: readonly string[];
+    signal?: AbortSignal;
+  } = {},
 ): Deno.Command {
   return new Deno.Command(Deno.execPath(), {
     args: [
@@ -55,6 +63,7 @@ export function denoCommand(
     env: { NO_COLOR: "1", ...env },
     stdout: "piped",
     stderr: "piped",
+    ...(signal && { signal }),
   });
 }
 
