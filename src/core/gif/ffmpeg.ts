@@ -58,7 +58,7 @@ export interface ConvertOptions {
 export class Ffmpeg {
   readonly #command: string;
   readonly #timeoutMs: number;
-  #isPermitted: Promise<boolean> | undefined;
+  #isRefused = false;
 
   /** @param options The program and its time limit. */
   constructor({ ffmpeg, timeoutMs }: FfmpegOptions) {
@@ -66,9 +66,12 @@ export class Ffmpeg {
     this.#timeoutMs = timeoutMs;
   }
 
-  /** Whether Deno may run ffmpeg. The permission is queried once and never prompted for. */
-  isPermitted(): Promise<boolean> {
-    return this.#isPermitted ??= queryPermission(this.#command);
+  /**
+   * Whether Deno may run ffmpeg. The permission is queried each time and never prompted
+   * for: on a terminal, to run a program after a revocation would prompt.
+   */
+  async isPermitted(): Promise<boolean> {
+    return !this.#isRefused && await queryPermission(this.#command);
   }
 
   /**
@@ -155,7 +158,7 @@ export class Ffmpeg {
 
   #cannotSpawn(error: unknown): ConversionResult {
     if (error instanceof Deno.errors.NotCapable) {
-      this.#isPermitted = Promise.resolve(false);
+      this.#isRefused = true;
       return failure("not-permitted", "");
     }
     const command = this.#command;

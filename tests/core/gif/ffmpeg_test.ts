@@ -101,6 +101,24 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name:
+    "Ffmpeg notices that the permission was revoked, before it would prompt",
+  permissions: { run: true, read: true, write: true },
+  async fn() {
+    await using folder = await temporaryFolder();
+    const program = await stub(folder.path, "echo frame=3");
+    const runner = ffmpeg({ ffmpeg: program });
+    assertEquals(await convert(runner, folder.path), { ok: true });
+
+    await Deno.permissions.revoke({ name: "run" });
+
+    assertEquals(await runner.isPermitted(), false);
+    const result = await convert(runner, folder.path);
+    assertEquals(result, { ok: false, reason: "not-permitted", detail: "" });
+  },
+});
+
 Deno.test("Ffmpeg reports a missing program, and starts it once it is there", async () => {
   await using folder = await temporaryFolder();
   const path = join(folder.path, "ffmpeg");
@@ -184,10 +202,10 @@ Deno.test("a conversion that ended while the event loop was held is no timeout",
   const script = 'echo frame=3; echo $$ > "$here/said"';
   const program = await stub(folder.path, script);
   const runner = ffmpeg({ ffmpeg: program, timeoutMs: 400 });
-  await runner.isPermitted();
 
   const conversion = convert(runner, folder.path);
-  await Promise.resolve();
+  // The program is started within these turns, and no event comes before the hold.
+  for (let turns = 0; turns < 50; turns++) await Promise.resolve();
   const said = Deno.readTextFileSync(join(folder.path, "said"));
   while (!hasEnded(said.trim())) hold(1);
   hold(800);
