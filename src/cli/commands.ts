@@ -3,6 +3,7 @@ import { explain } from "./commands/explain.ts";
 import { get } from "./commands/get.ts";
 import { ls } from "./commands/ls.ts";
 import { prune } from "./commands/prune.ts";
+import { rekey } from "./commands/rekey.ts";
 import { rm } from "./commands/rm.ts";
 import { stats } from "./commands/stats.ts";
 import { verify } from "./commands/verify.ts";
@@ -17,5 +18,6 @@ export const COMMANDS: readonly Command[] = [
   warm,
   rm,
   prune,
+  rekey,
   verify,
 ];

@@ -1,10 +1,38 @@
 import { storedAtOf } from "./catalog/entry.ts";
 import { PairStore } from "./disk/pair_store.ts";
 import { FileSystem } from "./disk/file_system.ts";
-import { classify, datName } from "./disk/file_names.ts";
+import { CHANGES_NAME, classify, datName } from "./disk/file_names.ts";
+import { type Rekeyed, Rekeying } from "./entries/rekeying.ts";
+import { WriteTurns } from "./entries/write_turns.ts";
+import { ChangeLog } from "./sharing/change_log.ts";
 import type { Sidecar } from "./disk/sidecar.ts";
 
 export { occupiedBytesOf } from "./catalog/entry.ts";
+export type { Rekeyed, Rekeying };
+
+/**
+ * Makes what gives the entries of a folder the keys of their canonical URLs.
+ *
+ * @param dir An existing folder.
+ * @param readOnly Whether nothing is to be changed: `move()` must not be called then.
+ */
+export function rekeyingOf(
+  dir: string,
+  canonicalUrl: (url: string) => string,
+  readOnly: boolean,
+): Rekeying {
+  const fs = new FileSystem();
+  const store = new PairStore(fs, { dir, durable: false, readOnly });
+  const path = store.path(CHANGES_NAME);
+  const spare = () => store.sparePath();
+  const log = new ChangeLog(fs, path, spare, readOnly, () => {});
+  const learnNothing = () => Promise.resolve();
+  const writes = new WriteTurns(log, {
+    refresh: learnNothing,
+    refreshAll: learnNothing,
+  });
+  return new Rekeying(store, writes, canonicalUrl);
+}
 
 /** A .part file: of an entry that is being stored, or left by a killed process. */
 export interface StagedPart {

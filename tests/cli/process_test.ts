@@ -48,6 +48,8 @@ Deno.test("each command runs with the permissions that its help names", async (t
     ],
     [[read], ["verify"]],
     [[read], ["prune", "--max-size-mb", "0", "--dry-run"]],
+    [[read], ["rekey", "--dry-run"]],
+    [[read, write], ["rekey"]],
     [[read, write], ["verify", "--fix"]],
     [[read, write], ["rm", "https://a"]],
     [[read, write], ["prune", "--max-size-mb", "0"]],

@@ -4,7 +4,8 @@
  * file of one process, LENDER a UUID. Other names are foreign and never touched.
  *
  * KEY.dat: the body of an entry; its mtime is the last access.
- *   Written as a .part file, and renamed by PairStore.commit().
+ *   Written as a .part file, and renamed by PairStore.commit(); renamed once more by
+ *   Rekeying.
  *   Removed by eviction, deletion and replacement, after its sidecar; without a
  *   sidecar by the LeftoverSweeper when it is 10 minutes old.
  *   Lost: the entry is a miss.
@@ -38,7 +39,7 @@
  *   Lost: other processes compare the whole directory once more.
  * .media-cache.index: the facts of all sidecars, to open faster.
  *   Written as .media-cache.index.new, and renamed by IndexFile.
- *   Removed by clear(), and when the directory holds too few entries for an index.
+ *   Removed by clear(), by Rekeying, and when the directory holds too few entries.
  *   Lost: the next start reads all sidecars.
  * .media-cache.index.new: the next index.
  *   Written and locked by one process.

@@ -302,6 +302,28 @@ export class PairStore extends CacheDirectory {
   }
 
   /**
+   * Makes the entry of one key that of another, in place of any. A kill at any instant
+   * leaves the entry under one of both: the new sidecar comes first, which is no entry
+   * until the body has the new name, and the old sidecar goes last.
+   *
+   * @param sidecar The new sidecar, of the same body.
+   */
+  async rekey(from: string, to: string, sidecar: Sidecar): Promise<void> {
+    const { path } = await this.#stageSidecar(to, sidecar);
+    try {
+      await this.remove(to);
+      await this.#fs.rename(path, this.jsonPath(to));
+      await this.#syncNames();
+      await this.#fs.rename(this.datPath(from), this.datPath(to));
+      await this.#syncNames();
+    } catch (error) {
+      for (const each of [path, this.jsonPath(to)]) await this.discard(each);
+      throw error;
+    }
+    await this.#fs.remove(this.jsonPath(from));
+  }
+
+  /**
    * Makes sure that a staged file still has its name, before the old entry is removed:
    * anybody may delete a .part file.
    *

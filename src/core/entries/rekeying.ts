@@ -1,0 +1,126 @@
+import type { Found, PairStore } from "../disk/pair_store.ts";
+import { classify, datName, INDEX_NAME, jsonName } from "../disk/file_names.ts";
+import { keyOf } from "../text/key.ts";
+import type { WriteTurns } from "./write_turns.ts";
+
+/** The end of an entry that another URL stands for. */
+export type Rekeyed =
+  /** The entry is that of the canonical URL now. */
+  | "moved"
+  /** The canonical URL had an entry: the one stored last is its entry now. */
+  | "merged"
+  /** The entry has its canonical URL, or was removed meanwhile. */
+  | "unchanged";
+
+/**
+ * Gives entries the keys of their canonical URLs, for a directory that was filled
+ * without them. Knows no catalog: processes that use the directory learn each change
+ * from the list of changes.
+ */
+export class Rekeying implements AsyncDisposable {
+  readonly #store: PairStore;
+  readonly #writes: WriteTurns;
+  readonly #canonicalUrl: (url: string) => string;
+  /** Whether an entry has been moved. */
+  #hasChanged = false;
+
+  /** `writes` runs tasks under the lock of the directory; no catalog has to learn from it. */
+  constructor(
+    store: PairStore,
+    writes: WriteTurns,
+    canonicalUrl: (url: string) => string,
+  ) {
+    this.#store = store;
+    this.#writes = writes;
+    this.#canonicalUrl = canonicalUrl;
+  }
+
+  /** The keys of all sidecars. */
+  async keys(): Promise<string[]> {
+    const keys: string[] = [];
+    for await (const { name } of this.#store.list()) {
+      const { kind, key } = classify(name);
+      if (kind === "json") keys.push(key);
+    }
+    return keys;
+  }
+
+  /** Tells what `move()` would do, and does nothing. */
+  async look(key: string): Promise<Rekeyed> {
+    const found = await this.#find(key);
+    const target = this.#targetOf(key, found);
+    if (target === undefined) return "unchanged";
+    return await this.#find(target) === undefined ? "moved" : "merged";
+  }
+
+  /**
+   * Gives an entry the key of its canonical URL. Of two entries of one URL the one
+   * stored last stays.
+   *
+   * @throws The file system's error. The entry then has its old key or its new one.
+   */
+  async move(key: string): Promise<Rekeyed> {
+    const before = await this.#find(key);
+    if (before === undefined) return await this.#removeHalf(key);
+    // Most entries have their key: no lock for a look at them.
+    if (this.#targetOf(key, before) === undefined) return "unchanged";
+    return await this.#writes.withLock(async () => {
+      const found = await this.#find(key);
+      const target = this.#targetOf(key, found);
+      if (found === undefined || target === undefined) return "unchanged";
+      if (!this.#hasChanged) await this.#removeIndex();
+      const other = await this.#find(target);
+      await this.#writes.announceRemoval(key);
+      if (other !== undefined && (other.ts ?? 0) >= (found.ts ?? 0)) {
+        await this.#store.remove(key);
+        return "merged";
+      }
+      await this.#writes.announce(target);
+      const { stamp: _stamp, writtenMs: _writtenMs, ...members } = found;
+      const url = this.#canonicalUrl(found.url);
+      await this.#store.rekey(key, target, { ...members, url });
+      return other === undefined ? "moved" : "merged";
+    });
+  }
+
+  /**
+   * Removes a sidecar without a body, which a killed run leaves: its URL may hold a token.
+   * The Python original writes and removes the body first.
+   */
+  async #removeHalf(key: string): Promise<Rekeyed> {
+    await this.#writes.withLock(async () => {
+      if (await this.#store.exists(datName(key))) return;
+      const half = await this.#store.readSidecar(key);
+      if (half === undefined || "reason" in half) return;
+      if (this.#targetOf(key, half) === undefined) return;
+      await this.#store.removeFile(jsonName(key));
+    });
+    return "unchanged";
+  }
+
+  /** Removes the index, which holds the old URLs. Its loss costs a scan at the next start. */
+  async #removeIndex(): Promise<void> {
+    this.#hasChanged = true;
+    await this.#store.removeFile(INDEX_NAME);
+  }
+
+  /** Closes the list of changes. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#writes.close();
+  }
+
+  /** The sidecar of a whole pair. */
+  async #find(key: string): Promise<Found["sidecar"] | undefined> {
+    const found = await this.#store.find(key);
+    if (found === undefined || !("file" in found)) return undefined;
+    found.file.close();
+    return found.sidecar;
+  }
+
+  /** The key that an entry should have, if that is another. */
+  #targetOf(key: string, found: { url: string } | undefined) {
+    if (found === undefined) return undefined;
+    const target = keyOf(this.#canonicalUrl(found.url));
+    return target === key ? undefined : target;
+  }
+}
