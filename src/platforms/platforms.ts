@@ -38,6 +38,21 @@ import { twitter } from "./twitter.ts";
 import { whatsapp } from "./whatsapp.ts";
 
 export {
+  discordRefresh,
+  type DiscordRefreshOptions,
+} from "./discord_refresh.ts";
+export {
+  type TelegramFile,
+  telegramFile,
+  type TelegramFileOptions,
+  type TelegramFiles,
+} from "./telegram_file.ts";
+export {
+  type Refresh,
+  type RefreshContext,
+  withRefresh,
+} from "./with_refresh.ts";
+export {
   discord,
   facebook,
   giphy,

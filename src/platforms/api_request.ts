@@ -1,0 +1,121 @@
+import { HttpStatusError, MediaCacheError } from "../core/api/errors.ts";
+import { errorFacts } from "../core/text/failure_reason.ts";
+import { parseRetryAfter } from "../core/text/http_date.ts";
+
+/** A token that a header and a URL can carry. */
+const TOKEN_REGEXP = /^[\x21-\x7e]+$/;
+
+/** A platform's API, with the token of a bot. */
+export interface PlatformApi {
+  /** The platform's name, for messages. */
+  readonly platform: string;
+  /** The address before all methods, without a slash at its end. */
+  readonly root: string;
+  /** The token of the bot. */
+  readonly token: string;
+}
+
+/**
+ * Checks the arguments that lead to an API.
+ *
+ * @throws {TypeError} If the token or the address has another form. The message holds
+ * neither.
+ */
+export function platformApi(
+  platform: string,
+  token: unknown,
+  apiRoot: unknown,
+): PlatformApi {
+  if (typeof token !== "string" || !TOKEN_REGEXP.test(token)) {
+    throw new TypeError(
+      `Cannot use ${platform}: token must be a string of printable characters: received ${
+        typeof token === "string" ? "another string" : typeof token
+      }`,
+    );
+  }
+  const url = typeof apiRoot === "string" ? URL.parse(apiRoot) : null;
+  if (url?.protocol !== "https:" && url?.protocol !== "http:") {
+    throw new TypeError(
+      `Cannot use ${platform}: apiRoot must be an http or https URL: received ${
+        typeof apiRoot === "string" ? "another string" : typeof apiRoot
+      }`,
+    );
+  }
+  return { platform, token, root: String(apiRoot).replace(/\/+$/, "") };
+}
+
+/**
+ * Fetches a URL that may hold a token. The error of a connection that fails tells its
+ * code, and not the URL, as that of `fetch` would.
+ *
+ * @throws {TypeError} If no answer comes.
+ * @throws The reason of the signal.
+ */
+export async function fetchSecretly(
+  { platform }: PlatformApi,
+  url: string,
+  init: RequestInit & { signal: AbortSignal },
+): Promise<Response> {
+  try {
+    return await fetch(url, init);
+  } catch (error) {
+    init.signal.throwIfAborted();
+    const { code, name } = errorFacts(error);
+    throw Object.assign(
+      new TypeError(
+        `Cannot ask ${platform}: an answer must come: ${code ?? name}`,
+      ),
+      { code },
+    );
+  }
+}
+
+/**
+ * Calls a method of an API that answers with JSON.
+ *
+ * @throws {HttpStatusError} If the status is not 200; its cause says what the API says.
+ * @throws {MediaCacheError} If the answer is no JSON.
+ * @throws {TypeError} If no answer comes.
+ */
+export async function askApi(
+  api: PlatformApi,
+  url: string,
+  init: RequestInit & { signal: AbortSignal },
+): Promise<unknown> {
+  const response = await fetchSecretly(api, url, init);
+  const { status, headers } = response;
+  let answer: unknown;
+  try {
+    answer = await response.json();
+  } catch {
+    init.signal.throwIfAborted();
+    if (status === 200) {
+      throw new MediaCacheError(
+        `Cannot ask ${api.platform}: the answer must be JSON: received another text`,
+      );
+    }
+  }
+  if (status === 200) return answer;
+  const retryAfterMs = parseRetryAfter(headers.get("retry-after")) ??
+    retryAfterOf(answer);
+  const cause = new MediaCacheError(
+    `Cannot ask ${api.platform}: status must be 200: received ${status}`,
+  );
+  throw new HttpStatusError(status, { retryAfterMs, cause });
+}
+
+/** The wish to wait in the body of an answer, which Telegram and Discord give in seconds. */
+function retryAfterOf(answer: unknown): number | undefined {
+  const seconds = member(answer, "retry_after") ??
+    member(member(answer, "parameters"), "retry_after");
+  return typeof seconds === "number" && seconds >= 0
+    ? seconds * 1000
+    : undefined;
+}
+
+/** A member of a value of JSON; undefined where there is none. */
+export function member(value: unknown, name: string): unknown {
+  return typeof value === "object" && value !== null
+    ? Reflect.get(value, name)
+    : undefined;
+}
