@@ -128,7 +128,7 @@ Deno.test("prune --max-disk-mb removes entries until all files fit on disk", asy
   const dry = await prune(...limit, "--dry-run");
   assertMatch(
     dry.stdout,
-    /  2\.png\n1 entry would go, 100 B; 2 entries left, 200 B \(20\.0 KiB on disk\)\n$/,
+    / {2}2\.png\n1 entry would go, 100 B; 2 entries left, 200 B \(20\.0 KiB on disk\)\n$/,
   );
   assertEquals(await snapshotOf(dir), before);
 
