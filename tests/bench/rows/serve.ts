@@ -46,15 +46,11 @@ function serveRow(
       if (!quick) await load(url, 16, 1); // to warm up
       const measures: Record<string, number> = {};
       const cpuMs: Record<string, number> = {};
-      for (
-        const [measure, connections] of [["serve", 1], [
-          "serve-16",
-          16,
-        ]] as const
-      ) {
-        const seconds = quick || connections === 1 ? 1 : 2;
+      for (const connections of [1, 16]) {
+        const measure = connections === 1 ? "serve" : `serve-${connections}`;
         const before = cpuSecondsOf(server.pid) ?? NaN;
-        const each = await load(url, connections, seconds);
+        const least = quick || connections === 1 ? 1 : 2;
+        const { each, seconds } = await load(url, connections, least);
         const cpu = (cpuSecondsOf(server.pid) ?? NaN) - before;
         measures[measure] = each;
         cpuMs[measure] = cpu * 1000 * each / seconds;
