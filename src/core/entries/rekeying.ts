@@ -12,6 +12,9 @@ export type Rekeyed =
   /** The entry has its canonical URL, or was removed meanwhile. */
   | "unchanged";
 
+/** The sidecar of a whole pair, and its last use in milliseconds since the epoch. */
+type Pair = Found["sidecar"] & { readonly usedMs: number };
+
 /**
  * Gives entries the keys of their canonical URLs, for a directory that was filled
  * without them. Knows no catalog: processes that use the directory learn each change
@@ -55,7 +58,7 @@ export class Rekeying implements AsyncDisposable {
 
   /**
    * Gives an entry the key of its canonical URL. Of two entries of one URL the one
-   * stored last stays.
+   * stored last stays, with the last use of both.
    *
    * @throws The file system's error. The entry then has its old key or its new one.
    */
@@ -72,14 +75,17 @@ export class Rekeying implements AsyncDisposable {
       const other = await this.#find(target);
       await this.#writes.announceRemoval(key);
       if (other !== undefined && (other.ts ?? 0) >= (found.ts ?? 0)) {
+        await this.#used(target, other, found);
         await this.#store.remove(key);
         return "merged";
       }
       await this.#writes.announce(target);
-      const { stamp: _stamp, writtenMs: _writtenMs, ...members } = found;
+      const { stamp: _s, writtenMs: _w, usedMs: _u, ...members } = found;
       const url = this.#canonicalUrl(found.url);
       await this.#store.rekey(key, target, { ...members, url });
-      return other === undefined ? "moved" : "merged";
+      if (other === undefined) return "moved";
+      await this.#used(target, found, other);
+      return "merged";
     });
   }
 
@@ -109,12 +115,17 @@ export class Rekeying implements AsyncDisposable {
     await this.#writes.close();
   }
 
-  /** The sidecar of a whole pair. */
-  async #find(key: string): Promise<Found["sidecar"] | undefined> {
+  /** The facts of a whole pair. */
+  async #find(key: string): Promise<Pair | undefined> {
     const found = await this.#store.find(key);
     if (found === undefined || !("file" in found)) return undefined;
     found.file.close();
-    return found.sidecar;
+    return { ...found.sidecar, usedMs: found.facts.mtimeMs };
+  }
+
+  /** Gives the entry that stays the last use of the one that goes, if that is later. */
+  async #used(key: string, stays: Pair, goes: Pair): Promise<void> {
+    if (goes.usedMs > stays.usedMs) await this.#store.touch(key, goes.usedMs);
   }
 
   /** The key that an entry should have, if that is another. */
