@@ -5,6 +5,13 @@ import { Pacer, yieldToEventLoop } from "../async/pacer.ts";
 /** Bytes of a body, which the taker may keep. */
 type Chunk = Uint8Array<ArrayBuffer>;
 
+/**
+ * Bytes of the buffers for a byte stream such as the body of `fetch`, which by itself
+ * gives at most 64 KiB at a time. A buffer is as large as the last read lets expect: the
+ * rest of it stays in memory as long as the chunk.
+ */
+const BUFFER_BYTES = { min: 16_384, first: 65_536, max: 262_144 };
+
 /** The bytes that a downloader or a caller of `put()` gives, chunk by chunk. */
 export interface ChunkSource {
   /**
@@ -22,10 +29,15 @@ export interface ChunkSource {
  * thread may change them.
  *
  * @param copies Whether each piece of an array is a copy, for readers that keep it.
+ * @param size The declared length, where there is one: no buffer is larger.
  */
-export function chunkSource(data: BodyData, copies: boolean): ChunkSource {
+export function chunkSource(
+  data: BodyData,
+  copies: boolean,
+  size?: number,
+): ChunkSource {
   if (data instanceof Uint8Array) return bytesSource(data, copies);
-  return streamSource("getReader" in data ? data : data.stream());
+  return streamSource("getReader" in data ? data : data.stream(), size);
 }
 
 /** Puts chunks that were taken from a source, or requested, before it again. */
@@ -80,8 +92,11 @@ function bytesSource(data: Uint8Array, copies: boolean): ChunkSource {
   };
 }
 
-function streamSource(stream: ReadableStream<Uint8Array>): ChunkSource {
-  const reader = stream.getReader();
+function streamSource(
+  stream: ReadableStream<Uint8Array>,
+  size: number = Infinity,
+): ChunkSource {
+  const reader = byteReader(stream, size) ?? stream.getReader();
   return {
     async next() {
       let pacer: Pacer | undefined;
@@ -112,6 +127,37 @@ function streamSource(stream: ReadableStream<Uint8Array>): ChunkSource {
         // The stream has failed already.
       }
     },
+  };
+}
+
+/** Reads a byte stream into buffers of our own; undefined for another stream. */
+function byteReader(
+  stream: ReadableStream<Uint8Array>,
+  size: number,
+):
+  | Pick<ReadableStreamDefaultReader<Uint8Array>, "read" | "cancel">
+  | undefined {
+  if (!(stream instanceof ReadableStream)) return undefined;
+  let reader: ReadableStreamBYOBReader;
+  try {
+    reader = stream.getReader({ mode: "byob" });
+  } catch {
+    return undefined;
+  }
+  const { min, first, max } = BUFFER_BYTES;
+  let length = first;
+  let left = size;
+  return {
+    async read() {
+      // Behind the declared end a single byte tells that the body is too long.
+      const view = new Uint8Array(Math.max(1, Math.min(length, left)));
+      const result = await reader.read(view);
+      const count = result.value?.length ?? 0;
+      left -= count;
+      length = Math.max(min, Math.min(2 * count, max));
+      return result.done ? { done: true } : result;
+    },
+    cancel: (reason) => reader.cancel(reason),
   };
 }
 

@@ -90,7 +90,7 @@ export class BodyReceiver {
    */
   async receive(answer: Source, deadline: Deadline): Promise<Received> {
     const { signal } = this.#task.controller;
-    let chunks = chunkSource(answer.body, true);
+    let chunks = chunkSource(answer.body, true, answer.size);
     const onAbort = () => {
       chunks.cancel(signal.reason);
       // Failed here, too: a push may wait for readers that are slow or have left. The
