@@ -69,9 +69,11 @@ const LINKING = `
 import { MediaCache } from "${config.name}";
 import { main } from "${config.name}/cli";
 import { statsRouter } from "${config.name}/hono";
+import { platforms } from "${config.name}/platforms";
 
 const [cacheDir = ""] = Deno.args;
-await using cache = await MediaCache.open({ cacheDir });
+const canonicalUrl = platforms();
+await using cache = await MediaCache.open({ cacheDir, canonicalUrl });
 const response = await statsRouter(cache).request("/stats");
 console.log(response.status, await main(["stats", "--json", "--dir", cacheDir]));
 `;
