@@ -151,6 +151,8 @@ export class ReceivedCommit {
       return undefined;
     }
     const { staged, size, sha256, reservation } = video;
+    // Before the commit, which would evict for the bytes of the GIF, too.
+    await body.empty();
     const members = {
       ...facts,
       ...(sha256 !== undefined && { sha256 }),

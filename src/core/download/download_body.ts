@@ -92,6 +92,19 @@ export class DownloadBody {
     this.#place?.reservation.release();
   }
 
+  /**
+   * Gives back the room of a body whose video takes its place. The file stays: it is the
+   * claim of the URL.
+   */
+  async empty(): Promise<void> {
+    try {
+      await this.staged?.file.truncate(0);
+      this.#place?.reservation.release();
+    } catch (error) {
+      this.#parts.errors.report("write a download", error);
+    }
+  }
+
   /** Ends the body with an error; followers are told the name of the error. */
   async fail(error: unknown, name: string): Promise<void> {
     await this.#place?.staged.discard();

@@ -14,6 +14,7 @@ import {
   writePair,
 } from "../../fixtures/directory/files.ts";
 import { holdTimers } from "../../fixtures/time/held_timers.ts";
+import { gifOfDelays } from "../../fixtures/gif/gif_writer.ts";
 import { indexEverything } from "../../fixtures/cache/indexing.ts";
 import { Random } from "../../fixtures/inputs/random.ts";
 import { Recorder } from "../../fixtures/cache/recorder.ts";
@@ -346,6 +347,26 @@ Deno.test("what running downloads have written takes its room at each store", as
   assertEquals(await media.stored, true);
   assertEquals(blocksIn(dir.path), 41 - 1);
   assertEquals((await order(cache)).length, 10);
+});
+
+Deno.test("nothing is evicted for a GIF whose video takes its place", async () => {
+  const gif = gifOfDelays([10, 20, 30]);
+  /** Stores an entry and a video, and returns the room that they take. */
+  async function store(options: MediaCacheOptions): Promise<number> {
+    await using dir = await tempDir();
+    await using cache = await open(dir.path, options);
+    await put(cache, "old", 100);
+    const download = () => Promise.resolve({ data: gif });
+    const media = await cache.getOrDownload("video", download);
+    assertEquals(media.mimetype, "video/mp4");
+    await media.bytes();
+    assertEquals(await media.stored, true);
+    assertEquals(await order(cache), ["video", "old"]);
+    return cache.stats().occupiedBytes;
+  }
+  const occupied = await store({});
+
+  await store(blocks(inBlocks(occupied)));
 });
 
 Deno.test("an index is written only where it fits into maxDiskMb", async () => {
