@@ -259,6 +259,27 @@ Deno.test("a hanging holder delays the others by idleTimeoutMs", async () => {
   assert(ms < HANGING_MS);
 });
 
+Deno.test("a process that waits for two stopped ones, one after the other, gets its bytes", async () => {
+  await using processes = await share(3, { idleTimeoutMs: 500 });
+  await using origin = new SlowOrigin(CHUNKS, 1, ["silent", "silent"]);
+  const wanting = new Map(processes.all.map((process) => [
+    process,
+    process.ask("want", origin.url, 5, STEP).catch(() => undefined),
+  ]));
+  const { process: first } = await origin.asked(1, processes.all);
+  first.kill("SIGSTOP");
+  const others = processes.except(first);
+  const { process: second } = await origin.asked(2, others);
+  second.kill("SIGSTOP");
+
+  for (const process of others.filter((each) => each !== second)) {
+    const wanted = await wanting.get(process);
+    const digest = await sha256(CHUNKS);
+    assertEquals([wanted?.digests, wanted?.errors], [[digest], []]);
+  }
+  assertEquals(origin.requests.length, 3);
+});
+
 Deno.test("of the processes that wait for a stopped one a single one downloads, and the others follow it", async () => {
   await using processes = await share(5, { idleTimeoutMs: 1000 });
   await using origin = new SlowOrigin(CHUNKS, 25, ["partial"]);
