@@ -344,7 +344,8 @@ export class MediaCache implements AsyncDisposable {
   /**
    * Returns the media of a URL: from the cache, from a running download, or from a
    * download that this call starts. Resolves as soon as the type is certain: after
-   * the first 6 bytes, for a GIF after its conversion to MP4.
+   * the first 6 bytes, or up to 1,445 bytes if no type is named; for a GIF after its
+   * conversion to MP4.
    *
    * @param url The URL, compared as given.
    * @param downloader Fetches a URL that is not stored. Called once for all callers

@@ -164,9 +164,10 @@ function answer(
   stream: ReadableStream<Uint8Array<ArrayBuffer>>,
 ): Response | Download {
   const size = declared === undefined ? {} : { size: declared };
-  if (form === "bytes") return { data: bytes, ...size };
-  if (form === "stream") return { data: stream, ...size };
-  const headers = new Headers();
+  const mimetype = "application/x-test";
+  if (form === "bytes") return { data: bytes, mimetype, ...size };
+  if (form === "stream") return { data: stream, mimetype, ...size };
+  const headers = new Headers({ "Content-Type": mimetype });
   if (declared !== undefined) headers.set("Content-Length", `${declared}`);
   return new Response(stream, { headers });
 }

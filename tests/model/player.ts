@@ -108,7 +108,7 @@ export class Player {
       const data = isGif
         ? gifOf(random.integer(1_000, MAX_BYTES), this.#size())
         : this.#stream();
-      return { data, ...size };
+      return { data, mimetype: "application/x-test", ...size };
     }, { signal });
     if (random.chance(8)) queueMicrotask(() => controller.abort(new Planned()));
     const media = await call;

@@ -44,7 +44,10 @@ export interface Download {
    * `ReadableStream.from(iterable)` of an iterable.
    */
   data: Uint8Array | Blob | ReadableStream<Uint8Array>;
-  /** The media type. Default: the type of a Blob, else `application/octet-stream`. */
+  /**
+   * The media type. Default: the type of a Blob. If there is none, or it is
+   * `application/octet-stream`, the first bytes tell it.
+   */
   mimetype?: string | undefined;
   /** The file's name. Default: the name of a `File`, else the last segment of the URL's path. */
   filename?: string | undefined;

@@ -98,6 +98,15 @@ export interface MediaCacheOptions {
    */
   gifToMp4?: boolean | GifToMp4Options;
   /**
+   * Whether the first bytes tell the type of a download whose type is missing or
+   * `application/octet-stream`: images, audio, video and fonts, and no type that can run
+   * script. The type of such a download is certain when a pattern has matched, or none can
+   * match any more: after 1,445 bytes at the latest, or at its end.
+   *
+   * @default {true}
+   */
+  sniff?: boolean;
+  /**
    * Returns the URL that stands for all URLs of the same media, such as the URL
    * without its signature. That URL is hashed and stored; the downloader gets
    * the caller's URL. The call rejects with the error that this throws, and
@@ -173,6 +182,8 @@ export interface ResolvedOptions {
   maxConcurrentDownloads: number;
   /** How GIFs are converted; undefined where they are kept. */
   gifToMp4: ResolvedGifToMp4 | undefined;
+  /** Whether the first bytes tell a type that is not named. */
+  sniff: boolean;
   /**
    * Returns the URL that stands for others of the same media; undefined for the
    * identity.
@@ -214,6 +225,7 @@ export function resolveOptions(options: MediaCacheOptions): ResolvedOptions {
     timeoutMs = Infinity,
     maxConcurrentDownloads = 64,
     gifToMp4 = true,
+    sniff = true,
     canonicalUrl,
     whenAbandoned = "finish",
     durable = false,
@@ -258,6 +270,7 @@ export function resolveOptions(options: MediaCacheOptions): ResolvedOptions {
       1,
     ),
     gifToMp4: conversion(check, gifToMp4),
+    sniff: check.value("sniff", sniff, "boolean"),
     canonicalUrl: check.value("canonicalUrl", canonicalUrl, "function"),
     whenAbandoned: check.choice("whenAbandoned", whenAbandoned, [
       "finish",

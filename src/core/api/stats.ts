@@ -59,6 +59,8 @@ export interface CacheStats {
   failedOver: number;
   /** Links that `withRefresh()` has replaced by new ones after the origin refused them. */
   refreshed: number;
+  /** Downloads of no named type whose type their first bytes have told. */
+  sniffed: number;
   /** Entries evicted to make room. */
   evictions: number;
   /** Bytes received from downloaders. */
@@ -124,6 +126,7 @@ export class Counters {
   coalesced = 0;
   failedOver = 0;
   refreshed = 0;
+  sniffed = 0;
   evictions = 0;
   bytesDownloaded = 0;
   bytesServed = 0;
@@ -162,6 +165,7 @@ export function snapshot(counters: Counters, gauges: Gauges): CacheStats {
     coalesced: counters.coalesced,
     failedOver: counters.failedOver,
     refreshed: counters.refreshed,
+    sniffed: counters.sniffed,
     evictions: counters.evictions,
     bytesDownloaded: counters.bytesDownloaded,
     bytesServed: counters.bytesServed,

@@ -4,6 +4,7 @@ import { Pacer } from "../async/pacer.ts";
 import { startIdleTimer } from "../async/timer.ts";
 import { IncompleteBodyError, TooLargeError } from "../api/errors.ts";
 import { errorFacts } from "../text/failure_reason.ts";
+import { sniffedType, UNNAMED_TYPE_REGEXP } from "../text/sniffed_type.ts";
 import { withFittingExtension } from "../text/filename.ts";
 import type { StagedFile } from "../disk/staged_file.ts";
 import type { MediaFacts } from "../bodies/cached_media.ts";
@@ -62,6 +63,10 @@ export class BodyReceiver {
   readonly #task: DownloadTask;
   #claimed: StagedFile | undefined;
   #place: StagingPlace | undefined;
+  /** Whether the first bytes tell the type, since the downloader has named none. */
+  #isUnnamed = false;
+  /** Whether the bytes have told the type. */
+  #isTold = false;
   #isRefused = false;
   #stopTimer: (() => void) | undefined;
 
@@ -108,6 +113,8 @@ export class BodyReceiver {
         ({ chunks, source } = uncoded);
         this.source = source;
       }
+      this.#isUnnamed = this.#parts.options.sniff &&
+        UNNAMED_TYPE_REGEXP.test(source.mimetype);
       this.#assertAllowed(source.size ?? 0);
       await this.#stage(source);
       const { whole, rest } = await this.#tryWhole(source, chunks);
@@ -136,10 +143,9 @@ export class BodyReceiver {
   /** Hands the body out, if the type is certain and no conversion follows. */
   decide(verdict: TypeVerdict | undefined, body: DownloadBody): void {
     if (verdict === undefined || verdict.type === "convert") return;
-    if (verdict.type === "gif" && this.source !== undefined) {
-      const mimetype = "image/gif";
-      const filename = withFittingExtension(this.source.filename, mimetype);
-      this.source = { ...this.source, mimetype, filename };
+    if (verdict.type === "sniffed") this.#rename(verdict.mimetype);
+    if (verdict.type === "gif") {
+      this.#rename("image/gif");
       this.conversion = verdict.reason;
       if (verdict.reason !== undefined) {
         const { url, key } = this.#task;
@@ -148,6 +154,20 @@ export class BodyReceiver {
     }
     const { tee } = body;
     this.hand({}, tee.size, () => tee.body());
+  }
+
+  /** Takes the type that the bytes have told, and a name with an extension of that type. */
+  #rename(mimetype: string): void {
+    this.#noteTold();
+    if (this.source === undefined) return;
+    const filename = withFittingExtension(this.source.filename, mimetype);
+    this.source = { ...this.source, mimetype, filename };
+  }
+
+  /** Notes that the bytes have told the type. */
+  #noteTold(): void {
+    if (this.#isUnnamed && !this.#isTold) this.#parts.counters.sniffed++;
+    this.#isTold = true;
   }
 
   /** Hands a body out; `facts` replace those of the source. */
@@ -215,6 +235,8 @@ export class BodyReceiver {
       return { rest: replayed([chunk], rest) };
     }
     this.#count(size, size);
+    const sniffed = this.#isUnnamed ? sniffedType(chunk) : undefined;
+    if (sniffed !== undefined) this.#rename(sniffed);
     // The place belongs to the result from here on.
     this.#place = undefined;
     const bytes = new Uint8Array(chunk);
@@ -228,7 +250,7 @@ export class BodyReceiver {
     chunks: ChunkSource,
     deadline: Deadline,
   ): Promise<GifPlan | undefined> {
-    const gate = new TypeGate(this.#parts.gifs);
+    const gate = new TypeGate(this.#parts.gifs, this.#isUnnamed);
     try {
       await this.#pumpAll(source, body, chunks, deadline, gate);
     } finally {
@@ -268,6 +290,7 @@ export class BodyReceiver {
         assertAttached(chunk);
         this.decide(await gate.push(chunk, body.tee.cached), body);
         if (this.isHandedOut) this.#describeLater(body);
+        else if (gate.isGif) this.#noteTold();
       }
       listener.onProgress(this.received, size);
       if (pacer.due) await pacer.yield();

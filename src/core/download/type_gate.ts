@@ -1,11 +1,14 @@
 import type { GifScanner } from "../gif/gif_scanner.ts";
 import type { GifConversion } from "../gif/gif_conversion.ts";
 import type { GifPlan } from "../gif/gif_plan.ts";
+import { TypeSniffer } from "../text/sniffed_type.ts";
 
 /** The verdict on the type of a body. */
 export type TypeVerdict =
   /** The body is of its declared type. */
   | { type: "labelled" }
+  /** No type was declared, and the first bytes have told this one. */
+  | { type: "sniffed"; mimetype: string }
   /** The body is a GIF and stays one; with the reason, if it could have been converted. */
   | { type: "gif"; reason?: string }
   /** The body is a GIF to be converted. */
@@ -16,14 +19,21 @@ const MAGIC_BYTES = 6;
 
 /** Looks at a body as it arrives, until its type is certain. */
 export class TypeGate {
+  /** Whether the body is known to be a GIF that may be converted. */
+  isGif = false;
   readonly #gifs: GifConversion | undefined;
   readonly #scanner: GifScanner | undefined;
+  readonly #sniffer: TypeSniffer | undefined;
   #received = 0;
 
-  /** Without `gifs` each body is of its declared type. */
-  constructor(gifs: GifConversion | undefined) {
+  /**
+   * @param gifs Finds GIFs, whatever their declared type.
+   * @param isUnnamed Whether the first bytes tell the type, since none was declared.
+   */
+  constructor(gifs: GifConversion | undefined, isUnnamed: boolean) {
     this.#gifs = gifs;
     this.#scanner = gifs?.scanner();
+    this.#sniffer = isUnnamed ? new TypeSniffer() : undefined;
   }
 
   /**
@@ -38,9 +48,13 @@ export class TypeGate {
   ): Promise<TypeVerdict | undefined> {
     const decision = this.#scanner?.push(chunk);
     this.#received += chunk.length;
-    if (this.#gifs === undefined) return { type: "labelled" };
-    if (decision?.action === "keep") return kept(decision.reason);
+    const isSniffed = this.#sniffer?.push(chunk) ?? true;
+    const reason = decision?.action === "keep" ? decision.reason : undefined;
+    if (this.#gifs === undefined || reason !== undefined) {
+      return isSniffed ? this.#verdict(reason) : undefined;
+    }
     if (this.#received < MAGIC_BYTES) return undefined;
+    this.isGif = true;
     if (cached && await this.#gifs.available()) return undefined;
     return { type: "gif" };
   }
@@ -51,12 +65,15 @@ export class TypeGate {
     if (decision?.action === "convert") {
       return { type: "convert", plan: decision.plan };
     }
-    return kept(decision?.reason ?? "not-a-gif");
+    return this.#verdict(decision?.reason);
   }
-}
 
-function kept(reason: string): TypeVerdict {
-  return reason === "not-a-gif"
-    ? { type: "labelled" }
-    : { type: "gif", reason };
+  /** The verdict on a body that is not converted. */
+  #verdict(reason: string = "not-a-gif"): TypeVerdict {
+    if (reason !== "not-a-gif") return { type: "gif", reason };
+    const mimetype = this.#sniffer?.type;
+    return mimetype === undefined
+      ? { type: "labelled" }
+      : { type: "sniffed", mimetype };
+  }
 }

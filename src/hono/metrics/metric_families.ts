@@ -54,6 +54,11 @@ export function metricFamilies(
       "Refused links that were replaced by new ones.",
       stats.refreshed,
     ),
+    counter(
+      "sniffed",
+      "Downloads whose type was told by their first bytes.",
+      stats.sniffed,
+    ),
     {
       name: "download_failures",
       help: "Downloads that failed, by reason.",

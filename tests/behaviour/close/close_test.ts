@@ -15,7 +15,11 @@ Deno.test("close() waits for running downloads and stores them", async () => {
   const cache = await MediaCache.open({ cacheDir: temp.path });
   const tap = new Tap();
   const call = cache
-    .getOrDownload("a:", () => Promise.resolve({ data: tap.readable }));
+    .getOrDownload(
+      "a:",
+      () =>
+        Promise.resolve({ data: tap.readable, mimetype: "application/x-test" }),
+    );
   tap.write(pattern(10));
   const media = await call;
   const reader = media.body.getReader();
@@ -73,7 +77,8 @@ for (const [what, close] of abrupt) {
       cache.getOrDownload(url, ({ signal }) => {
         signals.push(signal);
         if (data === undefined) return new Promise<never>(() => {});
-        return Promise.resolve({ data, size });
+        const mimetype = "application/x-test";
+        return Promise.resolve({ data, mimetype, size });
       });
     const flowing = start("flowing:", tap.readable);
     tap.write(pattern(10));

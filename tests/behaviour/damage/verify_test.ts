@@ -183,7 +183,7 @@ Deno.test("verify() leaves a running download alone, also with fix", async () =>
   const writer = body.writable.getWriter();
   const opening = cache.getOrDownload(
     "a",
-    () => Promise.resolve({ data: body.readable }),
+    () => Promise.resolve({ data: body.readable, mimetype: "image/png" }),
   );
   await writer.write(bytesOf(9));
   await using media = await opening;

@@ -13,6 +13,7 @@ const PROGRAM = `
   const cache = await MediaCache.open({ cacheDir: dir, onEvent() {} });
   await cache.put("a", new Uint8Array(9), "image/png", "a.png");
   const media = await cache.getOrDownload("b", async () => ({
+    mimetype: "image/png",
     data: new ReadableStream({
       async start(controller) {
         controller.enqueue(new Uint8Array(9));

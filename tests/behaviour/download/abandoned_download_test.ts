@@ -66,7 +66,8 @@ Deno.test("a download continues to its end after every caller has stopped waitin
 
   const call = cache.getOrDownload(
     "a:",
-    () => Promise.resolve({ data: tap.readable }),
+    () =>
+      Promise.resolve({ data: tap.readable, mimetype: "application/x-test" }),
     { signal },
   );
   controller.abort();
@@ -79,7 +80,10 @@ Deno.test("a download continues to its end after every caller has stopped waitin
     "a:",
     () => {
       queueMicrotask(() => later.abort());
-      return Promise.resolve({ data: tap.readable });
+      return Promise.resolve({
+        data: tap.readable,
+        mimetype: "application/x-test",
+      });
     },
     { signal: later.signal },
   );
@@ -101,7 +105,10 @@ Deno.test('whenAbandoned "abort" ends a download when the last one leaves', asyn
   let seen: AbortSignal | undefined;
   const download = ({ signal }: { signal: AbortSignal }) => {
     seen = signal;
-    return Promise.resolve({ data: tap.readable });
+    return Promise.resolve({
+      data: tap.readable,
+      mimetype: "application/x-test",
+    });
   };
 
   const calls = [1, 2].map(() => cache.getOrDownload("a:", download));
@@ -126,7 +133,11 @@ Deno.test("no caller joins an abandoned download that is about to end", async ()
   });
   const tap = new Tap();
   const call = cache
-    .getOrDownload("a:", () => Promise.resolve({ data: tap.readable }));
+    .getOrDownload(
+      "a:",
+      () =>
+        Promise.resolve({ data: tap.readable, mimetype: "application/x-test" }),
+    );
   tap.write(pattern(10));
   const media = await call;
 
@@ -165,7 +176,14 @@ for (const how of ["delete", "clear"] as const) {
     await using cache = await MediaCache.open({ cacheDir: temp.path });
     const tap = new Tap();
     const call = cache
-      .getOrDownload("a:", () => Promise.resolve({ data: tap.readable }));
+      .getOrDownload(
+        "a:",
+        () =>
+          Promise.resolve({
+            data: tap.readable,
+            mimetype: "application/x-test",
+          }),
+      );
     tap.write(pattern(10));
     const media = await call;
     const reader = media.body.getReader();
@@ -191,7 +209,8 @@ for (const how of ["delete", "clear"] as const) {
     const { onProgress } = progress;
     const call = cache.getOrDownload(
       "a:",
-      () => Promise.resolve({ data: tap.readable }),
+      () =>
+        Promise.resolve({ data: tap.readable, mimetype: "application/x-test" }),
       { onProgress },
     );
     tap.write(pattern(10));

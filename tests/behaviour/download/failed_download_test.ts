@@ -95,7 +95,8 @@ Deno.test("every reader gets the error of a body that breaks, and the next call 
   const { cache } = opened;
   const tap = new Tap();
   const broken = new Error("broken");
-  const first = () => Promise.resolve({ data: tap.readable });
+  const first = () =>
+    Promise.resolve({ data: tap.readable, mimetype: "application/x-test" });
 
   const calls = [1, 2, 3].map(() => cache.getOrDownload("a:", first));
   tap.write(pattern(1000));

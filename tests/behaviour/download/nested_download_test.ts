@@ -198,7 +198,10 @@ Deno.test("a nested download that outlives the outer one keeps its slot", async 
     const asked = Promise.withResolvers<void>();
     cache.getOrDownload("inner", () => {
       asked.resolve();
-      return Promise.resolve({ data: tap.readable });
+      return Promise.resolve({
+        data: tap.readable,
+        mimetype: "application/x-test",
+      });
     });
     await asked.promise;
     return { data: BODY };
@@ -360,7 +363,10 @@ Deno.test("work that outlives its downloader may call for the same URL", async (
     later = answered.promise.then(async () =>
       await (await cache.getOrDownload("a", give)).bytes()
     );
-    return Promise.resolve({ data: tap.readable });
+    return Promise.resolve({
+      data: tap.readable,
+      mimetype: "application/x-test",
+    });
   });
   tap.write(BODY);
   const media = await outer;
@@ -385,7 +391,7 @@ Deno.test("a nested call that waits for a slot ends with its signal, and with th
       cache.getOrDownload("c", give),
       borrower.call,
     );
-    return { data: tap.readable };
+    return { data: tap.readable, mimetype: "application/x-test" };
   });
   while (cache.inFlight().length < 4) await turn();
 

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { MediaCache } from "../../../mod.ts";
+import { type Download, MediaCache } from "../../../mod.ts";
 import { pattern } from "../../fixtures/bodies/bytes.ts";
 import { Progress } from "../../fixtures/cache/recorder.ts";
 import { Tap } from "../../fixtures/bodies/tap.ts";
@@ -10,7 +10,12 @@ Deno.test("getOrDownload() reports progress to the caller, even if the callback 
   await using cache = await MediaCache.open({ cacheDir: temp.path });
   const told: unknown[] = [];
   const tap = new Tap();
-  const download = () => Promise.resolve({ data: tap.readable, size: 30 });
+  const download = () =>
+    Promise.resolve({
+      data: tap.readable,
+      mimetype: "application/x-test",
+      size: 30,
+    });
   const onProgress = (progress: unknown) => {
     told.push(progress);
     throw new Error("from the callback");
@@ -39,16 +44,18 @@ Deno.test("inFlight() states the progress of each download", async () => {
   const tap = new Tap();
   const progress = new Progress();
   const { onProgress } = progress;
-  const answer = Promise.withResolvers<
-    { data: ReadableStream; size: number }
-  >();
+  const answer = Promise.withResolvers<Download>();
 
   const call = cache.getOrDownload(
     "https://example.org/a.ogg",
     () => answer.promise,
     { onProgress },
   );
-  answer.resolve({ data: tap.readable, size: 20 });
+  answer.resolve({
+    data: tap.readable,
+    mimetype: "application/x-test",
+    size: 20,
+  });
   tap.write(pattern(10));
   await progress.reached(10);
   const [info] = cache.inFlight();
@@ -60,7 +67,7 @@ Deno.test("inFlight() states the progress of each download", async () => {
   assertEquals({ ...info, startedAt: 0 }, {
     key: media.key,
     url: "https://example.org/a.ogg",
-    mimetype: "application/octet-stream",
+    mimetype: "application/x-test",
     filename: "a.ogg",
     received: 10,
     total: 20,

@@ -96,7 +96,8 @@ Deno.test("readers that keep up get the same chunk object, not a copy", async ()
   await using temp = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: temp.path });
   const tap = new Tap();
-  const download = () => Promise.resolve({ data: tap.readable });
+  const download = () =>
+    Promise.resolve({ data: tap.readable, mimetype: "application/x-test" });
 
   const calls = [1, 2, 3].map(() => cache.getOrDownload("a:", download));
   tap.write(pattern(6));
@@ -124,7 +125,10 @@ Deno.test("getOrDownload() runs at most maxConcurrentDownloads, the others in or
   const calls = taps.map((tap, n) =>
     cache.getOrDownload(`a:${n}`, () => {
       started.push(n);
-      return Promise.resolve({ data: tap.readable });
+      return Promise.resolve({
+        data: tap.readable,
+        mimetype: "application/x-test",
+      });
     })
   );
   for (const tap of taps) tap.write(pattern(10));

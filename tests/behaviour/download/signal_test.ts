@@ -8,7 +8,8 @@ Deno.test("the signal of a caller ends the wait of that caller alone", async () 
   await using temp = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: temp.path });
   const tap = new Tap();
-  const download = () => Promise.resolve({ data: tap.readable });
+  const download = () =>
+    Promise.resolve({ data: tap.readable, mimetype: "application/x-test" });
   const controller = new AbortController();
   const { signal } = controller;
   const reason = new Error("enough");
@@ -27,7 +28,8 @@ Deno.test("the signal of a caller ends the streams of that caller alone", async 
   await using temp = await tempDir();
   await using cache = await MediaCache.open({ cacheDir: temp.path });
   const tap = new Tap();
-  const download = () => Promise.resolve({ data: tap.readable });
+  const download = () =>
+    Promise.resolve({ data: tap.readable, mimetype: "application/x-test" });
   const controller = new AbortController();
   const { signal } = controller;
   const reason = new Error("enough");

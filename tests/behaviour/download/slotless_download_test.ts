@@ -114,7 +114,11 @@ Deno.test("a cache that follows another holds no slot, and waits for one when it
   while (two.inFlight()[0]?.phase !== "waiting") await turn();
   const tap = new Tap();
   const other = two
-    .getOrDownload("b:", () => Promise.resolve({ data: tap.readable }));
+    .getOrDownload(
+      "b:",
+      () =>
+        Promise.resolve({ data: tap.readable, mimetype: "application/x-test" }),
+    );
   tap.write(pattern(10));
   const media = await other;
 

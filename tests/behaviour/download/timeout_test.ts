@@ -1,6 +1,10 @@
 import { setImmediate } from "node:timers";
 import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
-import { DownloadTimeoutError, MediaCache } from "../../../mod.ts";
+import {
+  type Download,
+  DownloadTimeoutError,
+  MediaCache,
+} from "../../../mod.ts";
 import { pattern, readRest, readSome } from "../../fixtures/bodies/bytes.ts";
 import { FakeTime } from "../../fixtures/time/fake_time.ts";
 import { hold } from "../../fixtures/time/hold.ts";
@@ -36,7 +40,7 @@ Deno.test("idleTimeoutMs ends a downloader that ignores its signal", async () =>
   await using temp = await tempDir();
   const cacheDir = temp.path;
   await using cache = await MediaCache.open({ cacheDir, idleTimeoutMs: 50 });
-  const answer = Promise.withResolvers<{ data: ReadableStream }>();
+  const answer = Promise.withResolvers<Download>();
   const tap = new Tap();
 
   await assertRejects(
@@ -44,7 +48,7 @@ Deno.test("idleTimeoutMs ends a downloader that ignores its signal", async () =>
     DownloadTimeoutError,
   );
 
-  answer.resolve({ data: tap.readable });
+  answer.resolve({ data: tap.readable, mimetype: "application/x-test" });
   await tap.cancelled;
 });
 
@@ -55,7 +59,11 @@ Deno.test("idleTimeoutMs ends a body that falls silent", async () => {
   const tap = new Tap();
 
   const call = cache
-    .getOrDownload("a:", () => Promise.resolve({ data: tap.readable }));
+    .getOrDownload(
+      "a:",
+      () =>
+        Promise.resolve({ data: tap.readable, mimetype: "application/x-test" }),
+    );
   tap.write(pattern(10));
   const media = await call;
   const error = await assertRejects(() => media.bytes(), DownloadTimeoutError);
@@ -104,8 +112,9 @@ Deno.test("timeoutMs ends a download that takes too long in total", async () => 
     cancel: () => clearTimeout(timer),
   });
 
+  const mimetype = "application/x-test";
   const media = await cache
-    .getOrDownload("a:", () => Promise.resolve({ data }));
+    .getOrDownload("a:", () => Promise.resolve({ data, mimetype }));
   const error = await assertRejects(() => media.bytes(), DownloadTimeoutError);
 
   assertEquals([error.kind, error.timeoutMs], ["total", 50]);
@@ -124,12 +133,12 @@ Deno.test("idleTimeoutMs counts from the response", async () => {
   });
   using time = new FakeTime();
   const tap = new Tap();
-  const answer = Promise.withResolvers<{ data: ReadableStream }>();
+  const answer = Promise.withResolvers<Download>();
 
   const call = cache.getOrDownload("a:", () => answer.promise);
   while (time.timers === 0) await Promise.resolve();
   time.tick(90);
-  answer.resolve({ data: tap.readable });
+  answer.resolve({ data: tap.readable, mimetype: "application/x-test" });
   await recorder.seen("miss");
   for (let i = 0; i < 20; i++) await Promise.resolve();
   time.tick(90);

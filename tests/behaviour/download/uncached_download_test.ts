@@ -44,7 +44,12 @@ Deno.test("callers that come during an uncached download start their own", async
   const first = opened.cache
     .getOrDownload(
       "a:",
-      () => Promise.resolve({ data: tap.readable, size: 2 * MB }),
+      () =>
+        Promise.resolve({
+          data: tap.readable,
+          mimetype: "application/x-test",
+          size: 2 * MB,
+        }),
     );
   tap.write(pattern(MB));
   const media = await first;
@@ -129,7 +134,12 @@ Deno.test("concurrent downloads that together exceed maxEntryMb continue uncache
   const tap = new Tap();
   const first = cache.getOrDownload(
     "a:",
-    () => Promise.resolve({ data: tap.readable, size: 700_000 }),
+    () =>
+      Promise.resolve({
+        data: tap.readable,
+        mimetype: "application/x-test",
+        size: 700_000,
+      }),
   );
   tap.write(pattern(350_000));
   const media = await first;

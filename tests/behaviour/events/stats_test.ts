@@ -45,6 +45,7 @@ Deno.test("stats() has the members of the original first, then the others, all p
     "coalesced",
     "failedOver",
     "refreshed",
+    "sniffed",
     "evictions",
     "bytesDownloaded",
     "bytesServed",
@@ -183,7 +184,8 @@ Deno.test("callers that join a download count as misses and as coalesced", async
     onEvent: recorder.onEvent,
   });
   const tap = new Tap();
-  const downloader = () => Promise.resolve({ data: tap.readable });
+  const downloader = () =>
+    Promise.resolve({ data: tap.readable, mimetype: "application/x-test" });
 
   const joining = [0, 1, 2].map(() => cache.getOrDownload("a", downloader));
   tap.write(bytesOf(8));

@@ -152,7 +152,11 @@ Deno.test("a directory deleted during a download costs its readers nothing", asy
 
   const tap = new Tap();
   const call = cache
-    .getOrDownload("a:", () => Promise.resolve({ data: tap.readable }));
+    .getOrDownload(
+      "a:",
+      () =>
+        Promise.resolve({ data: tap.readable, mimetype: "application/x-test" }),
+    );
   tap.write(BODY.slice(0, MB));
   const media = await call;
   await Deno.remove(cacheDir, { recursive: true });

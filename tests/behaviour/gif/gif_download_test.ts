@@ -89,7 +89,10 @@ Deno.test("all callers of a GIF share one conversion, at any of its steps", asyn
   let calls = 0;
   const slowly = () => {
     calls++;
-    return Promise.resolve({ data: tap.readable });
+    return Promise.resolve({
+      data: tap.readable,
+      mimetype: "application/x-test",
+    });
   };
   const read = async () => {
     const media = await cache.getOrDownload(URL_GIF, slowly);
@@ -135,7 +138,11 @@ Deno.test("a GIF above a limit streams before its download has ended", async () 
   const tap = new Tap();
 
   const call = cache
-    .getOrDownload(URL_GIF, () => Promise.resolve({ data: tap.readable }));
+    .getOrDownload(
+      URL_GIF,
+      () =>
+        Promise.resolve({ data: tap.readable, mimetype: "application/x-test" }),
+    );
   tap.write(gif.slice(0, gif.length - 10));
   const media = await call;
   const start = await readAll(media.slice(0, 100));

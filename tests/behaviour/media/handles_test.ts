@@ -169,7 +169,14 @@ Deno.test("a body that may not be stored is readable until close()", async () =>
   for (let n = 0; n < 2; n++) {
     const tap = new Tap();
     const call = cache
-      .getOrDownload(url(n), () => Promise.resolve({ data: tap.readable }));
+      .getOrDownload(
+        url(n),
+        () =>
+          Promise.resolve({
+            data: tap.readable,
+            mimetype: "application/x-test",
+          }),
+      );
     tap.write(pattern(SMALL, n + 1));
     all.push(await call);
     await cache.delete(url(n));

@@ -40,7 +40,11 @@ Deno.test("slice() waits for bytes that are still downloading", async () => {
   const tap = new Tap();
 
   const call = cache
-    .getOrDownload(URL_A, () => Promise.resolve({ data: tap.readable }));
+    .getOrDownload(
+      URL_A,
+      () =>
+        Promise.resolve({ data: tap.readable, mimetype: "application/x-test" }),
+    );
   tap.write(BODY.slice(0, 10));
   await using media = await call;
   const ranges = [[5, 20], [10, 30], [25, 30], [29, 99], [50, 60]] as const;

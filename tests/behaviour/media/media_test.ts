@@ -201,7 +201,11 @@ Deno.test("size is undefined only while a download of unknown length runs", asyn
   const tap = new Tap();
 
   const call = cache
-    .getOrDownload(URL_A, () => Promise.resolve({ data: tap.readable }));
+    .getOrDownload(
+      URL_A,
+      () =>
+        Promise.resolve({ data: tap.readable, mimetype: "application/x-test" }),
+    );
   tap.write(pattern(10));
   const media = await call;
   assertEquals(media.size, undefined);

@@ -54,7 +54,12 @@ Deno.test("a body longer than declared is cut at once", async () => {
   const call = opened.cache
     .getOrDownload(
       "a:",
-      () => Promise.resolve({ data: tap.readable, size: 999 }),
+      () =>
+        Promise.resolve({
+          data: tap.readable,
+          mimetype: "application/x-test",
+          size: 999,
+        }),
     );
   tap.write(pattern(500));
   tap.write(pattern(500));
@@ -75,7 +80,12 @@ Deno.test("a body declared too long for maxDownloadMb is refused at once", async
     () =>
       opened.cache.getOrDownload(
         "a:",
-        () => Promise.resolve({ data: tap.readable, size: 2 ** 20 + 1 }),
+        () =>
+          Promise.resolve({
+            data: tap.readable,
+            mimetype: "application/x-test",
+            size: 2 ** 20 + 1,
+          }),
       ),
     TooLargeError,
   );
@@ -90,7 +100,11 @@ Deno.test("a body that grows above maxDownloadMb is cut with an error", async ()
   const tap = new Tap();
 
   const call = opened.cache
-    .getOrDownload("a:", () => Promise.resolve({ data: tap.readable }));
+    .getOrDownload(
+      "a:",
+      () =>
+        Promise.resolve({ data: tap.readable, mimetype: "application/x-test" }),
+    );
   for (let i = 0; i < 9; i++) tap.write(pattern(2 ** 17));
   const media = await call;
   const error = await assertRejects(() => media.bytes(), TooLargeError);

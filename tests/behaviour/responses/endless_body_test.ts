@@ -64,7 +64,8 @@ Deno.test("one byte a second is not silence, but timeoutMs ends it", async () =>
 
   const call = opened.cache.getOrDownload(
     "a:",
-    () => Promise.resolve({ data: tap.readable }),
+    () =>
+      Promise.resolve({ data: tap.readable, mimetype: "application/x-test" }),
     progress,
   );
   for (let second = 0; second < 60; second++) {

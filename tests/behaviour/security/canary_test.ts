@@ -135,7 +135,8 @@ Deno.test("a secret in a URL is in sidecars, and in no other file", async () => 
     tap.write(pattern(9));
     return cache.getOrDownload(
       `${url}2`,
-      () => Promise.resolve({ data: tap.readable }),
+      () =>
+        Promise.resolve({ data: tap.readable, mimetype: "application/x-test" }),
     );
   });
   for (const url of URLS) {
@@ -196,7 +197,8 @@ Deno.test("a secret in a URL is on no page of the router except behind its token
   const tap = new Tap();
   const running = cache.getOrDownload(
     `${URLS[1]}2`,
-    () => Promise.resolve({ data: tap.readable }),
+    () =>
+      Promise.resolve({ data: tap.readable, mimetype: "application/x-test" }),
   );
 
   for (const path of PATHS) {

@@ -81,7 +81,7 @@ async function puts(
 async function misses(cacheDir: string, count: number): Promise<void> {
   await using origin = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen() {} },
-    () => new Response(BYTES),
+    () => new Response(BYTES, { headers: { "Content-Type": "image/png" } }),
   );
   await using cache = await MediaCache.open({ cacheDir });
   for (let i = 0; i < count; i++) {

@@ -26,6 +26,7 @@ Deno.test("resolveOptions() fills in the documented defaults", () => {
     idleTimeoutMs: 30_000,
     timeoutMs: Infinity,
     maxConcurrentDownloads: 64,
+    sniff: true,
     canonicalUrl: undefined,
     whenAbandoned: "finish",
     durable: false,
