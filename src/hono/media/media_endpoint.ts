@@ -96,7 +96,7 @@ function withoutBody(
   const unmet = unmetCondition(requestHeaders, validators, true);
   if (unmet !== undefined || !isHead) return unmet;
   const headers = mediaHeaders({ ...info, validators });
-  headers.set("Content-Length", String(info.size));
+  headers["content-length"] = String(info.size);
   return new Response(null, { headers });
 }
 
@@ -127,7 +127,7 @@ function headOfDownload(
   const { mimetype, filename, total } = info;
   const headers = mediaHeaders({ mimetype, filename, validators: undefined });
   if (mimetype !== undefined && total !== undefined) {
-    headers.set("Content-Length", String(total));
+    headers["content-length"] = String(total);
   }
   return new Response(null, { headers });
 }
@@ -202,21 +202,27 @@ async function answerWith(media: Media, c: Context): Promise<Response> {
   if (range === "unsatisfiable") {
     await media[Symbol.asyncDispose]();
     const headers = bodilessHeaders(validators);
-    headers.set("Accept-Ranges", "bytes");
-    headers.set("Content-Range", `bytes */${size}`);
+    headers["accept-ranges"] = "bytes";
+    headers["content-range"] = `bytes */${size}`;
     return new Response(null, { status: 416, headers });
   }
   if (range !== "whole") {
     const { start, end } = range;
-    headers.set("Content-Range", `bytes ${start}-${end - 1}/${size}`);
-    headers.set("Content-Length", String(end - start));
+    headers["content-range"] = `bytes ${start}-${end - 1}/${size}`;
+    headers["content-length"] = String(end - start);
     const body = ownedBody(media, media.slice(start, end));
     return new Response(body, { status: 206, headers });
   }
-  headers.set("Content-Length", String(size));
+  headers["content-length"] = String(size);
   if (media.source === "download") {
     return new Response(ownedBody(media, media.body), { headers });
   }
-  const isSmall = size <= ONE_PIECE_BYTES;
-  return new Response(isSmall ? await media.bytes() : media.body, { headers });
+  if (media.source === "disk") {
+    const isSmall = size <= ONE_PIECE_BYTES;
+    const body = isSmall ? await media.bytes() : media.body;
+    return new Response(body, { headers });
+  }
+  const response = media.response();
+  for (const name in headers) response.headers.set(name, headers[name] ?? "");
+  return response;
 }

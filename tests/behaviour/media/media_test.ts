@@ -5,7 +5,7 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "@std/assert";
-import { type Media, MediaCache } from "../../../mod.ts";
+import { CacheClosedError, type Media, MediaCache } from "../../../mod.ts";
 import {
   pattern,
   readAll,
@@ -215,4 +215,29 @@ Deno.test("size is undefined only while a download of unknown length runs", asyn
   await response.bytes();
 
   assertEquals(media.size, 10);
+});
+
+Deno.test("response() of a small hit in RAM gives bytes that may be changed, and counts them", async () => {
+  const small = pattern(10_000);
+  await using temp = await tempDir();
+  const cache = await MediaCache.open({ cacheDir: temp.path });
+  await cache.put(URL_A, small, "image/png", "a.png");
+  const late = await cache.get(URL_A);
+  for (let i = 1; i <= 2; i++) {
+    const media = await cache.get(URL_A);
+    const response = media?.response();
+    assertThrows(() => media?.response(), TypeError, AGAIN);
+    const bytes = await response?.bytes();
+    assertEquals(bytes, small);
+    bytes?.fill(0);
+    assertEquals(cache.stats().bytesServed, i * small.length);
+  }
+  for await (const chunk of (await cache.get(URL_A))?.response().body ?? []) {
+    chunk.fill(0);
+  }
+  assertEquals(await (await cache.get(URL_A))?.bytes(), small);
+  await cache.close();
+
+  const closed = late?.response();
+  await assertRejects(async () => await closed?.bytes(), CacheClosedError);
 });
