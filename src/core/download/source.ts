@@ -112,7 +112,9 @@ function fromResponse(response: Response, url: string): Source {
   const disposition = headers.get("content-disposition");
   const stated = disposition && parseFilename(disposition);
   const filename = withFittingExtension(
-    stated && safeFilename(stated, "") || filenameFromUrl(url),
+    stated && safeFilename(stated, "") || filenameFromUrl(url, "") ||
+      // Of redirects the last URL: its path alone, since a query often holds a secret.
+      filenameFromUrl(String(response.url ?? "")),
     mimetype,
   );
 

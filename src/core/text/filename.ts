@@ -89,10 +89,14 @@ export function safeFilename(
  * Names a file after the last segment of a URL's path.
  *
  * @param url The URL, or any string that serves as a key.
- * @returns A safe name, percent-decoded; "attachment" when there is no segment, and for `data:` and `blob:`.
+ * @param fallback The name when there is no segment, and for `data:` and `blob:`.
+ * @returns A safe name, percent-decoded, or the fallback.
  */
-export function filenameFromUrl(url: string): string {
-  if (/^\s*(?:data|blob):/i.test(url)) return FALLBACK;
+export function filenameFromUrl(
+  url: string,
+  fallback: string = FALLBACK,
+): string {
+  if (/^\s*(?:data|blob):/i.test(url)) return fallback;
 
   const end = url.search(/[?#]/);
   const path = (end === -1 ? url : url.slice(0, end)).replace(
@@ -100,7 +104,7 @@ export function filenameFromUrl(url: string): string {
     "",
   );
 
-  return safeFilename(decodePercent(lastSegment(path)));
+  return safeFilename(decodePercent(lastSegment(path)), fallback);
 }
 
 /**

@@ -337,3 +337,23 @@ Deno.test("the sidecar has the sniffed type, and a cache that opens the folder l
 
   assertEquals([entry?.mimetype, entry?.filename], ["image/png", "a.png"]);
 });
+
+Deno.test("a redirect names the file of a URL without a name", async () => {
+  await using origin = new Origin();
+  await using opened = await emptyCache();
+  origin.bytes("/media/cat", PNG);
+  const url = origin.on(
+    "/",
+    () =>
+      new Response(null, {
+        status: 302,
+        headers: { Location: "/media/cat?signature=secret" },
+      }),
+  );
+
+  await using media = await opened.cache
+    .getOrDownload(url, ({ url, signal }) => fetch(url, { signal }));
+  await media.bytes();
+
+  assertEquals(media.filename, "cat.png");
+});

@@ -54,6 +54,26 @@ Deno.test("toSource() takes type, name, length and body from a Response", async 
   assertEquals(await response.bytes(), BYTES);
 });
 
+Deno.test("toSource() names a file by the URL behind redirects if neither header nor URL does", () => {
+  const of = (url: string, behind: unknown, headers: HeadersInit = {}) => {
+    const response = new Response(BYTES, {
+      headers: { "content-type": "image/png", ...headers },
+    });
+    Object.defineProperty(response, "url", { value: behind });
+    return toSource(response, url).filename;
+  };
+  const bare = "https://example.org/?id=secret";
+  const behind = "https://user:pass@cdn.example.org/a/dog%20one?token=secret#x";
+  const stated = { "content-disposition": "inline; filename=cow.png" };
+
+  assertEquals(of(bare, behind), "dog one.png");
+  assertEquals(of(URL_OF_CAT, behind), "cat.png");
+  assertEquals(of(bare, behind, stated), "cow.png");
+  for (const none of ["", undefined, bare, "data:image/png;base64,AAAA"]) {
+    assertEquals(of(bare, none), "attachment.png");
+  }
+});
+
 Deno.test("toSource() accepts status 203", () => {
   const source = toSource(new Response(null, { status: 203 }), URL_OF_CAT);
 
