@@ -47,7 +47,7 @@ const SHOWN: ReadonlySet<ContenderFile> = new Set([
   "node_fetch_cache",
 ]);
 
-/** The begin of the names of processes that do without any contender. */
+/** The first words of the names of processes without a cache. */
 export const BARE_DENO = "bare Deno";
 
 /** Whether a cell measures something else than this package. */

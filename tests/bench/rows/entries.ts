@@ -26,6 +26,7 @@ function numbers({ quick }: Bench) {
 /** The rows. */
 export function entryRows(bench: Bench): Row[] {
   const { small, middle, large, million } = numbers(bench);
+  const fewer = bench.quick ? 1 : 3;
   const onRequest = (row: Row): Row => ({
     ...row,
     id: `scale-${row.id}`,
@@ -36,8 +37,8 @@ export function entryRows(bench: Bench): Row[] {
     firstStoreRow(bench, large),
     entriesRow(bench, [small, ...middle, large]),
     holdRow(bench, large),
-    onRequest({ ...openRow(bench, million), rounds: bench.quick ? 1 : 3 }),
-    onRequest({ ...firstStoreRow(bench, million), targets: [] }),
+    onRequest({ ...openRow(bench, million), rounds: fewer }),
+    onRequest({ ...firstStoreRow(bench, million), targets: [], rounds: fewer }),
     onRequest(entriesRow(bench, [small, million])),
   ];
 }
