@@ -16,7 +16,11 @@ import {
   readText,
   RECORD_BYTES,
 } from "./change_log_format.ts";
-import type { DiskFile, FileFacts } from "../disk/disk_file.ts";
+import {
+  type DiskFile,
+  type FileFacts,
+  regularSync,
+} from "../disk/disk_file.ts";
 import { isDenied, isNotFound, isTaken } from "../disk/disk_fault.ts";
 import type { FileSystem } from "../disk/file_system.ts";
 import { Deadline } from "../async/deadline.ts";
@@ -37,9 +41,6 @@ const LOCK_TIMEOUT_MS = 1_000;
 
 /** The time between two tries to take the lock, in milliseconds. */
 export const RETRY_MS = 1;
-
-/** The time between two checks that the file still has its name, in milliseconds. */
-const LOOK_MS = 50;
 
 /** Tries to open or make the file while others make and remove it at the same moment. */
 const MAX_TRIES = 4;
@@ -86,10 +87,8 @@ export class ChangeLog {
    */
   #position: number | undefined;
   #end = 0;
-  /** The file whose head was read. */
-  #known: DiskFile | undefined;
-  /** When the file was last seen under its name (performance.now()). */
-  #seenAt = -Infinity;
+  /** The file whose head was read, and its identity. */
+  #known: { file: DiskFile; identity: number } | undefined;
   /** Whether the process that has the lock did not release it in time. */
   #hangs = false;
   /** Whether `onObstructed` was called for the present obstruction. */
@@ -171,14 +170,13 @@ export class ChangeLog {
    */
   tryLock(make = false): MaybePromise<boolean | "busy"> {
     const file = this.#file;
-    const isKnown = file !== undefined && file === this.#known &&
-      performance.now() - this.#seenAt < LOOK_MS;
-    if (!isKnown) return this.#tryLock(make);
+    const known = this.#known;
+    if (file === undefined || file !== known?.file) return this.#tryLock(make);
     try {
       if (!file.tryLock()) return "busy";
-      const { names, size } = file.extent();
-      if (names > 0) {
-        this.#end = this.#endOf(size);
+      const named = regularSync(this.#path);
+      if (named?.identity === known.identity) {
+        this.#end = this.#endOf(named.size);
         return true;
       }
     } catch {
@@ -295,24 +293,18 @@ export class ChangeLog {
   close(): void {
     this.#file?.close();
     this.#file = undefined;
-    this.#seenAt = -Infinity;
   }
 
   /**
    * Whether no other file has the name. Another file may have it if this file was linked,
-   * or the directory moved away. That is rare, and a look takes longer than a lock, so
-   * it is enough to notice it within {@linkcode LOOK_MS}. While no file has the name, no
-   * process can use another lock.
+   * or the directory moved away. While no file has the name, no process can use another
+   * lock.
    */
   async #isCurrent({ names, identity }: FileFacts): Promise<boolean> {
     if (names === 0) return false;
-    const now = performance.now();
-    if (now - this.#seenAt < LOOK_MS) return true;
     const named = await Promise.try(() => this.#fs.facts(this.#path))
       .catch(() => undefined);
-    if (named !== undefined && named.identity !== identity) return false;
-    this.#seenAt = now;
-    return true;
+    return named === undefined || named.identity === identity;
   }
 
   async #open(make: boolean): Promise<DiskFile | undefined> {
@@ -352,14 +344,17 @@ export class ChangeLog {
   }
 
   /** Notes the length of the list, and reads the head of a file that was just opened. */
-  async #look(file: DiskFile, { size }: FileFacts): Promise<void> {
-    if (this.#known !== file) {
+  async #look(
+    file: DiskFile,
+    { size, identity }: FileFacts,
+  ): Promise<void> {
+    if (this.#known?.file !== file) {
       const head = parseHead(await readText(file, 0, RECORD_BYTES));
+      this.#known = { file, identity };
       if (head === undefined) return await this.#begin(file, size);
       if (head.id !== this.#id) this.#missAll();
       this.#id = head.id;
       this.#base = head.base;
-      this.#known = file;
     }
     this.#end = this.#endOf(size);
   }
@@ -373,7 +368,6 @@ export class ChangeLog {
     this.#missAll();
     this.#id = newListId();
     this.#base = this.#end = 0;
-    this.#known = file;
     if (this.#readOnly) return;
     try {
       if (size > 0) await file.truncate(0);
@@ -396,6 +390,7 @@ export class ChangeLog {
     const base = this.#end - KEPT_RECORDS;
     const path = this.#spare();
     let file: DiskFile | undefined;
+    let identity: number;
     try {
       const kept = await this.#read(base, this.#end);
       file = await this.#fs.create(path);
@@ -405,13 +400,15 @@ export class ChangeLog {
         0,
       );
       await this.#fs.rename(path, this.#path);
+      ({ identity } = await file.facts());
     } catch {
       // The next record tries again.
       file?.close();
       return;
     }
     this.close();
-    this.#file = this.#known = file;
+    this.#file = file;
+    this.#known = { file, identity };
     this.#base = base;
   }
 
