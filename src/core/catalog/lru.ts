@@ -24,7 +24,8 @@ export class Lru<T> {
   /** Makes an empty list. */
   constructor() {
     // The ends have no value, and none is asked for.
-    this.#ends = alone("", undefined as T, 0);
+    const ends = { key: "", value: undefined, size: 0 } as Node<T>;
+    this.#ends = ends.newer = ends.older = ends;
   }
 
   /** The number of values. */
@@ -169,21 +170,15 @@ export class Lru<T> {
   }
 
   #add(key: string, value: T, size: number, below: Node<T>): void {
-    const node = alone(key, value, size);
+    const node = { key, value, size, newer: below.newer, older: below };
+    below.newer.older = node;
+    below.newer = node;
     this.#nodes.set(key, node);
     this.#bytes += size;
-    move(node, below);
   }
 }
 
-/** Makes a node that is in no list: the ring of itself. */
-function alone<T>(key: string, value: T, size: number): Node<T> {
-  const node = { key, value, size } as Node<T>;
-  node.newer = node.older = node;
-  return node;
-}
-
-/** Moves a node, which may be alone, to the place above another node. */
+/** Moves a node, which may be in no list, to the place above another node. */
 function move<T>(node: Node<T>, below: Node<T>): void {
   node.newer.older = node.older;
   node.older.newer = node.newer;

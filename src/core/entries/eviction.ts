@@ -77,7 +77,7 @@ export class Eviction {
     const { catalog, errors, leftovers } = this.#parts;
     const { size, url } = entry;
     const { maxBytes, maxDiskBytes } = this.#caps;
-    const pacer = new Pacer();
+    let pacer: Pacer | undefined;
     const failures = new Map<string, unknown>();
     for (;;) {
       const stuck = new Set(failures.keys());
@@ -93,6 +93,7 @@ export class Eviction {
       const victims = catalog.victims(size, url, maxBytes, stuck, lacking);
       if (victims === undefined) throw [...failures.values()][0];
       if (victims.length === 0) return true;
+      pacer ??= new Pacer();
       const uses = victims.map(({ lastAccess }) => lastAccess);
       for (const [i, victim] of victims.entries()) {
         if (pacer.due) await pacer.yield();
