@@ -295,8 +295,8 @@ export class MediaCache implements AsyncDisposable {
   /**
    * Stores bytes as they are; nothing is converted. Waits for the end of a running
    * download of the same URL. The bytes of a known URL stay, and a given stream is
-   * cancelled unread, unless `replace` is set. An array of more than
-   * `maxMemoryItemMb` must not be changed before the call has settled.
+   * cancelled unread, unless `replace` is set. An array of more than 64 KiB must not be
+   * changed before the call has settled.
    *
    * @param url The URL.
    * @param data The bytes.

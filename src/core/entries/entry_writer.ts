@@ -37,8 +37,10 @@ export interface CommitTerms {
 export interface BytesRequest extends CommitTerms {
   /** The members of the sidecar, except size and time. */
   readonly members: Omit<Sidecar, "size" | "ts">;
-  /** The bytes; those that the memory tier admits belong to the cache. */
+  /** The bytes. */
   readonly bytes: Uint8Array;
+  /** Whether the bytes belong to the cache, and enter the memory tier. */
+  readonly isOwned: boolean;
 }
 
 /** A staged body that is about to become an entry. */
@@ -101,24 +103,24 @@ export class EntryWriter {
 
   /**
    * Makes a staged body the entry of its URL, in place of any, and evicts others to
-   * make room. Never rejects: a disk fault is reported. The memory tier gets `bytes`, or
-   * reads them back.
+   * make room. Never rejects: a disk fault is reported. The memory tier reads the bytes
+   * back, unless `entersMemory` is false.
    *
    * @returns The file, held once, which the caller releases; undefined when the body
    * was not stored: then the staged file is still the caller's.
    */
   commitEntry(
-    request: CommitRequest & { readonly bytes?: Uint8Array | undefined },
+    request: CommitRequest & { readonly entersMemory?: boolean },
   ): Promise<SharedFile | undefined> {
     const { store, files } = this.#parts;
-    const { members, staged, bytes } = request;
+    const { members, staged, entersMemory = true } = request;
     const key = keyOf(members.url);
     return this.#inTurn(key, request, async () => {
       const entry = await this.#commitStaged(key, request);
       if (entry === undefined) return undefined;
       const file = shareEntryFile(files, store, entry, staged.file);
       file.hold(true);
-      await this.#keepInMemory(entry, bytes, file);
+      if (entersMemory) await this.#keepInMemory(entry, file);
       return file;
     });
   }
@@ -151,7 +153,7 @@ export class EntryWriter {
    */
   async commitBytes(request: BytesRequest): Promise<boolean> {
     const { store, catalog, errors } = this.#parts;
-    const { members, bytes } = request;
+    const { members, bytes, isOwned } = request;
     const key = keyOf(members.url);
     const size = bytes.length;
     const storedAt = catalog.tick();
@@ -172,9 +174,7 @@ export class EntryWriter {
         pair = await stage();
       }
       const entry = await this.#commit({ key, sidecar, storedAt }, () => pair);
-      // Larger bytes are still the caller's, who may have detached them.
-      const isKept = entry !== undefined && catalog.memory.admits(size);
-      if (isKept) catalog.memory.keep(entry.url, bytes);
+      if (entry !== undefined && isOwned) catalog.memory.keep(entry.url, bytes);
       return entry !== undefined;
     });
     if (!isStored) await store.discardPair(pair);
@@ -266,13 +266,12 @@ export class EntryWriter {
 
   async #keepInMemory(
     { url, size }: Entry,
-    bytes: Uint8Array | undefined,
     file: SharedFile,
   ): Promise<void> {
     const { catalog: { memory }, errors } = this.#parts;
     if (!memory.admits(size)) return;
     try {
-      memory.keep(url, bytes ?? await readAll(file, size));
+      memory.keep(url, await readAll(file, size));
     } catch (error) {
       errors.report("read an entry back", error);
     }

@@ -103,6 +103,21 @@ Deno.test("a body above the cap for one body is served from disk every time", as
   assertEquals(cache.stats().memoryBytes, 2_000);
 });
 
+Deno.test("a body of more than 64 KiB enters memory at the first hit after its put", async () => {
+  await using dir = await tempDir();
+  await using cache = await MediaCache.open({ cacheDir: dir.path });
+  const long = bytesOf(65_537);
+  await cache.put("a", long, "image/png", "a.png");
+  await cache.put("b", bytesOf(65_536), "image/png", "b.png");
+  await cache.put("c", ReadableStream.from([long]), "image/png", "c.png");
+  assertEquals(cache.stats().memoryBytes, 65_536);
+
+  for (const [url, first] of [["a", "disk"], ["b", "memory"], ["c", "disk"]]) {
+    assertEquals(await sourceOf(cache, `${url}`), first);
+    assertEquals(await sourceOf(cache, `${url}`), "memory");
+  }
+});
+
 Deno.test("a cap of zero items or zero bytes keeps nothing in memory", async () => {
   const options: MediaCacheOptions[] = [
     { maxMemoryItems: 0 },
