@@ -44,11 +44,14 @@ function decode(text: string): string {
   return decodeEscapes(text.replaceAll("+", " "));
 }
 
-/** Decodes percent escapes; text that is not UTF-8 stays as it is. */
+/**
+ * Decodes the percent escapes of ASCII; others stay. All that rules look for is ASCII,
+ * and `decodeURIComponent` throws for escapes that are not UTF-8: a URL of strangers with
+ * many of them would hold the event loop for seconds.
+ */
 export function decodeEscapes(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
+  return text.replace(
+    /%([0-7][\da-f])/gi,
+    (_, hex) => String.fromCharCode(parseInt(hex, 16)),
+  );
 }

@@ -1,7 +1,7 @@
 import { textOf, webHost } from "./url_text.ts";
 
-/** The prefix of every token of Slack: `xoxb-`, `xoxe-`, `xoxp-`, … */
-const TOKEN_REGEXP = /^xox[a-z]-/;
+/** The prefix of every token of Slack: `xoxb-`, `xoxe-`, `xoxe.xoxp-`, `xapp-`, `xwfp-`, … */
+const TOKEN_REGEXP = /^(?:xox[a-z][.-]|xapp-|xwfp-)/;
 
 /**
  * Files of Slack. `pub_secret`, which opens a file to everybody, and parameters that

@@ -235,6 +235,7 @@ Deno.test("a long URL is answered at once", () => {
   const fills = [
     ...["-v0-", "a", "/", "%3F", "/file/bot1:s", "v1.", "&ex=1", "?", "%"],
     ...["-", "s3.", ".s3-aa", "%2", "external/", "/https/", "+"],
+    ...["&%", "/:%FF"],
   ];
   for (const fill of fills) {
     const long = fill.repeat(Math.ceil(30_000 / fill.length));
