@@ -31,7 +31,11 @@ const SCHEMES: readonly Scheme[] = [
       ...["X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires"],
       ...["X-Amz-SignedHeaders", "X-Amz-Signature"],
     ]],
-    optional: ["X-Amz-Security-Token", "X-Amz-Content-Sha256"],
+    // The session of a directory bucket, and the regions of SigV4A.
+    optional: [
+      ...["X-Amz-Security-Token", "X-Amz-Content-Sha256"],
+      ...["X-Amz-S3session-Token", "X-Amz-Region-Set"],
+    ],
   },
   {
     // https://docs.aws.amazon.com/AmazonS3/latest/API/RESTAuthentication.html
@@ -114,17 +118,18 @@ export function signedStores(url: URL): string | undefined {
     parametersOf(url.search).filter(({ value }) => value !== "")
       .map(({ name }) => name),
   );
-  const isProvider = SCHEMES.some(({ hosts }) => hosts.test(host));
-  const applied = SCHEMES.filter(({ hosts, whole }) =>
-    hosts.test(host) ||
-    whole.some((set) => set.every((name) => names.has(name)))
-  );
-  if (applied.length === 0) return undefined;
   const proofs = new Set(
-    applied.flatMap(({ whole, optional }) => [...whole.flat(), ...optional]),
+    SCHEMES.flatMap(({ hosts, whole, optional }) => {
+      // Elsewhere a name of a list that is not whole may select anything.
+      const lists = hosts.test(host)
+        ? whole
+        : whole.filter((list) => list.every((name) => names.has(name)));
+      return lists.length === 0 ? [] : [...lists.flat(), ...optional];
+    }),
   );
+  if (proofs.size === 0) return undefined;
   return textOf(url, {
     isGone: ({ name }) => proofs.has(name),
-    keepsUser: !isProvider,
+    keepsUser: !SCHEMES.some(({ hosts }) => hosts.test(host)),
   });
 }
