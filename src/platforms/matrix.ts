@@ -3,7 +3,8 @@ import type { PlatformRule } from "./platform_rule.ts";
 import { isWeb, textOf } from "./url_text.ts";
 
 /** All paths of the media of a homeserver, `preview_url` and `config` included. */
-const MEDIA_REGEXP = /^\/_matrix\/(?:media\/|client\/v1\/media\/)/;
+const MEDIA_REGEXP =
+  /^\/_matrix\/(?:media|client\/(?:v1|unstable\/[^/]+)\/media)\//;
 
 /** Version of the API, kind, server name, media id, and a name of the caller. */
 const DOWNLOAD_REGEXP =
