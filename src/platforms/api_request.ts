@@ -5,6 +5,9 @@ import { parseRetryAfter } from "../core/text/http_date.ts";
 /** A token that a header and a URL can carry. */
 const TOKEN_REGEXP = /^[\x21-\x7e]+$/;
 
+/** The longest answer that is read, in bytes. Of 50 links of Discord it has some 30,000. */
+const MAX_ANSWER_BYTES = 1_000_000;
+
 /** A platform's API, with the token of a bot. */
 export interface PlatformApi {
   /** The platform's name, for messages. */
@@ -74,7 +77,7 @@ export async function fetchSecretly(
  * Calls a method of an API that answers with JSON.
  *
  * @throws {HttpStatusError} If the status is not 200; its cause says what the API says.
- * @throws {MediaCacheError} If the answer is no JSON.
+ * @throws {MediaCacheError} If the answer is no JSON, or too long.
  * @throws {TypeError} If no answer comes.
  */
 export async function askApi(
@@ -86,12 +89,12 @@ export async function askApi(
   const { status, headers } = response;
   let answer: unknown;
   try {
-    answer = await response.json();
+    answer = await readJson(response);
   } catch {
     init.signal.throwIfAborted();
     if (status === 200) {
       throw new MediaCacheError(
-        `Cannot ask ${api.platform}: the answer must be JSON: received another text`,
+        `Cannot ask ${api.platform}: the answer must be JSON of at most 1 MB: received another text`,
       );
     }
   }
@@ -102,6 +105,20 @@ export async function askApi(
     `Cannot ask ${api.platform}: status must be 200: received ${status}`,
   );
   throw new HttpStatusError(status, { retryAfterMs, cause });
+}
+
+/** Reads an answer; a server that ends none must not fill the memory. */
+async function readJson({ body }: Response): Promise<unknown> {
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  let length = 0;
+  for await (const chunk of body ?? []) {
+    length += chunk.byteLength;
+    if (length > MAX_ANSWER_BYTES) {
+      throw new RangeError("Cannot read an answer: it is too long");
+    }
+    chunks.push(chunk);
+  }
+  return JSON.parse(await new Blob(chunks).text());
 }
 
 /** The wish to wait in the body of an answer, which Telegram and Discord give in seconds. */

@@ -5,6 +5,7 @@ import {
   type PlatformApi,
   platformApi,
 } from "./api_request.ts";
+import { discord } from "./discord.ts";
 import type { Refresh } from "./with_refresh.ts";
 
 /** How long links are collected for one request, in milliseconds. */
@@ -33,8 +34,8 @@ interface Batch {
   readonly links: Map<string, PromiseWithResolvers<string>>;
   /** The callers that still wait. */
   waiting: number;
-  /** Ends the request, once it is sent. */
-  controller: AbortController | undefined;
+  /** Aborts when nobody waits any more: no request is made then, or the request ends. */
+  readonly controller: AbortController;
 }
 
 /**
@@ -44,8 +45,8 @@ interface Batch {
  *
  * The result rejects with a TypeError for a link that is no attachment of Discord, with
  * an `HttpStatusError` if Discord refuses the request (429 with `retryAfterMs`), with a
- * `MediaCacheError` if its answer lacks the link, and with the reason of the signal. A
- * caller that leaves keeps the link of no other caller back.
+ * `MediaCacheError` if its answer lacks a link to the same attachment, and with the reason
+ * of the signal. A caller that leaves keeps the link of no other caller back.
  *
  * @param token The token of the bot, without the word `Bot`.
  * @param options The address of the API.
@@ -74,16 +75,17 @@ export function discordRefresh(
     const found = collecting.values().find(({ links }) => links.has(url)) ??
       collecting.values().find(({ links }) => links.size < MAX_BATCH);
     if (found !== undefined) return found;
-    const batch: Batch = {
-      links: new Map(),
-      waiting: 0,
-      controller: undefined,
-    };
+    const controller = new AbortController();
+    const batch: Batch = { links: new Map(), waiting: 0, controller };
     collecting.add(batch);
-    setTimeout(() => {
+    const timer = setTimeout(() => {
       collecting.delete(batch);
       send(api, batch);
     }, BATCH_MS);
+    controller.signal.addEventListener("abort", () => {
+      collecting.delete(batch);
+      clearTimeout(timer);
+    });
     return batch;
   }
 
@@ -101,7 +103,7 @@ export function discordRefresh(
   };
 }
 
-/** Waits for a link until the caller leaves; the last one that leaves ends the request. */
+/** Waits for a link until the caller leaves; the last one that leaves ends the batch. */
 async function waitFor(
   link: Promise<string>,
   batch: Batch,
@@ -115,16 +117,15 @@ async function waitFor(
     return await Promise.race([link, left.promise]);
   } finally {
     signal.removeEventListener("abort", leave);
-    if (--batch.waiting === 0) batch.controller?.abort();
+    if (--batch.waiting === 0) batch.controller.abort();
   }
 }
 
 /** Sends a batch, and settles each of its links. Never rejects. */
-async function send(api: PlatformApi, batch: Batch): Promise<void> {
-  const { links } = batch;
-  // Where all callers have left, nobody wants an answer.
-  if (batch.waiting === 0) return;
-  const { signal } = batch.controller = new AbortController();
+async function send(
+  api: PlatformApi,
+  { links, controller: { signal } }: Batch,
+): Promise<void> {
   try {
     const answer = await askApi(api, `${api.root}/attachments/refresh-urls`, {
       method: "POST",
@@ -159,9 +160,19 @@ function refreshedLinks(answer: unknown): Map<string, string> {
   for (const each of Array.isArray(list) ? list : []) {
     const original = member(each, "original");
     const refreshed = member(each, "refreshed");
-    if (typeof original === "string" && typeof refreshed === "string") {
-      found.set(original, refreshed);
-    }
+    if (
+      typeof original === "string" && typeof refreshed === "string" &&
+      attachmentOf(refreshed) === attachmentOf(original)
+    ) found.set(original, refreshed);
   }
   return found;
+}
+
+/**
+ * What a link names without its proofs, and whether by HTTPS. Bytes of a link to anything
+ * else would be stored as those of the attachment.
+ */
+function attachmentOf(link: string): string | undefined {
+  const url = URL.parse(link);
+  return url === null ? undefined : discord(url)?.replace(/^http:/, "https:");
 }

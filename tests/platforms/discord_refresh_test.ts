@@ -94,6 +94,65 @@ Deno.test("discordRefresh() rejects where the answer is something else, or lacks
   assertEquals(answers, []);
 });
 
+Deno.test("discordRefresh() takes no new link but one to the same attachment", async () => {
+  const original = attachment(1);
+  const others: unknown[] = [
+    ...["https://evil.example/attachments/10/1/cat.png", "file:///etc/passwd"],
+    ...[attachment(2), original.replace("cdn.discordapp.com", "localhost")],
+    ...[`${original}&width=9`, "", null],
+  ];
+  const fresh = attachment(1, "?ex=1&is=1&hm=new").replace("http:", "https:");
+  await using api = new PlatformServer(() =>
+    Response.json({
+      refreshed_urls: [
+        ...[{ original, refreshed: others.length > 0 ? null : fresh }],
+        { original, refreshed: others.shift() ?? "https://evil.example/" },
+      ],
+    })
+  );
+  const refresh = discordRefresh(TOKEN, { apiRoot: api.root });
+
+  while (others.length > 0) {
+    await assertRejects(() => refresh(original, reason()), MediaCacheError);
+  }
+  assertEquals(await refresh(original, reason()), fresh);
+});
+
+Deno.test("discordRefresh() reads no more of an endless answer than it may have", async () => {
+  const cancelled = Promise.withResolvers<void>();
+  await using api = new PlatformServer(() =>
+    new Response(
+      new ReadableStream({
+        pull: (controller) => controller.enqueue(new Uint8Array(65_536)),
+        cancel: () => cancelled.resolve(),
+      }),
+    )
+  );
+  const refresh = discordRefresh(TOKEN, { apiRoot: api.root });
+
+  await assertRejects(
+    () => refresh(attachment(1), reason()),
+    MediaCacheError,
+    "at most 1 MB",
+  );
+  await cancelled.promise;
+});
+
+Deno.test("no timer and no request is left of a caller that leaves at once", async () => {
+  await using api = new PlatformServer(({ body }) => signed(body));
+  const refresh = discordRefresh(TOKEN, { apiRoot: api.root });
+  const leaving = new AbortController();
+
+  const left = assertRejects(
+    () => refresh(attachment(1), { signal: leaving.signal, status: 404 }),
+    DOMException,
+  );
+  leaving.abort();
+
+  await left;
+  assertEquals(api.requests, []);
+});
+
 Deno.test("discordRefresh() refuses links of other sites before a request, so that they spoil none", async () => {
   await using api = new PlatformServer(({ body }) => signed(body));
   const refresh = discordRefresh(TOKEN, { apiRoot: api.root });
