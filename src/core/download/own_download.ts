@@ -138,6 +138,8 @@ export class OwnDownload {
           const context = { url: link.url, signal, countRefresh };
           source = await runDownloader(link.downloader, context);
         } catch (error) {
+          // Callers that have just left still have their links in the list.
+          signal.throwIfAborted();
           link = this.#task.listener.onRefused(link, error);
           deadline.alive();
         }

@@ -195,6 +195,39 @@ Deno.test("the link of a caller that joins during a later attempt is tried, that
   assertEquals(origin.asked, ["1", "2", "4"]);
 });
 
+Deno.test("no link is tried after all callers have left, at whatever moment of a refusal", async () => {
+  await using temp = await tempDir();
+  await using cache = await MediaCache.open({
+    cacheDir: temp.path,
+    canonicalUrl: withoutSignature,
+    whenAbandoned: "abort",
+  });
+  const late: number[] = [];
+  for (let turns = 0; turns < 12; turns++) {
+    const file = `https://example.com/${turns}`;
+    const leaving = new AbortController();
+    const { signal } = leaving;
+    const asked = Promise.withResolvers<void>();
+    const refused = Promise.withResolvers<Response>();
+    const first = cache.getOrDownload(`${file}?signature=1`, () => {
+      asked.resolve();
+      return refused.promise;
+    }, { signal });
+    const second = cache.getOrDownload(`${file}?signature=2`, (context) => {
+      if (context.signal.aborted) late.push(turns);
+      return Promise.resolve(new Response(BODY));
+    }, { signal });
+    await asked.promise;
+
+    refused.resolve(new Response(null, { status: 404 }));
+    for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+    leaving.abort();
+
+    await Promise.allSettled([first, second]);
+  }
+  assertEquals(late, []);
+});
+
 Deno.test("a caller that asks again right after the last refusal is answered by a new download", async () => {
   await using made = await signedCache();
   const { cache } = made;
