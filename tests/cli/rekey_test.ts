@@ -94,10 +94,12 @@ Deno.test("of entries that meet under one URL, rekey keeps the one stored last",
   await stored(DOG, 4, 2000);
   await stored(`${DOG}?ex=1&is=1&hm=1`, 5, 1000);
 
-  const run = await cli(["rekey", "--dir", dir, "--json"]);
-  const { moved, merged, unchanged } = JSON.parse(run.stdout);
+  for (const options of [["--dry-run"], []]) {
+    const run = await cli(["rekey", "--dir", dir, "--json", ...options]);
+    const { moved, merged, unchanged } = JSON.parse(run.stdout);
 
-  assertEquals([moved, merged, unchanged], [1, 3, 1]);
+    assertEquals([moved, merged, unchanged], [1, 3, 1]);
+  }
   await using cache = await MediaCache.open({ cacheDir: dir });
   const sizes = [await cache.get(CAT), await cache.get(DOG)]
     .map((media) => media?.size);

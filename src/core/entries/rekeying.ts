@@ -24,6 +24,8 @@ export class Rekeying implements AsyncDisposable {
   readonly #store: PairStore;
   readonly #writes: WriteTurns;
   readonly #canonicalUrl: (url: string) => string;
+  /** The keys to which `look()` would have moved entries. */
+  readonly #seen = new Set<string>();
   /** Whether an entry has been moved. */
   #hasChanged = false;
 
@@ -48,12 +50,15 @@ export class Rekeying implements AsyncDisposable {
     return keys;
   }
 
-  /** Tells what `move()` would do, and does nothing. */
+  /** Tells what `move()` would do, after the looks before, and does nothing. */
   async look(key: string): Promise<Rekeyed> {
     const found = await this.#find(key);
     const target = this.#targetOf(key, found);
     if (target === undefined) return "unchanged";
-    return await this.#find(target) === undefined ? "moved" : "merged";
+    const isTaken = this.#seen.has(target) ||
+      await this.#find(target) !== undefined;
+    this.#seen.add(target);
+    return isTaken ? "merged" : "moved";
   }
 
   /**
