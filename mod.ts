@@ -76,6 +76,7 @@ export {
   IncompleteBodyError,
   MediaCacheError,
   TooLargeError,
+  UnacceptableTypeError,
 } from "./src/core/api/errors.ts";
 export type {
   HttpStatusErrorOptions,

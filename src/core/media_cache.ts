@@ -1,7 +1,7 @@
 import { verify } from "./entries/verify.ts";
 import {
   assertCloseOptions,
-  assertGetOrDownloadOptions,
+  checkCallerOptions,
   type CloseOptions,
   type GetByKeyOptions,
   type GetOrDownloadOptions,
@@ -17,11 +17,12 @@ import { Downloads } from "./download/downloads.ts";
 import type { SharedDownload } from "./download/shared_download.ts";
 import type { EntryInfo } from "./api/entry_info.ts";
 import { infoOf } from "./catalog/entry.ts";
-import { CacheClosedError } from "./api/errors.ts";
+import { CacheClosedError, UnacceptableTypeError } from "./api/errors.ts";
 import { EventHub } from "./reporting/event_hub.ts";
 import type { MediaCacheListener } from "./api/events.ts";
 import { GifConversion } from "./gif/gif_conversion.ts";
 import { KEY_REGEXP } from "./text/key.ts";
+import { isInRanges } from "./text/media_ranges.ts";
 import type { MaybePromise } from "./disk/io_mode.ts";
 import type { Media } from "./api/media.ts";
 import {
@@ -213,8 +214,7 @@ export class MediaCache implements AsyncDisposable {
    * ```
    */
   async get(url: string | URL): Promise<Media | undefined> {
-    const canonical = this.#canonical(url);
-    return await this.#get(canonical);
+    return await this.#get(this.#canonical(url));
   }
 
   /**
@@ -264,6 +264,8 @@ export class MediaCache implements AsyncDisposable {
    * @param options The caller's signal, and its listener for progress.
    * @returns The media, or undefined when no such download runs.
    * @throws {TypeError} If `key` is not a string, or an option has another type.
+   * @throws {RangeError} If `accept` has a member that is no type.
+   * @throws {UnacceptableTypeError} If the type is not among those that are accepted.
    * @throws {MediaCacheError} If the download waits for the downloader that calls.
    * @throws {CacheClosedError} If the cache is or becomes closed.
    * @throws The error of the download, if it fails before its type is certain, or
@@ -273,12 +275,12 @@ export class MediaCache implements AsyncDisposable {
     key: string,
     options: GetOrDownloadOptions = {},
   ): Promise<Media | undefined> {
-    assertGetOrDownloadOptions(options);
+    const { accept = this.#options.accept } = checkCallerOptions(options);
     const download = this.#joinableByKey(key);
     if (download === undefined) return undefined;
     options.signal?.throwIfAborted();
     this.#counters.misses++;
-    return await download.join(options);
+    return await download.join({ ...options, accept });
   }
 
   /**
@@ -354,6 +356,7 @@ export class MediaCache implements AsyncDisposable {
    * @returns The media, whose stream runs along with the download.
    * @throws {HttpStatusError} If the downloader gave a `Response` with a status
    * other than 200 and 203.
+   * @throws {UnacceptableTypeError} If the type is not among those that are accepted.
    * @throws {TooLargeError} If the download is declared to be above `maxDownloadMb`.
    * @throws {DownloadTimeoutError} If the download brings no byte for `idleTimeoutMs`,
    * or takes longer than `timeoutMs`.
@@ -364,6 +367,7 @@ export class MediaCache implements AsyncDisposable {
    * @throws {CacheClosedError} If the cache is or becomes closed.
    * @throws {TypeError} If `downloader` is not a function, or an option has another
    * type.
+   * @throws {RangeError} If `accept` has a member that is no type.
    * @throws The downloader's own error, or the reason of the signal.
    *
    * @example Stream while the download runs
@@ -396,22 +400,25 @@ export class MediaCache implements AsyncDisposable {
         `Cannot download: downloader must be a function: received ${typeof downloader}`,
       );
     }
-    if (options !== NO_OPTIONS) assertGetOrDownloadOptions(options);
+    const own = options === NO_OPTIONS ? options : checkCallerOptions(options);
+    const { accept = this.#options.accept } = own;
     options.signal?.throwIfAborted();
     let download = this.#downloads.find(canonical);
     if (download === undefined) {
       const media = await this.#get(canonical, options.signal);
       options.signal?.throwIfAborted();
-      if (media !== undefined) return media;
+      if (media !== undefined) {
+        if (accept !== undefined) await this.#assertAccepted(media, accept);
+        return media;
+      }
       this.#assertOpen();
       // Another caller may have started a download during the lookup.
       download = this.#downloads.find(canonical);
     }
     this.#counters.misses++;
     const link = { url: String(url), downloader };
-    if (download !== undefined) return await download.join(options, link);
-    download = this.#downloads.start(canonical, link);
-    return await download.join(options, link);
+    download ??= this.#downloads.start(canonical, link);
+    return await download.join({ ...options, accept }, link);
   }
 
   /**
@@ -668,6 +675,15 @@ export class MediaCache implements AsyncDisposable {
       this.#hub.emit({ type: "hit", ...facts });
     }
     return new CachedMedia(entry, hit, this.#lifetime, signal);
+  }
+
+  /** Throws, and gives the hit back, unless the caller accepts the type that the origin sent. */
+  async #assertAccepted(media: Media, accept: readonly string[]) {
+    const type = media.entry && await this.#parts.peek.sourceType(media.entry);
+    if (type === undefined || isInRanges(type, accept)) return;
+    await media[Symbol.asyncDispose]();
+    this.#counters.unacceptable++;
+    throw new UnacceptableTypeError(type, accept);
   }
 
   /** Throws if the cache was closed, or the call aborted, during a lookup. */

@@ -22,6 +22,13 @@ export interface GetOrDownloadOptions {
    * ignored.
    */
   onProgress?: ((progress: DownloadProgress) => void) | undefined;
+  /**
+   * The types that this caller accepts, such as `["image/*"]`, in place of those of the
+   * cache's options. For any other type the call rejects with `UnacceptableTypeError`. Other
+   * callers that share the download are not affected; where none accepts its type, it is
+   * aborted and not stored.
+   */
+  accept?: readonly string[] | undefined;
 }
 
 /** Options of `put()`. */
@@ -77,13 +84,16 @@ export interface VerifyOptions {
 }
 
 /**
- * Throws unless the options of one caller can be used.
+ * Checks the options of one caller.
  *
- * @throws {TypeError} If `signal` is no AbortSignal, or `onProgress` no function.
+ * @returns The options, with `accept` in lower case.
+ * @throws {TypeError} If `signal` is no AbortSignal, `onProgress` no function, or `accept` no
+ * array of strings.
+ * @throws {RangeError} If `accept` is empty, or has a member that is no type.
  */
-export function assertGetOrDownloadOptions(
+export function checkCallerOptions(
   options: GetOrDownloadOptions,
-): void {
+): GetOrDownloadOptions {
   const { signal, onProgress } = options;
   // AbortSignals of a polyfill are objects of another class.
   if (
@@ -95,6 +105,8 @@ export function assertGetOrDownloadOptions(
   if (onProgress !== undefined) {
     JOIN.value("onProgress", onProgress, "function");
   }
+  if (options.accept === undefined) return options;
+  return { ...options, accept: JOIN.mediaRanges("accept", options.accept) };
 }
 
 /**

@@ -1,3 +1,5 @@
+import { normalizeMimetype } from "../text/mimetype.ts";
+
 /**
  * The base class of the cache's own errors.
  *
@@ -140,6 +142,57 @@ export class IncompleteBodyError extends MediaCacheError {
     this.name = "IncompleteBodyError";
     this.received = received;
     this.expected = expected;
+  }
+}
+
+/**
+ * Thrown when the type of a media is not among those that the caller accepts
+ * (`accept`). Other callers of the same URL are not affected; a download that
+ * none of them accepts is aborted, and not stored.
+ *
+ * @example Take pictures alone
+ * ```ts
+ * import { MediaCache, UnacceptableTypeError } from "@media-cache/media-cache";
+ * import { assertEquals, assertRejects } from "@std/assert";
+ *
+ * await using cache = await MediaCache.open({ cacheDir: await Deno.makeTempDir() });
+ *
+ * const error = await assertRejects(() =>
+ *   cache.getOrDownload(
+ *     "https://example.com/cat",
+ *     () => Promise.resolve(new Response("a page", { headers: { "Content-Type": "text/html" } })),
+ *     { accept: ["image/*"] },
+ *   ), UnacceptableTypeError);
+ *
+ * assertEquals(error.mimetype, "text/html");
+ * ```
+ */
+export class UnacceptableTypeError extends MediaCacheError {
+  /** The type that the origin has sent, without parameters; of a converted GIF `image/gif`. */
+  readonly mimetype: string;
+  /** The types that are accepted. */
+  readonly accept: readonly string[];
+
+  /**
+   * Creates the error.
+   *
+   * @param mimetype The type that was found.
+   * @param accept The types that are accepted.
+   * @param options The cause, if there is one.
+   */
+  constructor(
+    mimetype: string,
+    accept: readonly string[],
+    options?: ErrorOptions,
+  ) {
+    const type = normalizeMimetype(mimetype);
+    super(
+      `Cannot get media: type must be ${accept.join(" or ")}: received ${type}`,
+      options,
+    );
+    this.name = "UnacceptableTypeError";
+    this.mimetype = type;
+    this.accept = [...accept];
   }
 }
 

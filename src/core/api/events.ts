@@ -157,8 +157,8 @@ export interface UncachedEvent extends EntryEventBase {
 }
 
 /**
- * A download failed, or was aborted: by `close()`, or because its callers had
- * left.
+ * A download failed, or was aborted: by `close()`, because its callers had left, or because
+ * none of them accepts its type.
  */
 export interface FailedEvent extends EntryEventBase {
   /** Names the kind of event. */

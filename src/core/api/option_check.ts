@@ -1,3 +1,5 @@
+import { isMediaRange, MEDIA_RANGES_WANTED } from "../text/media_ranges.ts";
+
 /** The types by which options are checked, as `typeof` names them. */
 export type OptionType = "boolean" | "function" | "number" | "string";
 
@@ -71,6 +73,30 @@ export class OptionCheck {
       wanted,
       (each) => choices.includes(each),
     );
+  }
+
+  /** Returns a copy of an option that lists media ranges in lower case, such as `image/*`. */
+  mediaRanges(
+    name: string,
+    value: readonly string[] | undefined,
+  ): readonly string[] | undefined {
+    if (value === undefined) return undefined;
+    if (!Array.isArray(value)) {
+      throw this.error(TypeError, name, MEDIA_RANGES_WANTED, shown(value));
+    }
+    if (value.length === 0) {
+      throw this.error(RangeError, name, MEDIA_RANGES_WANTED, "an empty array");
+    }
+    return value.map((each: string) => {
+      this.value(
+        name,
+        each ?? null,
+        "string",
+        MEDIA_RANGES_WANTED,
+        isMediaRange,
+      );
+      return each.toLowerCase();
+    });
   }
 
   /** Creates the error of an option; `received` is shown as it is. */

@@ -107,6 +107,15 @@ export interface MediaCacheOptions {
    */
   sniff?: boolean;
   /**
+   * The types that `getOrDownload()` and `joinByKey()` return, such as
+   * `["image/*", "video/*", "audio/*"]`; for any other type they reject with
+   * `UnacceptableTypeError`. Compared with the type that the origin has sent, or that the
+   * first bytes have told, before a conversion. `image/*` does not include SVG, which can run
+   * script: name it to accept it. A call may have an `accept` of its own. All types by
+   * default.
+   */
+  accept?: readonly string[];
+  /**
    * Returns the URL that stands for all URLs of the same media, such as the URL
    * without its signature. That URL is hashed and stored; the downloader gets
    * the caller's URL. The call rejects with the error that this throws, and
@@ -184,6 +193,8 @@ export interface ResolvedOptions {
   gifToMp4: ResolvedGifToMp4 | undefined;
   /** Whether the first bytes tell a type that is not named. */
   sniff: boolean;
+  /** The types that calls return; undefined for all. */
+  accept: readonly string[] | undefined;
   /**
    * Returns the URL that stands for others of the same media; undefined for the
    * identity.
@@ -226,6 +237,7 @@ export function resolveOptions(options: MediaCacheOptions): ResolvedOptions {
     maxConcurrentDownloads = 64,
     gifToMp4 = true,
     sniff = true,
+    accept,
     canonicalUrl,
     whenAbandoned = "finish",
     durable = false,
@@ -271,6 +283,7 @@ export function resolveOptions(options: MediaCacheOptions): ResolvedOptions {
     ),
     gifToMp4: conversion(check, gifToMp4),
     sniff: check.value("sniff", sniff, "boolean"),
+    accept: check.mediaRanges("accept", accept),
     canonicalUrl: check.value("canonicalUrl", canonicalUrl, "function"),
     whenAbandoned: check.choice("whenAbandoned", whenAbandoned, [
       "finish",

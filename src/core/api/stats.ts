@@ -43,8 +43,8 @@ export interface CacheStats {
   comparing: boolean;
   /**
    * Downloads that failed, each counted once for all its callers. Downloads
-   * that were aborted do not count: by `close()`, or because all callers had
-   * left.
+   * that were aborted do not count: by `close()`, because all callers had left, or
+   * because none accepts its type.
    */
   failures: number;
   /** Downloads that run now. */
@@ -61,6 +61,8 @@ export interface CacheStats {
   refreshed: number;
   /** Downloads of no named type whose type their first bytes have told. */
   sniffed: number;
+  /** Calls that were refused, since the type was not among those that they accept. */
+  unacceptable: number;
   /** Entries evicted to make room. */
   evictions: number;
   /** Bytes received from downloaders. */
@@ -127,6 +129,7 @@ export class Counters {
   failedOver = 0;
   refreshed = 0;
   sniffed = 0;
+  unacceptable = 0;
   evictions = 0;
   bytesDownloaded = 0;
   bytesServed = 0;
@@ -166,6 +169,7 @@ export function snapshot(counters: Counters, gauges: Gauges): CacheStats {
     failedOver: counters.failedOver,
     refreshed: counters.refreshed,
     sniffed: counters.sniffed,
+    unacceptable: counters.unacceptable,
     evictions: counters.evictions,
     bytesDownloaded: counters.bytesDownloaded,
     bytesServed: counters.bytesServed,

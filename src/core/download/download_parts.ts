@@ -18,6 +18,7 @@ import type { Lookup } from "../entries/lookup.ts";
 import type { Peek } from "../entries/peek.ts";
 import type { CallerLink } from "./caller_links.ts";
 import type { DownloadSlot, DownloadSlots } from "./download_slots.ts";
+import type { SelectiveCallers } from "./selective_callers.ts";
 
 /** The parts of the cache that its downloads work on. */
 export interface DownloadParts {
@@ -69,6 +70,8 @@ export interface Handout {
 export interface DownloadListener extends GrowingBodyEvents {
   /** Whether the body is still to be stored. */
   readonly mayStore: boolean;
+  /** The callers that accept some types only; undefined while there is none. */
+  readonly selective: SelectiveCallers | undefined;
   /**
    * Called when the downloader of a link has failed.
    *

@@ -67,6 +67,11 @@ export class FollowedDownload {
     };
   }
 
+  /** The type of what the origin sends, once it is certain. */
+  get type(): string | undefined {
+    return this.#facts?.mimetype;
+  }
+
   /** The body, once its type is certain. */
   get body(): FollowedBody | undefined {
     return this.#body;
@@ -166,7 +171,9 @@ export class FollowedDownload {
   }
 
   #hand({ mimetype, filename, size }: FollowedFacts): FollowedBody {
-    const { key, url, listener } = this.#task;
+    const { key, url, listener, controller } = this.#task;
+    listener.selective?.refuse(mimetype);
+    controller.signal.throwIfAborted();
     const body = new FollowedBody(this.#file, size, listener);
     const facts = this.#handed = { key, url, mimetype, filename };
     listener.onHandout({ facts, size, body: () => body.body() });

@@ -51,6 +51,12 @@ export class OwnDownload {
     };
   }
 
+  /** The type of what the origin sends, once it is certain. */
+  get type(): string | undefined {
+    const { type, source, isHandedOut } = this.#receiver;
+    return type ?? (isHandedOut ? source?.mimetype : undefined);
+  }
+
   /** The tee, once there is one; a body that came whole has none. */
   get body(): Tee | undefined {
     return this.#receiver.body?.tee;

@@ -55,6 +55,11 @@ export class BodyReceiver {
   body: DownloadBody | undefined;
   /** The bytes received so far. */
   received = 0;
+  /**
+   * The type of what the origin sends, once it is certain; undefined for a named type
+   * that no caller had to be asked about.
+   */
+  type: string | undefined;
   /** Whether the callers have the body. */
   isHandedOut = false;
   /** Why a GIF that could have been converted stays one. */
@@ -65,8 +70,6 @@ export class BodyReceiver {
   #place: StagingPlace | undefined;
   /** Whether the first bytes tell the type, since the downloader has named none. */
   #isUnnamed = false;
-  /** Whether the bytes have told the type. */
-  #isTold = false;
   #isRefused = false;
   #stopTimer: (() => void) | undefined;
 
@@ -143,6 +146,10 @@ export class BodyReceiver {
   /** Hands the body out, if the type is certain and no conversion follows. */
   decide(verdict: TypeVerdict | undefined, body: DownloadBody): void {
     if (verdict === undefined || verdict.type === "convert") return;
+    const { selective } = this.#task.listener;
+    if (verdict.type === "labelled" && selective !== undefined) {
+      this.#settle(this.source?.mimetype ?? "");
+    }
     if (verdict.type === "sniffed") this.#rename(verdict.mimetype);
     if (verdict.type === "gif") {
       this.#rename("image/gif");
@@ -158,16 +165,26 @@ export class BodyReceiver {
 
   /** Takes the type that the bytes have told, and a name with an extension of that type. */
   #rename(mimetype: string): void {
-    this.#noteTold();
+    this.#settle(mimetype);
     if (this.source === undefined) return;
     const filename = withFittingExtension(this.source.filename, mimetype);
     this.source = { ...this.source, mimetype, filename };
   }
 
-  /** Notes that the bytes have told the type. */
-  #noteTold(): void {
-    if (this.#isUnnamed && !this.#isTold) this.#parts.counters.sniffed++;
-    this.#isTold = true;
+  /**
+   * Settles the type of what the origin sends, and refuses it to callers.
+   *
+   * @throws {UnacceptableTypeError} If no caller accepts it.
+   */
+  #settle(mimetype: string): void {
+    if (this.type !== undefined) return;
+    this.type = mimetype;
+    if (this.#isUnnamed && !UNNAMED_TYPE_REGEXP.test(mimetype)) {
+      this.#parts.counters.sniffed++;
+    }
+    const { listener, controller } = this.#task;
+    listener.selective?.refuse(mimetype);
+    controller.signal.throwIfAborted();
   }
 
   /** Hands a body out; `facts` replace those of the source. */
@@ -219,10 +236,11 @@ export class BodyReceiver {
    * tee: it is handed out from RAM.
    */
   async #tryWhole(
-    { size }: Source,
+    { size, mimetype }: Source,
     chunks: ChunkSource,
   ): Promise<{ whole?: Received; rest: ChunkSource }> {
     const { gifs, catalog } = this.#parts;
+    const { listener } = this.#task;
     const place = this.#place;
     const mayTry = place !== undefined && size !== undefined &&
       catalog.memory.admits(size);
@@ -237,6 +255,7 @@ export class BodyReceiver {
     this.#count(size, size);
     const sniffed = this.#isUnnamed ? sniffedType(chunk) : undefined;
     if (sniffed !== undefined) this.#rename(sniffed);
+    else if (listener.selective !== undefined) this.#settle(mimetype);
     // The place belongs to the result from here on.
     this.#place = undefined;
     const bytes = new Uint8Array(chunk);
@@ -290,7 +309,7 @@ export class BodyReceiver {
         assertAttached(chunk);
         this.decide(await gate.push(chunk, body.tee.cached), body);
         if (this.isHandedOut) this.#describeLater(body);
-        else if (gate.isGif) this.#noteTold();
+        else if (gate.isGif) this.#settle("image/gif");
       }
       listener.onProgress(this.received, size);
       if (pacer.due) await pacer.yield();

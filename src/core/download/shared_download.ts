@@ -1,4 +1,3 @@
-import { Deadline, type OnTimeout } from "../async/deadline.ts";
 import { Waiters } from "../async/waiters.ts";
 import type { DownloadInfo } from "../api/download.ts";
 import type { GetOrDownloadOptions } from "../api/call_options.ts";
@@ -21,8 +20,10 @@ import type {
   Handout,
 } from "./download_parts.ts";
 import { ClaimTurns } from "./claim_turns.ts";
+import { FollowDeadline } from "./follow_deadline.ts";
 import { FollowedDownload } from "./followed_download.ts";
 import { OwnDownload } from "./own_download.ts";
+import { SelectiveCallers } from "./selective_callers.ts";
 
 /** The present origin of the bytes of a download. */
 type Origin =
@@ -48,6 +49,10 @@ export class SharedDownload implements DownloadListener {
   readonly stored: Promise<boolean>;
   /** Whether the body is still to be stored. */
   mayStore = true;
+  /** The callers that accept some types only; undefined while there is none. */
+  selective: SelectiveCallers | undefined;
+  /** Whether a caller has joined that accepts every type. */
+  acceptsAll = false;
   readonly #parts: DownloadParts;
   readonly #task: DownloadTask;
   readonly #turns: ClaimTurns;
@@ -63,7 +68,7 @@ export class SharedDownload implements DownloadListener {
   /** The last followed download that was lost: its Media without a byte read wait for the next handout. */
   #lost: FollowedDownload | undefined;
   /** The time limits for downloads of other processes; set when the first is followed. */
-  #followDeadline: Deadline | undefined;
+  #followDeadline: FollowDeadline | undefined;
   /** Whether `abort()` was called: by `close()`, or because all callers have left. */
   #isAborted = false;
   /** Whether the download goes on only for other processes. */
@@ -118,9 +123,15 @@ export class SharedDownload implements DownloadListener {
     return { key, url, ...unknown, ...none, startedAt, phase: "waiting" };
   }
 
+  /** The type of what the origin sends, once it is certain. */
+  get originType(): string | undefined {
+    return "download" in this.#origin ? this.#origin.download.type : undefined;
+  }
+
   /**
    * Waits until the type is certain, and makes a Media of the body.
    *
+   * @param options The options of the caller; without `accept` it accepts all types.
    * @param link The caller's link, tried if the origin refuses those before; none for a
    * caller that knows the key alone.
    * @throws {MediaCacheError} If the download waits for the caller.
@@ -138,15 +149,18 @@ export class SharedDownload implements DownloadListener {
       ? slot.leaveFirst
       : this.#parts.slots.enter(slot, "download");
     if (!isFirst) this.#countJoin();
-    const { signal } = options;
+    const { accept, signal } = options;
     if (options.onProgress !== undefined) this.#watchers.add(options);
+    if (accept === undefined) this.acceptsAll = true;
+    else this.selective ??= new SelectiveCallers(this, this.#parts.counters);
+    const wait = accept ? this.selective?.add(accept, signal) : signal;
     try {
       const { facts, body } = this.#handout !== undefined
         ? { facts: this.#handout.facts, body: this.#handout.body() }
-        : await this.#waiters.wait(signal, () => this.#endIfUnneeded());
-      if (signal?.aborted) {
+        : await this.#waiters.wait(wait, () => this.#endIfUnneeded());
+      if (wait?.aborted) {
         body.release();
-        throw signal.reason;
+        throw wait.reason;
       }
       const { stored } = this;
       const origin = { body, source: "download", stored } as const;
@@ -155,7 +169,9 @@ export class SharedDownload implements DownloadListener {
       leave?.();
       if (link === undefined || this.#links === undefined) throw error;
       this.#links.remove(link);
-      throw signal?.aborted ? error : this.#links.errorOf(link.url, error);
+      throw wait?.aborted ? error : this.#links.errorOf(link.url, error);
+    } finally {
+      if (wait !== undefined) this.selective?.leave(wait);
     }
   }
 
@@ -235,12 +251,8 @@ export class SharedDownload implements DownloadListener {
 
   /** Starts the idle clock for a followed download anew. */
   onAlive(): void {
-    const deadline = this.#followDeadline;
-    if (this.#origin.is !== "followed" || deadline === undefined) return;
-    deadline.alive();
-    const { phase } = this.#origin.download.info;
-    // As for an own download, the time after the last byte does not count.
-    deadline.countsTotal = phase !== "converting" && phase !== "storing";
+    const origin = this.#origin;
+    if (origin.is === "followed") this.#followDeadline?.alive(origin.download);
   }
 
   /** Reports that the body is not stored: later callers start a download of their own. */
@@ -277,11 +289,15 @@ export class SharedDownload implements DownloadListener {
     const origin = this.#origin;
     this.#isKept = origin.is === "own" && origin.download.isFollowed;
     if (this.#isKept) return false;
-    // No caller may join a download that is about to end.
+    this.end(new DOMException("The download was abandoned", "AbortError"));
+    return true;
+  }
+
+  /** Ends the download with an error, and lets nobody join it or wait for its claim. */
+  end(reason: unknown): void {
     this.#onUnjoinable();
     this.#giveUp();
-    this.abort(new DOMException("The download was abandoned", "AbortError"));
-    return true;
+    this.abort(reason);
   }
 
   /** Ends the download for callers: everything is received, and stored if possible. */
@@ -298,9 +314,7 @@ export class SharedDownload implements DownloadListener {
       for (;;) {
         if (!slots.tryTake(slot)) await slots.wait(slot, controller.signal);
         const claim = await this.#turns.claim(this.mayStore);
-        if (claim.role !== "follow") {
-          return await this.#download(claim);
-        }
+        if (claim.role !== "follow") return await this.#download(claim);
         slots.leave(slot);
         const stored = await this.#follow(claim.file);
         if (stored !== undefined) return stored;
@@ -322,7 +336,7 @@ export class SharedDownload implements DownloadListener {
       if (opened !== undefined) {
         await claim.staged.close();
         claims.end(this.key, claim);
-        return this.#handOutEntry(opened);
+        return await this.#handOutEntry(opened);
       }
     }
     const download = new OwnDownload(this.#parts, this.#task, claim, before);
@@ -343,14 +357,14 @@ export class SharedDownload implements DownloadListener {
    * callers still want them.
    */
   async #follow(file: DiskFile): Promise<boolean | undefined> {
-    const { errors, lookup } = this.#parts;
+    const { errors, lookup, options } = this.#parts;
     const download = new FollowedDownload(this.#parts, this.#task, file);
     this.#origin = { is: "followed", download };
     // Counted for the first followed process alone; for each later one there is an event.
     if (this.#followDeadline === undefined) this.#countJoin();
     else this.#tellJoined();
-    if (this.#followDeadline === undefined) this.#startFollowDeadline();
-    else this.onAlive();
+    this.#followDeadline ??= new FollowDeadline(options, this.#task.controller);
+    this.onAlive();
     let lost: unknown;
     try {
       const end = await download.run();
@@ -373,7 +387,7 @@ export class SharedDownload implements DownloadListener {
     }
     this.#lose(download, lost);
     const opened = await lookup.open(this.url);
-    if (opened !== undefined) return this.#handOutEntry(opened);
+    if (opened !== undefined) return await this.#handOutEntry(opened);
     const hasCallers = this.#waiters.count > 0 ||
       this.#lost?.body?.idle === false;
     if (!hasCallers) {
@@ -384,18 +398,6 @@ export class SharedDownload implements DownloadListener {
       await this.#turns.takeOver(file.identity);
     }
     return undefined;
-  }
-
-  /** Starts the time limits for downloads of other processes. */
-  #startFollowDeadline(): void {
-    const { idleTimeoutMs, timeoutMs } = this.#parts.options;
-    const onTimeout: OnTimeout = (kind, limitMs) => {
-      const origin = this.#origin;
-      const error = new DownloadTimeoutError(limitMs, kind);
-      if (kind === "total") this.#task.controller.abort(error);
-      if (origin.is === "followed") origin.download.lose(error);
-    };
-    this.#followDeadline = new Deadline(idleTimeoutMs, timeoutMs, onTimeout);
   }
 
   /** Fails the Media with bytes read of a lost body; the others wait for the next handout. */
@@ -410,8 +412,9 @@ export class SharedDownload implements DownloadListener {
   }
 
   /** Hands all callers the entry that another process has just stored. */
-  #handOutEntry({ entry, file }: OpenEntry): true {
-    const { files, counters } = this.#parts;
+  async #handOutEntry({ entry, file }: OpenEntry): Promise<true> {
+    const { files, counters, peek } = this.#parts;
+    this.selective?.refuse(await peek.sourceType(entry));
     this.onHandout({
       facts: entry,
       size: entry.size,

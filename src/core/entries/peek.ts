@@ -12,9 +12,13 @@ import { areSameState } from "../disk/file_identity.ts";
 import { datName } from "../disk/file_names.ts";
 import { fileBody, MemoryBody } from "../bodies/stored_body.ts";
 import { keyOf } from "../text/key.ts";
+import { normalizeMimetype } from "../text/mimetype.ts";
 import { Lru } from "../catalog/lru.ts";
 import { mismatchOf } from "../disk/sidecar.ts";
 import { shareEntryFile } from "./discovery.ts";
+
+/** The type of all conversions; entries of another type are as the origin sent them. */
+const VIDEO_TYPE = "video/mp4";
 
 /** The number of URLs that are remembered by their keys: the last that were asked for. */
 const MAX_URLS = 1024;
@@ -78,6 +82,24 @@ export class Peek {
     } catch (error) {
       errors.report("look for an entry", error);
       return false;
+    }
+  }
+
+  /**
+   * The type that the origin has sent for an entry: before the conversion, if its sidecar
+   * tells of one. After a disk fault, which is reported, it is the type of the entry.
+   */
+  async sourceType({ key, mimetype }: EntryInfo): Promise<string> {
+    if (normalizeMimetype(mimetype) !== VIDEO_TYPE) return mimetype;
+    const { calls, errors, store } = this.#parts;
+    try {
+      const sidecar = await calls.run(() => store.readSidecar(key));
+      if (sidecar === undefined || "reason" in sidecar) return mimetype;
+      const { sourceMimetype } = sidecar;
+      return sidecar.mimetype === mimetype && sourceMimetype || mimetype;
+    } catch (error) {
+      errors.report("read a sidecar", error);
+      return mimetype;
     }
   }
 

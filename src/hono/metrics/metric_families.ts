@@ -59,6 +59,11 @@ export function metricFamilies(
       "Downloads whose type was told by their first bytes.",
       stats.sniffed,
     ),
+    counter(
+      "unacceptable",
+      "Calls that were refused for the type of the media.",
+      stats.unacceptable,
+    ),
     {
       name: "download_failures",
       help: "Downloads that failed, by reason.",

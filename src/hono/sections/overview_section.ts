@@ -87,6 +87,13 @@ export function overviewSection(view: DashboardView): Markup {
   }
   ${
     tile(
+      "Types told by bytes",
+      formatCount(stats.sniffed),
+      `${formatCount(stats.unacceptable)} calls refused for the type`,
+    )
+  }
+  ${
+    tile(
       "Links replaced",
       formatCount(stats.failedOver + stats.refreshed),
       `${formatCount(stats.failedOver)} by those of other callers, ${

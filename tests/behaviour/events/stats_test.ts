@@ -46,6 +46,7 @@ Deno.test("stats() has the members of the original first, then the others, all p
     "failedOver",
     "refreshed",
     "sniffed",
+    "unacceptable",
     "evictions",
     "bytesDownloaded",
     "bytesServed",

@@ -27,6 +27,7 @@ Deno.test("resolveOptions() fills in the documented defaults", () => {
     timeoutMs: Infinity,
     maxConcurrentDownloads: 64,
     sniff: true,
+    accept: undefined,
     canonicalUrl: undefined,
     whenAbandoned: "finish",
     durable: false,
