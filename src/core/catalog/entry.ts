@@ -18,7 +18,7 @@ export interface Entry extends EntryInfo, EntryState {
   lastAccess: number;
   /** The known mtime of the .dat (ms since the epoch); a later one is another process's use. */
   mtimeMs: number;
-  /** Whether successors of the two files may have the same state, see `isYoung()`. */
+  /** Whether a successor of the sidecar may have the same stamp, see `isYoung()`. */
   isYoung: boolean;
   /** The last look at the sidecar that found it unchanged, in milliseconds since the epoch; 0 at first. */
   seenAtMs: number;
@@ -62,10 +62,7 @@ export function entryOf(
     lastAccess: Math.min(mtimeMs, now),
     mtimeMs,
     isYoung: isYoung(
-      {
-        identity: facts.identity,
-        mtimeMs: Math.max(mtimeMs, sidecar.writtenMs),
-      },
+      { identity: facts.identity, mtimeMs: sidecar.writtenMs },
       now,
     ),
     seenAtMs: 0,

@@ -44,6 +44,12 @@ export interface Broken {
   readonly reason: string;
 }
 
+/**
+ * The mtime of a put's sidecar is before the present by `max` at most, and by more than
+ * `max - range` (ms): more than a file may be young, less than .part files stay.
+ */
+const SIDECAR_AGE_MS = { max: 1_500, range: 1_000 };
+
 const ENCODER = new TextEncoder();
 
 /** Reads and replaces the pairs of .dat and .json in a directory. */
@@ -120,18 +126,30 @@ export class PairStore extends CacheDirectory {
   /**
    * Stages small bytes and their sidecar, without locks: for a commit that comes at once.
    *
+   * The mtime of the sidecar lies a little back, so that a file written later has another
+   * stamp, see `isYoung()`: other programs date with the present, and a process that has
+   * removed the sidecar before knows of more changes than the process that wrote it.
+   *
    * @param timeMs The times of the body, in milliseconds since the epoch.
+   * @param changes The number of known changes in the directory, which grows with each; if
+   * undefined, the sidecar is dated with the present.
    */
   async stageBytes(
     key: string,
     bytes: Uint8Array,
     sidecar: Sidecar,
     timeMs: number,
+    changes?: number,
   ): Promise<StagedPair> {
     const path = this.sparePath(key);
     const body = { path, state: await this.writeNew(path, bytes, timeMs) };
+    const { max, range } = SIDECAR_AGE_MS;
+    const datedMs = changes === undefined
+      ? undefined
+      : Date.now() - max + changes % range;
     try {
-      return { sidecar, body, json: await this.#stageSidecar(key, sidecar) };
+      const json = await this.#stageSidecar(key, sidecar, datedMs);
+      return { sidecar, body, json };
     } catch (error) {
       await this.discard(path);
       throw error;
@@ -165,10 +183,14 @@ export class PairStore extends CacheDirectory {
     return { sidecar, body, json: { path: description.path, state }, staged };
   }
 
-  async #stageSidecar(key: string, sidecar: Sidecar): Promise<StagedName> {
+  async #stageSidecar(
+    key: string,
+    sidecar: Sidecar,
+    timeMs?: number,
+  ): Promise<StagedName> {
     const path = this.sparePath(key);
     const text = ENCODER.encode(formatSidecar(sidecar));
-    return { path, state: await this.writeNew(path, text) };
+    return { path, state: await this.writeNew(path, text, timeMs) };
   }
 
   /** Removes the files of a pair that was not committed. */

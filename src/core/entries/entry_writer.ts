@@ -152,13 +152,14 @@ export class EntryWriter {
    * @returns Whether they were stored.
    */
   async commitBytes(request: BytesRequest): Promise<boolean> {
-    const { store, catalog, errors } = this.#parts;
+    const { store, catalog, errors, writes } = this.#parts;
     const { members, bytes, isOwned } = request;
     const key = keyOf(members.url);
     const size = bytes.length;
     const storedAt = catalog.tick();
     const sidecar = { ...members, size, ts: storedAt / 1000 };
-    const stage = () => store.stageBytes(key, bytes, sidecar, storedAt);
+    const stage = () =>
+      store.stageBytes(key, bytes, sidecar, storedAt, writes.seenPosition);
     let pair: StagedPair;
     try {
       if (!catalog.isComplete) await this.#steps.budget.ready();

@@ -10,16 +10,19 @@
  * a commit of ours renames a new file, and the Python original, which tells nobody,
  * rewrites the file in place.
  *
- * An entry is young if one of its files was written so shortly before the look that a
- * file written right after it may have the same stamp, see `isYoung()`. So in place of
- * rule 2 its sidecar is read, and must say the same as before: no two commits of a process
- * have the same `ts`, nor a commit and the one that it replaces. Left open: a put, a
- * deletion and a put of three processes within one millisecond, of equal type, name and
- * length, where the file system gives the second pair the inodes of the first, and the
- * body is too long for a digest. If the files are old enough by then, the entry is young no more. The body of
- * a young entry is not opened by what is remembered, or the bytes of a new body could be
- * served under type and name of the old. For bytes in RAM there is no such risk: they and
- * their record were remembered together.
+ * An entry is young if its sidecar was written so shortly before the look that a file
+ * written right after it may have the same stamp, see `isYoung()`. So in place of rule 2
+ * its sidecar is read, and must say the same as before: no two commits of a process have
+ * the same `ts`, nor a commit and the one that it replaces. If the file is old enough by
+ * then, the entry is young no more. A put of bytes dates its sidecar back
+ * (`PairStore.stageBytes()`), so that its entry is not young. Left open: a put, a deletion
+ * and a put of three processes within one millisecond, of equal length, where the file
+ * system gives the second pair the inodes of the first.
+ *
+ * The body of a young entry is not opened by what is remembered, or the bytes of a new body
+ * could be served under type and name of the old. Nor is a body that was young itself at
+ * the last look at the sidecar: within the 20 ms nobody looks at that again. For bytes in
+ * RAM there is no such risk: they and their record were remembered together.
  *
  * A disk that fails tells nothing: bytes in RAM then answer, and all else is a miss.
  *
@@ -41,7 +44,7 @@ import { type Discovery, type OpenEntry, shareEntryFile } from "./discovery.ts";
 import type { Peek } from "./peek.ts";
 import type { ReadCheck } from "./read_check.ts";
 import { PIECE_BYTES } from "../bodies/byte_reader.ts";
-import { areSameState } from "../disk/file_identity.ts";
+import { areSameState, isYoung } from "../disk/file_identity.ts";
 import { mismatchOf } from "../disk/sidecar.ts";
 import type { MaybePromise } from "../disk/io_mode.ts";
 import {
@@ -181,13 +184,15 @@ export class Lookup {
     const agoMs = now - entry.seenAtMs;
     if (agoMs >= 0 && agoMs < TRUSTED_MS) return true;
     if (entry.isYoung) return this.#holdsYoung(entry, now);
-    const decide = (stamp: number | undefined) => {
-      if (stamp !== entry.sidecarStamp) return false;
-      entry.seenAtMs = now;
-      return true;
-    };
     const stamp = this.#parts.store.sidecarStamp(entry.key);
-    return stamp instanceof Promise ? stamp.then(decide) : decide(stamp);
+    if (stamp instanceof Promise) {
+      return stamp.then((stamp) => {
+        if (stamp === entry.sidecarStamp) entry.seenAtMs = now;
+        return stamp === entry.sidecarStamp;
+      });
+    }
+    if (stamp === entry.sidecarStamp) entry.seenAtMs = now;
+    return stamp === entry.sidecarStamp;
   }
 
   /** Whether the sidecar of a young entry says the same as before. */
@@ -218,7 +223,8 @@ export class Lookup {
     const maxBytes = catalog.memory.admits(entry.size)
       ? PIECE_BYTES
       : MAX_UNKEPT_BYTES;
-    if (entry.isYoung || entry.size > maxBytes) return undefined;
+    const mayBeOther = entry.isYoung || isYoung(entry, entry.seenAtMs);
+    if (mayBeOther || entry.size > maxBytes) return undefined;
     const bytes = store.readBody(entry.key, entry);
     return bytes instanceof Promise
       ? bytes.then((bytes) => this.#keep(entry, bytes))
@@ -317,8 +323,8 @@ export class Lookup {
 
   /** Opens a known entry that still holds; undefined if the pair must be read anew. */
   async #openKnown(entry: Entry): Promise<OpenEntry | undefined> {
-    // A young entry proves nothing: another file could have the same state.
-    if (entry.isYoung) return undefined;
+    // A young file proves nothing: another file could have the same state.
+    if (entry.isYoung || isYoung(entry, entry.seenAtMs)) return undefined;
     const file = await this.#holdBody(entry);
     if (file === undefined) return undefined;
     try {

@@ -203,8 +203,8 @@ export class Putter {
     const isOwned = size <= MAX_COPIED_BYTES;
     const request = { members, bytes, isOwned, ...terms };
     const isStored = await writer.commitBytes(request);
-    if (isStored) this.#tell(members, size, start);
-    else assertAttached(bytes);
+    if (!isStored) assertAttached(bytes);
+    else if (this.#env.hub.listening) this.#tell(members, size, start);
     return isStored;
   }
 
@@ -214,7 +214,6 @@ export class Putter {
     start: number,
   ): void {
     const { hub } = this.#env;
-    if (!hub.listening) return;
     const key = keyOf(url);
     const durationMs = performance.now() - start;
     const body = { url, key, mimetype, filename, size, durationMs };
@@ -245,7 +244,9 @@ export class Putter {
     });
     if (file === undefined) return false;
     file.release(true);
-    this.#tell({ url, mimetype, filename }, size, start);
+    if (this.#env.hub.listening) {
+      this.#tell({ url, mimetype, filename }, size, start);
+    }
     return true;
   }
 

@@ -122,7 +122,8 @@ export class WriteTurns {
       } finally {
         if (this.#isLocked) this.#log.unlock();
         this.#isLocked = false;
-        await this.#giveWay(performance.now() - start);
+        const isLong = performance.now() - start > LONG_MS;
+        if (isLong || this.#pacer.due) await this.#giveWay(isLong);
       }
     });
   }
@@ -150,6 +151,11 @@ export class WriteTurns {
         if (isLocked) this.#log.unlock();
       }
     });
+  }
+
+  /** The number of changes that are known; undefined where there is no list of them. */
+  get seenPosition(): number | undefined {
+    return this.#log.seenPosition;
   }
 
   /** Announces to other processes that the entry of `key` is about to change. */
@@ -224,9 +230,9 @@ export class WriteTurns {
    * each millisecond, and after a long task, as on a slow disk, a waiting process gets
    * at least one try.
    */
-  async #giveWay(heldMs: number): Promise<void> {
-    if (heldMs > LONG_MS) await pause(2 * RETRY_MS);
-    else if (this.#pacer.due) await this.#pacer.yield();
+  async #giveWay(isLong: boolean): Promise<void> {
+    if (isLong) await pause(2 * RETRY_MS);
+    else await this.#pacer.yield();
   }
 
   async #learn(report?: ReportFault): Promise<boolean> {

@@ -236,6 +236,14 @@ export class ChangeLog {
     return this.#known === undefined ? 0 : this.#offsetOf(this.#end);
   }
 
+  /**
+   * The number of records at the last look; undefined without a list. Grows with each
+   * change that this process makes or learns.
+   */
+  get seenPosition(): number | undefined {
+    return this.#known && this.#end;
+  }
+
   /** The end of the list. Needs the lock. */
   get place(): LogPlace {
     return { id: this.#id, position: this.#end };

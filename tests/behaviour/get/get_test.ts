@@ -156,12 +156,14 @@ Deno.test("getByKey() finds an entry by the hash that names its files", async ()
   }
 });
 
-Deno.test("the first hit of an entry a moment after it was stored reads its sidecar once, and the next opens only the body", async () => {
+Deno.test("the first hit of an entry a moment after it was put opens only its body", async () => {
   await using dir = await tempDir();
   const options = { cacheDir: dir.path, maxMemoryItems: 0 };
   await using cache = await MediaCache.open(options);
+  // The first put of a process does not know yet how many changes there are.
+  await cache.put("first", bytesOf(3), "image/png", "first.png");
   await cache.put(URL_A, bytesOf(3), "image/png", "a.png");
-  const { dat, json } = pathsOf(dir.path, URL_A);
+  const { dat } = pathsOf(dir.path, URL_A);
   // Later than the look of the commit is trusted.
   const putAt = Date.now();
   while (Date.now() < putAt + 21) await nextMillisecond();
@@ -178,12 +180,10 @@ Deno.test("the first hit of an entry a moment after it was stored reads its side
 
   try {
     assertEquals(await (await cache.get(URL_A))?.bytes(), bytesOf(3));
-    // A small body is opened by node:fs.
-    assertEquals(opened.filter((path) => path !== dat), [json]);
-    assertEquals(await (await cache.get(URL_A))?.bytes(), bytesOf(3));
   } finally {
     Object.assign(Deno, { open, openSync });
   }
 
-  assertEquals(opened.filter((path) => path !== dat), [json]);
+  // A small body is opened by node:fs.
+  assertEquals(opened.filter((path) => path !== dat), []);
 });

@@ -211,6 +211,31 @@ Deno.test("an entry looked up just after it was written is served anew, even wit
   assertEquals(await media?.bytes(), bytesOf(SIZE, 9));
 });
 
+Deno.test("the sidecars of two puts within a millisecond differ in mtime, and from what is written later", async () => {
+  await using dir = await tempDir();
+  await using one = await MediaCache.open({ cacheDir: dir.path });
+  await using two = await MediaCache.open({ cacheDir: dir.path });
+  const { json } = pathsOf(dir.path, "a");
+  await put(one, "first");
+  const { now } = Date;
+  const stillMs = now();
+  Date.now = () => stillMs;
+  const mtimes: number[] = [];
+
+  try {
+    for (const cache of [one, two]) {
+      assert(await cache.put("a", bytesOf(SIZE), "image/png", "a.png"));
+      mtimes.push(Deno.statSync(json).mtime?.getTime() ?? NaN);
+      assert(await two.delete("a"));
+    }
+  } finally {
+    Date.now = now;
+  }
+
+  const [first = NaN, second = NaN] = mtimes;
+  assert(first < second && second < stillMs - 100, `${mtimes} ${stillMs}`);
+});
+
 Deno.test("an entry that the other cache deleted is a miss, once it is not in memory", async () => {
   await using dir = await tempDir();
   await using one = await MediaCache.open({
