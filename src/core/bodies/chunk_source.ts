@@ -96,7 +96,8 @@ function streamSource(
   stream: ReadableStream<Uint8Array>,
   size: number = Infinity,
 ): ChunkSource {
-  const reader = byteReader(stream, size) ?? stream.getReader();
+  const reader: StreamReader = byteReader(stream, size) ??
+    stream.getReader();
   return {
     async next() {
       let pacer: Pacer | undefined;
@@ -130,13 +131,17 @@ function streamSource(
   };
 }
 
+/** The members of the readers of a stream that a source needs. */
+interface StreamReader {
+  read(): Promise<{ readonly done: boolean; readonly value?: unknown }>;
+  cancel(reason: unknown): Promise<void>;
+}
+
 /** Reads a byte stream into buffers of our own; undefined for another stream. */
 function byteReader(
   stream: ReadableStream<Uint8Array>,
   size: number,
-):
-  | Pick<ReadableStreamDefaultReader<Uint8Array>, "read" | "cancel">
-  | undefined {
+): StreamReader | undefined {
   if (!(stream instanceof ReadableStream)) return undefined;
   let reader: ReadableStreamBYOBReader;
   try {
@@ -155,7 +160,7 @@ function byteReader(
       const count = result.value?.length ?? 0;
       left -= count;
       length = Math.max(min, Math.min(2 * count, max));
-      return result.done ? { done: true } : result;
+      return result;
     },
     cancel: (reason) => reader.cancel(reason),
   };

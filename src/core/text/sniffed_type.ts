@@ -14,7 +14,8 @@
 export const MAX_SNIFFED_BYTES = 1445;
 
 /** Matches the type that says nothing about the bytes, with or without parameters. */
-export const UNNAMED_TYPE_REGEXP = /^application\/octet-stream\s*(?:;|$)/i;
+export const UNNAMED_TYPE_REGEXP: RegExp =
+  /^application\/octet-stream\s*(?:;|$)/i;
 
 /** A type, and the number of bytes that tell it. */
 interface Match {
