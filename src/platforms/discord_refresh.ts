@@ -169,8 +169,8 @@ function refreshedLinks(answer: unknown): Map<string, string> {
 }
 
 /**
- * What a link names without its proofs, and whether by HTTPS. Bytes of a link to anything
- * else would be stored as those of the attachment.
+ * The attachment that a link names, without proofs and by HTTPS. A link to any other would
+ * store other bytes under the URL of the refused link.
  */
 function attachmentOf(link: string): string | undefined {
   const url = URL.parse(link);
