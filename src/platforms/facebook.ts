@@ -7,7 +7,8 @@ const HOST_REGEXP = /^(scontent|video)(?:[-.][a-z0-9.-]+)?\.fbcdn\.net$/;
 /**
  * Media of Facebook. `oh`, `oe` and `_nc_…` go, and so does the edge in the host
  * (`scontent.fsal1-1.fna`, `scontent-cdg4-1.xx`): all are Meta's. `stp`, which selects
- * size and format, stays, and so does every other parameter.
+ * size and format, stays, and so does every other parameter. Attachments of Messenger
+ * are on `cdn.fbsbx.com`, which has no edges.
  *
  * Sources: URLs of the Graph API and of pages, https://developers.facebook.com/docs/graph-api.
  * Meta documents none of the parameters.
@@ -30,7 +31,9 @@ const HOST_REGEXP = /^(scontent|video)(?:[-.][a-z0-9.-]+)?\.fbcdn\.net$/;
  * ```
  */
 export function facebook(url: URL): string | undefined {
-  const [, kind] = HOST_REGEXP.exec(webHost(url) ?? "") ?? [];
+  const host = webHost(url) ?? "";
+  if (host === "cdn.fbsbx.com") return textOf(url, { isGone: isMetaProof });
+  const [, kind] = HOST_REGEXP.exec(host) ?? [];
   return kind === undefined
     ? undefined
     : textOf(url, { host: `${kind}.xx.fbcdn.net`, isGone: isMetaProof });

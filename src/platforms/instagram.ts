@@ -9,7 +9,8 @@ const HOST_REGEXP =
  * Media of Instagram. `oh`, `oe` and `_nc_…` go, and so does the edge in the host
  * (`scontent-mad1-1.cdninstagram.com`, `instagram.fmty5-1.fna.fbcdn.net`): all are
  * Meta's. `stp`, which selects size and format, stays, and so does every other
- * parameter.
+ * parameter. Attachments of messages, `lookaside.fbsbx.com/ig_messaging_cdn/`, lose
+ * `signature` and keep `asset_id`.
  *
  * Sources: URLs of the Graph API and of pages,
  * https://developers.facebook.com/docs/instagram-platform. Meta documents none of the
@@ -33,10 +34,12 @@ const HOST_REGEXP =
  * ```
  */
 export function instagram(url: URL): string | undefined {
-  return HOST_REGEXP.test(webHost(url) ?? "")
-    ? textOf(url, {
-      host: "scontent.cdninstagram.com",
-      isGone: isMetaProof,
-    })
+  const host = webHost(url) ?? "";
+  if (
+    host === "lookaside.fbsbx.com" &&
+    url.pathname.startsWith("/ig_messaging_cdn/")
+  ) return textOf(url, { isGone: ({ name }) => name === "signature" });
+  return HOST_REGEXP.test(host)
+    ? textOf(url, { host: "scontent.cdninstagram.com", isGone: isMetaProof })
     : undefined;
 }
