@@ -8,6 +8,7 @@ import {
   isRefusedStatus,
   refusedStatusOf,
 } from "../core/text/refused_status.ts";
+import { member } from "./api_request.ts";
 
 /** The reason for a refresh. */
 export interface RefreshContext {
@@ -87,12 +88,13 @@ async function answerOf(
 ): Promise<{ result: Response | Download } | { status: number }> {
   try {
     const result = await downloader(context);
-    if (!("status" in result && isRefusedStatus(result.status))) {
+    const status = member(result, "status");
+    if (typeof status !== "number" || !isRefusedStatus(status)) {
       return { result };
     }
     // Read by nobody: without the cancel, the connection would stay open.
-    result.body?.cancel().catch(() => {});
-    return { status: result.status };
+    if ("body" in result) result.body?.cancel().catch(() => {});
+    return { status };
   } catch (error) {
     const status = refusedStatusOf(error);
     if (status === undefined) throw error;
@@ -105,13 +107,16 @@ async function freshLink(
   url: string,
   context: RefreshContext,
 ): Promise<string> {
+  const { signal } = context;
   let fresh: unknown;
   try {
     fresh = await refresh(url, context);
   } catch (cause) {
-    context.signal.throwIfAborted();
+    signal.throwIfAborted();
     throw new HttpStatusError(context.status, { cause });
   }
+  // A refresh may ignore the signal: nobody wants its link any more.
+  signal.throwIfAborted();
   if (typeof fresh === "string") return fresh;
   throw new TypeError(
     `Cannot refresh: the new link must be a string: received ${typeof fresh}`,

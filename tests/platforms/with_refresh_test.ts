@@ -1,4 +1,9 @@
-import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import {
+  assertEquals,
+  assertInstanceOf,
+  assertRejects,
+  assertThrows,
+} from "@std/assert";
 import {
   type Downloader,
   HttpStatusError,
@@ -158,6 +163,43 @@ Deno.test("the signal of the cache ends a refresh that hangs", async () => {
   await Promise.all([gone, ended.promise]);
 });
 
+Deno.test("a link that comes after all callers have left is not downloaded", async () => {
+  await using temp = await tempDir();
+  await using cache = await MediaCache.open({
+    cacheDir: temp.path,
+    whenAbandoned: "abort",
+  });
+  const leaving = new AbortController();
+  const asked = Promise.withResolvers<void>();
+  const link = Promise.withResolvers<string>();
+  const ended = Promise.withResolvers<unknown>();
+  const urls: string[] = [];
+  const refreshing = withRefresh(({ url }) => {
+    urls.push(url);
+    return Promise.resolve(new Response(null, { status: 403 }));
+  }, () => {
+    asked.resolve();
+    return link.promise;
+  });
+
+  const call = cache.getOrDownload("old", async (context) => {
+    try {
+      return await refreshing(context);
+    } catch (error) {
+      ended.resolve(error);
+      throw error;
+    }
+  }, { signal: leaving.signal });
+  const gone = assertRejects(() => call, DOMException);
+  await asked.promise;
+  leaving.abort();
+  await gone;
+  link.resolve("new");
+
+  assertInstanceOf(await ended.promise, DOMException);
+  assertEquals([urls, cache.stats().refreshed], [["old"], 0]);
+});
+
 Deno.test("withRefresh() refuses arguments and links of a wrong type", async () => {
   const no = undefined as never;
   assertThrows(() => withRefresh(no, () => Promise.resolve("")), TypeError);
@@ -171,5 +213,11 @@ Deno.test("withRefresh() refuses arguments and links of a wrong type", async () 
     (): Promise<Media> => cache.getOrDownload("a", wrong),
     TypeError,
     "received undefined",
+  );
+  const nothing = withRefresh(() => Promise.resolve(no), () => no);
+  await assertRejects(
+    (): Promise<Media> => cache.getOrDownload("b", nothing),
+    TypeError,
+    "downloader must resolve to a Response",
   );
 });
