@@ -8,6 +8,9 @@ const TOKEN_REGEXP = /^[\x21-\x7e]+$/;
 /** The longest answer that is read, in bytes. Of 50 links of Discord it has some 30,000. */
 const MAX_ANSWER_BYTES = 1_000_000;
 
+/** The longest part of the words of an API that a message shows, in UTF-16 code units. */
+const MAX_WORDS_LENGTH = 200;
+
 /** A platform's API, with the token of a bot. */
 export interface PlatformApi {
   /** The platform's name, for messages. */
@@ -31,8 +34,12 @@ export function platformApi(
 ): PlatformApi {
   if (typeof token !== "string" || !TOKEN_REGEXP.test(token)) {
     throw new TypeError(
-      `Cannot use ${platform}: token must be a string of printable characters: received ${
-        typeof token === "string" ? "another string" : typeof token
+      `Cannot use ${platform}: token must be ASCII without spaces, and without a word before it: received ${
+        token === ""
+          ? "an empty string"
+          : typeof token === "string"
+          ? "a string with other characters"
+          : typeof token
       }`,
     );
   }
@@ -64,12 +71,13 @@ export async function fetchSecretly(
   } catch (error) {
     init.signal.throwIfAborted();
     const { code, name } = errorFacts(error);
-    throw Object.assign(
-      new TypeError(
-        `Cannot ask ${platform}: an answer must come: ${code ?? name}`,
-      ),
-      { code },
-    );
+    const { host } = new URL(url);
+    const reason = name === "NotCapable"
+      ? `missing --allow-net=${host}`
+      : `${host} did not answer: ${code ?? name}`;
+    throw Object.assign(new TypeError(`Cannot ask ${platform}: ${reason}`), {
+      code,
+    });
   }
 }
 
@@ -102,7 +110,9 @@ export async function askApi(
   const retryAfterMs = parseRetryAfter(headers.get("retry-after")) ??
     retryAfterOf(answer);
   const cause = new MediaCacheError(
-    `Cannot ask ${api.platform}: status must be 200: received ${status}`,
+    `Cannot ask ${api.platform}: status must be 200: received ${status}${
+      sayingOf(answer, api)
+    }`,
   );
   throw new HttpStatusError(status, { retryAfterMs, cause });
 }
@@ -119,6 +129,14 @@ async function readJson({ body }: Response): Promise<unknown> {
     chunks.push(chunk);
   }
   return JSON.parse(await new Blob(chunks).text());
+}
+
+/** The words of the API, as the end of a message: those of Telegram or Discord. */
+function sayingOf(answer: unknown, { token }: PlatformApi): string {
+  const words = member(answer, "description") ?? member(answer, "message");
+  return typeof words !== "string" || words.includes(token)
+    ? ""
+    : `, ${JSON.stringify(words.slice(0, MAX_WORDS_LENGTH))}`;
 }
 
 /** The wish to wait in the body of an answer, which Telegram and Discord give in seconds. */

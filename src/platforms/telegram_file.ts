@@ -17,6 +17,10 @@ export interface TelegramFile {
   readonly file_unique_id: string;
   /** The place on the file server, if `getFile` was called already. */
   readonly file_path?: string | undefined;
+  /** The media type that the message names; default: what the file server says. */
+  readonly mime_type?: string | undefined;
+  /** The file name that the message names; default: that of the place on the server. */
+  readonly file_name?: string | undefined;
 }
 
 /** Options of {@linkcode telegramFile}. */
@@ -43,10 +47,10 @@ export interface TelegramFiles {
    * file server answers 404, because the path is too old, it calls `getFile` and fetches
    * once more.
    *
-   * It rejects with an `HttpStatusError` for another status of the API (429 with
-   * `retryAfterMs`) or of the file server, and with a `MediaCacheError` if the API gives
-   * no path, as for files above 20 MB, or the path of a local file, as a server does that
-   * runs with `--local`. No error holds the token.
+   * It rejects with an `HttpStatusError` for another status of the file server or of the
+   * API: 400 for a file above 20 MB, 429 with `retryAfterMs`; its `cause` tells what the
+   * API says. It rejects with a `MediaCacheError` if the API gives no path, or the path of
+   * a local file, as a server does that runs with `--local`. No error holds the token.
    */
   readonly downloader: (file: TelegramFile) => Downloader;
 }
@@ -71,6 +75,7 @@ export interface TelegramFiles {
  * const files = telegramFile(token);
  * bot.on("message:photo", async (ctx) => {
  *   const photo = ctx.message.photo.at(-1);
+ *   if (photo === undefined) return;
  *   await using media = await cache.getOrDownload(files.url(photo), files.downloader(photo));
  * });
  * ```
@@ -106,10 +111,10 @@ async function download(
 ): Promise<Response | Download> {
   const known = file.file_path || await askPath(api, file, signal);
   const first = await fetchFile(api, known, signal);
-  if (first.status !== 404) return answer(first, known);
+  if (first.status !== 404) return answer(first, known, file);
   await first.body?.cancel();
   const path = await askPath(api, file, signal);
-  return answer(await fetchFile(api, path, signal), path);
+  return answer(await fetchFile(api, path, signal), path, file);
 }
 
 /** Asks for the place of a file on the file server. */
@@ -149,10 +154,14 @@ async function fetchFile(
 }
 
 /**
- * The body with the name that its path has. The URL for the cache names no file. Any
- * other status than 200 is left to the cache.
+ * The body with the type and name of the message, or else of the server and the path: the
+ * URL for the cache names no file. Any other status than 200 is left to the cache.
  */
-function answer(response: Response, path: string): Response | Download {
+function answer(
+  response: Response,
+  path: string,
+  { mime_type: type, file_name: name }: TelegramFile,
+): Response | Download {
   if (response.status !== 200) return response;
   const { headers, body } = response;
   const length = headers.get("content-encoding") === null
@@ -160,8 +169,8 @@ function answer(response: Response, path: string): Response | Download {
     : null;
   return {
     data: body ?? new Uint8Array(0),
-    mimetype: headers.get("content-type") ?? undefined,
-    filename: path.slice(path.lastIndexOf("/") + 1),
+    mimetype: type ?? headers.get("content-type") ?? undefined,
+    filename: name ?? path.slice(path.lastIndexOf("/") + 1),
     size: length === null ? undefined : Number(length),
   };
 }

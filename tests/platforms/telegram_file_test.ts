@@ -119,8 +119,35 @@ for (
     );
 
     assertEquals([error.status, error.retryAfterMs], [status, retryAfterMs]);
+    const { description = "" } = { description: "", ...more };
+    assert((error.cause as Error).message.includes(description));
   });
 }
+
+Deno.test("telegramFile() takes type and name of the message where it has them", async () => {
+  await using api = answering(found("voice/file_3.oga"), body());
+  await using made = await openCache();
+  const files = telegramFile(TOKEN, { apiRoot: api.root });
+  const named = { ...FILE, mime_type: "audio/ogg", file_name: "talk.ogg" };
+
+  const media = await made.cache.getOrDownload("a", files.downloader(named));
+
+  assertEquals([media.mimetype, media.filename], ["audio/ogg", "talk.ogg"]);
+});
+
+Deno.test("an API that repeats the token in its words is not quoted", async () => {
+  const description = `no bot has the token ${TOKEN}`;
+  await using api = answering(refusal(401, { description }));
+  await using made = await openCache();
+  const files = telegramFile(TOKEN, { apiRoot: api.root });
+
+  const error = await assertRejects(
+    () => made.cache.getOrDownload("a", files.downloader(FILE)),
+    HttpStatusError,
+  );
+
+  assert(!Deno.inspect(error).includes("canary"));
+});
 
 Deno.test("telegramFile() rejects where the API gives no path, another text, or the path of a local file", async () => {
   const answers = [
