@@ -243,6 +243,20 @@ Deno.test("of callers that share a download, only those are refused that do not 
   });
 });
 
+Deno.test("a caller that accepts every type gets the body that all others refuse", async () => {
+  await using opened = await emptyCache();
+  const { cache } = opened;
+  const { tap, call } = await begin(cache, "a", PNG);
+  const refusing = cache.getOrDownload("a", never, VIDEOS);
+  tap.write(bytesOf(10));
+  await refused(refusing, "image/png");
+  tap.end();
+
+  const media = await call;
+  assertEquals(await media.bytes(), bytesOf(10));
+  assertEquals(await media.stored, true);
+});
+
 Deno.test("a download that none of its callers accepts is aborted, each with its own error", async () => {
   await using opened = await emptyCache();
   const { cache } = opened;
