@@ -86,6 +86,8 @@ Deno.test("the bot sends back each file that it gets, also after two answers of 
   }
   ended.catch(() => {});
   bot.kill("SIGTERM");
+  // A poll that the bot has begun in this moment lasts for 30 s with Telegram.
+  api.endPolls();
 
   const { code, stderr } = await bot.output();
   assertEquals(code, 0, new TextDecoder().decode(stderr));
