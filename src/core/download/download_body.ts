@@ -1,5 +1,6 @@
 import { assertAttached } from "../bodies/body_data.ts";
 import type { Deadline } from "../async/deadline.ts";
+import { isRefusal } from "../disk/disk_fault.ts";
 import type { SharedFile } from "../disk/open_files.ts";
 import type { StagedFacts } from "../disk/staged_description.ts";
 import type { StagedFile } from "../disk/staged_file.ts";
@@ -100,8 +101,10 @@ export class DownloadBody {
     try {
       await this.staged?.file.truncate(0);
       this.#place?.reservation.release();
-    } catch {
-      // The commit evicts for the bytes of the GIF, too, and meets a fault of the disk.
+    } catch (error) {
+      // The commit then evicts for the bytes of the GIF, too: a refusal costs no more.
+      if (isRefusal(error)) return;
+      this.#parts.errors.report("write a download", error);
     }
   }
 
