@@ -56,7 +56,11 @@ export class DirectoryReconciler {
         known = catalog.byKey(key);
         entry = await this.#entry(key);
       } while (catalog.byKey(key) !== known);
-      if (entry === undefined) return this.#gone(key, known);
+      if (entry === undefined) {
+        // A lookup that runs may have found the files just before they went.
+        catalog.keyChanges.note(key);
+        return this.#gone(key, known);
+      }
       this.#late().leftovers.forget(pairOf(key));
       if (known !== undefined && areSame(known, entry)) {
         catalog.seen(known, entry);

@@ -536,3 +536,30 @@ Deno.test("files deleted during a lookup are not an entry", async () => {
   const { entries, entriesInMemory } = two.stats();
   assertEquals([entries, entriesInMemory], [0, 0]);
 });
+
+Deno.test("an entry deleted during its first lookup, while this cache learns of it, does not count", async () => {
+  await using dir = await tempDir();
+  await using one = await MediaCache.open({ cacheDir: dir.path });
+  await using two = await MediaCache.open({ cacheDir: dir.path });
+  await put(two, "b");
+  await put(one, "a");
+  const { find } = PairStore.prototype;
+  PairStore.prototype.find = async function (key) {
+    const found = await find.call(this, key);
+    PairStore.prototype.find = find;
+    assertEquals(await one.delete("a"), true);
+    // Its turn reads that "a" has changed, which this cache does not know yet.
+    await put(two, "c");
+    return found;
+  };
+
+  try {
+    await (await two.get("a"))?.bytes();
+  } finally {
+    PairStore.prototype.find = find;
+  }
+
+  await put(two, "d");
+  const { entries, totalBytes } = two.stats();
+  assertEquals([entries, totalBytes], [3, 3 * SIZE]);
+});
