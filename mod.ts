@@ -68,6 +68,18 @@ export type {
   DownloadInfo,
 } from "./src/core/api/download.ts";
 export type { EntryInfo } from "./src/core/api/entry_info.ts";
+export type {
+  RemoteChange,
+  RemoteChanges,
+  RemoteEntry,
+  RemoteLease,
+  RemoteLimits,
+  RemoteObject,
+  RemoteProbe,
+  RemotePut,
+  RemoteStats,
+  RemoteTier,
+} from "./src/core/api/remote_tier.ts";
 export type { CacheLimits, CacheStats } from "./src/core/api/stats.ts";
 export {
   CacheClosedError,
@@ -102,6 +114,9 @@ export type {
   MediaCacheEvent,
   MediaCacheListener,
   MissEvent,
+  RemoteDownEvent,
+  RemoteHitEvent,
+  RemoteUpEvent,
   SkippedEvent,
   StoredEvent,
   UncachedEvent,

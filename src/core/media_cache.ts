@@ -14,6 +14,7 @@ import { WindowBudget } from "./bodies/chunk_window.ts";
 import type { Downloader, DownloadInfo } from "./api/download.ts";
 import { DownloadSlots } from "./download/download_slots.ts";
 import { Downloads } from "./download/downloads.ts";
+import { dropChanged } from "./download/drop_changed.ts";
 import type { SharedDownload } from "./download/shared_download.ts";
 import type { EntryInfo } from "./api/entry_info.ts";
 import { infoOf } from "./catalog/entry.ts";
@@ -21,7 +22,7 @@ import { CacheClosedError, UnacceptableTypeError } from "./api/errors.ts";
 import { EventHub } from "./reporting/event_hub.ts";
 import type { MediaCacheListener } from "./api/events.ts";
 import { GifConversion } from "./gif/gif_conversion.ts";
-import { KEY_REGEXP } from "./text/key.ts";
+import { KEY_REGEXP, keyOf } from "./text/key.ts";
 import { isInRanges } from "./text/media_ranges.ts";
 import type { MaybePromise } from "./disk/io_mode.ts";
 import type { Media } from "./api/media.ts";
@@ -38,7 +39,7 @@ import {
   limitsOf,
   snapshot,
 } from "./api/stats.ts";
-import { type CacheParts, makeParts } from "./wiring.ts";
+import { type CacheParts, closeParts, makeParts } from "./wiring.ts";
 import { Deadline } from "./async/deadline.ts";
 import type { VerifyReport } from "./api/verify_report.ts";
 
@@ -119,7 +120,12 @@ export class MediaCache implements AsyncDisposable {
     const resolved = resolveOptions(options);
     this.#options = resolved;
     this.#hub = new EventHub(resolved.onEvent);
-    const parts = this.#parts = makeParts(resolved, this.#hub, this.#counters);
+    const parts: CacheParts = this.#parts = makeParts(
+      resolved,
+      this.#hub,
+      this.#counters,
+      (change) => dropChanged(change, this.#downloads, parts),
+    );
     const shared = {
       ...parts,
       options: resolved,
@@ -471,7 +477,9 @@ export class MediaCache implements AsyncDisposable {
 
   /**
    * Deletes an entry. A running download of the URL is detached: its readers
-   * finish, and nothing is stored.
+   * finish, and nothing is stored. With a remote tier, its object is deleted, too, and other
+   * hosts drop theirs within `changesEveryMs`: the call waits for that for `lookupTimeoutMs`
+   * at most, and what has failed is tried again in the background until the process ends.
    *
    * @param url The URL, compared as given.
    * @returns True when there was an entry.
@@ -480,7 +488,10 @@ export class MediaCache implements AsyncDisposable {
   async delete(url: string | URL): Promise<boolean> {
     const canonical = this.#canonical(url);
     this.#downloads.find(canonical)?.detach();
-    return await this.#parts.deletion.delete(canonical);
+    const { deletion, remote } = this.#parts;
+    const deleted = await deletion.delete(canonical);
+    await remote?.delete(keyOf(canonical));
+    return deleted;
   }
 
   /**
@@ -495,13 +506,15 @@ export class MediaCache implements AsyncDisposable {
   async deleteByKey(key: string): Promise<boolean> {
     this.#joinableByKey(key)?.detach();
     if (!this.#isKey(key)) return false;
-    const { peek, deletion } = this.#parts;
-    return await deletion.deleteByKey(key, await peek.urlOf(key));
+    const { peek, deletion, remote } = this.#parts;
+    const deleted = await deletion.deleteByKey(key, await peek.urlOf(key));
+    await remote?.delete(key);
+    return deleted;
   }
 
   /**
    * Deletes all entries, also those of other processes. Running downloads are
-   * detached, as in {@linkcode MediaCache.delete}.
+   * detached, as in {@linkcode MediaCache.delete}. The objects of a remote tier stay.
    *
    * @throws {CacheClosedError} If the cache is closed.
    */
@@ -555,7 +568,7 @@ export class MediaCache implements AsyncDisposable {
    * @returns A snapshot.
    */
   stats(): CacheStats {
-    const { catalog, leftovers, staging, refusals } = this.#parts;
+    const { catalog, leftovers, staging, refusals, remote } = this.#parts;
     const { entries, totalBytes, memory } = catalog;
     return snapshot(this.#counters, {
       entries,
@@ -569,6 +582,7 @@ export class MediaCache implements AsyncDisposable {
       comparing: catalog.isCounted && !catalog.isComplete,
       inFlight: this.#downloads.count,
       degraded: refusals.list,
+      ...(remote !== undefined && { remote: remote.stats }),
     });
   }
 
@@ -630,7 +644,8 @@ export class MediaCache implements AsyncDisposable {
 
   /**
    * Closes the cache. Running downloads may finish within 10 s, and are then aborted;
-   * pending uses are written. Later calls reject with {@linkcode CacheClosedError};
+   * pending uses are written. Uploads to a remote tier may end within the same time, and
+   * those that have not are lost to other hosts. Later calls reject with {@linkcode CacheClosedError};
    * streams that have begun can be read to their end, and an unread Media rejects.
    * Idempotent.
    *
@@ -740,32 +755,16 @@ export class MediaCache implements AsyncDisposable {
     const error = new CacheClosedError();
     this.#downloads.abort(error);
     this.#putter.abort(error);
+    this.#parts.remote?.abort();
   }
 
   async #close(timeoutMs: number): Promise<void> {
     const onTimeout = () => this.#abortAll();
     const deadline = new Deadline(Infinity, timeoutMs, onTimeout);
     await Promise.all([this.#downloads.settled(), this.#putter.settled()]);
+    await this.#parts.remote?.close();
     deadline.stop();
     this.#lifetime.closed = true;
-    await this.#closeParts();
-  }
-
-  /** Writes pending uses and the index, and closes all files without readers. */
-  async #closeParts(): Promise<void> {
-    const { calls, catalog, loader, leftovers } = this.#parts;
-    const { writes, touches, keeper, files } = this.#parts;
-    const stopped = loader.stop();
-    await calls.end();
-    await leftovers.stop();
-    await stopped;
-    // The background work may have started the sweeper meanwhile.
-    await leftovers.stop();
-    await writes.withoutLock(() => touches.flush());
-    if (catalog.isComplete) await keeper.save();
-    else if (catalog.isCounted) await keeper.saveIfDue();
-    keeper.close();
-    await writes.close();
-    await files.close();
+    await closeParts(this.#parts);
   }
 }

@@ -27,6 +27,7 @@ import { OpenFiles } from "./disk/open_files.ts";
 import { Peek } from "./entries/peek.ts";
 import { LeftoverSweeper } from "./startup/leftover_sweeper.ts";
 import { ReadCheck } from "./entries/read_check.ts";
+import { type DropChanged, Remote } from "./remote/remote.ts";
 import { Removal } from "./entries/removal.ts";
 import type { Refusals } from "./disk/refusals.ts";
 import type { ResolvedOptions } from "./api/options.ts";
@@ -72,13 +73,20 @@ export interface CacheParts {
   readonly occupiedBytes: () => number;
   /** The operations that the file system refuses. */
   readonly refusals: Refusals;
+  /** The work with the remote tier; undefined where there is none. */
+  readonly remote: Remote | undefined;
 }
 
-/** Makes the parts of a cache, without I/O. */
+/**
+ * Makes the parts of a cache, without I/O.
+ *
+ * @param drop Drops an entry that another host has deleted or replaced.
+ */
 export function makeParts(
   options: ResolvedOptions,
   hub: EventHub,
   counters: Counters,
+  drop: DropChanged,
 ): CacheParts {
   const { readOnly } = options;
   const errors = new DiskErrors(hub, counters);
@@ -165,6 +173,8 @@ export function makeParts(
       inBlocks(log.bytes + RECORD_BYTES) +
       Math.max(inBlocks(index.bytes), roomForIndex(catalog.entries + 1)),
   );
+  const remote = options.remote &&
+    new Remote(options.remote, { options, store, peek, hub }, drop);
   const writer = new EntryWriter(
     {
       ...{ store, catalog, files, leftovers, writes },
@@ -174,6 +184,8 @@ export function makeParts(
       budget: loader,
       record: keeper,
       revoke: (key) => claims.revoke(key),
+      upload: remote &&
+        ((key, size, replaces) => remote.upload(key, size, replaces)),
     },
   );
   const deletion = new Deletion(
@@ -190,6 +202,24 @@ export function makeParts(
   return {
     ...{ errors, store, catalog, files, leftovers, writes, calls, touches },
     ...{ lookup, peek, writer, deletion, claims, loader, keeper },
-    ...{ staging, occupiedBytes, refusals: fs.refusals },
+    ...{ staging, occupiedBytes, refusals: fs.refusals, remote },
   };
+}
+
+/** Writes pending uses and the index, and closes all files without readers. */
+export async function closeParts(parts: CacheParts): Promise<void> {
+  const { calls, catalog, loader, leftovers } = parts;
+  const { writes, touches, keeper, files } = parts;
+  const stopped = loader.stop();
+  await calls.end();
+  await leftovers.stop();
+  await stopped;
+  // The background work may have started the sweeper meanwhile.
+  await leftovers.stop();
+  await writes.withoutLock(() => touches.flush());
+  if (catalog.isComplete) await keeper.save();
+  else if (catalog.isCounted) await keeper.saveIfDue();
+  keeper.close();
+  await writes.close();
+  await files.close();
 }

@@ -28,7 +28,7 @@ const SPAWN_CALLS =
  */
 const ROOMS = [
   ...["text", "api", "reporting", "async", "disk", "catalog", "bodies"],
-  ...["sharing", "gif", "entries", "index", "startup", "download"],
+  ...["sharing", "gif", "entries", "index", "startup", "remote", "download"],
 ];
 
 /** Files of `src/core` that see all rooms, and that no room sees. */

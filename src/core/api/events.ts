@@ -58,6 +58,19 @@ export interface MissEvent extends EntryEventBase {
   readonly durationMs: number;
 }
 
+/**
+ * The remote tier answered a miss: its object was handed to the callers in place of a
+ * download.
+ */
+export interface RemoteHitEvent extends BodyEventBase {
+  /** Names the kind of event. */
+  readonly type: "remoteHit";
+  /** Bytes of the body. */
+  readonly size: number;
+  /** From the start of the download until the body was handed out, in milliseconds. */
+  readonly durationMs: number;
+}
+
 /** A caller joined a running download. */
 export interface JoinedEvent extends EntryEventBase {
   /** Names the kind of event. */
@@ -72,8 +85,8 @@ export interface StoredEvent extends BodyEventBase {
   readonly type: "stored";
   /** Bytes of the body. */
   readonly size: number;
-  /** The origin of the body. */
-  readonly source: "download" | "put";
+  /** The origin of the body; "remote" is the remote tier. */
+  readonly source: "download" | "put" | "remote";
   /** From the start of the download or put to its commit, in milliseconds. */
   readonly durationMs: number;
 }
@@ -207,11 +220,34 @@ export interface DegradedEvent extends EventBase {
   readonly reason: string;
 }
 
+/**
+ * The remote tier is left alone for a while, since calls have failed or taken too long.
+ * Sent once, until it is up again.
+ */
+export interface RemoteDownEvent extends EventBase {
+  /** Names the kind of event. */
+  readonly type: "remoteDown";
+  /**
+   * The last failure: a status such as "HTTP 503", a code such as "ECONNREFUSED", the name
+   * of an error, or "no answer within 800 ms".
+   */
+  readonly reason: string;
+}
+
+/** The remote tier is used again, after a call that succeeded. */
+export interface RemoteUpEvent extends EventBase {
+  /** Names the kind of event. */
+  readonly type: "remoteUp";
+  /** For how long it was left alone, in milliseconds. */
+  readonly downMs: number;
+}
+
 /** Any event of a cache. */
 export type MediaCacheEvent =
   | LoadedEvent
   | HitEvent
   | MissEvent
+  | RemoteHitEvent
   | JoinedEvent
   | StoredEvent
   | EvictedEvent
@@ -224,7 +260,9 @@ export type MediaCacheEvent =
   | UncachedEvent
   | FailedEvent
   | DiskErrorEvent
-  | DegradedEvent;
+  | DegradedEvent
+  | RemoteDownEvent
+  | RemoteUpEvent;
 
 /** Called for every event of a cache. Errors that it throws are ignored. */
 export type MediaCacheListener = (event: MediaCacheEvent) => void;

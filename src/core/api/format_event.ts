@@ -40,6 +40,8 @@ export function formatEvent(event: MediaCacheEvent): string {
       return event.filename === undefined
         ? `Media cache MISS: downloading ${entry(event)}`
         : `Media cache MISS: downloading ${body(event)}`;
+    case "remoteHit":
+      return `Media cache REMOTE HIT: ${body(event)}`;
     case "joined":
       return `Media cache: joined the download of ${
         entry(event)
@@ -76,6 +78,12 @@ export function formatEvent(event: MediaCacheEvent): string {
       }`;
     case "degraded":
       return `Media cache: ${describeRefusal(event)}`;
+    case "remoteDown":
+      return `Media cache: the remote tier is down: ${event.reason}`;
+    case "remoteUp":
+      return `Media cache: the remote tier is up again after ${
+        Math.round(event.downMs)
+      } ms`;
   }
 }
 

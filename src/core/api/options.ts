@@ -6,6 +6,8 @@ import {
   resolveGifToMp4,
 } from "./gif_options.ts";
 import { OptionCheck } from "./option_check.ts";
+import { type ResolvedRemote, resolveRemote } from "./remote_option.ts";
+import type { RemoteTier } from "./remote_tier.ts";
 
 /** Options of {@linkcode MediaCache}. 1 Mb is 1,048,576 bytes; fractions are allowed. */
 export interface MediaCacheOptions {
@@ -145,7 +147,7 @@ export interface MediaCacheOptions {
    * read from disk; larger bodies, in a pass of their own, when this cache
    * first finds their file. An entry that differs is dropped, and the lookup is
    * a miss. With this option every body is hashed when it is stored, otherwise
-   * only where that costs little (64 KiB put, 4 Mb downloaded). Entries without
+   * only where that costs little (64 KiB put, 4 Mb downloaded) or there is a `remote`. Entries without
    * a digest in their sidecar are served unchecked.
    *
    * @default {false}
@@ -158,6 +160,13 @@ export interface MediaCacheOptions {
    * @default {false}
    */
   readOnly?: boolean;
+  /**
+   * A tier that several hosts share, such as a bucket of an object store: asked for what
+   * this cache does not have before the origin is, and given what this cache stores.
+   * `s3Tier()` of the subpath `./s3` makes one. No call of the cache fails for it. With
+   * this option every body is hashed when it is stored. No tier by default.
+   */
+  remote?: RemoteTier;
   /**
    * Called for every event from the start. Without it warnings go to the
    * console, once per kind; with it nothing is printed.
@@ -208,6 +217,8 @@ export interface ResolvedOptions {
   verifyOnRead: boolean;
   /** Whether the directory is only read. */
   readOnly: boolean;
+  /** The remote tier and its limits; undefined where there is none. */
+  remote: ResolvedRemote | undefined;
   /** Called for every event; undefined where warnings go to the console. */
   onEvent: MediaCacheListener | undefined;
 }
@@ -243,6 +254,7 @@ export function resolveOptions(options: MediaCacheOptions): ResolvedOptions {
     durable = false,
     verifyOnRead = false,
     readOnly = false,
+    remote,
     onEvent,
     ...others
   } = options;
@@ -292,6 +304,7 @@ export function resolveOptions(options: MediaCacheOptions): ResolvedOptions {
     durable: check.value("durable", durable, "boolean"),
     verifyOnRead: check.value("verifyOnRead", verifyOnRead, "boolean"),
     readOnly: check.value("readOnly", readOnly, "boolean"),
+    remote: resolveRemote(check, remote),
     onEvent: check.value("onEvent", onEvent, "function"),
   };
 }

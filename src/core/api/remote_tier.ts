@@ -226,7 +226,7 @@ export interface RemoteTier {
   close?(): void | Promise<void>;
 }
 
-/** What a cache has done with its remote tier: a member of `CacheStats`. */
+/** The work of a cache with its remote tier: a member of `CacheStats`. */
 export interface RemoteStats {
   /** The name of the tier. */
   name: string;
@@ -243,7 +243,7 @@ export interface RemoteStats {
   misses: number;
   /** Calls that failed or took too long, uploads included. */
   errors: number;
-  /** Those of `errors` that took too long. */
+  /** Failures among `errors` that took too long. */
   timeouts: number;
   /** Lookups that were not made: the tier was down, or no request was free in time. */
   skipped: number;
@@ -255,7 +255,10 @@ export interface RemoteStats {
   bytesReceived: number;
   /** Objects stored. */
   uploads: number;
-  /** Uploads that were skipped: the queue was full, the tier down, or the entry gone. */
+  /**
+   * Uploads that were skipped or given up: the queue was full, the tier down, the body too
+   * large, the entry gone, or two attempts have failed.
+   */
   uploadsSkipped: number;
   /** Uploads that wait or run now. */
   uploadsQueued: number;

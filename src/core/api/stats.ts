@@ -1,4 +1,5 @@
 import type { ResolvedOptions } from "./options.ts";
+import type { RemoteStats } from "./remote_tier.ts";
 
 /** A snapshot of the contents of a cache and of its work, as plain data. */
 export interface CacheStats {
@@ -85,6 +86,8 @@ export interface CacheStats {
    * nothing was refused.
    */
   degraded: readonly string[];
+  /** The work with the remote tier; absent in a cache that has none. */
+  remote?: RemoteStats;
 }
 
 /** The caps of a cache, for comparison with its stats. */
@@ -148,7 +151,7 @@ export function snapshot(counters: Counters, gauges: Gauges): CacheStats {
   const { hits, misses } = counters;
   const { entries, entriesInMemory, totalBytes, maxBytes, ...rest } = gauges;
   const { memoryBytes, stagedBytes, orphanBytes, occupiedBytes } = rest;
-  const { comparing, inFlight, degraded } = rest;
+  const { comparing, inFlight, degraded, remote } = rest;
   return {
     entries,
     entriesInMemory,
@@ -177,6 +180,7 @@ export function snapshot(counters: Counters, gauges: Gauges): CacheStats {
     conversionFailures: counters.conversionFailures,
     diskErrors: counters.diskErrors,
     degraded,
+    ...(remote !== undefined && { remote }),
   };
 }
 

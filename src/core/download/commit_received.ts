@@ -201,12 +201,20 @@ export class ReceivedCommit {
   ): Promise<T | undefined> {
     const { hub, catalog } = this.#parts;
     const { url, key, started, listener } = this.#task;
+    const { source, keepsObject } = this.#receiver;
+    const remote = source?.remote;
+    // A video that was made here of its GIF, and bytes that the origin had to complete, are
+    // not those of the object.
+    const isObject = remote !== undefined &&
+      facts.sourceMimetype === undefined &&
+      remote.object?.isContinued !== true;
     const members = this.#members(facts);
     const request = {
       ...body,
       members,
       wanted: () => listener.mayStore,
       isOutdated: this.#isOutdated,
+      isRemote: keepsObject || isObject,
     };
     const { mimetype, filename } = members;
     const { staged, size } = body;
@@ -218,7 +226,8 @@ export class ReceivedCommit {
     if (stored === undefined || !hub.listening) return stored;
     const durationMs = performance.now() - started;
     const event = { url, key, mimetype, filename, size, durationMs };
-    hub.emit({ type: "stored", source: "download", ...event });
+    const origin = remote === undefined ? "download" : "remote";
+    hub.emit({ type: "stored", source: origin, ...event });
     return stored;
   }
 
@@ -254,6 +263,7 @@ export class ReceivedCommit {
       mimetype,
       filename,
       ...(conversion !== undefined && { conversion }),
+      ...source?.remote?.original,
       ...facts,
     };
   }

@@ -16,6 +16,7 @@ import type { GifConversion } from "../gif/gif_conversion.ts";
 import type { EntryWriter } from "../entries/entry_writer.ts";
 import type { Lookup } from "../entries/lookup.ts";
 import type { Peek } from "../entries/peek.ts";
+import type { Remote } from "../remote/remote.ts";
 import type { CallerLink } from "./caller_links.ts";
 import type { DownloadSlot, DownloadSlots } from "./download_slots.ts";
 import type { SelectiveCallers } from "./selective_callers.ts";
@@ -54,6 +55,8 @@ export interface DownloadParts {
   readonly counters: Counters;
   /** The lifetime of the cache. */
   readonly lifetime: Lifetime;
+  /** The work with the remote tier; undefined where there is none. */
+  readonly remote: Remote | undefined;
 }
 
 /** A body for all callers, once its type is certain. */

@@ -2,14 +2,17 @@ import type { DownloadInfo } from "../api/download.ts";
 import { DownloadTimeoutError } from "../api/errors.ts";
 import { Deadline } from "../async/deadline.ts";
 import type { Claim } from "../sharing/download_claims.ts";
+import { type ChunkSource, chunkSource } from "../bodies/chunk_source.ts";
 import type { Tee } from "../bodies/tee.ts";
+import type { Remote } from "../remote/remote.ts";
 import type { CallerLink } from "./caller_links.ts";
 import type { DownloadParts, DownloadTask } from "./download_parts.ts";
 import { BodyReceiver, type Received } from "./receive_body.ts";
-import { runDownloader, type Source } from "./source.ts";
+import { remoteSource, runDownloader, type Source } from "./source.ts";
+import { uncodedBody } from "./coded_body.ts";
 import { ReceivedCommit } from "./commit_received.ts";
 
-/** The download of a URL by its downloader: ask, receive, store. */
+/** The download of a URL by its downloader, or of its object of the remote tier: ask, receive, store. */
 export class OwnDownload {
   readonly #parts: DownloadParts;
   readonly #task: DownloadTask;
@@ -74,22 +77,27 @@ export class OwnDownload {
   }
 
   /**
-   * Runs the downloader of a link, or of the next one if the origin refuses it, and stores
-   * the body; true when it is on disk.
+   * Asks the remote tier, if there is one, and else runs the downloader of a link, or of
+   * the next one if the origin refuses it. Stores the body; true when it is on disk.
    */
   async run(link: CallerLink): Promise<boolean> {
-    const { slots } = this.#parts;
-    const received = await slots.run(
-      this.#task.slot,
-      () => this.#receive(link),
-    );
-    const commit = new ReceivedCommit(
-      this.#parts,
-      this.#task,
-      this.#receiver,
-      this.#isOutdated,
-    );
-    return await commit.run(received);
+    const { slots, remote } = this.#parts;
+    let isStored = false;
+    try {
+      const received = await slots.run(
+        this.#task.slot,
+        () => this.#receive(link),
+      );
+      const commit = new ReceivedCommit(
+        this.#parts,
+        this.#task,
+        this.#receiver,
+        this.#isOutdated,
+      );
+      return isStored = await commit.run(received);
+    } finally {
+      if (remote !== undefined && !isStored) remote.endTurn(this.#task.key);
+    }
   }
 
   /** Gives up the claim: other downloads of the URL may begin, and this one goes on. */
@@ -110,10 +118,11 @@ export class OwnDownload {
     if (claim.role === "lead") this.#parts.claims.end(this.#task.key, claim);
   }
 
-  /** Runs the downloader, and receives its body, within the time limits. */
+  /** Receives the body of an object, or runs the downloader and receives its body, within the time limits. */
   async #receive(link: CallerLink): Promise<Received> {
     const { idleTimeoutMs, timeoutMs } = this.#parts.options;
-    const { slots } = this.#parts;
+    const { slots, remote } = this.#parts;
+    const found = remote && await this.#find(remote);
     const { controller, slot } = this.#task;
     const deadline = new Deadline(
       idleTimeoutMs,
@@ -123,12 +132,77 @@ export class OwnDownload {
       () => slots.isHeldBack(slot),
     );
     try {
+      if (found !== undefined) {
+        const received = await this.#receiveObject(found, link, deadline);
+        if (received !== undefined) return received;
+      }
       const answer = await this.#ask(link, deadline);
       deadline.alive();
       return await this.#receiver.receive(answer, deadline);
     } finally {
       deadline.stop();
     }
+  }
+
+  /** Finds the object of the URL, if need be after the download of another host. */
+  async #find(remote: Remote): Promise<Source | undefined> {
+    const { slots } = this.#parts;
+    const { key, slot, listener, controller: { signal } } = this.#task;
+    let found = await remote.find(key, signal);
+    if (found === "none" && listener.mayStore && remote.usesLeases) {
+      slots.leave(slot);
+      try {
+        found = await remote.turn(key, signal);
+      } finally {
+        slots.resume(slot);
+      }
+    }
+    // The object that other hosts can use must stay.
+    this.#receiver.keepsObject = found === "unusable";
+    if (typeof found === "string") return undefined;
+    this.#task.phase = "downloading";
+    return this.#receiver.source = remoteSource(found);
+  }
+
+  /** Receives the body of an object; undefined if it breaks before a caller has bytes of it. */
+  async #receiveObject(
+    source: Source,
+    link: CallerLink,
+    deadline: Deadline,
+  ): Promise<Received | undefined> {
+    const receiver = this.#receiver;
+    const object = source.remote?.object;
+    if (object !== undefined) {
+      object.reopen = async () =>
+        receiver.isHandedOut ? await this.#reopen(link, deadline) : undefined;
+    }
+    try {
+      return await receiver.receive(source, deadline);
+    } catch (error) {
+      const isBroken = object?.fault !== undefined && !receiver.isHandedOut;
+      this.#task.controller.signal.throwIfAborted();
+      if (!isBroken) throw error;
+      await receiver.restart();
+      deadline.alive();
+      return undefined;
+    }
+  }
+
+  /** Runs the downloader for the rest of an object that has broken. */
+  async #reopen(link: CallerLink, deadline: Deadline): Promise<ChunkSource> {
+    const { counters } = this.#parts;
+    const answer = await this.#ask(link, deadline);
+    const coded = chunkSource(answer.body, true, answer.size);
+    const { chunks } = await uncodedBody(coded, answer, () => deadline.alive());
+    return {
+      next: async () => {
+        const chunk = await chunks.next();
+        deadline.alive();
+        counters.bytesDownloaded += chunk?.length ?? 0;
+        return chunk;
+      },
+      cancel: (reason) => chunks.cancel(reason),
+    };
   }
 
   async #ask(first: CallerLink, deadline: Deadline): Promise<Source> {
@@ -150,7 +224,9 @@ export class OwnDownload {
           deadline.alive();
         }
       }
-      return this.#receiver.source = source;
+      // The rest of an object that was handed out keeps its type and name.
+      if (!this.#receiver.isHandedOut) this.#receiver.source = source;
+      return source;
     } finally {
       slot.isAsking = false;
       const { hub } = this.#parts;

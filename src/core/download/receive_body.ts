@@ -20,7 +20,7 @@ import type { GifPlan } from "../gif/gif_plan.ts";
 import { uncodedBody } from "./coded_body.ts";
 import { DownloadBody } from "./download_body.ts";
 import type { DownloadParts, DownloadTask } from "./download_parts.ts";
-import type { Source } from "./source.ts";
+import type { RemoteSource, Source } from "./source.ts";
 import { stageBody, type StagingPlace } from "./stage_body.ts";
 import { TypeGate, type TypeVerdict } from "./type_gate.ts";
 
@@ -64,6 +64,8 @@ export class BodyReceiver {
   isHandedOut = false;
   /** Why a GIF that could have been converted stays one. */
   conversion: string | undefined;
+  /** Whether the object of the remote tier must not be replaced by this body. */
+  keepsObject = false;
   readonly #parts: DownloadParts;
   readonly #task: DownloadTask;
   #claimed: StagedFile | undefined;
@@ -98,7 +100,9 @@ export class BodyReceiver {
    */
   async receive(answer: Source, deadline: Deadline): Promise<Received> {
     const { signal } = this.#task.controller;
-    let chunks = chunkSource(answer.body, true, answer.size);
+    const { remote } = answer;
+    let chunks = remote?.object ??
+      chunkSource(answer.body, true, answer.size);
     const onAbort = () => {
       chunks.cancel(signal.reason);
       // Failed here, too: a push may wait for readers that are slow or have left. The
@@ -119,6 +123,7 @@ export class BodyReceiver {
       this.#isUnnamed = this.#parts.options.sniff &&
         UNNAMED_TYPE_REGEXP.test(source.mimetype);
       this.#assertAllowed(source.size ?? 0);
+      if (remote !== undefined) this.#takeFacts(remote);
       await this.#stage(source);
       const { whole, rest } = await this.#tryWhole(source, chunks);
       signal.throwIfAborted();
@@ -143,6 +148,36 @@ export class BodyReceiver {
     }
   }
 
+  /**
+   * Forgets a body that no caller has, since its source has broken: another source takes
+   * its place.
+   */
+  async restart(): Promise<void> {
+    const { body } = this;
+    const place = this.#place;
+    this.body =
+      this.#place =
+      this.type =
+      this.conversion =
+        undefined;
+    this.received = 0;
+    if (body?.tee.cached === false) {
+      this.#isRefused = false;
+      await body.fail(new Error("Cannot download: its source broke"), "Error");
+      await body.close();
+      return;
+    }
+    if (place === undefined) return;
+    place.reservation.release();
+    try {
+      await place.staged.file.truncate(0);
+      this.#claimed = place.staged;
+    } catch {
+      // The next body is staged in a file of its own.
+      await place.staged.close();
+    }
+  }
+
   /** Hands the body out, if the type is certain and no conversion follows. */
   decide(verdict: TypeVerdict | undefined, body: DownloadBody): void {
     if (verdict === undefined || verdict.type === "convert") return;
@@ -161,6 +196,12 @@ export class BodyReceiver {
     }
     const { tee } = body;
     this.hand({}, tee.size, () => tee.body());
+  }
+
+  /** Takes the facts of an object that bytes don't tell. */
+  #takeFacts({ original, conversion }: RemoteSource): void {
+    this.conversion = conversion;
+    if (original !== undefined) this.#settle(original.sourceMimetype);
   }
 
   /** Takes the type that the bytes have told, and a name with an extension of that type. */
@@ -196,7 +237,20 @@ export class BodyReceiver {
     const { url, key, listener } = this.#task;
     const { mimetype = "", filename = "" } = { ...this.source, ...facts };
     this.isHandedOut = true;
+    if (this.source?.remote !== undefined) {
+      this.#tellRemoteHit(mimetype, filename, size ?? 0);
+    }
     listener.onHandout({ facts: { key, url, mimetype, filename }, size, body });
+  }
+
+  #tellRemoteHit(mimetype: string, filename: string, size: number): void {
+    const { hub, remote } = this.#parts;
+    const { url, key, started } = this.#task;
+    // Counted right before the event: the router's Monitor compares them.
+    if (remote !== undefined) remote.counters.hits++;
+    const durationMs = performance.now() - started;
+    const facts = { url, key, mimetype, filename, size, durationMs };
+    if (hub.listening) hub.emit({ type: "remoteHit", ...facts });
   }
 
   /** Ends the body with an error, after its files have lost their names. */
@@ -236,7 +290,7 @@ export class BodyReceiver {
    * tee: it is handed out from RAM.
    */
   async #tryWhole(
-    { size, mimetype }: Source,
+    { size, mimetype, remote }: Source,
     chunks: ChunkSource,
   ): Promise<{ whole?: Received; rest: ChunkSource }> {
     const { gifs, catalog } = this.#parts;
@@ -248,7 +302,8 @@ export class BodyReceiver {
     const { chunk, rest } = await wholeChunk(chunks, size);
     if (chunk === undefined) return { rest };
     assertAttached(chunk);
-    const mayConvert = gifs !== undefined && isGif(chunk);
+    const mayConvert = gifs !== undefined && isGif(chunk) &&
+      remote?.conversion === undefined;
     if (mayConvert || !place.reservation.write(size)) {
       return { rest: replayed([chunk], rest) };
     }
@@ -269,7 +324,9 @@ export class BodyReceiver {
     chunks: ChunkSource,
     deadline: Deadline,
   ): Promise<GifPlan | undefined> {
-    const gate = new TypeGate(this.#parts.gifs, this.#isUnnamed);
+    const isKept = source.remote?.conversion !== undefined;
+    const gifs = isKept ? undefined : this.#parts.gifs;
+    const gate = new TypeGate(gifs, this.#isUnnamed);
     try {
       await this.#pumpAll(source, body, chunks, deadline, gate);
     } finally {
@@ -286,7 +343,7 @@ export class BodyReceiver {
   }
 
   async #pumpAll(
-    { size }: Source,
+    { size, remote }: Source,
     body: DownloadBody,
     chunks: ChunkSource,
     deadline: Deadline,
@@ -304,7 +361,9 @@ export class BodyReceiver {
       this.#count(chunk.length, size);
       await body.push(chunk, deadline);
       signal.throwIfAborted();
-      if (!this.isHandedOut) {
+      // The origin can't complete a video that was made of its GIF: only a whole one is
+      // handed out.
+      if (!this.isHandedOut && remote?.original === undefined) {
         // No reader has the chunk yet, so only its source can have detached it.
         assertAttached(chunk);
         this.decide(await gate.push(chunk, body.tee.cached), body);
@@ -326,7 +385,9 @@ export class BodyReceiver {
   }
 
   #count(bytes: number, expected: number | undefined): void {
-    this.#parts.counters.bytesDownloaded += bytes;
+    if (this.source?.remote === undefined) {
+      this.#parts.counters.bytesDownloaded += bytes;
+    }
     this.received += bytes;
     this.#assertAllowed(this.received, true);
     if (expected !== undefined && this.received > expected) {

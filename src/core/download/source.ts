@@ -14,6 +14,9 @@ import {
 import { parseFilename } from "../text/content_disposition.ts";
 import type { Download, DownloadContext, Downloader } from "../api/download.ts";
 import { HttpStatusError } from "../api/errors.ts";
+import type { Sidecar } from "../disk/sidecar.ts";
+import type { CheckedObject } from "../remote/checked_object.ts";
+import type { FoundObject } from "../remote/remote_lookup.ts";
 import {
   filenameFromUrl,
   safeFilename,
@@ -38,6 +41,41 @@ export interface Source {
   codedSize?: number | undefined;
   /** Why the body must not be stored; its readers get it all the same. */
   uncachedReason?: string;
+  /** The object of the remote tier that has the bytes; undefined for a downloader's. */
+  remote?: RemoteSource;
+}
+
+/** The facts of an object of the remote tier, in place of the answer of a downloader. */
+export interface RemoteSource {
+  /** The bytes, checked on the way; undefined where they came whole, and were checked. */
+  readonly object: CheckedObject | undefined;
+  /** The download that the body was converted from, if it was. */
+  readonly original:
+    | Required<Pick<Sidecar, "sourceMimetype">>
+      & Pick<Sidecar, "sourceSize">
+    | undefined;
+  /** Why a GIF was kept as it is. */
+  readonly conversion: string | undefined;
+}
+
+/** Makes a source of an object of the remote tier. */
+export function remoteSource({ entry, body }: FoundObject): Source {
+  const { mimetype, filename, size, conversion } = entry;
+  const { sourceMimetype, sourceSize } = entry;
+  const isWhole = body instanceof Uint8Array;
+  return {
+    // An object that comes in chunks is read by `remote.object` instead.
+    body: isWhole ? body : new Uint8Array(0),
+    ...{ mimetype, filename, size },
+    remote: {
+      object: isWhole ? undefined : body,
+      original: sourceMimetype === undefined ? undefined : {
+        sourceMimetype,
+        ...(sourceSize !== undefined && { sourceSize }),
+      },
+      conversion,
+    },
+  };
 }
 
 /**

@@ -66,14 +66,23 @@ export class Deletion {
     return this.deleteByKey(keyOf(url), url);
   }
 
-  /** Deletes the entry of a key, whose URL is known if there is one; true when there was one. */
-  deleteByKey(key: string, url: string | undefined): Promise<boolean> {
+  /**
+   * Deletes the entry of a key; true when there was one.
+   *
+   * @param url The URL of the key, if there is an entry.
+   * @param reason Why it was dropped, if nobody has called for its deletion here.
+   */
+  deleteByKey(
+    key: string,
+    url: string | undefined,
+    reason?: string,
+  ): Promise<boolean> {
     const { calls, store, writes, errors } = this.#parts;
     return calls.run(async () => {
       try {
         await store.prepare();
         if (this.#readOnly) return false;
-        return await writes.withLock(() => this.#delete(key, url));
+        return await writes.withLock(() => this.#delete(key, url, reason));
       } catch (error) {
         errors.report("delete an entry", error);
         return false;
@@ -109,7 +118,11 @@ export class Deletion {
     }
   }
 
-  async #delete(key: string, url: string | undefined): Promise<boolean> {
+  async #delete(
+    key: string,
+    url: string | undefined,
+    reason: string | undefined,
+  ): Promise<boolean> {
     const { catalog, leftovers, removal, hub } = this.#parts;
     await this.#steps.revoke(key);
     if (url === undefined) return false;
@@ -119,7 +132,8 @@ export class Deletion {
     leftovers.forget(pairOf(key));
     if (!removed && known === undefined) return false;
     const size = known?.size ?? 0;
-    hub.emit({ type: "deleted", url, key, size });
+    if (reason === undefined) hub.emit({ type: "deleted", url, key, size });
+    else hub.emit({ type: "dropped", url, key, reason });
     return true;
   }
 }

@@ -29,8 +29,13 @@ export interface CommitTerms {
   readonly wanted?: () => boolean;
   /** Asked under the lock: whether the body must not replace the present entry. */
   readonly isOutdated?: () => Promise<boolean>;
-  /** Whether a download of the URL in another process must not be stored any more. */
+  /**
+   * Whether the body replaces another, so that a download of the URL in another process
+   * must not be stored any more.
+   */
   readonly revokes?: boolean;
+  /** Whether the remote tier has these bytes, or must not have them from here. */
+  readonly isRemote?: boolean;
 }
 
 /** Small bytes that are about to become an entry. */
@@ -89,6 +94,14 @@ export interface CommitSteps {
   };
   /** Keeps a download of another process from being stored. Needs the lock. */
   revoke(key: string): Promise<void>;
+  /**
+   * Uploads the new entry of a key later; undefined where there is no remote tier.
+   *
+   * @param replaces Whether the entry replaces another, which other hosts may have.
+   */
+  readonly upload:
+    | ((key: string, size: number, replaces: boolean) => void)
+    | undefined;
 }
 
 /** Commits bodies, within the budget. */
@@ -174,7 +187,11 @@ export class EntryWriter {
         await store.discardPair(pair);
         pair = await stage();
       }
-      const entry = await this.#commit({ key, sidecar, storedAt }, () => pair);
+      const entry = await this.#commit(
+        { key, sidecar, storedAt },
+        request,
+        () => pair,
+      );
       if (entry !== undefined && isOwned) catalog.memory.keep(entry.url, bytes);
       return entry !== undefined;
     });
@@ -212,13 +229,15 @@ export class EntryWriter {
 
   #commitStaged(
     key: string,
-    { members, staged, size }: CommitRequest,
+    request: CommitRequest,
   ): Promise<Entry | undefined> {
     const { store, catalog } = this.#parts;
+    const { members, staged, size } = request;
     const storedAt = catalog.tick();
     const sidecar = { ...members, size, ts: storedAt / 1000 };
     return this.#commit(
       { key, sidecar, storedAt },
+      request,
       () => store.complete(key, staged, sidecar, storedAt),
     );
   }
@@ -230,6 +249,7 @@ export class EntryWriter {
       sidecar: Sidecar;
       storedAt: number;
     },
+    { revokes = false, isRemote = false }: CommitTerms,
     complete: () => MaybePromise<StagedPair>,
   ): Promise<Entry | undefined> {
     const { store, catalog, files, leftovers, writes, eviction, removal } =
@@ -262,6 +282,8 @@ export class EntryWriter {
     entry.seenAtMs = Date.now();
     catalog.stored(entry);
     if (leftovers.count > 0) leftovers.forget(pairOf(key));
+    const { upload } = this.#steps;
+    if (upload !== undefined && !isRemote) upload(key, entry.size, revokes);
     return entry;
   }
 

@@ -7,6 +7,7 @@ const WARNINGS: ReadonlySet<MediaCacheEvent["type"]> = new Set([
   "conversionUnavailable",
   "degraded",
   "diskError",
+  "remoteDown",
   "skipped",
 ]);
 

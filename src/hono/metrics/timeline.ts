@@ -8,7 +8,10 @@ export const COLUMNS = 60;
 const SPANS_MS = [120_000, 600_000, 3_600_000];
 
 /** Name of a number among the stats. */
-export type StatName = Exclude<keyof CacheStats, "comparing" | "degraded">;
+export type StatName = Exclude<
+  keyof CacheStats,
+  "comparing" | "degraded" | "remote"
+>;
 
 /** Samples cut into columns of equal time. */
 export class Timeline {

@@ -26,12 +26,16 @@ const LABELS: Readonly<Record<EventType, string>> = {
   failed: "Failed",
   diskError: "Disk error",
   degraded: "Degraded",
+  remoteHit: "Remote hit",
+  remoteDown: "Remote down",
+  remoteUp: "Remote up",
 };
 
 const BAD: ReadonlySet<EventType> = new Set([
   "failed",
   "diskError",
   "degraded",
+  "remoteDown",
   "conversionUnavailable",
 ]);
 
@@ -118,6 +122,12 @@ function detailOf(event: MediaCacheEvent, named: boolean): string {
       }`;
     case "degraded":
       return describeRefusal(event);
+    case "remoteHit":
+      return `${formatBytes(event.size)} after ${took(event.durationMs)}`;
+    case "remoteDown":
+      return event.reason;
+    case "remoteUp":
+      return `after ${took(event.downMs)}`;
     case "dropped":
     case "kept":
     case "conversionUnavailable":

@@ -56,7 +56,8 @@ Deno.test("stats() has the members of the original first, then the others, all p
     "degraded",
   ]);
   assertEquals(JSON.parse(JSON.stringify(stats)), stats);
-  const { comparing, degraded, ...numbers } = stats;
+  const { comparing, degraded, remote, ...numbers } = stats;
+  assertEquals(remote, undefined);
   assertEquals(
     { ...numbers, maxMb: 0 },
     Object.fromEntries(Object.keys(numbers).map((key) => [key, 0])),

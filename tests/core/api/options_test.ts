@@ -33,6 +33,7 @@ Deno.test("resolveOptions() fills in the documented defaults", () => {
     durable: false,
     verifyOnRead: false,
     readOnly: false,
+    remote: undefined,
     onEvent: undefined,
   });
   assert(gifToMp4);

@@ -1,0 +1,187 @@
+import type { ResolvedRemote } from "../api/remote_option.ts";
+import type { RemoteLease, RemoteStats } from "../api/remote_tier.ts";
+import { startTimer } from "../async/timer.ts";
+import type { RemoteCalls } from "./remote_calls.ts";
+import type { RemoteCounters } from "./remote_counters.ts";
+import type { LookupResult } from "./remote_lookup.ts";
+
+/** The first and the longest time between two looks for the object of another host, in milliseconds. */
+const FIRST_LOOK_MS = 40;
+const MAX_LOOK_MS = 400;
+
+/** The growth of the time between two looks. */
+const GROWTH = 1.6;
+
+/** The looks in a row without an answer after which a host waits no more. */
+const MAX_UNKNOWN = 2;
+
+type Release = (signal: AbortSignal) => Promise<void>;
+
+/**
+ * Lets one of several hosts download a URL, while the others wait for its object. A lease
+ * that is lost costs a second download and no byte: the last whole object wins.
+ */
+export class Leases {
+  /** Whether hosts download by lease. */
+  state: RemoteStats["lease"];
+  readonly #remote: ResolvedRemote;
+  readonly #calls: RemoteCalls;
+  readonly #counters: RemoteCounters;
+  readonly #find: (key: string, signal: AbortSignal) => Promise<LookupResult>;
+  readonly #held = new Map<string, Release | undefined>();
+  #probing: Promise<void> | undefined;
+
+  /**
+   * @param mayUpload Whether objects can come from here: else a lease would be in vain.
+   * @param find Looks for the object of a key.
+   */
+  constructor(
+    remote: ResolvedRemote,
+    calls: RemoteCalls,
+    counters: RemoteCounters,
+    mayUpload: boolean,
+    find: (key: string, signal: AbortSignal) => Promise<LookupResult>,
+  ) {
+    this.#remote = remote;
+    this.#calls = calls;
+    this.#counters = counters;
+    this.#find = find;
+    const isOff = remote.tier.lease === undefined || !mayUpload;
+    this.state = isOff ? "off" : "unproven";
+  }
+
+  /** Whether a download may have to wait for its turn. */
+  get isUsed(): boolean {
+    return this.state === "on" || this.state === "unproven";
+  }
+
+  /**
+   * Takes the lease of a key, or waits for the object of the host that has it.
+   *
+   * @returns The object, or why this host downloads.
+   * @throws {unknown} The reason of the signal.
+   */
+  async turn(key: string, signal: AbortSignal): Promise<LookupResult> {
+    if (this.state === "unproven") await this.#prove(signal);
+    const { leaseWaitMs } = this.#remote.limits;
+    const until = performance.now() + leaseWaitMs;
+    while (this.state === "on") {
+      const lease = await this.#take(key, signal);
+      if (lease === undefined || lease.held) break;
+      const again = performance.now() + Math.max(0, lease.leftMs);
+      const found = await this.#await(key, Math.min(again, until), signal);
+      if (found !== "none") return found;
+      if (performance.now() >= until) break;
+    }
+    return "none";
+  }
+
+  /** Ends the turn of this host: its object is stored. */
+  done(key: string): void {
+    this.#held.delete(key);
+  }
+
+  /** Gives the lease back, where the tier can: there will be no object. */
+  release(key: string): void {
+    const release = this.#held.get(key);
+    this.#held.delete(key);
+    if (release === undefined) return;
+    const { lookupTimeoutMs: timeoutMs } = this.#remote.limits;
+    this.#calls.run((limit) => release(limit), {
+      timeoutMs,
+      isBackground: true,
+    });
+  }
+
+  /** Waits for the probe of the tier, which the first download starts. */
+  async #prove(signal: AbortSignal): Promise<void> {
+    const { lookupTimeoutMs } = this.#remote.limits;
+    this.#probing ??= this.#probe().finally(() => this.#probing = undefined);
+    const wait = startWait(lookupTimeoutMs, signal);
+    try {
+      await Promise.race([this.#probing, wait.ended]);
+    } finally {
+      wait.stop();
+    }
+    signal.throwIfAborted();
+  }
+
+  async #probe(): Promise<void> {
+    const { tier, limits } = this.#remote;
+    const outcome = await this.#calls.run(
+      (limit) => tier.probe(limit),
+      { timeoutMs: limits.idleTimeoutMs, isBackground: true },
+    );
+    if (typeof outcome === "string") return;
+    const { reachable, lease } = outcome.value;
+    if (lease) this.state = "on";
+    // A tier that can't be reached has told nothing: the next download asks again.
+    else if (reachable) this.state = "refused";
+  }
+
+  /** Asks for the lease; undefined when this host downloads without one. */
+  async #take(
+    key: string,
+    signal: AbortSignal,
+  ): Promise<RemoteLease | undefined> {
+    const { tier, limits } = this.#remote;
+    const outcome = await this.#calls.run(
+      async (limit) => await tier.lease?.(key, limits.leaseTtlMs, limit),
+      { timeoutMs: limits.lookupTimeoutMs, signal },
+    );
+    if (typeof outcome === "string") return undefined;
+    const lease = outcome.value;
+    if (lease?.held) {
+      this.#counters.leasesHeld++;
+      this.#held.set(key, lease.release);
+    }
+    return lease;
+  }
+
+  /** Looks for the object of another host again and again; "none" at the end of that time. */
+  async #await(
+    key: string,
+    until: number,
+    signal: AbortSignal,
+  ): Promise<LookupResult> {
+    let waitMs = FIRST_LOOK_MS;
+    let unknown = 0;
+    for (
+      let leftMs = until - performance.now();
+      leftMs > 0;
+      leftMs = until - performance.now()
+    ) {
+      // Hosts that began together must not look together.
+      const ms = waitMs * (0.75 + Math.random() / 2);
+      await startWait(Math.min(ms, leftMs), signal).ended;
+      signal.throwIfAborted();
+      waitMs = Math.min(waitMs * GROWTH, MAX_LOOK_MS);
+      const found = await this.#find(key, signal);
+      if (typeof found === "object") {
+        this.#counters.leasesAwaited++;
+        return found;
+      }
+      if (found === "unusable" || found === "wrong") return found;
+      unknown = found === "unknown" ? unknown + 1 : 0;
+      if (unknown >= MAX_UNKNOWN || !this.#calls.admits) return "unknown";
+    }
+    return "none";
+  }
+}
+
+/** A wait that ends after a time, or when the signal is aborted. */
+function startWait(
+  ms: number,
+  signal: AbortSignal,
+): { readonly ended: Promise<void>; stop(): void } {
+  const { promise: ended, resolve } = Promise.withResolvers<void>();
+  const stop = () => {
+    stopTimer();
+    signal.removeEventListener("abort", stop);
+    resolve();
+  };
+  const stopTimer = startTimer(ms, () => stop());
+  if (signal.aborted) stop();
+  else signal.addEventListener("abort", stop, { once: true });
+  return { ended, stop };
+}

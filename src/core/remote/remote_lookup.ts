@@ -1,0 +1,184 @@
+import type { ResolvedRemote } from "../api/remote_option.ts";
+import type { RemoteEntry, RemoteObject } from "../api/remote_tier.ts";
+import { assertBodyData } from "../bodies/body_data.ts";
+import { PIECE_BYTES } from "../bodies/byte_reader.ts";
+import { chunkSource } from "../bodies/chunk_source.ts";
+import { safeFilename } from "../text/filename.ts";
+import { KEY_REGEXP } from "../text/key.ts";
+import { cleanMimetype } from "../text/mimetype.ts";
+import { CheckedObject } from "./checked_object.ts";
+import type { RemoteCalls } from "./remote_calls.ts";
+import type { RemoteCounters } from "./remote_counters.ts";
+
+/** Bodies up to this many bytes are checked as a whole before they are handed out. */
+const MAX_WHOLE_BYTES = PIECE_BYTES;
+
+/** An object that was found, and its bytes: all of them and checked, or a stream. */
+export interface FoundObject {
+  /** The facts, made safe. */
+  readonly entry: RemoteEntry;
+  /** The bytes. A stream has brought its first bytes. */
+  readonly body: Uint8Array<ArrayBuffer> | CheckedObject;
+}
+
+/**
+ * The result of a lookup: an object, or why there is none. "unusable" is an object that this
+ * cache does not take, "wrong" an object with wrong bytes, "unknown" no answer.
+ */
+export type LookupResult =
+  | FoundObject
+  | "none"
+  | "unusable"
+  | "wrong"
+  | "unknown";
+
+/** The rules by which an object is usable here. */
+export interface LookupRules {
+  /** The largest body, in bytes. */
+  readonly maxBytes: number;
+  /** The longest pause between two bytes of a body, in milliseconds. */
+  readonly idleTimeoutMs: number;
+  /** Whether videos that were made of GIFs are usable. */
+  readonly takesConverted: boolean;
+}
+
+/** Finds objects, within the time of a lookup. */
+export class RemoteLookup {
+  readonly #remote: ResolvedRemote;
+  readonly #calls: RemoteCalls;
+  readonly #counters: RemoteCounters;
+  readonly #rules: LookupRules;
+  readonly #onWrong: (key: string) => void;
+
+  /** @param onWrong Called for an object whose bytes are not those of its digest. */
+  constructor(
+    remote: ResolvedRemote,
+    calls: RemoteCalls,
+    counters: RemoteCounters,
+    rules: LookupRules,
+    onWrong: (key: string) => void,
+  ) {
+    this.#remote = remote;
+    this.#calls = calls;
+    this.#counters = counters;
+    this.#rules = rules;
+    this.#onWrong = onWrong;
+  }
+
+  /**
+   * Finds an object.
+   *
+   * @throws {unknown} The reason of the signal.
+   */
+  async find(key: string, signal: AbortSignal): Promise<LookupResult> {
+    const timeoutMs = this.#remote.limits.lookupTimeoutMs;
+    const outcome = await this.#calls.run(
+      (limit) => this.#get(key, limit),
+      { timeoutMs, signal },
+    );
+    if (outcome === "skipped") this.#counters.skipped++;
+    if (typeof outcome === "string") return "unknown";
+    if (outcome.value === "none") this.#counters.misses++;
+    return outcome.value;
+  }
+
+  async #get(key: string, limit: AbortSignal): Promise<LookupResult> {
+    const object = await this.#remote.tier.get(key, limit);
+    if (object === undefined || object === null) return "none";
+    const entry = safeEntry(object);
+    const body = entry && this.#body(key, object, entry);
+    if (body === undefined || entry === undefined) {
+      cancel(object);
+      this.#wrong(key);
+      return "wrong";
+    }
+    const { maxBytes, takesConverted } = this.#rules;
+    const isUsable = entry.size <= maxBytes &&
+      (takesConverted || entry.sourceMimetype === undefined);
+    if (!isUsable) {
+      body.cancel(undefined);
+      return "unusable";
+    }
+    const stop = () => void body.cancel(limit.reason);
+    limit.addEventListener("abort", stop, { once: true });
+    try {
+      limit.throwIfAborted();
+      const isSmall = entry.size <= MAX_WHOLE_BYTES;
+      const found = { entry, body: isSmall ? await body.whole() : body };
+      if (!isSmall) await body.begin();
+      limit.throwIfAborted();
+      return found;
+    } catch (error) {
+      body.cancel(error);
+      if (body.fault === "wrong") return "wrong";
+      throw error;
+    } finally {
+      limit.removeEventListener("abort", stop);
+    }
+  }
+
+  #body(
+    key: string,
+    { body }: RemoteObject,
+    entry: RemoteEntry,
+  ): CheckedObject | undefined {
+    try {
+      assertBodyData("download", body);
+    } catch {
+      return undefined;
+    }
+    const counters = this.#counters;
+    const object: CheckedObject = new CheckedObject(
+      entry,
+      chunkSource(body, false, entry.size),
+      this.#rules.idleTimeoutMs,
+      {
+        onBytes: (bytes) => void (counters.bytesReceived += bytes),
+        onFault: (fault, error) => {
+          if (fault === "wrong") return this.#wrong(key);
+          // Before the first bytes the lookup itself fails, and counts that.
+          if (object.isBegun) this.#calls.failed(error);
+        },
+        onContinued: () => void counters.continued++,
+      },
+    );
+    return object;
+  }
+
+  #wrong(key: string): void {
+    this.#counters.corrupt++;
+    this.#onWrong(key);
+  }
+}
+
+/** The facts of an object, made safe; undefined where they can't be of a stored body. */
+function safeEntry({ entry }: RemoteObject): RemoteEntry | undefined {
+  if (typeof entry !== "object" || entry === null) return undefined;
+  const { mimetype, filename, size, sha256, storedAt } = entry;
+  const { sourceMimetype, sourceSize, conversion } = entry;
+  const isWhole = typeof mimetype === "string" &&
+    typeof filename === "string" && Number.isSafeInteger(size) && size > 0 &&
+    typeof sha256 === "string" && KEY_REGEXP.test(sha256);
+  if (!isWhole) return undefined;
+  return {
+    mimetype: cleanMimetype(mimetype),
+    filename: safeFilename(filename),
+    size,
+    sha256,
+    storedAt: Number.isFinite(storedAt) ? storedAt : 0,
+    ...(typeof sourceMimetype === "string" && {
+      sourceMimetype: cleanMimetype(sourceMimetype),
+    }),
+    ...(Number.isSafeInteger(sourceSize) && { sourceSize }),
+    ...(typeof conversion === "string" && { conversion }),
+  };
+}
+
+/** Cancels a body that is not read, without awaiting its end. */
+function cancel({ body }: RemoteObject): void {
+  try {
+    body.cancel().catch(() => {});
+  } catch {
+    // The body is no stream, and holds nothing.
+  }
+}

@@ -1,0 +1,168 @@
+/** Hosts that download by lease: one downloads, the others get its object. */
+import { assertEquals, assertRejects } from "@std/assert";
+import { pattern } from "../../fixtures/bodies/bytes.ts";
+import { origin } from "../../fixtures/remote/counted_origin.ts";
+import { type Host, openHost, openHosts } from "../../fixtures/remote/hosts.ts";
+import { never } from "../../fixtures/remote/stand_in_tier.ts";
+
+const URL_A = "https://example.org/a.bin";
+const BYTES = pattern(300_000);
+
+Deno.test("three hosts of 50 callers download a URL once", async () => {
+  await using opened = await openHosts(3, { leases: true });
+  const source = origin(BYTES);
+
+  const all = await Promise.all(
+    opened.hosts.flatMap(({ cache }) =>
+      Array.from({ length: 50 }, async () => {
+        const media = await cache.getOrDownload(URL_A, source.download);
+        return await media.bytes();
+      })
+    ),
+  );
+
+  for (const each of all) assertEquals(each, BYTES);
+  assertEquals(source.calls, 1);
+  const stats = opened.hosts.map(({ cache }) => cache.stats().remote);
+  assertEquals(stats.map((each) => each?.leasesHeld).sort(), [0, 0, 1]);
+  assertEquals(stats.map((each) => each?.leasesAwaited).sort(), [0, 1, 1]);
+  assertEquals(stats.map((each) => each?.lease), ["on", "on", "on"]);
+});
+
+Deno.test("a host whose download fails gives its lease back", async () => {
+  await using opened = await openHosts(2, { leases: true });
+  const [one, two] = opened.hosts as [Host, Host];
+
+  await assertRejects(() =>
+    one.cache.getOrDownload(URL_A, () => Promise.reject(new Error("gone")))
+  );
+  const media = await two.cache.getOrDownload(URL_A, origin(BYTES).download);
+
+  assertEquals(await media.bytes(), BYTES);
+  assertEquals(one.tier.released.length, 1);
+  assertEquals(two.cache.stats().remote?.leasesHeld, 1);
+});
+
+Deno.test("a body that is not uploaded gives its lease back", async () => {
+  await using host = await openHost({
+    leases: true,
+    limits: { maxEntryMb: 0.1 },
+  });
+  const media = await host.cache.getOrDownload(
+    URL_A,
+    origin(BYTES).download,
+  );
+  await media.bytes();
+  await host.cache.close();
+
+  assertEquals(host.tier.released.length, 1);
+});
+
+Deno.test("when the holder of a lease has died, another host downloads after its time", async () => {
+  await using host = await openHost({
+    leases: true,
+    limits: { leaseTtlMs: 10_000, leaseWaitMs: 10_000 },
+  });
+  const { cache, bucket, tier } = host;
+  const source = origin(BYTES);
+  // The key of the URL is known after a first lookup.
+  tier.before = (method) => {
+    if (method !== "lease") return;
+    tier.before = () => {};
+    const [key = ""] = seen;
+    bucket.leases.set(key, Date.now() + 100);
+  };
+  const seen: string[] = [];
+  const get = tier.get.bind(tier);
+  tier.get = (key, signal) => {
+    seen.push(key);
+    return get(key, signal);
+  };
+
+  const media = await cache.getOrDownload(URL_A, source.download);
+
+  assertEquals(await media.bytes(), BYTES);
+  assertEquals(source.calls, 1);
+  assertEquals(cache.stats().remote?.leasesHeld, 1);
+});
+
+Deno.test("a host waits for another for leaseWaitMs at most", async () => {
+  await using host = await openHost({
+    leases: true,
+    limits: { leaseWaitMs: 60 },
+  });
+  const { cache, tier } = host;
+  Object.assign(tier, {
+    lease: () => Promise.resolve({ held: false, leftMs: 60_000 }),
+  });
+  const source = origin(BYTES);
+
+  const media = await cache.getOrDownload(URL_A, source.download);
+
+  assertEquals(await media.bytes(), BYTES);
+  assertEquals(source.calls, 1);
+});
+
+for (
+  const [title, probed, lease] of [
+    ["refuses leases", { reachable: true, lease: false }, "refused"],
+    ["can't be reached", { reachable: false, lease: false }, "unproven"],
+  ] as const
+) {
+  Deno.test(`without a lease after a probe that ${title}, all else works`, async () => {
+    await using host = await openHost({ leases: true });
+    const { cache, tier, bucket } = host;
+    tier.probed = probed;
+
+    const media = await cache.getOrDownload(URL_A, origin(BYTES).download);
+    assertEquals(await media.bytes(), BYTES);
+    await tier.ended("put");
+
+    assertEquals(cache.stats().remote?.lease, lease);
+    assertEquals(tier.count("lease"), 0);
+    assertEquals(bucket.objects.size, 1);
+  });
+}
+
+Deno.test("a lease that fails or hangs costs no caller a failure", async () => {
+  for (const fault of [never, () => Promise.reject(new TypeError("reset"))]) {
+    await using host = await openHost({
+      leases: true,
+      limits: { lookupTimeoutMs: 50 },
+    });
+    const { cache, tier } = host;
+    tier.before = (method) => method === "lease" ? fault() : undefined;
+
+    const media = await cache.getOrDownload(URL_A, origin(BYTES).download);
+
+    assertEquals(await media.bytes(), BYTES);
+  }
+});
+
+Deno.test("a host that uploads nothing takes no lease", async () => {
+  await using host = await openHost({
+    leases: true,
+    limits: { readOnly: true },
+  });
+  const { cache, tier } = host;
+
+  await (await cache.getOrDownload(URL_A, origin(BYTES).download)).bytes();
+
+  assertEquals([tier.count("lease"), tier.count("probe")], [0, 0]);
+  assertEquals(cache.stats().remote?.lease, "off");
+});
+
+Deno.test("close() ends the wait for another host", async () => {
+  await using host = await openHost({ leases: true });
+  const { cache, tier } = host;
+  Object.assign(tier, {
+    lease: () => Promise.resolve({ held: false, leftMs: 60_000 }),
+  });
+  const call = cache.getOrDownload(URL_A, origin(BYTES).download);
+  call.catch(() => {});
+  await tier.begun("get", 2);
+
+  await cache.close({ timeoutMs: 20 });
+
+  await assertRejects(() => call);
+});

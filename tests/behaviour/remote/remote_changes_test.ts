@@ -1,0 +1,211 @@
+/** Deletions and replacements reach the remote tier, and other hosts. */
+import { assertEquals } from "@std/assert";
+import { MediaCache } from "../../../mod.ts";
+import { pattern } from "../../fixtures/bodies/bytes.ts";
+import { origin } from "../../fixtures/remote/counted_origin.ts";
+import { type Host, openHost, openHosts } from "../../fixtures/remote/hosts.ts";
+import { never, StandInTier } from "../../fixtures/remote/stand_in_tier.ts";
+import { awake } from "../../fixtures/time/awake.ts";
+
+const URL_A = "https://example.org/a.bin";
+const OLD = pattern(1_000, 1);
+const NEW = pattern(1_000, 2);
+
+Deno.test("delete() and deleteByKey() delete the object", async () => {
+  await using host = await openHost();
+  const { cache, tier, bucket } = host;
+  for (const url of ["https://example.org/1", "https://example.org/2"]) {
+    await cache.put(url, OLD, "a/b", "a");
+  }
+  await tier.ended("put", 2);
+  // The most recent entry comes first.
+  const [{ key: second } = { key: "" }] = await Array.fromAsync(
+    cache.entries(),
+  );
+
+  assertEquals(await cache.delete("https://example.org/1"), true);
+  assertEquals([...bucket.objects.keys()], [second]);
+  assertEquals(await cache.deleteByKey(second), true);
+
+  assertEquals(bucket.objects.size, 0);
+});
+
+Deno.test("a deletion of what is not stored here deletes the object, too", async () => {
+  await using opened = await openHosts(2);
+  const [one, two] = opened.hosts as [Host, Host];
+  await one.cache.put(URL_A, OLD, "a/b", "a");
+  await one.tier.ended("put");
+
+  assertEquals(await two.cache.delete(URL_A), false);
+
+  assertEquals(opened.bucket.objects.size, 0);
+});
+
+Deno.test("another host drops its entry after a deletion", async () => {
+  await using opened = await openHosts(2, { limits: { changesEveryMs: 20 } });
+  using _awake = awake();
+  const [one, two] = opened.hosts as [Host, Host];
+  await one.cache.put(URL_A, OLD, "a/b", "a");
+  await one.tier.ended("put");
+  await (await two.cache.getOrDownload(URL_A, origin(OLD).download)).bytes();
+
+  await one.cache.delete(URL_A);
+  await two.recorder.seen("dropped");
+
+  assertEquals(await two.cache.get(URL_A), undefined);
+  assertEquals(two.tier.count("delete"), 0);
+  await two.cache.close();
+  assertEquals(two.cache.stats().remote?.changesApplied, 1);
+});
+
+Deno.test("another host gets the new bytes after a replacement", async () => {
+  await using opened = await openHosts(2, { limits: { changesEveryMs: 20 } });
+  using _awake = awake();
+  const [one, two] = opened.hosts as [Host, Host];
+  await one.cache.put(URL_A, OLD, "a/b", "a");
+  await one.tier.ended("put");
+  await (await two.cache.getOrDownload(URL_A, origin(OLD).download)).bytes();
+
+  await one.cache.put(URL_A, NEW, "a/b", "a", { replace: true });
+  await two.recorder.seen("dropped");
+
+  const media = await two.cache.getOrDownload(URL_A, origin(OLD).download);
+  assertEquals(await media.bytes(), NEW);
+});
+
+Deno.test("an entry that was stored after the change stays", async () => {
+  await using opened = await openHosts(2, { limits: { changesEveryMs: 20 } });
+  using _awake = awake();
+  const [one, two] = opened.hosts as [Host, Host];
+  const { bucket } = opened;
+  await two.cache.put(URL_A, NEW, "a/b", "a");
+  const [key = ""] = [...bucket.objects.keys()];
+  bucket.changes.push({ key, host: "0", at: Date.now() - 60_000 });
+
+  await two.tier.ended("changes", 3);
+
+  assertEquals(await two.cache.has(URL_A), true);
+  assertEquals(one.tier.count("changes"), 0);
+});
+
+Deno.test("a host that was away learns of changes at its first use of the tier", async () => {
+  await using opened = await openHosts(2);
+  const [one, two] = opened.hosts as [Host, Host];
+  const { bucket } = opened;
+  await one.cache.put(URL_A, OLD, "a/b", "a");
+  await one.tier.ended("put");
+  await (await two.cache.getOrDownload(URL_A, origin(OLD).download)).bytes();
+  await two.cache.close();
+  await one.cache.delete(URL_A);
+  assertEquals(bucket.changes.length, 1);
+
+  const tier = new StandInTier({ bucket, host: "again" });
+  const { promise, resolve } = Promise.withResolvers<void>();
+  await using cache = await MediaCache.open({
+    cacheDir: two.cacheDir,
+    remote: tier,
+    onEvent: ({ type }) => type === "dropped" && resolve(),
+  });
+  assertEquals(await cache.has(URL_A), true);
+  assertEquals(tier.calls, []);
+  await (await cache.getOrDownload(`${URL_A}?2`, origin(OLD).download)).bytes();
+  await promise;
+
+  assertEquals(await cache.has(URL_A), false);
+});
+
+Deno.test("a deletion that fails is made good later, and its object is not served meanwhile", async () => {
+  await using host = await openHost();
+  const { cache, tier, bucket } = host;
+  await cache.put(URL_A, OLD, "a/b", "a");
+  await tier.ended("put");
+  let failures = 1;
+  tier.before = (method) => {
+    if (method === "delete" && failures-- > 0) throw new TypeError("reset");
+  };
+
+  assertEquals(await cache.delete(URL_A), true);
+  assertEquals(bucket.objects.size, 1);
+  const source = origin(NEW);
+  const media = await cache.getOrDownload(URL_A, source.download);
+  assertEquals(await media.bytes(), NEW);
+  assertEquals(source.calls, 1);
+  await cache.close();
+
+  // The new entry has taken the place of the old object.
+  assertEquals([...bucket.objects.values()][0]?.bytes, NEW);
+  assertEquals(bucket.changes.length, 1);
+});
+
+Deno.test("close() tries a failed deletion once more", async () => {
+  await using host = await openHost();
+  const { cache, tier, bucket } = host;
+  await cache.put(URL_A, OLD, "a/b", "a");
+  await tier.ended("put");
+  let failures = 1;
+  tier.before = (method) => {
+    if (method === "delete" && failures-- > 0) throw new TypeError("reset");
+  };
+
+  await cache.delete(URL_A);
+  await cache.close();
+
+  assertEquals(bucket.objects.size, 0);
+});
+
+Deno.test("delete() waits for a tier that hangs no longer than for a lookup", async () => {
+  await using host = await openHost({ limits: { lookupTimeoutMs: 30 } });
+  const { cache, tier } = host;
+  await cache.put(URL_A, OLD, "a/b", "a");
+  await tier.ended("put");
+  tier.before = () => never();
+
+  assertEquals(await cache.delete(URL_A), true);
+
+  assertEquals(await cache.has(URL_A), false);
+  await cache.close({ abort: true });
+});
+
+Deno.test("a deletion during the upload leaves no object", async () => {
+  await using host = await openHost();
+  const { cache, tier, bucket } = host;
+  const gate = Promise.withResolvers<void>();
+  tier.before = (method) => method === "put" ? gate.promise : undefined;
+  await cache.put(URL_A, OLD, "a/b", "a");
+  await tier.begun("put");
+
+  const deleted = cache.delete(URL_A);
+  gate.resolve();
+  assertEquals(await deleted, true);
+  await cache.close();
+
+  assertEquals(bucket.objects.size, 0);
+});
+
+Deno.test("a deletion while the object is received stores nothing", async () => {
+  await using opened = await openHosts(2);
+  const [one, two] = opened.hosts as [Host, Host];
+  const bytes = pattern(1_000_000);
+  await one.cache.put(URL_A, bytes, "a/b", "a");
+  await one.tier.ended("put");
+
+  const media = await two.cache.getOrDownload(URL_A, origin(bytes).download);
+  await two.cache.delete(URL_A);
+
+  assertEquals(await media.bytes(), bytes);
+  assertEquals(await media.stored, false);
+  assertEquals(opened.bucket.objects.size, 0);
+});
+
+Deno.test("a replacement that can't be uploaded deletes the old object", async () => {
+  await using host = await openHost({ limits: { maxEntryMb: 0.5 } });
+  const { cache, tier, bucket } = host;
+  await cache.put(URL_A, OLD, "a/b", "a");
+  await tier.ended("put");
+
+  const large = pattern(600_000);
+  await cache.put(URL_A, large, "a/b", "a", { replace: true });
+  await tier.ended("delete");
+
+  assertEquals(bucket.objects.size, 0);
+});
