@@ -36,7 +36,8 @@
  *   [on disk, and sharing a folder](./src/core/disk/README.md).
  * - `@media-cache/media-cache/hono` is a [router](./src/hono/README.md) with
  *   statistics, metrics and a dashboard; `@media-cache/media-cache/cli` is the
- *   [command line tool](./src/cli/README.md).
+ *   [command line tool](./src/cli/README.md); `@media-cache/media-cache/s3` lets
+ *   [several hosts](./src/s3/README.md) share media by a bucket.
  * - [SECURITY.md](./.github/SECURITY.md) tells what the cache guards against.
  * - [examples/bot.ts](./examples/bot.ts) is a whole Telegram bot,
  *   [examples/stats_server.ts](./examples/stats_server.ts) a server with the

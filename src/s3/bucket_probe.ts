@@ -1,0 +1,115 @@
+import type { RemoteProbe } from "../core/api/remote_tier.ts";
+import { HttpStatusError } from "../core/api/errors.ts";
+import { refusalOf } from "./engine_answer.ts";
+import type { ObjectKeys } from "./object_keys.ts";
+import type { S3Client } from "./s3_client.ts";
+
+/**
+ * Writers that try to create one object at the same time. Two in turn prove little: stores
+ * were seen that pass such a test, and let 7 of 20 parallel writers win.
+ */
+const WRITERS = 8;
+
+/** Statuses by which a store refuses to create an object that is there. */
+const REFUSALS: ReadonlySet<number> = new Set([409, 412]);
+
+/** Statuses by which a busy store refuses any request. R2 takes one write a second of an object. */
+const BUSY: ReadonlySet<number> = new Set([429, 503]);
+
+/**
+ * Finds out whether a bucket can be listed and written, and whether exactly one of several
+ * writers can create an object, as a lease needs it.
+ *
+ * @param isReadOnly Whether writing is not tried; leases are then not proven.
+ * @returns The findings. Rejects only when the signal aborts.
+ */
+export async function probeBucket(
+  client: S3Client,
+  keys: ObjectKeys,
+  isReadOnly: boolean,
+  signal: AbortSignal,
+): Promise<RemoteProbe> {
+  try {
+    await expectOk(client.request({
+      method: "GET",
+      name: "",
+      query: { "list-type": "2", "max-keys": "1", prefix: keys.changes },
+    }, signal));
+    if (isReadOnly) {
+      return {
+        reachable: true,
+        lease: false,
+        reason: "the tier is only read, and a lease is written",
+      };
+    }
+    return await proveLease(client, keys, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    return { reachable: false, lease: false, reason: reasonOf(error) };
+  }
+}
+
+async function proveLease(
+  client: S3Client,
+  keys: ObjectKeys,
+  signal: AbortSignal,
+): Promise<RemoteProbe> {
+  const name = keys.probe(crypto.randomUUID());
+  try {
+    const statuses = await Promise.all(
+      Array.from({ length: WRITERS }, () => create(client, name, signal)),
+    );
+    const won = statuses.filter((each) => each >= 200 && each < 300).length;
+    if (won === 0) {
+      await expectOk(client.request({ method: "PUT", name }, signal));
+    }
+    const reason = doubtOf(statuses, won);
+    return reason === undefined
+      ? { reachable: true, lease: true }
+      : { reachable: true, lease: false, reason };
+  } finally {
+    await client.request({ method: "DELETE", name }, signal)
+      .then((answer) => answer.body?.cancel(), () => {});
+  }
+}
+
+/** Why leases can't be relied on; undefined where they can. */
+function doubtOf(statuses: readonly number[], won: number): string | undefined {
+  const others = statuses.filter((each) => each < 200 || each > 299);
+  const strange = others.find((each) => !REFUSALS.has(each) && !BUSY.has(each));
+  if (won > 1) {
+    return `${won} of ${WRITERS} writers have created one object: the store ignores If-None-Match`;
+  }
+  if (strange !== undefined) {
+    return `the store answers ${strange} to a PUT with If-None-Match`;
+  }
+  if (won === 0) return `none of ${WRITERS} writers could create an object`;
+  return others.some((each) => REFUSALS.has(each))
+    ? undefined
+    : "the store was too busy to prove it";
+}
+
+async function create(
+  client: S3Client,
+  name: string,
+  signal: AbortSignal,
+): Promise<number> {
+  const headers = { "if-none-match": "*" };
+  const answer = await client.request({ method: "PUT", name, headers }, signal);
+  await answer.body?.cancel();
+  return answer.status;
+}
+
+async function expectOk(answer: Promise<Response>): Promise<void> {
+  const response = await answer;
+  if (!response.ok) throw await refusalOf(response);
+  await response.body?.cancel();
+}
+
+/** The message without its start; messages of the tier hold no address and no secret. */
+function reasonOf(error: unknown): string {
+  const told = error instanceof HttpStatusError ? error.cause : error;
+  return told instanceof Error
+    ? told.message.replace(/^Cannot \w+ object store: /, "")
+    : "the store can't be asked";
+}
