@@ -124,7 +124,7 @@ export class MediaCache implements AsyncDisposable {
       resolved,
       this.#hub,
       this.#counters,
-      (change) => dropChanged(change, this.#downloads, parts),
+      (key, at) => dropChanged(key, at, this.#downloads, parts),
     );
     const shared = {
       ...parts,

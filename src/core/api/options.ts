@@ -79,7 +79,7 @@ export interface MediaCacheOptions {
   idleTimeoutMs?: number;
   /**
    * The longest time of a whole download, in milliseconds. Its conversion does not
-   * count. No limit by default.
+   * count, nor the time for which a remote tier is asked. No limit by default.
    */
   timeoutMs?: number;
   /**

@@ -96,7 +96,7 @@ export class OwnDownload {
       );
       return isStored = await commit.run(received);
     } finally {
-      if (remote !== undefined && !isStored) remote.endTurn(this.#task.key);
+      if (remote !== undefined) remote.ended(this.#task.key, isStored);
     }
   }
 

@@ -4,6 +4,9 @@ import { startIdleInterval } from "../async/timer.ts";
 import { KEY_REGEXP } from "../text/key.ts";
 import type { RemoteCalls } from "./remote_calls.ts";
 
+/** Called with the key of a change, and its time in milliseconds since the epoch. */
+export type OnChange = (key: string, changedAt: number) => Promise<void>;
+
 /**
  * Learns from the tier which entries other hosts have deleted or replaced. The first look is
  * at the first use of the tier.
@@ -11,7 +14,7 @@ import type { RemoteCalls } from "./remote_calls.ts";
 export class ChangePoll {
   readonly #remote: ResolvedRemote;
   readonly #calls: RemoteCalls;
-  readonly #onChange: (change: RemoteChange) => Promise<void>;
+  readonly #onChange: OnChange;
   #stopTimer: (() => void) | undefined;
   #running: Promise<void> | undefined;
   #after: string | undefined;
@@ -21,7 +24,7 @@ export class ChangePoll {
   constructor(
     remote: ResolvedRemote,
     calls: RemoteCalls,
-    onChange: (change: RemoteChange) => Promise<void>,
+    onChange: OnChange,
   ) {
     this.#remote = remote;
     this.#calls = calls;
@@ -59,15 +62,28 @@ export class ChangePoll {
   async #poll(): Promise<void> {
     const { tier, limits } = this.#remote;
     const outcome = await this.#calls.run(
-      async (limit) => await tier.changes?.(this.#after, limit),
+      async (limit) => {
+        const answer = await tier.changes?.(this.#after, limit);
+        // Looked at here: an answer of another shape is a failure of the tier.
+        if (!answer) return undefined;
+        return { next: answer.next, changes: usable(answer.changes) };
+      },
       { timeoutMs: limits.idleTimeoutMs, isBackground: true },
     );
     if (typeof outcome === "string" || outcome.value === undefined) return;
     const { changes, next } = outcome.value;
-    for (const change of changes) {
+    const now = Date.now();
+    for (const { key, ageMs } of changes) {
       if (this.#isClosed) return;
-      if (KEY_REGEXP.test(change.key)) await this.#onChange(change);
+      await this.#onChange(key, now - ageMs);
     }
     this.#after = next;
   }
+}
+
+/** The changes that name a key and a time. */
+function usable(changes: readonly RemoteChange[]): RemoteChange[] {
+  return changes.filter(({ key, ageMs }) =>
+    KEY_REGEXP.test(key) && Number.isFinite(ageMs)
+  );
 }

@@ -68,7 +68,9 @@ export class Leases {
     while (this.state === "on") {
       const lease = await this.#take(key, signal);
       if (lease === undefined || lease.held) break;
-      const again = performance.now() + Math.max(0, lease.leftMs);
+      // A lease that has just ended is not asked for again and again.
+      const leftMs = Math.max(FIRST_LOOK_MS, lease.leftMs || 0);
+      const again = performance.now() + leftMs;
       const found = await this.#await(key, Math.min(again, until), signal);
       if (found !== "none") return found;
       if (performance.now() >= until) break;
@@ -109,7 +111,10 @@ export class Leases {
   async #probe(): Promise<void> {
     const { tier, limits } = this.#remote;
     const outcome = await this.#calls.run(
-      (limit) => tier.probe(limit),
+      async (limit) => {
+        const { reachable, lease } = await tier.probe(limit);
+        return { reachable, lease };
+      },
       { timeoutMs: limits.idleTimeoutMs, isBackground: true },
     );
     if (typeof outcome === "string") return;
@@ -126,7 +131,8 @@ export class Leases {
   ): Promise<RemoteLease | undefined> {
     const { tier, limits } = this.#remote;
     const outcome = await this.#calls.run(
-      async (limit) => await tier.lease?.(key, limits.leaseTtlMs, limit),
+      async (limit) =>
+        await tier.lease?.(key, limits.leaseTtlMs, limit) ?? undefined,
       { timeoutMs: limits.lookupTimeoutMs, signal },
     );
     if (typeof outcome === "string") return undefined;

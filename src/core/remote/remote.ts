@@ -1,6 +1,7 @@
+import type { EntryInfo } from "../api/entry_info.ts";
 import type { ResolvedOptions } from "../api/options.ts";
 import type { ResolvedRemote } from "../api/remote_option.ts";
-import type { RemoteChange, RemoteStats } from "../api/remote_tier.ts";
+import type { RemoteStats } from "../api/remote_tier.ts";
 import { untilAborted } from "../async/until_aborted.ts";
 import type { PairStore } from "../disk/pair_store.ts";
 import type { Peek } from "../entries/peek.ts";
@@ -26,8 +27,22 @@ export interface RemoteParts {
   readonly hub: EventHub;
 }
 
-/** Drops the entry of a key if it is older than the change; never rejects. */
-export type DropChanged = (change: RemoteChange) => Promise<boolean>;
+/** The downloads whose start is remembered; the newest are kept. */
+const MAX_BEGUN = 1_024;
+
+/** The start of a download, and its store, in milliseconds since the epoch. */
+interface Begun {
+  readonly startedAt: number;
+  /** Infinity while it runs. */
+  readonly storedAt: number;
+}
+
+/**
+ * Drops the entry of a key if it is older than the change; never rejects.
+ *
+ * @param changedAt The time of the change, in milliseconds since the epoch.
+ */
+export type DropChanged = (key: string, changedAt: number) => Promise<boolean>;
 
 /** The work of a cache with its remote tier: lookups, uploads, deletions, leases. */
 export class Remote {
@@ -41,6 +56,8 @@ export class Remote {
   readonly #changes: ChangePoll;
   readonly #leases: Leases;
   readonly #mayChange: boolean;
+  /** The downloads that began last, by key. */
+  readonly #begun = new Map<string, Begun>();
   readonly #aborted = new AbortController();
 
   /**
@@ -89,8 +106,8 @@ export class Remote {
       calls,
       (key) => this.#uploads.drop(key),
     );
-    this.#changes = new ChangePoll(remote, calls, async (change) => {
-      if (await drop(change)) counters.changesApplied++;
+    this.#changes = new ChangePoll(remote, calls, async (key, changedAt) => {
+      if (await drop(key, changedAt)) counters.changesApplied++;
     });
     const mayUpload = this.#mayChange && options.maxEntryBytes > 0;
     this.#leases = new Leases(
@@ -119,12 +136,13 @@ export class Remote {
   }
 
   /**
-   * Finds the object of a key.
+   * Finds the object of a key, for a download that begins.
    *
    * @throws {unknown} The reason of the signal.
    */
   async find(key: string, signal: AbortSignal): Promise<LookupResult> {
     this.#changes.start();
+    this.#noteStart(key, Date.now(), Infinity);
     // The object there is older than what was done here.
     const isOld = this.#deletions.has(key) || this.#uploads.isReplacing(key);
     return isOld ? "unknown" : await this.#lookup.find(key, signal);
@@ -139,9 +157,13 @@ export class Remote {
     return this.#leases.turn(key, signal);
   }
 
-  /** Ends the turn of a download that has stored nothing. */
-  endTurn(key: string): void {
-    this.#leases.release(key);
+  /** Ends a download, and its turn if it has stored nothing. */
+  ended(key: string, isStored: boolean): void {
+    const begun = this.#begun.get(key);
+    if (isStored && begun !== undefined) {
+      this.#noteStart(key, begun.startedAt, Date.now());
+    }
+    if (!isStored) this.#leases.release(key);
   }
 
   /**
@@ -154,6 +176,14 @@ export class Remote {
     this.#changes.start();
     const wasDeleted = this.#deletions.forget(key);
     this.#uploads.add(key, size, replaces || wasDeleted);
+  }
+
+  /** When the download of an entry had begun, or else when the entry was stored, in milliseconds since the epoch. */
+  startOf({ key, storedAt }: Pick<EntryInfo, "key" | "storedAt">): number {
+    const begun = this.#begun.get(key);
+    // A later entry of the key has nothing to do with that download.
+    const isOf = begun !== undefined && storedAt <= begun.storedAt;
+    return isOf ? Math.min(begun.startedAt, storedAt) : storedAt;
   }
 
   /** Deletes an object; what fails is tried again later. Never rejects. */
@@ -184,6 +214,17 @@ export class Remote {
     this.#deletions.close();
     this.#uploads.close();
     this.#calls.close();
+  }
+
+  /** Remembers when a download began: the bytes that it stores are as old as that. */
+  #noteStart(key: string, startedAt: number, storedAt: number): void {
+    this.#begun.delete(key);
+    this.#begun.set(key, { startedAt, storedAt });
+    if (this.#begun.size <= MAX_BEGUN) return;
+    for (const oldest of this.#begun.keys()) {
+      this.#begun.delete(oldest);
+      break;
+    }
   }
 
   /** Deletes an object with wrong bytes, so that no other host reads them. */

@@ -192,5 +192,5 @@ function pauseOf(error: unknown): number {
   const retryAfterMs = error instanceof HttpStatusError
     ? error.retryAfterMs
     : undefined;
-  return retryAfterMs ?? 0;
+  return Number.isNaN(retryAfterMs) ? 0 : retryAfterMs ?? 0;
 }

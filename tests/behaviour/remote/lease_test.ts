@@ -166,3 +166,24 @@ Deno.test("close() ends the wait for another host", async () => {
 
   await assertRejects(() => call);
 });
+
+Deno.test("a lease or probe of another shape costs no caller a failure", async () => {
+  for (const answer of [null, 1, {}, { held: false, leftMs: NaN }]) {
+    await using host = await openHost({
+      leases: true,
+      limits: { leaseWaitMs: 50 },
+    });
+    const { cache, tier } = host;
+    const strange = () => Promise.resolve(answer);
+    Object.assign(tier, { lease: strange });
+    const media = await cache.getOrDownload(URL_A, origin(BYTES).download);
+    assertEquals(await media.bytes(), BYTES);
+
+    Object.assign(tier, { probe: strange });
+    const other = await cache.getOrDownload(
+      `${URL_A}?2`,
+      origin(BYTES).download,
+    );
+    assertEquals(await other.bytes(), BYTES);
+  }
+});

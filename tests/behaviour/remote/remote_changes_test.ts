@@ -5,7 +5,9 @@ import { pattern } from "../../fixtures/bodies/bytes.ts";
 import { origin } from "../../fixtures/remote/counted_origin.ts";
 import { type Host, openHost, openHosts } from "../../fixtures/remote/hosts.ts";
 import { never, StandInTier } from "../../fixtures/remote/stand_in_tier.ts";
+import { begin } from "../../fixtures/cache/begun.ts";
 import { awake } from "../../fixtures/time/awake.ts";
+import { ShiftedClock } from "../../fixtures/time/shifted_clock.ts";
 
 const URL_A = "https://example.org/a.bin";
 const OLD = pattern(1_000, 1);
@@ -208,4 +210,69 @@ Deno.test("a replacement that can't be uploaded deletes the old object", async (
   await tier.ended("delete");
 
   assertEquals(bucket.objects.size, 0);
+});
+
+Deno.test("a download that began before a change, and still runs, is not stored", async () => {
+  await using opened = await openHosts(2, { limits: { changesEveryMs: 20 } });
+  using _awake = awake();
+  using clock = new ShiftedClock();
+  const [one, two] = opened.hosts as [Host, Host];
+  const { tap, call } = await begin(two.cache, URL_A);
+  tap.write(OLD);
+  const media = await call;
+
+  clock.aheadMs += 30_000;
+  await one.cache.delete(URL_A);
+  clock.aheadMs += 30_000;
+  await two.tier.ended("changes", two.tier.count("changes") + 2);
+  tap.end();
+
+  assertEquals(await media.bytes(), OLD);
+  assertEquals(await media.stored, false);
+});
+
+Deno.test("a download that began before a change, and was stored after it, is dropped here and there", async () => {
+  await using opened = await openHosts(2, { limits: { changesEveryMs: 20 } });
+  using _awake = awake();
+  using clock = new ShiftedClock();
+  const [one, two] = opened.hosts as [Host, Host];
+  const { bucket } = opened;
+  const gate = Promise.withResolvers<void>();
+  const { tap, call } = await begin(two.cache, URL_A);
+  two.tier.before = (method) => method === "changes" ? gate.promise : undefined;
+  tap.write(OLD);
+  const media = await call;
+
+  clock.aheadMs += 30_000;
+  await one.cache.delete(URL_A);
+  clock.aheadMs += 30_000;
+  tap.end();
+  assertEquals(await media.bytes(), OLD);
+  assertEquals(await media.stored, true);
+  await two.tier.ended("put");
+  assertEquals(bucket.objects.size, 1);
+  gate.resolve();
+  await two.recorder.seen("dropped");
+  await two.tier.ended("delete");
+
+  assertEquals(await two.cache.has(URL_A), false);
+  assertEquals(bucket.objects.size, 0);
+});
+
+Deno.test("changes of another shape are a failure of the tier, and no more", async () => {
+  for (
+    const answer of [null, {}, { changes: [null], next: "" }, {
+      changes: [{ key: "../x", ageMs: 0 }, { key: "a", ageMs: NaN }],
+      next: "",
+    }]
+  ) {
+    await using host = await openHost();
+    const { cache, tier } = host;
+    // deno-lint-ignore no-explicit-any -- a tier that breaks its contract
+    tier.changes = () => Promise.resolve(answer as any);
+
+    const media = await cache.getOrDownload(URL_A, origin(OLD).download);
+
+    assertEquals(await media.bytes(), OLD);
+  }
 });

@@ -1,10 +1,11 @@
 /** A miss that the remote tier answers. */
 import { assertEquals, assertStrictEquals } from "@std/assert";
 import { MediaCache } from "../../../mod.ts";
-import { pattern } from "../../fixtures/bodies/bytes.ts";
+import { pattern, readRest, readSome } from "../../fixtures/bodies/bytes.ts";
 import { tempDir } from "../../fixtures/directory/temp_dir.ts";
+import { WriteFault } from "../../fixtures/faults/disk_faults.ts";
 import { origin } from "../../fixtures/remote/counted_origin.ts";
-import { openHost, openHosts } from "../../fixtures/remote/hosts.ts";
+import { type Host, openHost, openHosts } from "../../fixtures/remote/hosts.ts";
 import { StandInTier } from "../../fixtures/remote/stand_in_tier.ts";
 
 const URL_A = "https://example.org/a.bin";
@@ -195,4 +196,59 @@ Deno.test("facts that a hostile host has stored are made safe", async () => {
   assertStrictEquals(media.filename.includes("/"), false);
   assertStrictEquals(/[\r\n]/.test(media.mimetype), false);
   assertEquals((await media.bytes()).length, 1_000);
+});
+
+Deno.test("a disk that is full during a remote hit breaks no caller", async () => {
+  await using opened = await openHosts(2);
+  const [one, two] = opened.hosts as [Host, Host];
+  const bytes = pattern(2_000_000);
+  const source = origin(bytes);
+  await one.cache.put(URL_A, bytes, "a/b", "a");
+  await one.tier.ended("put");
+
+  for (const after of [0, 65_536, 1_000_000]) {
+    using _fault = new WriteFault(after);
+    const media = await two.cache.getOrDownload(URL_A, source.download);
+    assertEquals(await media.bytes(), bytes);
+    assertEquals(await media.stored, false);
+  }
+  const media = await two.cache.getOrDownload(URL_A, source.download);
+
+  assertEquals(await media.bytes(), bytes);
+  assertEquals(await media.stored, true);
+  assertEquals(source.calls, 0);
+});
+
+Deno.test("a reader that lags, and a second that joins late, get all bytes of an object", async () => {
+  await using opened = await openHosts(2);
+  const [one, two] = opened.hosts as [Host, Host];
+  const bytes = pattern(5_000_000);
+  await one.cache.put(URL_A, bytes, "a/b", "a");
+  await one.tier.ended("put");
+  const { download } = origin(bytes);
+
+  const first = await two.cache.getOrDownload(URL_A, download);
+  const reader = first.body.getReader();
+  const start = await readSome(reader, 1);
+  const second = await two.cache.getOrDownload(URL_A, download);
+
+  assertEquals(await second.bytes(), bytes);
+  const rest = await readRest(reader);
+  assertEquals(await new Blob([start, rest]).bytes(), bytes);
+  assertEquals(two.tier.count("get"), 1);
+});
+
+Deno.test("an object without a named type gets the type that its bytes tell", async () => {
+  await using opened = await openHosts(2, { others: [{ sniff: false }, {}] });
+  const [one, two] = opened.hosts as [Host, Host];
+  const png = new Uint8Array([137, 80, 78, 71, 13, 10, 26, 10]);
+  const untyped = { mimetype: "application/octet-stream", filename: "a" };
+  const source = origin(png, untyped);
+  await (await one.cache.getOrDownload(URL_A, source.download)).bytes();
+  await one.tier.ended("put");
+
+  const media = await two.cache.getOrDownload(URL_A, source.download);
+
+  assertEquals([media.mimetype, media.filename], ["image/png", "a.png"]);
+  assertEquals(await media.bytes(), png);
 });
