@@ -18,10 +18,18 @@ export async function getHealth(
   return reason === undefined ? c.text("ok\n") : c.text(`${reason}\n`, 503);
 }
 
-/** `GET /stats`: the numbers as JSON. */
-export function getStats(cache: MediaCache, c: Context): Response {
+/**
+ * `GET /stats`: the numbers as JSON.
+ *
+ * @param named Whether names may be shown.
+ */
+export function getStats(
+  cache: MediaCache,
+  named: boolean,
+  c: Context,
+): Response {
   c.header("Cache-Control", "no-store");
-  return c.json(statsJson(cache.stats()));
+  return c.json(statsJson(cache.stats(), named));
 }
 
 /**

@@ -89,7 +89,8 @@ export function statsRouter(
   // Each route has a guard of its own: on a router mounted at "/", a guard for
   // all paths would also stand before other routes of the app.
   router.get("/healthz", (c) => getHealth(cache, c));
-  router.get("/stats", guard, (c) => getStats(cache, c));
+  const named = access.kind !== "numbers";
+  router.get("/stats", guard, (c) => getStats(cache, named, c));
   router.get("/metrics", guard, (c) => getMetrics(cache, monitor, c));
   addDashboard(router, guard, () => viewOf(cache, monitor, top));
   if (access.kind !== "numbers") {

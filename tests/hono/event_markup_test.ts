@@ -53,6 +53,17 @@ const EVENTS: [MediaCacheEvent, string, string][] = [
     "could not store an entry: ENOSPC",
   ],
   [
+    { ...BODY, type: "remoteHit", durationMs: 12 },
+    "Remote hit",
+    "10 B after 12 ms",
+  ],
+  [
+    { type: "remoteDown", time: 1, reason: "HTTP 503" },
+    "Remote down",
+    "HTTP 503",
+  ],
+  [{ type: "remoteUp", time: 1, downMs: 5200 }, "Remote up", "after 5.2 s"],
+  [
     { type: "degraded", time: 1, operation: "utime", reason: "EPERM" },
     "Degraded",
     "the file system refuses utime (EPERM): a restart forgets which entries were used last",

@@ -1,6 +1,7 @@
 /** The manual of the router names the paths and metrics of the router. */
 import { assert, assertEquals } from "@std/assert";
 import { MediaCache } from "../../mod.ts";
+import { s3Tier } from "../../src/s3/s3.ts";
 import { statsRouter } from "../../src/hono/stats_router.ts";
 import { tempDir } from "../fixtures/directory/temp_dir.ts";
 
@@ -10,8 +11,13 @@ const manual = await Deno.readTextFile(
 
 Deno.test("the router's manual names every metric, and no other", async () => {
   await using dir = await tempDir();
-  // `occupied_limit_bytes` is told where there is a limit.
-  const options = { cacheDir: dir.path, maxDiskMb: 100 };
+  // `occupied_limit_bytes` is told where there is a limit, `remote_…` with a remote tier.
+  const remote = s3Tier({
+    endpoint: "http://127.0.0.1:1",
+    bucket: "none",
+    credentials: { accessKeyId: "key", secretAccessKey: "secret" },
+  });
+  const options = { cacheDir: dir.path, maxDiskMb: 100, remote };
   await using cache = await MediaCache.open(options);
 
   const response = await statsRouter(cache).request("/metrics");
@@ -19,9 +25,10 @@ Deno.test("the router's manual names every metric, and no other", async () => {
   const text = await response.text();
   const names = text.matchAll(/^# TYPE media_cache_(\w+) /gm);
   const [, section = ""] = manual.split(/^## Metrics$/m);
-  const [rows = ""] = section.match(/^\|[^]*?\n\n/m) ?? [];
+  const [first = ""] = section.split(/^## /m);
+  const rows = first.match(/^\|.*/gm)?.join("\n") ?? "";
   const told = rows.matchAll(/`([a-z_]+)`/g);
-  const labels = ["reason", "operation", "tier"];
+  const labels = ["reason", "operation", "tier", "state"];
   assertEquals(
     [...told].map(([, name]) => name).filter((name) => !labels.includes(name!)),
     [...names].map(([, name]) => name),

@@ -2,6 +2,8 @@ import { assert, assertEquals } from "@std/assert";
 import { begin } from "../fixtures/cache/begun.ts";
 import { startBrowser } from "../fixtures/web/browser.ts";
 import { pattern } from "../fixtures/bodies/bytes.ts";
+import { S3Engine } from "../fixtures/remote/s3_engine.ts";
+import { s3Tier } from "../../src/s3/s3.ts";
 import { mounted } from "../fixtures/servers/mounted.ts";
 import { sample } from "../fixtures/gif/sample_media.ts";
 import { watch } from "../fixtures/web/watched_page.ts";
@@ -152,6 +154,37 @@ Deno.test("failed downloads are shown with their reasons, and a long URL does no
     await page.getByText("ECONNREFUSED × 1").waitFor();
     await page.getByText("ECONNREFUSED after 0 B").waitFor();
     await page.getByTitle(url).waitFor();
+    const overflow = await page.evaluate(
+      "document.documentElement.scrollWidth - document.documentElement.clientWidth",
+    );
+    assertEquals([overflow, complaints], [0, []]);
+    await page.close();
+  }
+});
+
+Deno.test("the outage of a remote tier shows live, also on a phone", async () => {
+  await using browser = await startBrowser();
+  for (const options of [{}, PHONE]) {
+    await using engine = new S3Engine();
+    const remote = s3Tier(engine.options);
+    await using router = await mounted(TRUSTED, { remote, onEvent: () => {} });
+    const { page, complaints } = await watch(browser, router.url, options);
+    const section = page.getByRole("region", {
+      name: "Shared with other hosts",
+    });
+    await section.getByText("up", { exact: true }).waitFor();
+
+    engine.refuse = () => ({ status: 503 });
+    for (let i = 0; i < 6; i++) {
+      const downloader = () => Promise.resolve({ data: pattern(10) });
+      const media = await router.cache.getOrDownload(`a:${i}`, downloader);
+      await media.bytes();
+      await media.stored;
+    }
+
+    await section.getByRole("alert").getByText("is left alone").waitFor();
+    await section.getByText("down", { exact: true }).waitFor();
+    await page.getByText("Remote down", { exact: true }).waitFor();
     const overflow = await page.evaluate(
       "document.documentElement.scrollWidth - document.documentElement.clientWidth",
     );

@@ -1,9 +1,12 @@
 import { assertEquals } from "@std/assert";
 import { pattern } from "../fixtures/bodies/bytes.ts";
+import { S3Engine } from "../fixtures/remote/s3_engine.ts";
+import { s3Tier } from "../../src/s3/s3.ts";
 import { mounted } from "../fixtures/servers/mounted.ts";
 
 Deno.test("promtool finds no fault in /metrics", async () => {
-  await using router = await mounted();
+  await using engine = new S3Engine();
+  await using router = await mounted({}, { remote: s3Tier(engine.options) });
   const { cache } = router;
   const media = await cache.getOrDownload(
     "a:",

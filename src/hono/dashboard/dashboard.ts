@@ -8,6 +8,7 @@ import { entriesSection } from "../sections/entries_section.ts";
 import { eventsSection } from "../sections/events_section.ts";
 import { linkTo } from "../sections/links.ts";
 import type { Markup } from "../sections/markup.ts";
+import { remoteSection } from "../sections/remote_section.ts";
 import { overviewSection } from "../sections/overview_section.ts";
 import { answerHtml, pageMarkup } from "./page.ts";
 
@@ -31,6 +32,7 @@ export async function getSections(
 
 function sectionsMarkup(view: DashboardView): Markup {
   return html`${overviewSection(view)}
+${remoteSection(view)}
 ${chartsSection(view)}
 ${downloadsSection(view)}
 ${entriesSection(view)}

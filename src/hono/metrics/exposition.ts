@@ -1,5 +1,5 @@
 import { Histogram } from "./histogram.ts";
-import type { MetricFamily, MetricSeries } from "./metric_families.ts";
+import type { MetricFamily, MetricSeries } from "./metric_family.ts";
 
 /** A text format of metrics. */
 export type Exposition = "openmetrics" | "prometheus";

@@ -1,32 +1,13 @@
 import type { MediaCache } from "../../core/media_cache.ts";
 import { REFUSABLES } from "../../core/text/refusable.ts";
-import type { Histogram } from "./histogram.ts";
+import {
+  counter,
+  gauge,
+  histogram,
+  type MetricFamily,
+} from "./metric_family.ts";
 import type { Monitor } from "./monitor.ts";
-
-/** A base unit, which ends the names of its families. */
-export type Unit = "bytes" | "seconds";
-
-/** A metric with all its series. */
-export interface MetricFamily {
-  /** Name without the prefix, and without the suffix of the type. */
-  readonly name: string;
-  /** Description in one sentence. */
-  readonly help: string;
-  /** Type of the values. */
-  readonly type: "counter" | "gauge" | "histogram";
-  /** Unit of the values. */
-  readonly unit?: Unit;
-  /** Values by label. Labels come from bounded sets: never a URL or a host. */
-  readonly series: readonly MetricSeries[];
-}
-
-/** The value of one label. */
-export interface MetricSeries {
-  /** Name and value of the label, if there is one. */
-  readonly label?: readonly [name: string, value: string];
-  /** The value. */
-  readonly value: number | Histogram;
-}
+import { remoteFamilies } from "./remote_families.ts";
 
 /** Returns all metrics of a cache. */
 export function metricFamilies(
@@ -181,41 +162,14 @@ export function metricFamilies(
       [
         { label: ["tier", "memory"], value: hits.memory },
         { label: ["tier", "disk"], value: hits.disk },
+        ...(stats.remote === undefined
+          ? []
+          : [{ label: ["tier", "remote"], value: hits.remote } as const]),
       ],
     ),
     histogram("body_size_bytes", "Sizes of stored bodies.", "bytes", [
       { value: bodies },
     ]),
+    ...(stats.remote === undefined ? [] : remoteFamilies(stats.remote)),
   ];
-}
-
-function counter(
-  name: string,
-  help: string,
-  value: number,
-  unit?: Unit,
-): MetricFamily {
-  return { name, help, type: "counter", ...of(unit), series: [{ value }] };
-}
-
-function gauge(
-  name: string,
-  help: string,
-  value: number,
-  unit?: Unit,
-): MetricFamily {
-  return { name, help, type: "gauge", ...of(unit), series: [{ value }] };
-}
-
-function histogram(
-  name: string,
-  help: string,
-  unit: Unit,
-  series: MetricSeries[],
-): MetricFamily {
-  return { name, help, type: "histogram", unit, series };
-}
-
-function of(unit: Unit | undefined): { unit?: Unit } {
-  return unit === undefined ? {} : { unit };
 }

@@ -16,9 +16,10 @@ export class Observations {
   /** Durations until the downloader answered, in seconds. */
   readonly firstBytes: Histogram = new Histogram(FIRST_BYTE_SECONDS);
   /** Durations of hits by tier, in seconds. */
-  readonly hits: Record<"memory" | "disk", Histogram> = {
+  readonly hits: Record<"memory" | "disk" | "remote", Histogram> = {
     memory: new Histogram(HIT_SECONDS),
     disk: new Histogram(HIT_SECONDS),
+    remote: new Histogram(HIT_SECONDS),
   };
   /** Sizes of stored bodies, in bytes. */
   readonly bodies: Histogram = new Histogram(BODY_BYTES);
@@ -28,13 +29,15 @@ export class Observations {
     switch (event.type) {
       case "hit":
         return this.hits[event.source].observe(event.durationMs / 1000);
+      case "remoteHit":
+        return this.hits.remote.observe(event.durationMs / 1000);
       case "miss":
         // The downloader failed, so it did not answer.
         if (event.mimetype === undefined) return;
         return this.firstBytes.observe(event.durationMs / 1000);
       case "stored":
         this.bodies.observe(event.size);
-        if (event.source === "put") return;
+        if (event.source !== "download") return;
         return this.downloads.observe(event.durationMs / 1000);
     }
   }

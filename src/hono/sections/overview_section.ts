@@ -137,7 +137,8 @@ function degradedMarkup(operation: string): Markup {
   `;
 }
 
-function tile(
+/** A number with its name and a note. */
+export function tile(
   name: string,
   value: string,
   note: string | Markup,
