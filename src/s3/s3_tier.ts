@@ -15,6 +15,7 @@ import { entryOf, metadataOf } from "./entry_metadata.ts";
 import { ObjectKeys } from "./object_keys.ts";
 import { S3Client } from "./s3_client.ts";
 import { checkOptions, type S3TierOptions } from "./s3_tier_options.ts";
+import { UnreadBodies } from "./unread_bodies.ts";
 
 /**
  * Makes a tier of a bucket. No request is made before the cache needs one, and the bucket
@@ -73,6 +74,10 @@ class S3Tier implements RemoteTier {
   readonly #keys: ObjectKeys;
   readonly #leases: BucketLease | undefined;
   readonly #changes: ChangeMarkers;
+  readonly #unread = new UnreadBodies();
+
+  /** Whether the bucket has answered: a 404 then means that it has no such object. */
+  #isBucketKnown = false;
 
   constructor({ name, limits, client, keys, leases, changes }: Parts) {
     this.name = name;
@@ -95,7 +100,8 @@ class S3Tier implements RemoteTier {
       { method: "GET", name: this.#keys.entry(key) },
       signal,
     );
-    if (answer.status !== 200) return await missing(answer);
+    if (answer.status !== 200) return await this.#missing(answer);
+    this.#isBucketKnown = true;
     const entry = entryOf(answer.headers);
     if (entry === undefined) {
       await answer.body?.cancel();
@@ -109,7 +115,7 @@ class S3Tier implements RemoteTier {
       { method: "HEAD", name: this.#keys.entry(key) },
       signal,
     );
-    if (answer.status !== 200) return await missing(answer) ?? false;
+    if (answer.status !== 200) return await this.#missing(answer) ?? false;
     return entryOf(answer.headers) !== undefined;
   }
 
@@ -123,7 +129,10 @@ class S3Tier implements RemoteTier {
       headers: metadataOf(entry),
       ...{ size: entry.size, sha256: entry.sha256, open },
     }, signal);
-    if (!answer.ok) throw await refusalOf(answer);
+    if (!answer.ok) {
+      this.#isBucketKnown = false;
+      throw await refusalOf(answer);
+    }
     await answer.body?.cancel();
     if (replaces) {
       await this.#changes.mark(key, serverTimeOf(answer), signal);
@@ -135,7 +144,7 @@ class S3Tier implements RemoteTier {
       { method: "DELETE", name: this.#keys.entry(key) },
       signal,
     );
-    if (!answer.ok) await missing(answer);
+    if (!answer.ok) await this.#missing(answer);
     else await answer.body?.cancel();
     // After the object: a host that learns of the change must not find the object again.
     await Promise.all([
@@ -156,15 +165,21 @@ class S3Tier implements RemoteTier {
     return this.#changes.list(after, signal);
   }
 
-  close(): void {
+  async close(): Promise<void> {
+    await this.#unread.close();
     this.#client.close();
   }
-}
 
-/** Undefined for an answer that there is no object; throws for any other refusal. */
-async function missing(answer: Response): Promise<undefined> {
-  const refusal = await refusalOf(answer);
-  // Without its bucket the store answers 404 too, which is no miss.
-  if (answer.status === 404 && codeOfError(refusal) !== "NoSuchBucket") return;
-  throw refusal;
+  /** Undefined for an answer that there is no object; throws for any other refusal. */
+  async #missing(answer: Response): Promise<undefined> {
+    if (answer.status === 404 && this.#isBucketKnown) {
+      this.#unread.add(answer);
+      return;
+    }
+    const refusal = await refusalOf(answer);
+    const code = codeOfError(refusal);
+    // Without its bucket the store answers 404 too, which is no miss.
+    if (answer.status !== 404 || code === "NoSuchBucket") throw refusal;
+    this.#isBucketKnown = code === "NoSuchKey";
+  }
 }

@@ -445,3 +445,49 @@ Deno.test("no error and no printed tier shows a secret", async () => {
   const printed = Deno.inspect([error, tier], { depth: 20, showHidden: true });
   assertEquals(printed.includes(engine.credentials.secretAccessKey), false);
 });
+
+Deno.test("an object is known to be missing before the body of the answer has come", async () => {
+  const code = "<Error><Code>NoSuchKey</Code></Error>";
+  const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+  let answers = 0;
+  const server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen() {} },
+    () => {
+      if (answers++ === 0) return new Response(code, { status: 404 });
+      const body = new ReadableStream({
+        async pull(controller) {
+          await ended;
+          controller.close();
+        },
+      }, { highWaterMark: 0 });
+      return new Response(body, { status: 404 });
+    },
+  );
+  const credentials = { accessKeyId: "a", secretAccessKey: "b" };
+  const endpoint = `http://127.0.0.1:${server.addr.port}`;
+  const tier = s3Tier({ endpoint, bucket: "media", credentials });
+
+  // The first answer alone tells that the bucket exists.
+  for (let i = 0; i < 20; i++) {
+    assertEquals(await tier.get(KEY, never), undefined);
+  }
+
+  assertEquals(answers, 20);
+  await tier.close?.();
+  end();
+  await server.shutdown();
+});
+
+Deno.test("a bucket that is removed is told by the next upload, and by lookups after it", async () => {
+  await using here = start();
+  const { engine, tier } = here;
+  assertEquals(await tier.get(KEY, never), undefined);
+  engine.refuse = () => ({ status: 404, code: "NoSuchBucket" });
+
+  assertEquals(await tier.get(KEY, never), undefined);
+  await assertRejects(
+    () => tier.put(KEY, remotePut(CAT), never),
+    HttpStatusError,
+  );
+  await assertRejects(() => tier.get(KEY, never), HttpStatusError);
+});
