@@ -68,11 +68,13 @@ console.log((await (await app.request("/cache")).text()).includes("sticker.webp"
 const LINKING = `
 import { MediaCache } from "${config.name}";
 import { main } from "${config.name}/cli";
+import { guard } from "${config.name}/guard";
 import { statsRouter } from "${config.name}/hono";
 import { platforms } from "${config.name}/platforms";
 
 const [cacheDir = ""] = Deno.args;
 const canonicalUrl = platforms();
+using _guarded: typeof fetch & Disposable = guard({ exempt: ["localhost:8081"] });
 await using cache = await MediaCache.open({ cacheDir, canonicalUrl });
 const response = await statsRouter(cache).request("/stats");
 console.log(response.status, await main(["stats", "--json", "--dir", cacheDir]));

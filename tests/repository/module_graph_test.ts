@@ -143,7 +143,7 @@ Deno.test("npm packages stay in the folder of the export that needs them", () =>
         .map((each) => `${module.match(/^src\/\w+/)?.[0]} ${each}`)
     )
     .filter((each) =>
-      !/^src\/(?:hono npm:\/?hono|cli npm:\/?cli-progress|s3 npm:\/?aws4fetch)\b/
+      !/^src\/(?:hono npm:\/?hono|cli npm:\/?cli-progress|s3 npm:\/?aws4fetch|guard npm:\/?ipaddr\.js)\b/
         .test(each)
     );
   assertEquals(strangers, []);
