@@ -2,13 +2,16 @@
  * A server that fetches media for others through a cache, and shows what the cache does.
  *
  *     MEDIA_CACHE_DIR=media_cache PROXY_HOSTS=upload.wikimedia.org \
- *       deno run --allow-env=MEDIA_CACHE_DIR,MEDIA_CACHE_MAX_MB,MEDIA_CACHE_TOKEN,PROXY_HOSTS,HOST,PORT \
+ *       deno run --allow-env=MEDIA_CACHE_DIR,MEDIA_CACHE_MAX_MB,MEDIA_CACHE_TOKEN,PROXY_HOSTS,PROXY_EXEMPT,HOST,PORT \
  *       --allow-read=media_cache --allow-write=media_cache --allow-run=ffmpeg \
- *       --allow-net=127.0.0.1:8000,upload.wikimedia.org examples/stats_server.ts
+ *       --allow-net --deny-net=10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,169.254.0.0/16 \
+ *       examples/stats_server.ts
  *
  * - `/cache` is the dashboard. The password is MEDIA_CACHE_TOKEN, or one that is
  *   made up and printed; the user name does not matter.
- * - `/proxy?url=URL` serves a URL of the hosts in PROXY_HOSTS (a list with commas).
+ * - `/proxy?url=URL` serves a URL of the hosts in PROXY_HOSTS (a list with commas, or `*`
+ *   for all), as long as they, and their redirects, lead to public addresses. Hosts in
+ *   PROXY_EXEMPT may be private, and have a port of their own.
  *
  * @module
  */
@@ -18,10 +21,12 @@ import {
   HttpStatusError,
   MediaCache,
 } from "@media-cache/media-cache";
+import { ForbiddenAddressError, guard } from "@media-cache/media-cache/guard";
 import { statsRouter } from "@media-cache/media-cache/hono";
 import { Hono } from "hono";
 
 const hosts = new Set(hostsIn("PROXY_HOSTS"));
+const guarded = guard({ exempt: hostsIn("PROXY_EXEMPT") });
 const hostname = Deno.env.get("HOST") ?? "127.0.0.1";
 const port = numberIn("PORT", 8000);
 const givenToken = Deno.env.get("MEDIA_CACHE_TOKEN");
@@ -50,19 +55,22 @@ app.route("/cache", statsRouter(cache, { token }));
 app.get("/proxy", async (c) => {
   const url = URL.parse(c.req.query("url") ?? "");
   if (url === null) return c.text("url must be an absolute URL\n", 400);
-  if (!/^https?:$/.test(url.protocol) || !hosts.has(url.host)) {
+  if (!hosts.has("*") && !hosts.has(url.host)) {
     return c.text("This host is not in PROXY_HOSTS\n", 403);
   }
   try {
     const media = await cache.getOrDownload(
       url,
-      // A redirect could lead to a host that is not in the list.
-      ({ url, signal }) => fetch(url, { signal, redirect: "error" }),
+      // The guard checks redirects, too, which may lead to any public host.
+      ({ url, signal }) => guarded(url, { signal }),
     );
     return media.response({
       headers: { "Content-Security-Policy": "default-src 'none'; sandbox" },
     });
   } catch (error) {
+    if (error instanceof ForbiddenAddressError) {
+      return c.text("This address is not allowed\n", 403);
+    }
     if (error instanceof HttpStatusError) {
       return c.text(`The origin answered ${error.status}\n`, 502);
     }
@@ -104,6 +112,7 @@ if (Deno.build.os !== "windows") Deno.addSignalListener("SIGTERM", shutDown);
 function hostsIn(name: string): string[] {
   const hosts = (Deno.env.get(name) ?? "").split(/[\s,]+/).filter(Boolean);
   for (const host of hosts) {
+    if (host === "*") continue;
     if (URL.parse(`https://${host}`)?.host === host) continue;
     fail(`${name} must name hosts, such as example.org: received ${host}`);
   }

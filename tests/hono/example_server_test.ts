@@ -12,6 +12,7 @@ Deno.test("the example server caches for its hosts, shows its entries, and ends 
   const body = pattern(100_000);
   const url = origin.bytes("/a.png", body, { "Content-Type": "image/png" });
   const away = origin.on("/away", () => Response.redirect("http://a.example/"));
+  const inner = origin.on("/inner", () => Response.redirect("http://127.1/"));
   const { host } = new URL(url);
   const dir = join(temp.path, "cache");
   await using server = await ExampleServer.start({
@@ -40,6 +41,7 @@ Deno.test("the example server caches for its hosts, shows its entries, and ends 
   assertEquals(await ask("no url"), 400);
   assertEquals(await ask(origin.url("/nothing")), 502);
   assertEquals(await ask(away), 502);
+  assertEquals(await ask(inner), 403);
   for (
     const foreign of [
       "http://127.0.0.1:1/",
