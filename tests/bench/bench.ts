@@ -2,6 +2,7 @@
 import type { Cell, Sample } from "./measurement.ts";
 import { join } from "@std/path";
 import { original, type Python } from "./python.ts";
+import type { RemoteEngine } from "./remote_engine.ts";
 import { deno, type Work } from "./work.ts";
 
 /** One run of the benchmark. */
@@ -14,6 +15,8 @@ export interface Bench {
   readonly origin: string;
   /** Python, if the machine has it. */
   readonly python: Python | undefined;
+  /** The object store of remote tiers. */
+  readonly engine: RemoteEngine;
 }
 
 /** The names of contenders in tables. The key is the name of the file. */

@@ -23,6 +23,7 @@ export async function machineFacts(
       : `${await versionOf(python.program, "--version")}, ${python.files}`,
     nginx: await versionOf("nginx", "-v"),
     wrk: await versionOf("wrk", "-v"),
+    ceph: await versionOf("radosgw", "--version"),
   };
 }
 

@@ -15,6 +15,7 @@ import { HELP, type Options, parseOptions } from "./options.ts";
 import { makePlace, touchMemory } from "./place.ts";
 import { drawPlots } from "./plots.ts";
 import { findPython } from "./python.ts";
+import { RemoteEngine } from "./remote_engine.ts";
 import { writeReadmes } from "./readme.ts";
 import { allRows } from "./rows/all.ts";
 import { runRow } from "./runner.ts";
@@ -42,7 +43,13 @@ const origin = cleanUp.use(
   ),
 );
 const python = await findPython({ install: !quick });
-const bench: Bench = { quick, dir: place.path, origin: origin.origin, python };
+const engine = cleanUp.use(
+  new RemoteEngine(quick ? "memstore" : "bluestore"),
+);
+const bench: Bench = {
+  ...{ quick, python, engine },
+  ...{ dir: place.path, origin: origin.origin },
+};
 const chosen = allRows(bench).filter(({ id, onRequest }) =>
   only.length === 0 ? !onRequest : only.some((start) => id.startsWith(start))
 );

@@ -10,11 +10,14 @@ const ROWS = [
   ...["readers", "joining", "many-hits"],
   ...["open-500", "open-1000", "first-store", "entries", "hold"],
   ...["scale-open-2000", "scale-first-store", "scale-entries"],
-  ...["serve-64k", "serve-8m", "idle-memory", "second-process", "calls"],
+  ...["serve-64k", "serve-8m"],
+  ...["remote-first-byte", "remote-lookup", "remote-hit"],
+  ...["remote-hosts", "remote-memory"],
+  ...["idle-memory", "second-process", "calls"],
 ];
 
 /** Programs that the benchmark uses if the machine has them. */
-const TOOLS = ["python", "nginx", "wrk"];
+const TOOLS = ["python", "nginx", "wrk", "ceph"];
 
 Deno.test("the benchmark measures every row with every contender", async () => {
   await using temp = await tempDir();

@@ -7,6 +7,7 @@ import { entryRows } from "./entries.ts";
 import { idleRows } from "./idle.ts";
 import { memoryRow } from "./memory.ts";
 import { readerRows } from "./readers.ts";
+import { remoteRows } from "./remote.ts";
 import { serveRows } from "./serve.ts";
 import { storeRows } from "./store.ts";
 
@@ -19,6 +20,7 @@ export function allRows(bench: Bench): Row[] {
     ...readerRows(bench),
     ...entryRows(bench),
     ...serveRows(bench),
+    ...remoteRows(bench),
     ...idleRows(bench),
     callsRow(),
   ];
