@@ -1,7 +1,8 @@
 import { AwsV4Signer } from "aws4fetch";
 import type { CredentialSource, S3Credentials } from "./credentials.ts";
 import { codeOfError, refusalOf } from "./engine_answer.ts";
-import { connectionError, Uploads } from "./upload.ts";
+import { connectionError } from "./connection_error.ts";
+import { Uploads } from "./upload.ts";
 
 /** SHA-256 of no bytes. */
 const NO_BODY_SHA256 =

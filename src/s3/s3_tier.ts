@@ -7,6 +7,7 @@ import type {
   RemotePut,
   RemoteTier,
 } from "../core/api/remote_tier.ts";
+import { abortableBody } from "./abortable_body.ts";
 import { BucketLease } from "./bucket_lease.ts";
 import { probeBucket } from "./bucket_probe.ts";
 import { ChangeMarkers } from "./change_markers.ts";
@@ -107,7 +108,8 @@ class S3Tier implements RemoteTier {
       await answer.body?.cancel();
       return undefined;
     }
-    return { entry, body: answer.body ?? new Blob().stream() };
+    const body = answer.body ?? new Blob().stream();
+    return { entry, body: abortableBody(body, signal) };
   }
 
   async has(key: string, signal: AbortSignal): Promise<boolean> {

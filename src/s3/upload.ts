@@ -1,9 +1,5 @@
-import { type ClientRequest, request as requestHttp } from "node:http";
-import { request as requestHttps } from "node:https";
-import { errorFacts } from "../core/text/failure_reason.ts";
-
-/** The longest start of an answer's body that is kept, in UTF-16 code units. */
-const MAX_ANSWER_LENGTH = 8192;
+import { connectionError } from "./connection_error.ts";
+import { readAnswer } from "./upload_answer.ts";
 
 /** A PUT whose body is a stream of known length. */
 export interface Upload {
@@ -18,14 +14,15 @@ export interface Upload {
 }
 
 /**
- * Sends bodies of known length by `node:http`. `fetch` sends a stream in chunks without a
- * `Content-Length`, which object stores refuse with 411, or needs the whole body in memory
- * (measured with Deno 2.9.6: 822 MB for 256 MiB).
+ * Sends bodies of known length on connections of their own (HTTP/1.1, RFC 9112).
  *
- * Each upload has a connection of its own, which is closed behind it.
+ * `fetch` sends a stream in chunks without a `Content-Length`, which object stores refuse
+ * with 411, or needs the whole body in memory: 822 MB for 256 MiB, measured with Deno 2.9.6.
+ * `node:https` of that release asks for all of `--allow-sys` and `--allow-env`, and does not
+ * know the certificates of `--cert`.
  */
 export class Uploads {
-  readonly #running = new Set<ClientRequest>();
+  readonly #running = new Set<AbortController>();
 
   /**
    * Sends a body at the pace of the connection.
@@ -36,93 +33,100 @@ export class Uploads {
    */
   async send(upload: Upload, signal: AbortSignal): Promise<Response> {
     signal.throwIfAborted();
-    const { url, headers, size } = upload;
-    const request = (url.protocol === "https:" ? requestHttps : requestHttp)(
-      url,
-      {
-        method: "PUT",
-        agent: false,
-        headers: {
-          ...Object.fromEntries(headers),
-          "content-length": String(size),
-        },
-      },
-    );
-    const { promise, resolve, reject } = Promise.withResolvers<Response>();
-    const ended = Promise.withResolvers<void>();
-    const abort = () => reject(signal.reason);
-    this.#running.add(request);
-    signal.addEventListener("abort", abort, { once: true });
-    request.on("error", (error) => {
-      reject(connectionError(error));
-      ended.resolve();
-    });
-    request.on("close", () => {
-      reject(connectionError(undefined));
-      ended.resolve();
-    });
-    request.on("response", (response) => {
-      // An early answer is a refusal: nobody reads the rest of the body.
-      ended.resolve();
-      let text = "";
-      response.setEncoding("utf8");
-      response.on("data", (part: string) => {
-        if (text.length < MAX_ANSWER_LENGTH) text += part;
-      });
-      response.on("error", (error) => reject(connectionError(error)));
-      response.on("end", () => {
-        resolve(answerOf(response.statusCode, response.headers, text));
-      });
-    });
-    const written = writeBody(request, upload, ended.promise).catch(reject);
+    const closing = new AbortController();
+    this.#running.add(closing);
     try {
-      return await promise;
+      const stop = AbortSignal.any([signal, closing.signal]);
+      return await exchange(upload, stop);
     } finally {
-      signal.removeEventListener("abort", abort);
-      this.#running.delete(request);
-      ended.resolve();
-      request.destroy();
-      await written;
+      this.#running.delete(closing);
     }
   }
 
   /** Ends the uploads that run; they reject. */
   close(): void {
-    for (const request of this.#running) request.destroy();
+    for (const each of this.#running) each.abort(connectionError());
   }
 }
 
-/**
- * Writes a body at the pace of the connection. When the request has ended, the rest of the
- * body is cancelled.
- */
-async function writeBody(
-  request: ClientRequest,
-  { size, open }: Upload,
-  ended: Promise<void>,
+async function exchange(upload: Upload, stop: AbortSignal): Promise<Response> {
+  const connection = await connected(upload.url, stop);
+  const aborted = Promise.withResolvers<never>();
+  const abort = () => aborted.reject(stop.reason);
+  stop.addEventListener("abort", abort, { once: true });
+  if (stop.aborted) abort();
+  const over = new AbortController();
+  const written = write(connection, upload, over.signal);
+  try {
+    // A store may refuse before it has read the body. A connection that fails is told by
+    // the reading side, where an answer may still wait.
+    return await Promise.race([
+      readAnswer(connection).catch((error) => {
+        throw stop.aborted ? stop.reason : told(error);
+      }),
+      written.then(() => aborted.promise),
+      aborted.promise,
+    ]);
+  } finally {
+    stop.removeEventListener("abort", abort);
+    over.abort();
+    connection.close();
+    await written.catch(() => {});
+  }
+}
+
+/** Connects; a connection that comes behind an abort is closed. */
+async function connected(url: URL, stop: AbortSignal): Promise<Deno.Conn> {
+  const hostname = url.hostname.replace(/^\[|\]$/g, "");
+  const connecting = url.protocol === "https:"
+    ? Deno.connectTls({
+      ...{ hostname, port: Number(url.port || 443) },
+      alpnProtocols: ["http/1.1"],
+    })
+    : Deno.connect({ hostname, port: Number(url.port || 80) });
+  const aborted = Promise.withResolvers<never>();
+  const abort = () => aborted.reject(stop.reason);
+  stop.addEventListener("abort", abort, { once: true });
+  try {
+    return await Promise.race([connecting, aborted.promise]);
+  } catch (error) {
+    connecting.then((connection) => connection.close(), () => {});
+    throw stop.aborted ? stop.reason : connectionError(error);
+  } finally {
+    stop.removeEventListener("abort", abort);
+  }
+}
+
+/** Sends head and body, until all is sent, the connection fails, or the exchange is over. */
+async function write(
+  connection: Deno.Conn,
+  { url, headers, size, open }: Upload,
+  over: AbortSignal,
 ): Promise<void> {
+  const head = [
+    `PUT ${url.pathname}${url.search} HTTP/1.1`,
+    `host: ${url.host}`,
+    "connection: close",
+    `content-length: ${size}`,
+    `user-agent: ${navigator.userAgent}`,
+    ...[...headers].map(([name, value]) => `${name}: ${value}`),
+  ].join("\r\n");
   const reader = open().getReader();
-  let hasEnded = false;
-  ended.then(() => {
-    hasEnded = true;
-    // Ends a read that waits, and is without effect behind the end of the body.
+  // Ends a read that waits, and is without effect behind the end of the body.
+  over.addEventListener("abort", () => {
     reader.cancel().catch(() => {});
-  });
+  }, { once: true });
+  const first = new TextEncoder().encode(`${head}\r\n\r\n`);
+  if (!await writeAll(connection, first)) return;
   let sent = 0;
   while (true) {
     const { done, value } = await reader.read();
-    if (hasEnded) return;
+    if (over.aborted) return;
     sent += value?.length ?? 0;
     if (done || sent > size) break;
-    if (request.write(value)) continue;
-    const drained = Promise.withResolvers<void>();
-    request.once("drain", drained.resolve);
-    await Promise.race([drained.promise, ended]);
+    if (!await writeAll(connection, value)) return;
   }
-  if (sent === size) {
-    request.end();
-    return;
-  }
+  if (sent === size) return;
   throw new Error(
     `Cannot upload: body must have ${size} bytes: received ${
       sent > size ? "more" : sent
@@ -130,32 +134,23 @@ async function writeBody(
   );
 }
 
-function answerOf(
-  status = 500,
-  nodeHeaders: Record<string, string | string[] | undefined>,
-  text: string,
-): Response {
-  const headers = new Headers();
-  for (const [name, value] of Object.entries(nodeHeaders)) {
-    if (value !== undefined) headers.set(name, String(value));
+/** Whether all bytes were written; false where the connection has failed or was closed. */
+async function writeAll(
+  connection: Deno.Conn,
+  bytes: Uint8Array,
+): Promise<boolean> {
+  try {
+    for (let at = 0; at < bytes.length;) {
+      at += await connection.write(bytes.subarray(at));
+    }
+    return true;
+  } catch {
+    return false;
   }
-  const isBodiless = status < 200 || status === 204 || status === 304;
-  return isBodiless
-    ? new Response(null, { status: status < 200 ? 500 : status, headers })
-    : new Response(text, { status, headers });
 }
 
-/**
- * Makes the error of a connection that failed: its code, without the address that the
- * messages of `fetch` hold.
- */
-export function connectionError(error: unknown): Error {
-  const { name, code } = errorFacts(error);
-  const reason = code ?? (error === undefined ? "ECONNRESET" : name);
-  return Object.assign(
-    new Error(
-      `Cannot reach object store: connection must last until the answer: received ${reason}`,
-    ),
-    code === undefined && error !== undefined ? {} : { code: reason },
-  );
+/** Errors of the answer tell what they are; those of the connection have a code. */
+function told(error: unknown): unknown {
+  const isOurs = error instanceof Error && error.message.startsWith("Cannot ");
+  return isOurs ? error : connectionError(error);
 }

@@ -4,6 +4,8 @@ import {
   assertInstanceOf,
   assertRejects,
 } from "@std/assert";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { HttpStatusError } from "../../mod.ts";
 import type {
   RemoteObject,
@@ -391,6 +393,33 @@ Deno.test("a signal aborts the body as well", async () => {
   controller.abort(new Error("enough"));
 
   await rejected;
+});
+
+Deno.test("a signal aborts the body after a collection of garbage, too", async () => {
+  await using here = start();
+  const large = new Uint8Array(5_000_000);
+  await here.tier.put(KEY, remotePut(large), never);
+  setFlagsFromString("--expose-gc");
+  const collect: () => void = runInNewContext("gc");
+  for (let time = 0; time < 3; time++) {
+    const controller = new AbortController();
+    const object = await here.tier.get(KEY, controller.signal);
+    const reader = object!.body.getReader();
+    await reader.read();
+    collect();
+    await new Promise((resolve) => setImmediate(resolve));
+    collect();
+
+    controller.abort(new Error("enough"));
+
+    await assertRejects(
+      async () => {
+        while (!(await reader.read()).done);
+      },
+      Error,
+      "enough",
+    );
+  }
 });
 
 Deno.test("an engine that is gone is told by a code, without its address", async () => {
