@@ -4,6 +4,7 @@ import { get } from "./commands/get.ts";
 import { ls } from "./commands/ls.ts";
 import { prune } from "./commands/prune.ts";
 import { rekey } from "./commands/rekey.ts";
+import { remote } from "./commands/remote.ts";
 import { rm } from "./commands/rm.ts";
 import { stats } from "./commands/stats.ts";
 import { verify } from "./commands/verify.ts";
@@ -20,4 +21,5 @@ export const COMMANDS: readonly Command[] = [
   prune,
   rekey,
   verify,
+  remote,
 ];

@@ -14,6 +14,7 @@
  * | `warm FILE\|URL...`               | downloads URLs, and those of lists, that are not stored yet     | `--allow-read=DIR,FILE --allow-write=DIR --allow-net=HOSTS`, and `--allow-run=ffmpeg`    |
  * | `rm URL...`                       | removes entries                                                 | `--allow-read=DIR --allow-write=DIR`                                                     |
  * | `prune --max-size-mb N`           | removes the least recently used entries until the rest fits; also `--max-disk-mb N` | `--allow-read=DIR --allow-write=DIR`                                                     |
+ * | `remote status\|probe\|sync`       | looks at the bucket that hosts share, tries it, fills it        | `--allow-read=DIR --allow-env --allow-net=HOST`                                          |
  * | `verify`                          | checks lengths and digests; `--fix` removes what is wrong       | `--allow-read=DIR`, with `--fix` also `--allow-write=DIR`                                |
  *
  * Commands that only read never create the folder. With `--json` all that

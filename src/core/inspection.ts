@@ -2,13 +2,34 @@ import { storedAtOf } from "./catalog/entry.ts";
 import { PairStore } from "./disk/pair_store.ts";
 import { FileSystem } from "./disk/file_system.ts";
 import { CHANGES_NAME, classify, datName } from "./disk/file_names.ts";
+import {
+  type PushCall,
+  type Pushed,
+  Pushing,
+  type PushProgress,
+} from "./entries/pushing.ts";
 import { type Rekeyed, Rekeying } from "./entries/rekeying.ts";
 import { WriteTurns } from "./entries/write_turns.ts";
 import { ChangeLog } from "./sharing/change_log.ts";
+import { OptionCheck } from "./api/option_check.ts";
+import { resolveRemote } from "./api/remote_option.ts";
+import type { RemoteTier } from "./api/remote_tier.ts";
 import type { Sidecar } from "./disk/sidecar.ts";
 
 export { occupiedBytesOf } from "./catalog/entry.ts";
-export type { Rekeyed, Rekeying };
+export type { PushCall, Pushed, Pushing, PushProgress, Rekeyed, Rekeying };
+
+/**
+ * Makes what uploads the entries of a folder that a remote tier lacks.
+ *
+ * @param dir An existing folder.
+ */
+export function pushingOf(dir: string, tier: RemoteTier): Pushing {
+  const options = { dir, durable: false, readOnly: true };
+  const remote = resolveRemote(new OptionCheck("upload entries"), tier);
+  const store = new PairStore(new FileSystem(), options);
+  return new Pushing(store, tier, remote?.limits.maxEntryBytes ?? 0);
+}
 
 /**
  * Makes what gives the entries of a folder the keys of their canonical URLs.

@@ -7,6 +7,7 @@ import {
   pathsOf,
   writePair,
 } from "../fixtures/directory/files.ts";
+import { S3Engine } from "../fixtures/remote/s3_engine.ts";
 import { Origin } from "../fixtures/servers/origin.ts";
 import { tempDir } from "../fixtures/directory/temp_dir.ts";
 import {
@@ -58,6 +59,35 @@ for (const columns of [40, 80, 120]) {
     assertEquals(linesOf(last).length, 1);
   });
 }
+
+Deno.test("remote sync draws a bar for each upload and for all, and removes them at the end", async () => {
+  await using engine = new S3Engine();
+  await using temp = await tempDir();
+  const { accessKeyId, secretAccessKey } = engine.credentials;
+  const env = {
+    MEDIA_CACHE_S3_ENDPOINT: engine.endpoint,
+    MEDIA_CACHE_S3_BUCKET: engine.bucket,
+    AWS_ACCESS_KEY_ID: accessKeyId,
+    AWS_SECRET_ACCESS_KEY: secretAccessKey,
+  };
+  for (const name of ["one.png", "two.png"]) {
+    const sidecar = { filename: name };
+    await writePair(temp.path, `a:${name}`, bytesOf(2048), { sidecar });
+  }
+  engine.hangs = ({ method }) => method === "PUT";
+
+  const terminal = tool(["remote", "sync", "--dir", temp.path], { env });
+  await terminal.seen(/ 0% {2}0 of 2 +0 B pushed/);
+  await terminal.seen(/of 2\.0 KiB +one\.png/);
+  await terminal.seen(/of 2\.0 KiB +two\.png/);
+  engine.hangs = () => false;
+  engine.resume();
+
+  assertEquals(await terminal.end(), 0);
+  const last = terminal.text.slice(terminal.text.lastIndexOf("\x1b[0J"));
+  assertMatch(last, /2 entries pushed \(4\.0 KiB\), 0 already there, in /);
+  assertEquals(linesOf(last).length, 1);
+});
 
 Deno.test("Ctrl-C in the middle of warm leaves only whole entries", async () => {
   await using origin = new Origin();

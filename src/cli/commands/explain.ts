@@ -9,12 +9,15 @@ import {
 } from "../call/command_option.ts";
 import { expectUsable } from "../call/directory.ts";
 import { EXIT } from "../call/failures.ts";
+import type { RemoteEntry } from "../../core/api/remote_tier.ts";
 import { type Inspection, Inspector } from "../../core/inspection.ts";
 import {
   formatBytes,
   formatCount,
   formatTime,
 } from "../../core/text/quantities.ts";
+import { bounded } from "../remote/bounded.ts";
+import { BUCKET_PERMISSIONS, faultOf, findBucket } from "../remote/bucket.ts";
 import { layOutFacts } from "../output/table.ts";
 import { expectTargets, targetsOf } from "../call/targets.ts";
 
@@ -26,7 +29,8 @@ export const explain: Command = {
   details: [
     "URLs are compared as given. If your program opens the cache with",
     "canonicalUrl: platforms(), add --platforms; with another one, ask for the",
-    "canonical URL.",
+    "canonical URL. If the environment names a bucket, as 'remote' has it, its object",
+    "is looked for too.",
   ],
   options: {
     dir: DIR_OPTION,
@@ -35,13 +39,17 @@ export const explain: Command = {
     urls: URLS_OPTION,
     json: JSON_OPTION,
   },
-  permissions: ["--allow-read=DIR"],
+  permissions: [
+    "--allow-read=DIR",
+    `and ${BUCKET_PERMISSIONS} to look into a bucket`,
+  ],
   json: [
     "{ key, stored, reason, mimetype, filename, size, storedAt, lastAccess,",
     "  sha256, sourceMimetype, sourceSize, conversion, url,",
-    "  staged: [{ name, size, locked }] }",
+    "  staged: [{ name, size, locked }],",
+    "  remote: { stored, reason, mimetype, filename, size, storedAt, sha256 } }",
     "(null where unknown; reason says why it is not stored, conversion why a GIF",
-    "is still a GIF; url with --urls only)",
+    "is still a GIF; url with --urls only; remote where there is a bucket)",
   ],
   run,
 };
@@ -56,13 +64,18 @@ async function run(call: Call): Promise<number> {
   await expectUsable(dir, false, false);
   const inspector = new Inspector(dir);
   const withUrl = call.flag("urls");
+  const look = await bucketLook(call.signal);
   let code: number = EXIT.ok;
   for (const { key } of await targetsOf(call, inspector)) {
     const inspection = await inspector.inspect(key);
     if (inspection.reason !== undefined) code = EXIT.failure;
-    if (call.flag("json")) await output.json(recordOf(inspection, withUrl));
-    else {
-      for (const line of layOutFacts(factsOf(inspection, withUrl))) {
+    const found = await look?.(key);
+    if (call.flag("json")) {
+      const record = recordOf(inspection, withUrl);
+      await output.json({ ...record, ...remoteRecordOf(found) });
+    } else {
+      const facts = factsOf(inspection, withUrl);
+      for (const line of layOutFacts([...facts, ...remoteFactsOf(found)])) {
         await output.print(line);
       }
     }
@@ -70,7 +83,10 @@ async function run(call: Call): Promise<number> {
   return code;
 }
 
-function recordOf(inspection: Inspection, withUrl: boolean): unknown {
+function recordOf(
+  inspection: Inspection,
+  withUrl: boolean,
+): Record<string, unknown> {
   const { key, reason, sidecar, size, storedAt, lastAccess, staged } =
     inspection;
   return {
@@ -130,4 +146,52 @@ function exactly(bytes: number): string {
   return bytes < 1024
     ? formatBytes(bytes)
     : `${formatBytes(bytes)} (${formatCount(bytes)} bytes)`;
+}
+
+/** The longest look into the bucket, in milliseconds. */
+const LOOK_MS = 10_000;
+
+/** The facts of an object of the bucket, or why they are not known. */
+type Found = RemoteEntry | { readonly reason: string };
+
+/** Makes a look into the bucket of the environment; undefined without a bucket. */
+async function bucketLook(
+  given: AbortSignal | undefined,
+): Promise<((key: string) => Promise<Found>) | undefined> {
+  const tier = await findBucket();
+  if (tier === undefined) return undefined;
+  const signal = given ?? new AbortController().signal;
+  return async (key) => {
+    try {
+      return await bounded(signal, LOOK_MS, async (signal): Promise<Found> => {
+        const object = await tier.get(key, signal);
+        await object?.body.cancel();
+        return object?.entry ?? { reason: "it has no object of the key" };
+      });
+    } catch (error) {
+      return { reason: faultOf(error) };
+    } finally {
+      await tier.close?.();
+    }
+  };
+}
+
+function remoteRecordOf(found: Found | undefined): Record<string, unknown> {
+  if (found === undefined) return {};
+  if ("reason" in found) {
+    return { remote: { stored: false, reason: found.reason } };
+  }
+  const { mimetype, filename, size, storedAt, sha256 } = found;
+  const facts = { mimetype, filename, size, storedAt, sha256 };
+  return { remote: { stored: true, reason: null, ...facts } };
+}
+
+function remoteFactsOf(found: Found | undefined): [string, string][] {
+  if (found === undefined) return [];
+  if ("reason" in found) return [["In the bucket", `no: ${found.reason}`]];
+  const { mimetype, size, storedAt } = found;
+  return [[
+    "In the bucket",
+    `${mimetype}, ${formatBytes(size)}, stored ${formatTime(storedAt)}`,
+  ]];
 }

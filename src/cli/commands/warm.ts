@@ -9,9 +9,10 @@ import {
 import { openCache } from "../call/directory.ts";
 import { EXIT, Failure, UsageError } from "../call/failures.ts";
 import { Interruption } from "../call/interruption.ts";
-import { Progress, type Tally } from "../output/progress.ts";
+import type { DownloadInfo } from "../../core/api/download.ts";
+import { Progress, type Transfer } from "../output/progress.ts";
 import { readUrls } from "../call/url_list.ts";
-import { WarmReport } from "./warm_report.ts";
+import { type Tally, totalsOf, WarmReport } from "./warm_report.ts";
 import { warm as warmCache } from "./warmer.ts";
 
 const CONCURRENCY = 4;
@@ -104,7 +105,11 @@ async function run(call: Call): Promise<number> {
   };
   const hasBars = output.stderr.isTerminal() && !call.flag("no-progress");
   using progress = hasBars
-    ? new Progress(output.stderr, tally, () => cache.inFlight())
+    ? new Progress(
+      output.stderr,
+      () => totalsOf(tally),
+      () => cache.inFlight().map(transferOf),
+    )
     : undefined;
   const report = new WarmReport(output, tally, {
     json: call.flag("json"),
@@ -126,4 +131,9 @@ async function run(call: Call): Promise<number> {
   await report.end(signal.aborted);
   if (signal.aborted) return interruption.exitCode;
   return tally.failed > 0 ? EXIT.failure : EXIT.ok;
+}
+
+function transferOf(info: DownloadInfo): Transfer {
+  const note = info.phase === "downloading" ? undefined : info.phase;
+  return { ...info, note };
 }

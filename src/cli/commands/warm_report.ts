@@ -1,6 +1,6 @@
 import { shortKey } from "../output/entry_record.ts";
 import type { Output } from "../output/output.ts";
-import type { Progress, Tally } from "../output/progress.ts";
+import type { Progress, Totals } from "../output/progress.ts";
 import {
   formatBytes,
   formatCount,
@@ -8,6 +8,31 @@ import {
 } from "../../core/text/quantities.ts";
 import { type ListedUrl, STDIN } from "../call/url_list.ts";
 import type { Outcome } from "./warmer.ts";
+
+/** Totals of a run. */
+export interface Tally {
+  /** Number of URLs. */
+  readonly urls: number;
+  /** URLs downloaded. */
+  stored: number;
+  /** URLs stored before. */
+  present: number;
+  /** URLs that could not be stored. */
+  failed: number;
+  /** Bytes downloaded. */
+  bytes: number;
+}
+
+/** The totals as the bar of all URLs shows them. */
+export function totalsOf(tally: Tally): Totals {
+  const { urls, stored, present, failed, bytes } = tally;
+  return {
+    done: stored + present + failed,
+    of: urls,
+    note: `${formatBytes(bytes)} stored` +
+      (failed === 0 ? "" : `, ${formatCount(failed)} failed`),
+  };
+}
 
 /** Options of {@linkcode WarmReport}. */
 export interface WarmReportOptions {

@@ -1,23 +1,32 @@
 import type { Writable } from "node:stream";
 import cliProgress from "cli-progress";
-import type { DownloadInfo } from "../../core/api/download.ts";
 import { shortKey } from "./entry_record.ts";
 import type { CliOutput } from "./output.ts";
 import { printable } from "./printable.ts";
 import { formatBytes, formatCount } from "../../core/text/quantities.ts";
 
-/** Totals of a run. */
-export interface Tally {
-  /** Number of URLs. */
-  readonly urls: number;
-  /** URLs downloaded. */
-  stored: number;
-  /** URLs stored before. */
-  present: number;
-  /** URLs that could not be stored. */
-  failed: number;
-  /** Bytes downloaded. */
-  bytes: number;
+/** How far a run is. */
+export interface Totals {
+  /** The work that is done, however it ended. */
+  readonly done: number;
+  /** All that there is to do. */
+  readonly of: number;
+  /** The outcome so far, in words. */
+  readonly note: string;
+}
+
+/** A transfer that runs. */
+export interface Transfer {
+  /** The key of its entry. */
+  readonly key: string;
+  /** File name, where known. */
+  readonly filename?: string | undefined;
+  /** Bytes so far. */
+  readonly received: number;
+  /** All bytes, where known. */
+  readonly total: number | undefined;
+  /** A phase that is worth telling, such as a conversion. */
+  readonly note?: string | undefined;
 }
 
 // The members of cli-progress used here, which comes without types. Its types
@@ -51,24 +60,24 @@ const WRAP = "\x1b[?7h";
 const CUT = "\x1b[?7l";
 const CLEAR_TO_RIGHT = "\x1b[K";
 
-/** Draws a progress bar for each download, and a bar for all. */
+/** Draws a progress bar for each transfer, and a bar for all. */
 export class Progress implements Disposable {
   readonly #bars: Bars;
   readonly #running = new Map<string, Bar>();
-  readonly #tally: Tally;
+  readonly #totals: () => Totals;
   readonly #total: Bar;
-  readonly #inFlight: () => readonly DownloadInfo[];
+  readonly #transfers: () => readonly Transfer[];
   readonly #timer: ReturnType<typeof setInterval>;
   #stopped = false;
 
   /** Draws on `terminal`, from now on and until it is disposed. */
   constructor(
     terminal: CliOutput,
-    tally: Tally,
-    inFlight: () => readonly DownloadInfo[],
+    totals: () => Totals,
+    transfers: () => readonly Transfer[],
   ) {
-    this.#inFlight = inFlight;
-    this.#tally = tally;
+    this.#transfers = transfers;
+    this.#totals = totals;
     this.#bars = new cliProgress.MultiBar({
       stream: streamOf(terminal),
       format: "[{bar}] {percent}  {amount}  {name}",
@@ -82,7 +91,8 @@ export class Progress implements Disposable {
       // redrawn too.
       forceRedraw: true,
     });
-    this.#total = this.#bars.create(tally.urls, 0, payloadOf(tally));
+    const all = totals();
+    this.#total = this.#bars.create(all.of, 0, payloadOf(all));
     this.refresh();
     this.#timer = setInterval(() => this.refresh(), FRAME_MS);
   }
@@ -90,21 +100,20 @@ export class Progress implements Disposable {
   /** Draws the present state. */
   refresh(): void {
     if (this.#stopped) return;
-    const tally = this.#tally;
-    const done = tally.stored + tally.present + tally.failed;
-    this.#total.update(done, payloadOf(tally));
-    const infos = this.#inFlight().slice(0, rows() - 2);
-    const keys = new Set(infos.map(({ key }) => key));
+    const totals = this.#totals();
+    this.#total.update(totals.done, payloadOf(totals));
+    const transfers = this.#transfers().slice(0, rows() - 2);
+    const keys = new Set(transfers.map(({ key }) => key));
     for (const [key, bar] of this.#running) {
       if (keys.has(key)) continue;
       this.#bars.remove(bar);
       this.#running.delete(key);
     }
-    for (const info of infos) {
-      const payload = payloadOfDownload(info);
-      const { key, total = 0 } = info;
+    for (const transfer of transfers) {
+      const payload = payloadOfTransfer(transfer);
+      const { key, total = 0 } = transfer;
       // A bar of unknown total stays empty; a total of 0 would fill it.
-      const value = total === 0 ? 0 : info.received;
+      const value = total === 0 ? 0 : transfer.received;
       const bar = this.#running.get(key) ??
         this.#bars.create(total, value, payload);
       this.#running.set(key, bar);
@@ -129,19 +138,16 @@ export class Progress implements Disposable {
   }
 }
 
-function payloadOf(tally: Tally): Payload {
-  const { urls, stored, present, failed, bytes } = tally;
-  const done = stored + present + failed;
+function payloadOf({ done, of, note }: Totals): Payload {
   return {
-    percent: percentOf(done, urls),
-    amount: padded(`${formatCount(done)} of ${formatCount(urls)}`),
-    name: `${formatBytes(bytes)} stored` +
-      (failed === 0 ? "" : `, ${formatCount(failed)} failed`),
+    percent: percentOf(done, of),
+    amount: padded(`${formatCount(done)} of ${formatCount(of)}`),
+    name: note,
   };
 }
 
-function payloadOfDownload(info: DownloadInfo): Payload {
-  const { key, filename, phase, received, total } = info;
+function payloadOfTransfer(transfer: Transfer): Payload {
+  const { key, filename, note, received, total } = transfer;
   return {
     percent: percentOf(received, total),
     amount: padded(
@@ -149,7 +155,7 @@ function payloadOfDownload(info: DownloadInfo): Payload {
         (total === undefined ? "" : ` of ${formatBytes(total)}`),
     ),
     name: printable(filename ?? shortKey(key)) +
-      (phase === "downloading" ? "" : ` (${phase})`),
+      (note === undefined ? "" : ` (${note})`),
   };
 }
 
@@ -178,7 +184,7 @@ function streamOf(terminal: CliOutput): Writable {
           done += terminal.writeSync(bytes.subarray(done));
         }
       } catch {
-        // The terminal is gone. The downloads go on.
+        // The terminal is gone. The transfers go on.
       }
       return true;
     },
