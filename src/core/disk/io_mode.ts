@@ -54,13 +54,12 @@ export class IoMode {
     } finally {
       const end = performance.now();
       if (end - start > SLOW_MS) this.#tookLong(end);
-      else this.#wasFast();
+      else {
+        // Here and not in a method: every operation of the disk takes this way.
+        this.#slowForMs = 0;
+        if (this.#slowness > 0) this.#slowness--;
+      }
     }
-  }
-
-  #wasFast(): void {
-    this.#slowForMs = 0;
-    if (this.#slowness > 0) this.#slowness--;
   }
 
   #tookLong(now: number): void {
