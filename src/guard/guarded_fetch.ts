@@ -152,7 +152,10 @@ class GuardedFetch implements Disposable {
         if (signal?.aborted || kept.hasReceived) throw error;
       }
     }
-    const tlsName = hop.url.protocol === "https:" ? hostname : undefined;
+    // TLS knows no dot at the end of a name (RFC 6066, 3).
+    const tlsName = hop.url.protocol === "https:"
+      ? hostname.replace(/\.$/, "")
+      : undefined;
     return await send(
       await Connection.open({ address, port, tlsName }, signal),
     );

@@ -82,22 +82,26 @@ Deno.test("a pinned address keeps the name in TLS, and the certificate must be t
   );
   await using relay = new NameRelay(server.addr.port);
   const { port } = relay;
-  const hosts = ["secure.test", "other.test", "wrong.test", "127.0.0.1"];
+  const hosts = [
+    ...["secure.test", "other.test", "secure.test."],
+    ...["wrong.test", "127.0.0.1"],
+  ];
 
   const trusting = await fetchHosts(port, hosts, {
     DENO_CERT: fromFileUrl(new URL("ca.pem", TLS)),
   });
   const [doubting] = await fetchHosts(port, ["secure.test"], {});
 
-  assertEquals(trusting.slice(0, 2), [
+  assertEquals(trusting.slice(0, 3), [
     `secure.test:${port}`,
     `other.test:${port}`,
+    `secure.test.:${port}`,
   ]);
   assertEquals(relay.names, [
-    ...["secure.test", "other.test", "wrong.test", "none"],
+    ...["secure.test", "other.test", "secure.test", "wrong.test", "none"],
     "secure.test",
   ]);
-  for (const failure of [...trusting.slice(2), doubting]) {
+  for (const failure of [...trusting.slice(3), doubting]) {
     const [code, message] = failure as [string, string];
     assertEquals(code, "ERR_TLS_CERT_INVALID");
     assert(!message.includes("secret"), message);
