@@ -2,7 +2,7 @@
  * A server that fetches media for others through a cache, and shows what the cache does.
  *
  *     MEDIA_CACHE_DIR=media_cache PROXY_HOSTS=upload.wikimedia.org \
- *       deno run --allow-env=MEDIA_CACHE_DIR,MEDIA_CACHE_MAX_MB,MEDIA_CACHE_TOKEN,PROXY_HOSTS,PROXY_EXEMPT,HOST,PORT \
+ *       deno run --allow-env \
  *       --allow-read=media_cache --allow-write=media_cache --allow-run=ffmpeg \
  *       --allow-net --deny-net=10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,169.254.0.0/16 \
  *       examples/stats_server.ts
@@ -12,6 +12,8 @@
  * - `/proxy?url=URL` serves a URL of the hosts in PROXY_HOSTS (a list with commas, or `*`
  *   for all), as long as they, and their redirects, lead to public addresses. Hosts in
  *   PROXY_EXEMPT may be private, and have a port of their own.
+ * - MEDIA_CACHE_S3_ENDPOINT, with the other variables that `s3TierFromEnv()` reads, names a
+ *   bucket that is shared with other hosts.
  *
  * @module
  */
@@ -23,6 +25,7 @@ import {
 } from "@media-cache/media-cache";
 import { ForbiddenAddressError, guard } from "@media-cache/media-cache/guard";
 import { statsRouter } from "@media-cache/media-cache/hono";
+import { s3TierFromEnv } from "@media-cache/media-cache/s3";
 import { Hono } from "hono";
 
 const hosts = new Set(hostsIn("PROXY_HOSTS"));
@@ -39,11 +42,16 @@ const TROUBLE: ReadonlySet<string> = new Set([
   "diskError",
   "conversionUnavailable",
   "degraded",
+  "remoteDown",
+  "remoteUp",
 ]);
+
+const remote = s3TierFromEnv();
 
 const cache = await MediaCache.open({
   cacheDir: Deno.env.get("MEDIA_CACHE_DIR") || "media_cache",
   maxSizeMb: numberIn("MEDIA_CACHE_MAX_MB", 500),
+  ...(remote !== undefined && { remote }),
   onEvent: (event) => {
     if (TROUBLE.has(event.type)) console.warn(formatEvent(event));
   },
