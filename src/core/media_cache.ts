@@ -220,7 +220,9 @@ export class MediaCache implements AsyncDisposable {
    * ```
    */
   async get(url: string | URL): Promise<Media | undefined> {
-    return await this.#get(this.#canonical(url));
+    const found = this.#get(this.#canonical(url));
+    // An `await` takes half as long as all else in a hit in RAM.
+    return found instanceof Promise ? await found : found;
   }
 
   /**
