@@ -1,6 +1,6 @@
 /**
- * Serves a file of the given size over HTTP, at any path. Prints its port. Takes
- * JSON: see {@linkcode MediaServerOptions}.
+ * Serves a file of the given size over HTTP, at any path; the router at its own path
+ * alone. Prints its port. Takes JSON: see {@linkcode MediaServerOptions}.
  */
 // deno-lint-ignore-file no-console
 import { MediaCache } from "@media-cache/media-cache";
@@ -12,6 +12,8 @@ import { randomBytes } from "./jobs/job.ts";
 export interface MediaServerOptions {
   /** The cache's directory. */
   readonly dir: string;
+  /** The URL that the cache stores the file under. */
+  readonly url: string;
   /** Bytes of the file. */
   readonly size: number;
   /** The handler of requests. */
@@ -27,11 +29,7 @@ const HANDLERS = {
   router: async () => {
     const cache = await filled({});
     const router = statsRouter(cache, { access: "trusted" });
-    const key = (await cache.get(URL_OF_FILE))?.key;
-    return (request: Request) => {
-      const path = new URL(`/media/${key}`, request.url);
-      return router.fetch(new Request(path, request));
-    };
+    return (request: Request) => router.fetch(request);
   },
   /** Without a cache, from an array. */
   array: () => () => new Response(data, { headers }),
@@ -46,7 +44,6 @@ const HANDLERS = {
 
 type Handler = (request: Request) => Response | Promise<Response>;
 
-const URL_OF_FILE = "http://media.test/clip.mp4";
 const options: MediaServerOptions = JSON.parse(Deno.args[0] ?? "");
 const data = randomBytes(options.size);
 const headers = {
@@ -63,14 +60,14 @@ Deno.serve({
 
 async function filled(limits: { maxMemoryItems?: number }) {
   const cache = await MediaCache.open({ cacheDir: options.dir, ...limits });
-  await cache.put(URL_OF_FILE, data, "video/mp4", "clip.mp4");
+  await cache.put(options.url, data, "video/mp4", "clip.mp4");
   return cache;
 }
 
 async function respond(limits: { maxMemoryItems?: number }): Promise<Handler> {
   const cache = await filled(limits);
   return async () => {
-    const media = await cache.get(URL_OF_FILE);
+    const media = await cache.get(options.url);
     return media?.response() ?? new Response(null, { status: 404 });
   };
 }

@@ -1,4 +1,5 @@
 /** Cached files, served over HTTP. */
+import { hash } from "node:crypto";
 import { fromFileUrl } from "@std/path";
 import { BARE_DENO, type Bench, MIB, NGINX, OURS } from "../bench.ts";
 import { assertServes, load } from "../load.ts";
@@ -11,6 +12,9 @@ import { denoCommand } from "../work.ts";
 import { compare } from "./targets.ts";
 
 const SERVER = fromFileUrl(new URL("../media_server.ts", import.meta.url));
+
+/** The URL of the file in the cache. */
+const URL_OF_FILE = "http://media.test/clip.mp4";
 
 /** The names of cells of this package, and of `Deno.serve` without a cache. */
 const ROUTER = `${OURS}, through the router`;
@@ -37,11 +41,12 @@ function serveRow(
   const served = (
     contender: string,
     start: (dir: string) => Promise<Server>,
+    path = `/${size}`,
   ): Cell => ({
     contender,
     run: async (dir) => {
       await using server = await start(dir);
-      const url = `${server.origin}/${size}`;
+      const url = server.origin + path;
       await assertServes(url, size);
       if (!quick) await load(url, 16, 1); // to warm up
       const measures: Record<string, number> = {};
@@ -58,11 +63,15 @@ function serveRow(
       return { measures, cpuMs, peakRssBytes: peakRssOf(server.pid) };
     },
   });
-  const byDeno = (contender: string, how: MediaServerOptions["how"]) =>
+  const byDeno = (
+    contender: string,
+    how: MediaServerOptions["how"],
+    path?: string,
+  ) =>
     served(contender, (dir) => {
-      const options: MediaServerOptions = { dir, size, how };
+      const options: MediaServerOptions = { dir, url: URL_OF_FILE, size, how };
       return startServer(denoCommand(SERVER, JSON.stringify(options)));
-    });
+    }, path);
   const title = size < MIB ? `${size / 1024} KiB` : `${size / MIB} MiB`;
   const what = `serve ${title} ×16`;
   const measure = "serve-16";
@@ -73,7 +82,7 @@ function serveRow(
       byDeno(OURS, "response"),
       // Memory keeps no larger body in any case.
       ...(size < MIB ? [byDeno(`${OURS}, not in memory`, "disk")] : []),
-      byDeno(ROUTER, "router"),
+      byDeno(ROUTER, "router", `/media/${hash("sha256", URL_OF_FILE, "hex")}`),
       byDeno(BARE[bare], bare),
       { ...served(NGINX, (dir) => startNginx(dir, size)), rounds: 3 },
     ],
