@@ -18,20 +18,29 @@ export class DownloadBody {
   readonly #task: DownloadTask;
   readonly #place: StagingPlace | undefined;
   readonly #digest: BodyDigest;
+  readonly #sha256: string | undefined;
 
-  /** `size` is in bytes, where known; without a place the body is uncached. */
+  /**
+   * @param size The bytes of the whole body, where known.
+   * @param place The place on disk; without it the body is uncached.
+   * @param sha256 The digest, if the bytes are compared with it on their way here.
+   */
   constructor(
     parts: DownloadParts,
     task: DownloadTask,
     size: number | undefined,
     place: StagingPlace | undefined,
+    sha256: string | undefined,
   ) {
     this.#parts = parts;
     this.#task = task;
     this.#place = place;
+    this.#sha256 = sha256;
     const { listener } = task;
     this.tee = new Tee(size, place?.staged.file, listener, parts.windows);
-    const maxBytes = maxHashedBytes("download", parts.options);
+    const maxBytes = sha256 === undefined
+      ? maxHashedBytes("download", parts.options)
+      : -1;
     this.#digest = new BodyDigest(maxBytes, size);
   }
 
@@ -83,7 +92,8 @@ export class DownloadBody {
 
   /** The digest as a member of a sidecar, after the last chunk; empty for a long body. */
   digest(): { sha256?: string } {
-    return this.#digest.member();
+    const sha256 = this.#sha256;
+    return sha256 === undefined ? this.#digest.member() : { sha256 };
   }
 
   /** Lets the readers go on with the file of the entry; takes over one hold of it. */

@@ -135,6 +135,7 @@ export class BodyReceiver {
         this.#task,
         source.size,
         place,
+        remote?.sha256,
       );
       const plan = await this.#pump(source, body, chunks, deadline);
       signal.throwIfAborted();

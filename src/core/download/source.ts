@@ -49,6 +49,8 @@ export interface Source {
 export interface RemoteSource {
   /** The bytes, checked on the way; undefined where they came whole, and were checked. */
   readonly object: CheckedObject | undefined;
+  /** The digest of the bytes, which are compared with it. */
+  readonly sha256: string;
   /** The download that the body was converted from, if it was. */
   readonly original:
     | Required<Pick<Sidecar, "sourceMimetype">>
@@ -60,7 +62,7 @@ export interface RemoteSource {
 
 /** Makes a source of an object of the remote tier. */
 export function remoteSource({ entry, body }: FoundObject): Source {
-  const { mimetype, filename, size, conversion } = entry;
+  const { mimetype, filename, size, sha256, conversion } = entry;
   const { sourceMimetype, sourceSize } = entry;
   const isWhole = body instanceof Uint8Array;
   return {
@@ -69,6 +71,7 @@ export function remoteSource({ entry, body }: FoundObject): Source {
     ...{ mimetype, filename, size },
     remote: {
       object: isWhole ? undefined : body,
+      sha256,
       original: sourceMimetype === undefined ? undefined : {
         sourceMimetype,
         ...(sourceSize !== undefined && { sourceSize }),
