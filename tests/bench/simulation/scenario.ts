@@ -39,8 +39,8 @@ export interface Scenario {
  * Facebook Photo Caching", 2013. All other numbers are assumptions.
  */
 export const BASELINE: Scenario = {
-  ...{ hosts: 10, maxSizeMb: 5000, requestsPerDay: 10_000 },
-  ...{ sharedShare: 0.5, sharedMedia: 100_000, ownMedia: 10_000 },
+  ...{ hosts: 10, maxSizeMb: 2500, requestsPerDay: 5_000 },
+  ...{ sharedShare: 0.5, sharedMedia: 50_000, ownMedia: 5_000 },
   ...{ exponent: 0.8, lifeDays: 30 },
   ...{ broadcastsPerDay: 50, broadcastMs: 10_000 },
   ...{ warmUpDays: 30, days: 30, seed: 1 },
