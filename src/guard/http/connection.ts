@@ -49,32 +49,28 @@ export class Connection {
   }
 
   /**
-   * Connects, with TLS if the endpoint has a name for it.
-   *
-   * @throws The reason of the signal.
+   * Connects, with TLS if the endpoint has a name for it. Rejects when the signal aborts.
    */
   static async open(
     { address, port, tlsName }: Endpoint,
     signal: AbortSignal | undefined,
   ): Promise<Connection> {
-    const conn = await untilAborted(
-      Deno.connect({ hostname: address, port }),
-      signal,
-    );
+    const options = { hostname: address, port, ...(signal && { signal }) };
+    const conn = await Deno.connect(options);
     if (tlsName === undefined) return new Connection(conn);
-    const starting = Deno.startTls(conn, {
-      hostname: tlsName,
-      alpnProtocols: ["http/1.1"],
-    }).then(async (tls) => {
-      try {
-        await tls.handshake();
-        return tls;
-      } catch (error) {
-        closeConn(tls);
-        throw error;
-      }
-    });
-    return new Connection(await untilAborted(starting, signal));
+    let secured: Deno.TlsConn | undefined;
+    try {
+      secured = await Deno.startTls(conn, {
+        hostname: tlsName,
+        alpnProtocols: ["http/1.1"],
+      });
+      await settled(secured.handshake(), signal);
+      return new Connection(secured);
+    } catch (error) {
+      // Deno 2.9 keeps the socket until the server answers the handshake, or closes it.
+      closeConn(secured ?? conn);
+      throw error;
+    }
   }
 
   /** Whether bytes are here that nobody has asked for. */
@@ -142,19 +138,6 @@ function characters(bytes: Uint8Array): string {
     text += String.fromCharCode(...bytes.subarray(i, i + DECODED_AT_A_TIME));
   }
   return text;
-}
-
-/** Waits for a connection; one that comes after the signal has aborted is closed. */
-async function untilAborted<T extends Deno.Conn>(
-  connecting: Promise<T>,
-  signal: AbortSignal | undefined,
-): Promise<T> {
-  try {
-    return await settled(connecting, signal);
-  } catch (error) {
-    if (signal?.aborted) connecting.then(closeConn, () => {});
-    throw error;
-  }
 }
 
 function closeConn(conn: Deno.Conn): void {

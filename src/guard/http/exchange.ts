@@ -43,23 +43,30 @@ export async function exchange(
   options: ExchangeOptions,
 ): Promise<Response> {
   const { maxHeaderBytes, signal } = options;
+  const upload = outgoing.body instanceof ReadableStream
+    ? outgoing.body.getReader()
+    : undefined;
+  const giveUp = (reason: unknown) => {
+    connection.close();
+    upload?.cancel(reason).catch(() => {});
+  };
   try {
     let isSent = false;
-    const sending = send(connection, outgoing).then(() => {
+    const sending = send(connection, outgoing, upload).then(() => {
       isSent = true;
     });
     const reading = readHead(connection, maxHeaderBytes);
     // A server may answer and close before it has read all: then the answer counts.
-    const failing = outgoing.body instanceof ReadableStream
-      ? sending.then(() => reading)
-      : sending.then(() => reading, () => reading);
+    const failing = upload === undefined
+      ? sending.then(() => reading, () => reading)
+      : sending.then(() => reading);
     const head = await settled(Promise.race([reading, failing]), signal);
     const reader = bodyReader(connection, head, outgoing.method);
     const end = () => {
       const isReusable = head.isKept && isSent && !connection.isAhead &&
         (reader === undefined || reader.isFramed);
       if (isReusable) options.release();
-      else connection.close();
+      else giveUp(undefined);
     };
     if (reader === undefined) end();
     const body = reader === undefined
@@ -73,26 +80,31 @@ export async function exchange(
     const { href } = Object.assign(new URL(outgoing.url), { hash: "" });
     return Object.defineProperty(response, "url", { value: href });
   } catch (error) {
-    connection.close();
+    giveUp(error);
     throw error;
   }
 }
 
-async function send(connection: Connection, outgoing: Outgoing): Promise<void> {
+/** Sends head and body; a stream by its reader, in chunks (RFC 9112, 7.1). */
+async function send(
+  connection: Connection,
+  outgoing: Outgoing,
+  upload: ReadableStreamDefaultReader<Uint8Array> | undefined,
+): Promise<void> {
   const { method, body } = outgoing;
-  const isStream = body instanceof ReadableStream;
   const empty = method === "POST" || method === "PUT" ? 0 : undefined;
-  const length = isStream ? "chunked" : body?.length ?? empty;
+  const whole = body instanceof Uint8Array ? body : undefined;
+  const length = upload === undefined ? whole?.length ?? empty : "chunked";
   await connection.send(requestBytes({ ...outgoing, length }));
-  if (!isStream) {
-    if (body !== null) await connection.send(body);
-    return;
-  }
+  if (whole !== undefined) await connection.send(whole);
+  if (upload === undefined) return;
   const encoder = new TextEncoder();
-  for await (const chunk of body) {
-    if (chunk.length === 0) continue;
-    await connection.send(encoder.encode(`${chunk.length.toString(16)}\r\n`));
-    await connection.send(chunk);
+  for (;;) {
+    const { value } = await upload.read();
+    if (value === undefined) break;
+    if (value.length === 0) continue;
+    await connection.send(encoder.encode(`${value.length.toString(16)}\r\n`));
+    await connection.send(value);
     await connection.send(encoder.encode("\r\n"));
   }
   await connection.send(encoder.encode("0\r\n\r\n"));
