@@ -43,7 +43,7 @@ button {
 .alert, .notice { padding: 12px 16px; border-radius: 12px; margin-bottom: 12px; border: 1px solid var(--line); }
 .alert { background: var(--bad-page); border-color: var(--bad); }
 .tiles { display: grid; grid-template-columns: repeat(3, 1fr); gap: 12px; }
-.tile { padding: 12px 16px; }
+.tile { padding: 12px 16px; min-width: 0; overflow-wrap: anywhere; }
 .tile dt { font-size: 13px; color: var(--muted); }
 .value { font-size: 24px; font-weight: 600; letter-spacing: -.02em; line-height: 1.3; }
 .tile.bad .value { color: var(--bad); }

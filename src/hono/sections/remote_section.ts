@@ -24,7 +24,7 @@ export function remoteSection({ stats, top }: DashboardView): Markup | "" {
     isDown
       ? html`
         <p class="alert"
-          role="alert"><strong>The bucket is left alone:</strong> its calls have failed, so that all is downloaded. It is tried again every few seconds.</p>
+          role="alert"><strong>The bucket is left alone:</strong> its calls have failed, so that all is downloaded. It is tried again by itself.</p>
       `
       : ""
   }
