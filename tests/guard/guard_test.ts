@@ -188,6 +188,23 @@ Deno.test("an exempt host lets a local Bot API through, and nothing else", async
   assertEquals([api.requests("/file"), other.requests("/file")], [1, 0]);
 });
 
+Deno.test("a redirect of an exempt host to another private address is refused", async () => {
+  await using api = new Origin();
+  await using other = new Origin();
+  const secret = other.on(`/${SECRET}`, () => new Response("x"));
+  const url = api.on("/go", () => Response.redirect(secret));
+  const back = api.on("/back", () => Response.redirect(api.url("/file")));
+  api.on("/file", () => new Response("meow"));
+  using guarded = guard({ exempt: [new URL(url).host] });
+
+  await assertForbidden(guarded, url);
+  const response = await guarded(back);
+
+  assertEquals([response.url, response.redirected], [api.url("/file"), true]);
+  assertEquals(await response.text(), "meow");
+  assertEquals(other.requests(`/${SECRET}`), 0);
+});
+
 Deno.test("an exempt host is compared as it stands in a URL, and with no port has those of the guard", async () => {
   await using origin = new Origin();
   const { port } = new URL(origin.on("/", () => new Response("meow")));

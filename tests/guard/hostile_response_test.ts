@@ -6,6 +6,7 @@ import {
   INTERNET,
   LoopbackNetwork,
 } from "../fixtures/guard/loopback_network.ts";
+import { Random } from "../fixtures/inputs/random.ts";
 import { RawOrigin } from "../fixtures/servers/origin.ts";
 
 const NOTHING = new Uint8Array(0);
@@ -184,4 +185,38 @@ Deno.test("a coded body stays as it is, with its header, for it was asked for un
   const response = await fetchRaw(coded);
   assertEquals(response.headers.get("content-encoding"), "gzip");
   assertEquals(await response.text(), "not gzip at all");
+});
+
+Deno.test("random changes of a response give its body, an error, or a body that fails, and never the URL", async () => {
+  const random = new Random();
+  const seeds = [
+    `${SIZED}hello`,
+    `${CHUNKED}2;a=b\nhe\n3\nllo\n0\nTrailer: x\n\n`,
+    "HTTP/1.1 103 Early Hints\nX: y\n\nHTTP/1.0 200 OK\n\nhello",
+  ];
+  const pieces = [
+    ...["\n", "\n\n", " ", ":", "\0", "\t", "0", "9", "f", "-", ",", ";"],
+    ...["chunked", "Content-Length: 3\n", "Transfer-Encoding: chunked\n"],
+    ...["HTTP/1.1 100 X\n\n", "Connection: close\n", "\u00ff", "\u007f"],
+  ];
+  let bodies = 0;
+  for (let i = 0; i < 300; i++) {
+    let text = random.pick(seeds);
+    for (let left = random.integer(1, 3); left > 0; left--) {
+      const at = random.integer(0, text.length);
+      const cut = random.integer(0, random.pick([0, 1, 10]));
+      text = text.slice(0, at) + random.pick(pieces) + text.slice(at + cut);
+    }
+    try {
+      const response = await fetchRaw(text);
+      assert(response.status >= 200 && response.status <= 599, random.hint);
+      bodies++;
+    } catch (error) {
+      const told = `${JSON.stringify(text)}, ${random.hint}: ${error}`;
+      assert(error instanceof TypeError, told);
+      assert(error.message.startsWith("Cannot fetch from a.test:"), told);
+      assert(!Deno.inspect(error).includes("secret"), told);
+    }
+  }
+  assert(bodies > 20 && bodies < 290, `${bodies} bodies`);
 });

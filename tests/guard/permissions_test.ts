@@ -90,6 +90,14 @@ Deno.test("the --deny-net of the manual stops what goes past the guard, and an e
   assertEquals(origin.requests("/"), 0);
 });
 
+Deno.test("README.md has the same --deny-net as the manual", async () => {
+  const readme = await Deno.readTextFile(
+    new URL("../../README.md", import.meta.url),
+  );
+  assert(DENY_NET.length > 100, DENY_NET);
+  assert(readme.includes(`--allow-net ${DENY_NET} `), DENY_NET);
+});
+
 Deno.test("the guard needs no permission but --allow-net", async () => {
   const [refused] = await tellings(
     `using guarded = guard();
