@@ -77,7 +77,7 @@ export class BucketLease {
     // 409: another host creates it now. 429: R2 takes one write a second of an object.
     const isTaken = [409, 412, 429].includes(answer.status);
     if (!answer.ok && !isTaken) throw await refusalOf(answer);
-    await answer.body?.cancel();
+    this.#client.drop(answer);
     return answer.ok;
   }
 
@@ -104,6 +104,6 @@ export class BucketLease {
       signal,
     );
     if (!answer.ok && answer.status !== 404) throw await refusalOf(answer);
-    await answer.body?.cancel();
+    this.#client.drop(answer);
   }
 }

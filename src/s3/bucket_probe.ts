@@ -2,7 +2,7 @@ import type { RemoteProbe } from "../core/api/remote_tier.ts";
 import { HttpStatusError } from "../core/api/errors.ts";
 import { refusalOf } from "./engine_answer.ts";
 import type { ObjectKeys } from "./object_keys.ts";
-import type { S3Client } from "./s3_client.ts";
+import type { BucketRequest, S3Client } from "./s3_client.ts";
 
 /**
  * Writers that try to create one object at the same time. Two in turn prove little: stores
@@ -30,11 +30,11 @@ export async function probeBucket(
   signal: AbortSignal,
 ): Promise<RemoteProbe> {
   try {
-    await expectOk(client.request({
+    await expectOk(client, {
       method: "GET",
       name: "",
       query: { "list-type": "2", "max-keys": "1", prefix: keys.changes },
-    }, signal));
+    }, signal);
     if (isReadOnly) {
       return {
         reachable: true,
@@ -61,7 +61,7 @@ async function proveLease(
     );
     const won = statuses.filter((each) => each >= 200 && each < 300).length;
     if (won === 0) {
-      await expectOk(client.request({ method: "PUT", name }, signal));
+      await expectOk(client, { method: "PUT", name }, signal);
     }
     const reason = doubtOf(statuses, won);
     return reason === undefined
@@ -69,7 +69,7 @@ async function proveLease(
       : { reachable: true, lease: false, reason };
   } finally {
     await client.request({ method: "DELETE", name }, signal)
-      .then((answer) => answer.body?.cancel(), () => {});
+      .then((answer) => client.drop(answer), () => {});
   }
 }
 
@@ -96,14 +96,18 @@ async function create(
 ): Promise<number> {
   const headers = { "if-none-match": "*" };
   const answer = await client.request({ method: "PUT", name, headers }, signal);
-  await answer.body?.cancel();
+  client.drop(answer);
   return answer.status;
 }
 
-async function expectOk(answer: Promise<Response>): Promise<void> {
-  const response = await answer;
-  if (!response.ok) throw await refusalOf(response);
-  await response.body?.cancel();
+async function expectOk(
+  client: S3Client,
+  request: BucketRequest,
+  signal: AbortSignal,
+): Promise<void> {
+  const answer = await client.request(request, signal);
+  if (!answer.ok) throw await refusalOf(answer);
+  client.drop(answer);
 }
 
 /** The message without its start; messages of the tier hold no address and no secret. */

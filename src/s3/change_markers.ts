@@ -47,7 +47,7 @@ export class ChangeMarkers {
     const name = this.#keys.change({ timeMs, host: this.#host, key });
     const answer = await this.#client.request({ method: "PUT", name }, signal);
     if (!answer.ok) throw await refusalOf(answer);
-    await answer.body?.cancel();
+    this.#client.drop(answer);
   }
 
   /**

@@ -2,6 +2,7 @@ import { AwsV4Signer } from "aws4fetch";
 import type { CredentialSource, S3Credentials } from "./credentials.ts";
 import { codeOfError, refusalOf } from "./engine_answer.ts";
 import { connectionError } from "./connection_error.ts";
+import { UnreadBodies } from "./unread_bodies.ts";
 import { Uploads } from "./upload.ts";
 
 /** SHA-256 of no bytes. */
@@ -55,6 +56,7 @@ export interface ObjectUpload {
 export class S3Client {
   readonly #bucket: Bucket;
   readonly #uploads = new Uploads();
+  readonly #unread = new UnreadBodies();
   readonly #signingKeys = new Map<string, ArrayBuffer>();
   #http: Deno.HttpClient | undefined;
 
@@ -66,7 +68,7 @@ export class S3Client {
   /**
    * Sends a request.
    *
-   * @returns The answer, whatever its status. The caller reads or cancels its body.
+   * @returns The answer, whatever its status. The caller reads or drops its body.
    */
   request(request: BucketRequest, signal: AbortSignal): Promise<Response> {
     const { method, name, query, headers = {} } = request;
@@ -109,9 +111,15 @@ export class S3Client {
     });
   }
 
+  /** Lets go of an answer whose body is not needed, so that its connection serves again. */
+  drop(answer: Response): void {
+    this.#unread.add(answer);
+  }
+
   /** Closes all connections. A later request would make new ones. */
-  close(): void {
+  async close(): Promise<void> {
     this.#uploads.close();
+    await this.#unread.close();
     this.#http?.close();
     this.#http = undefined;
   }
@@ -133,7 +141,7 @@ export class S3Client {
     const isCurable = status !== 400 ||
       /^(?:(?:Expired|Invalid)Token.*)?$/.test(code);
     if (!isCurable || !await credentials.renew(first, signal)) return response;
-    await response.body?.cancel();
+    this.drop(response);
     return await send(await credentials.get(signal));
   }
 

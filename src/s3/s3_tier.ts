@@ -16,7 +16,6 @@ import { entryOf, metadataOf } from "./entry_metadata.ts";
 import { ObjectKeys } from "./object_keys.ts";
 import { S3Client } from "./s3_client.ts";
 import { checkOptions, type S3TierOptions } from "./s3_tier_options.ts";
-import { UnreadBodies } from "./unread_bodies.ts";
 
 /**
  * Makes a tier of a bucket. No request is made before the cache needs one, and the bucket
@@ -75,7 +74,6 @@ class S3Tier implements RemoteTier {
   readonly #keys: ObjectKeys;
   readonly #leases: BucketLease | undefined;
   readonly #changes: ChangeMarkers;
-  readonly #unread = new UnreadBodies();
 
   /** Whether the bucket has answered: a 404 then means that it has no such object. */
   #isBucketKnown = false;
@@ -105,7 +103,7 @@ class S3Tier implements RemoteTier {
     this.#isBucketKnown = true;
     const entry = entryOf(answer.headers);
     if (entry === undefined) {
-      await answer.body?.cancel();
+      this.#client.drop(answer);
       return undefined;
     }
     const body = answer.body ?? new Blob().stream();
@@ -135,7 +133,7 @@ class S3Tier implements RemoteTier {
       this.#isBucketKnown = false;
       throw await refusalOf(answer);
     }
-    await answer.body?.cancel();
+    this.#client.drop(answer);
     if (replaces) {
       await this.#changes.mark(key, serverTimeOf(answer), signal);
     }
@@ -147,7 +145,7 @@ class S3Tier implements RemoteTier {
       signal,
     );
     if (!answer.ok) await this.#missing(answer);
-    else await answer.body?.cancel();
+    else this.#client.drop(answer);
     // After the object: a host that learns of the change must not find the object again.
     await Promise.all([
       this.#changes.mark(key, serverTimeOf(answer), signal),
@@ -168,14 +166,13 @@ class S3Tier implements RemoteTier {
   }
 
   async close(): Promise<void> {
-    await this.#unread.close();
-    this.#client.close();
+    await this.#client.close();
   }
 
   /** Undefined for an answer that there is no object; throws for any other refusal. */
   async #missing(answer: Response): Promise<undefined> {
     if (answer.status === 404 && this.#isBucketKnown) {
-      this.#unread.add(answer);
+      this.#client.drop(answer);
       return;
     }
     const refusal = await refusalOf(answer);

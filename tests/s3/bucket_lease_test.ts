@@ -49,6 +49,17 @@ Deno.test("a lease that nobody needs costs one request", async () => {
   assertEquals(hosts.engine.requests.length, 1);
 });
 
+Deno.test("a refusal leaves its connection to later requests", async () => {
+  await using hosts = start();
+  await hosts.take(0);
+  for (let time = 0; time < 10; time++) await hosts.take(1);
+
+  const [, ...others] = hosts.engine.requests;
+  assertEquals(others.length, 20);
+  const { size } = new Set(others.map(({ port }) => port));
+  assert(size < 5, `${size} connections`);
+});
+
 Deno.test("a lease that is too old is taken over by exactly one host", async () => {
   await using hosts = start();
   await hosts.take(0);

@@ -1,6 +1,6 @@
 /** Caches of several hosts, each with a directory of its own, and one bucket. */
 import { assertEquals } from "@std/assert";
-import { MediaCache, type MediaCacheOptions } from "../../mod.ts";
+import { MediaCache } from "../../mod.ts";
 import { s3Tier, type S3TierOptions } from "../../src/s3/s3.ts";
 import { pattern } from "../fixtures/bodies/bytes.ts";
 import { tempDir } from "../fixtures/directory/temp_dir.ts";
@@ -22,11 +22,12 @@ async function start() {
     url,
     async host(
       options: Partial<S3TierOptions> = {},
-      others: Partial<MediaCacheOptions> = {},
     ): Promise<MediaCache> {
       const { path: cacheDir } = stack.use(await tempDir());
       const remote = s3Tier({ ...engine.options, ...options });
-      return stack.use(await MediaCache.open({ cacheDir, remote, ...others }));
+      return stack.use(
+        await MediaCache.open({ cacheDir, remote, onEvent() {} }),
+      );
     },
     async get(cache: MediaCache): Promise<Uint8Array> {
       const media = await cache.getOrDownload(
