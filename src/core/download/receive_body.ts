@@ -291,7 +291,7 @@ export class BodyReceiver {
    * tee: it is handed out from RAM.
    */
   async #tryWhole(
-    { size, mimetype, remote }: Source,
+    { size, mimetype }: Source,
     chunks: ChunkSource,
   ): Promise<{ whole?: Received; rest: ChunkSource }> {
     const { gifs, catalog } = this.#parts;
@@ -303,8 +303,7 @@ export class BodyReceiver {
     const { chunk, rest } = await wholeChunk(chunks, size);
     if (chunk === undefined) return { rest };
     assertAttached(chunk);
-    const mayConvert = gifs !== undefined && isGif(chunk) &&
-      remote?.conversion === undefined;
+    const mayConvert = gifs !== undefined && isGif(chunk);
     if (mayConvert || !place.reservation.write(size)) {
       return { rest: replayed([chunk], rest) };
     }

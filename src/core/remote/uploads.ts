@@ -43,7 +43,7 @@ interface RunningUpload extends Upload {
  */
 export class Uploads {
   readonly #remote: ResolvedRemote;
-  readonly #source: UploadSource;
+  readonly #source: Pick<UploadSource, "open">;
   readonly #calls: RemoteCalls;
   readonly #counters: RemoteCounters;
   readonly #steps: UploadSteps;
@@ -55,7 +55,7 @@ export class Uploads {
 
   constructor(
     remote: ResolvedRemote,
-    source: UploadSource,
+    source: Pick<UploadSource, "open">,
     calls: RemoteCalls,
     counters: RemoteCounters,
     steps: UploadSteps,

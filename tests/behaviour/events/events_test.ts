@@ -56,6 +56,9 @@ Deno.test("formatEvent() gives the lines of the Python original", () => {
 
 const EVENTS: MediaCacheEvent[] = [
   ...LINES.map(([event]) => event),
+  { type: "remoteHit", ...body, durationMs: 1 },
+  { type: "remoteDown", time: 0, reason: "why" },
+  { type: "remoteUp", time: 0, downMs: 5_000.4 },
   {
     type: "miss",
     time: 0,

@@ -6,6 +6,7 @@ import { origin } from "../../fixtures/remote/counted_origin.ts";
 import { type Host, openHost, openHosts } from "../../fixtures/remote/hosts.ts";
 import { never, StandInTier } from "../../fixtures/remote/stand_in_tier.ts";
 import { begin } from "../../fixtures/cache/begun.ts";
+import { turn } from "../../fixtures/cache/recorder.ts";
 import { awake } from "../../fixtures/time/awake.ts";
 import { ShiftedClock } from "../../fixtures/time/shifted_clock.ts";
 
@@ -170,13 +171,15 @@ Deno.test("delete() waits for a tier that hangs no longer than for a lookup", as
 
 Deno.test("a deletion during the upload leaves no object", async () => {
   await using host = await openHost();
-  const { cache, tier, bucket } = host;
+  const { cache, tier, bucket, recorder } = host;
   const gate = Promise.withResolvers<void>();
   tier.before = (method) => method === "put" ? gate.promise : undefined;
   await cache.put(URL_A, OLD, "a/b", "a");
   await tier.begun("put");
 
   const deleted = cache.delete(URL_A);
+  await recorder.seen("deleted");
+  for (let i = 0; i < 20; i++) await turn();
   gate.resolve();
   assertEquals(await deleted, true);
   await cache.close();
@@ -275,4 +278,47 @@ Deno.test("changes of another shape are a failure of the tier, and no more", asy
 
     assertEquals(await media.bytes(), OLD);
   }
+});
+
+Deno.test("an entry that was put after a change stays, also if a download of the URL began before", async () => {
+  await using opened = await openHosts(2, { limits: { changesEveryMs: 20 } });
+  using _awake = awake();
+  using clock = new ShiftedClock();
+  const [one, two] = opened.hosts as [Host, Host];
+  await (await two.cache.getOrDownload(URL_A, origin(OLD).download)).bytes();
+  const gate = Promise.withResolvers<void>();
+  two.tier.before = (method) => method === "changes" ? gate.promise : undefined;
+
+  clock.aheadMs += 30_000;
+  await one.cache.delete(URL_A);
+  clock.aheadMs += 30_000;
+  await two.cache.put(URL_A, NEW, "a/b", "a", { replace: true });
+  gate.resolve();
+  await two.tier.ended("changes", two.tier.count("changes") + 3);
+
+  assertEquals(await (await two.cache.get(URL_A))?.bytes(), NEW);
+});
+
+Deno.test("a deletion waits for an upload whose bytes the store has, and that it may store", async () => {
+  await using host = await openHost();
+  const { cache, tier, bucket, recorder } = host;
+  const sent = Promise.withResolvers<void>();
+  const gate = Promise.withResolvers<void>();
+  tier.put = async (key, { entry, open }) => {
+    const bytes = await new Response(open()).bytes();
+    sent.resolve();
+    await gate.promise;
+    bucket.objects.set(key, { entry, bytes });
+  };
+  await cache.put(URL_A, OLD, "a/b", "a");
+  await sent.promise;
+
+  const deleted = cache.delete(URL_A);
+  await recorder.seen("deleted");
+  for (let i = 0; i < 20; i++) await turn();
+  gate.resolve();
+  await deleted;
+  await cache.close();
+
+  assertEquals(bucket.objects.size, 0);
 });

@@ -1,9 +1,10 @@
 /** Entries are uploaded after they were stored, and nobody waits for that. */
 import { assertEquals } from "@std/assert";
+import { MediaCache } from "../../../mod.ts";
 import { pattern } from "../../fixtures/bodies/bytes.ts";
 import { origin } from "../../fixtures/remote/counted_origin.ts";
 import { openHost } from "../../fixtures/remote/hosts.ts";
-import { never } from "../../fixtures/remote/stand_in_tier.ts";
+import { never, StandInTier } from "../../fixtures/remote/stand_in_tier.ts";
 
 const URL_A = "https://example.org/a.bin";
 
@@ -160,4 +161,33 @@ Deno.test("clear() leaves the objects", async () => {
 
   assertEquals(bucket.objects.size, 1);
   assertEquals(tier.count("delete"), 0);
+});
+
+Deno.test("an upload that hangs does not keep a later entry of its URL from being uploaded", async () => {
+  await using host = await openHost({ limits: { maxConcurrentUploads: 1 } });
+  const { cache, tier, bucket } = host;
+  tier.before = (method) =>
+    method === "put" && tier.count("put") === 1 ? never() : undefined;
+
+  await cache.put(URL_A, pattern(1_000, 1), "a/b", "a");
+  await tier.begun("put");
+  await cache.put(URL_A, pattern(1_000, 2), "a/b", "a", { replace: true });
+  await cache.close();
+
+  assertEquals([...bucket.objects.values()][0]?.bytes, pattern(1_000, 2));
+});
+
+Deno.test("two caches on one directory upload each what it has stored", async () => {
+  await using host = await openHost();
+  const { cache, tier, bucket, cacheDir } = host;
+  const remote = new StandInTier({ bucket });
+  await using other = await MediaCache.open({ cacheDir, remote });
+
+  await cache.put(URL_A, pattern(1_000), "a/b", "a");
+  await other.put(`${URL_A}?2`, pattern(1_000), "a/b", "a");
+  await tier.ended("put");
+  await remote.ended("put");
+
+  assertEquals([tier.count("put"), remote.count("put")], [1, 1]);
+  assertEquals(bucket.objects.size, 2);
 });
