@@ -25,7 +25,7 @@ export interface GuardOptions {
   readonly maxRedirects?: number | undefined;
   /**
    * The most bytes of the head of a response, interim responses included. For an exempt
-   * host, and behind a proxy, Deno itself reads 408 KiB at most before that is counted.
+   * host, and behind a proxy, Deno itself reads 500 KB at most before that is counted.
    *
    * @default {65536}
    */

@@ -65,7 +65,7 @@ Deno.test("many headers, a head without end, and what is no head, are errors wit
   for (
     const head of [
       `HTTP/1.1 200 OK\n${many}\n`,
-      `HTTP/1.1 200 OK\n${"A: b\n".repeat(100)}\n`,
+      `HTTP/1.1 200 OK\n${"A: b\n".repeat(101)}\n`,
       `HTTP/1.1 200 OK\n${"X : y\n"}\n`,
       "HTTP/1.1 200 OK\nX: y\n z\n\n",
       "HTTP/1.1 200 OK\nContent-Length: -1\n\n",
@@ -97,6 +97,12 @@ Deno.test("many headers, a head without end, and what is no head, are errors wit
     );
     assert(!Deno.inspect(error).includes("secret"), Deno.inspect(error));
   }
+});
+
+Deno.test("100 headers are taken, as by fetch", async () => {
+  const head = `HTTP/1.1 200 OK\n${"A: b\n".repeat(100)}\n`;
+  const response = await fetchRaw(head);
+  assertEquals(response.headers.get("a"), Array(100).fill("b").join(", "));
 });
 
 Deno.test("statuses without a body, and cookies, pass as with fetch", async () => {

@@ -1,7 +1,7 @@
 import { type Connection, ProtocolError } from "./connection.ts";
 
 /** The most headers of a response, as many as Deno's `fetch` takes (2.9.6). */
-const MAX_HEADERS = 99;
+const MAX_HEADERS = 100;
 
 const STATUS_LINE_REGEXP = /^HTTP\/1\.([01]) ([2-9]\d\d|1\d\d)(?: (.*))?$/;
 
