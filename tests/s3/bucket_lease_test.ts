@@ -52,6 +52,7 @@ Deno.test("a lease that nobody needs costs one request", async () => {
 Deno.test("a refusal leaves its connection to later requests", async () => {
   await using hosts = start();
   await hosts.take(0);
+  hosts.engine.refusesLate = true;
   for (let time = 0; time < 10; time++) await hosts.take(1);
 
   const [, ...others] = hosts.engine.requests;
