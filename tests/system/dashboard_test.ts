@@ -166,7 +166,7 @@ Deno.test("the outage of a remote tier shows live, also on a phone", async () =>
   await using browser = await startBrowser();
   for (const options of [{}, PHONE]) {
     await using engine = new S3Engine();
-    const prefix = `${"long-".repeat(50)}/`;
+    const prefix = `${"l".repeat(250)}/`;
     const remote = s3Tier({ ...engine.options, prefix });
     await using router = await mounted(TRUSTED, { remote, onEvent: () => {} });
     const { page, complaints } = await watch(browser, router.url, options);
