@@ -7,7 +7,7 @@ import {
   type Pushed,
   Pushing,
   type PushProgress,
-} from "./entries/pushing.ts";
+} from "./remote/pushing.ts";
 import { type Rekeyed, Rekeying } from "./entries/rekeying.ts";
 import { WriteTurns } from "./entries/write_turns.ts";
 import { ChangeLog } from "./sharing/change_log.ts";

@@ -1,7 +1,9 @@
 import type { RemoteEntry } from "../api/remote_tier.ts";
 import { type ByteReader, toStream } from "../bodies/byte_reader.ts";
 import type { MediaBody } from "../bodies/media_body.ts";
+import { storedAtOf } from "../catalog/entry.ts";
 import type { PairStore } from "../disk/pair_store.ts";
+import type { Sidecar } from "../disk/sidecar.ts";
 import type { Peek } from "../entries/peek.ts";
 
 /** An entry that is about to be uploaded, held until `close()`. */
@@ -78,19 +80,24 @@ export class UploadSource {
     try {
       const sidecar = await this.#store.readSidecar(key);
       if (sidecar === undefined || "reason" in sidecar) return undefined;
-      const { mimetype, filename, size, sha256, ts } = sidecar;
-      if (sha256 === undefined) return undefined;
-      const { sourceMimetype, sourceSize, conversion } = sidecar;
-      const storedAt = Math.round(ts * 1000);
-      return {
-        ...{ mimetype, filename, size, sha256, storedAt },
-        ...(sourceMimetype !== undefined && { sourceMimetype }),
-        ...(sourceSize !== undefined && { sourceSize }),
-        ...(conversion !== undefined && { conversion }),
-      };
+      const { sha256 } = sidecar;
+      return sha256 === undefined ? undefined : remoteEntryOf(sidecar, sha256);
     } catch {
       // A disk that fails has nothing to upload.
       return undefined;
     }
   }
+}
+
+/** The facts of an entry for the tier. */
+export function remoteEntryOf(sidecar: Sidecar, sha256: string): RemoteEntry {
+  const { mimetype, filename, size, ts } = sidecar;
+  const { sourceMimetype, sourceSize, conversion } = sidecar;
+  return {
+    ...{ mimetype, filename, size, sha256 },
+    storedAt: Math.round(storedAtOf(ts)),
+    ...(sourceMimetype !== undefined && { sourceMimetype }),
+    ...(sourceSize !== undefined && { sourceSize }),
+    ...(conversion !== undefined && { conversion }),
+  };
 }

@@ -3,10 +3,11 @@ import { Pacer } from "../async/pacer.ts";
 import { digestOfFile } from "../bodies/digest.ts";
 import { toStream } from "../bodies/byte_reader.ts";
 import { StoredReader } from "../bodies/stored_body.ts";
-import { storedAtOf } from "../catalog/entry.ts";
 import type { DiskFile } from "../disk/disk_file.ts";
-import type { Found, PairStore } from "../disk/pair_store.ts";
-import { listNames } from "./scan.ts";
+import type { PairStore } from "../disk/pair_store.ts";
+import type { Sidecar } from "../disk/sidecar.ts";
+import { listNames } from "../entries/scan.ts";
+import { remoteEntryOf } from "./upload_source.ts";
 
 /** The end of the upload of an entry. */
 export type Pushed =
@@ -63,32 +64,40 @@ export class Pushing {
    * Uploads an entry, unless the tier has an object of its key. A body without a digest is
    * hashed first.
    *
+   * A bot may delete or replace the entry meanwhile, and tell the tier before the upload
+   * has ended. So the entry is looked at again: the tier then gets the new bytes, or
+   * drops the object.
+   *
    * @throws The error of the tier or of the file system.
    */
-  async push(
-    key: string,
-    { signal, onUpload }: PushCall,
-  ): Promise<Pushed> {
-    const found = await this.#store.find(key);
-    if (found === undefined || !("file" in found)) return "skipped";
-    // Open until the end: a replaced file keeps the bytes of its digest.
-    using file = found.file;
-    if (found.facts.size > this.#maxBytes) return "skipped";
-    if (await this.#tier.has(key, signal)) return "present";
-    await this.#upload(key, found, file, { signal, onUpload });
-    return "pushed";
+  async push(key: string, call: PushCall): Promise<Pushed> {
+    for (let isUploaded = false;; isUploaded = true) {
+      const found = await this.#store.find(key);
+      if (found === undefined || !("file" in found)) {
+        if (isUploaded) await this.#tier.delete(key, call.signal);
+        return "skipped";
+      }
+      // Open until the end: a replaced file keeps the bytes of its digest.
+      using file = found.file;
+      if (found.facts.size > this.#maxBytes) return "skipped";
+      if (!isUploaded && await this.#tier.has(key, call.signal)) {
+        return "present";
+      }
+      await this.#upload(key, found.sidecar, file, call);
+      const stamp = await this.#store.sidecarStamp(key);
+      if (stamp === found.sidecar.stamp) return "pushed";
+    }
   }
 
   async #upload(
     key: string,
-    { sidecar, facts: { size } }: Found,
+    sidecar: Sidecar,
     file: DiskFile,
-    call: PushCall,
+    { signal, onUpload }: PushCall,
   ): Promise<void> {
-    const { mimetype, filename, ts } = sidecar;
-    const { sourceMimetype, sourceSize, conversion } = sidecar;
+    const { filename, size } = sidecar;
     const progress = { key, filename, received: 0, total: size };
-    call.onUpload?.(progress);
+    onUpload?.(progress);
     const sha256 = sidecar.sha256 ?? await digestOfFile(file, size);
     const readAt = async (view: Uint8Array, position: number) => {
       const count = await file.readAt(view, position);
@@ -100,11 +109,7 @@ export class Pushing {
         () => new StoredReader(readAt, 0, size, undefined, () => {}),
         true,
       );
-    const entry = {
-      ...{ mimetype, filename, size, sha256, storedAt: storedAtOf(ts) },
-      ...{ sourceMimetype, sourceSize, conversion },
-    };
-    const object = { entry, open, replaces: false };
-    await this.#tier.put(key, object, call.signal);
+    const entry = remoteEntryOf(sidecar, sha256);
+    await this.#tier.put(key, { entry, open, replaces: false }, signal);
   }
 }
