@@ -13,6 +13,16 @@ type Chunk = Uint8Array<ArrayBuffer>;
 /** Why an object brings no more bytes: they were not those of its facts, or the tier failed. */
 export type ObjectFault = "wrong" | "cut" | "stalled";
 
+/** How long an object may be silent. */
+export interface SilenceLimits {
+  /** The longest time without a byte, in milliseconds. */
+  readonly idleTimeoutMs: number;
+  /** The longest time without a byte once the tier is down, in milliseconds. */
+  readonly downTimeoutMs: number;
+  /** Whether the tier is down. */
+  isDown(): boolean;
+}
+
 /** The listeners of a {@linkcode CheckedObject}. */
 export interface ObjectEvents {
   /** Called with the length of each chunk that the tier has sent. */
@@ -42,6 +52,10 @@ export class CheckedObject implements ChunkSource {
   readonly #events: ObjectEvents;
   readonly #hash: Hash = createHash("sha256");
   readonly #deadline: Deadline;
+  readonly #limits: SilenceLimits;
+  /** The time without a byte after which the silence is looked at, in milliseconds. */
+  readonly #stepMs: number;
+  #silentMs = 0;
   #chunks: ChunkSource;
   /** The bytes handed out: those that the hash has. */
   #given = 0;
@@ -54,21 +68,22 @@ export class CheckedObject implements ChunkSource {
   /**
    * @param entry Length and digest of the body.
    * @param chunks The bytes that the tier sends.
-   * @param idleTimeoutMs The longest time without a byte, in milliseconds.
+   * @param limits How long the tier may send no byte.
    */
   constructor(
     entry: Pick<RemoteEntry, "size" | "sha256">,
     chunks: ChunkSource,
-    idleTimeoutMs: number,
+    limits: SilenceLimits,
     events: ObjectEvents,
   ) {
     this.#entry = entry;
     this.#chunks = chunks;
     this.#events = events;
-    this.#deadline = new Deadline(idleTimeoutMs, Infinity, () => {
-      this.#timeout = new RemoteTimeout("byte", idleTimeoutMs);
-      this.#chunks.cancel(this.#timeout);
-    });
+    this.#limits = limits;
+    const { idleTimeoutMs, downTimeoutMs } = limits;
+    this.#stepMs = Math.min(idleTimeoutMs, downTimeoutMs);
+    const onStep = () => this.#onSilence();
+    this.#deadline = new Deadline(this.#stepMs, Infinity, onStep);
     this.#deadline.pause();
   }
 
@@ -134,11 +149,22 @@ export class CheckedObject implements ChunkSource {
       const chunk = await this.#chunks.next();
       if (chunk === undefined) throw this.#incomplete();
       assertAttached(chunk);
+      this.#silentMs = 0;
       this.#events.onBytes(chunk.length);
       return chunk;
     } finally {
       this.#deadline.pause();
     }
+  }
+
+  /** Ends an object that is silent for too long: sooner while other calls fail as well. */
+  #onSilence(): void {
+    this.#silentMs += this.#stepMs;
+    const { idleTimeoutMs } = this.#limits;
+    const mayWait = this.#silentMs < idleTimeoutMs && !this.#limits.isDown();
+    if (mayWait) return this.#deadline.alive();
+    this.#timeout = new RemoteTimeout("byte", this.#silentMs);
+    this.#chunks.cancel(this.#timeout);
   }
 
   /** Hashes a chunk, and compares length and digest before it hands out the last. */

@@ -20,7 +20,10 @@ export interface RemoteCallOptions {
   readonly signal?: AbortSignal;
   /** Limits the calls at a time, in place of the slots of lookups. */
   readonly slots?: Semaphore;
-  /** Whether nobody waits for the call, which then does not keep the process alive. */
+  /**
+   * Whether nobody waits for the call, which then does not keep the process alive, and
+   * goes on while the tier is down.
+   */
   readonly isBackground?: boolean;
 }
 
@@ -33,6 +36,8 @@ export class RemoteCalls {
   /** Ends calls when the cache is closed. */
   readonly #closing = new AbortController();
   readonly #running = new Set<Promise<unknown>>();
+  /** Ends calls that somebody waits for when the tier is down. */
+  readonly #waiting = new Set<AbortController>();
 
   /** @param breaker Tells whether the tier is called. */
   constructor(
@@ -114,6 +119,7 @@ export class RemoteCalls {
     const onAbort = () => limit.abort(signal?.reason);
     const onClose = () => limit.abort(this.#closing.signal.reason);
     signal?.addEventListener("abort", onAbort, { once: true });
+    if (!options.isBackground) this.#waiting.add(limit);
     this.#closing.signal.addEventListener("abort", onClose, { once: true });
     let leave: (() => void) | undefined;
     try {
@@ -124,6 +130,7 @@ export class RemoteCalls {
     } finally {
       leave?.();
       stopTimer();
+      this.#waiting.delete(limit);
       signal?.removeEventListener("abort", onAbort);
       this.#closing.signal.removeEventListener("abort", onClose);
     }
@@ -170,6 +177,9 @@ export class RemoteCalls {
       ? error.message
       : failureReason(errorFacts(error));
     this.#hub.emit({ type: "remoteDown", reason });
+    // To wait for the same tier any longer would be in vain.
+    const down = new DOMException("The remote tier is down", "AbortError");
+    for (const limit of this.#waiting) limit.abort(down);
   }
 }
 

@@ -131,7 +131,11 @@ export class RemoteLookup {
     const object: CheckedObject = new CheckedObject(
       entry,
       chunkSource(body, false, entry.size),
-      this.#rules.idleTimeoutMs,
+      {
+        idleTimeoutMs: this.#rules.idleTimeoutMs,
+        downTimeoutMs: this.#remote.limits.lookupTimeoutMs / 2,
+        isDown: () => this.#calls.isDown,
+      },
       {
         onBytes: (bytes) => void (counters.bytesReceived += bytes),
         onFault: (fault, error) => {

@@ -13,9 +13,14 @@ const BYTES = pattern(1_000);
 const ENTRY = { size: BYTES.length, sha256: digestOf(BYTES) };
 
 /** A checked object, and what it has told. */
-function checked(chunks: ChunkSource, idleTimeoutMs = 10_000) {
+function checked(chunks: ChunkSource, idleTimeoutMs = 10_000, isDown = false) {
   const told: string[] = [];
-  const object = new CheckedObject(ENTRY, chunks, idleTimeoutMs, {
+  const limits = {
+    idleTimeoutMs,
+    downTimeoutMs: 20,
+    isDown: () => isDown,
+  };
+  const object = new CheckedObject(ENTRY, chunks, limits, {
     onBytes: () => {},
     onFault: (fault) => told.push(fault),
     onContinued: () => told.push("continued"),
@@ -121,20 +126,27 @@ Deno.test("an object that nobody completes ends in the error of its stream, or i
   await assertRejects(() => short.whole(), IncompleteBodyError);
 });
 
-Deno.test("an object without a byte for too long has stalled", async () => {
-  const source = streamed(BYTES.slice(0, 500));
-  const { promise, resolve } = Promise.withResolvers<undefined>();
-  const stalling: ChunkSource = {
-    next: async () => await source.next() ?? await promise,
-    cancel: () => Promise.resolve(resolve(undefined)),
-  };
-  const { object, told } = checked(stalling, 30);
-  object.reopen = () => Promise.resolve(streamed(BYTES));
+for (
+  const [title, idleTimeoutMs, isDown] of [
+    ["for too long", 90, false],
+    ["while the tier is down", 600_000, true],
+  ] as const
+) {
+  Deno.test(`an object without a byte ${title} has stalled`, async () => {
+    const source = streamed(BYTES.slice(0, 500));
+    const { promise, resolve } = Promise.withResolvers<undefined>();
+    const stalling: ChunkSource = {
+      next: async () => await source.next() ?? await promise,
+      cancel: () => Promise.resolve(resolve(undefined)),
+    };
+    const { object, told } = checked(stalling, idleTimeoutMs, isDown);
+    object.reopen = () => Promise.resolve(streamed(BYTES));
 
-  assertEquals(await object.whole(), BYTES);
+    assertEquals(await object.whole(), BYTES);
 
-  assertEquals(told, ["stalled", "continued"]);
-});
+    assertEquals(told, ["stalled", "continued"]);
+  });
+}
 
 Deno.test("a cancelled object ends, and asks no other source", async () => {
   const { promise, resolve } = Promise.withResolvers<undefined>();

@@ -145,3 +145,21 @@ Deno.test("a strange Retry-After does not keep the tier down for ever", async ()
     assertEquals(await it.run(good, LONG), { value: "good" });
   }
 });
+
+Deno.test("when the tier is down nobody waits for it any longer, and work in the background goes on", async () => {
+  const { calls: it, counters } = calls();
+  const gate = Promise.withResolvers<string>();
+  const waiting = it.run(never, LONG);
+  const background = it.run(() => gate.promise, {
+    ...LONG,
+    isBackground: true,
+  });
+  for (let i = 0; i < 4; i++) {
+    await it.run(() => Promise.reject(new Error("broken")), LONG);
+  }
+
+  assertEquals(await waiting, "skipped");
+  gate.resolve("good");
+  assertEquals(await background, { value: "good" });
+  assertEquals([it.isDown, counters.errors], [true, 4]);
+});
