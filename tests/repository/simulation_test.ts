@@ -14,6 +14,7 @@ import {
   leaseTable,
   RULE_DAYS,
   ruleTable,
+  shareTable,
 } from "../bench/simulation/report.ts";
 import { BASELINE, DAY_MS, randomBytes } from "../bench/simulation/scenario.ts";
 import { simulate } from "../bench/simulation/simulate.ts";
@@ -162,7 +163,7 @@ Deno.test("a month is priced by its requests, bytes and looks for changes", () =
 Deno.test("tables and plots hold a line and a point for each number of hosts", () => {
   const results = [1, 10].map(played);
 
-  for (const table of [hitTable, costTable, leaseTable]) {
+  for (const table of [hitTable, shareTable, costTable, leaseTable]) {
     const lines = table(results).split("\n");
     assertEquals(lines.length, 4);
     assert(lines.every((line) => !line.includes("NaN")), table(results));

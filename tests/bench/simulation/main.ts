@@ -16,6 +16,7 @@ import {
   leaseTable,
   RULE_DAYS,
   ruleTable,
+  shareTable,
   TABLED,
 } from "./report.ts";
 import { BASELINE, type Scenario } from "./scenario.ts";
@@ -31,6 +32,9 @@ const HELP =
   --readme      write tables and curves into src/s3/README.md and .github/plots
   --help        print this text
 `;
+
+/** The use of a bucket in most tables. */
+const USE: BucketUse = { expireDays: RULE_DAYS, lease: false };
 
 const USES: readonly BucketUse[] = [
   ...[1, 3, 7, 14, RULE_DAYS, Infinity]
@@ -61,11 +65,16 @@ for (const hosts of [1, 3, 10, 30, 100]) {
   console.error(`${hosts} hosts`);
   results.push(simulate({ ...baseline, hosts }, USES));
 }
+const shares = [0, 0.25, 0.5, 1].map((sharedShare) => {
+  console.error(`10 hosts, ${100 * sharedShare} % wanted alike`);
+  return simulate({ ...baseline, hosts: 10, sharedShare }, [USE]);
+});
 const tabled = results.filter(({ scenario }) =>
   TABLED.includes(scenario.hosts)
 );
 const tables = {
   "simulated hits": hitTable(tabled),
+  "simulated shares": shareTable(shares),
   "simulated cost": costTable(tabled),
   "simulated lease": leaseTable(tabled),
   "simulated rule": ruleTable(tabled),

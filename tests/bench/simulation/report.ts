@@ -29,6 +29,23 @@ export function hitTable(results: readonly Result[]): string {
   );
 }
 
+/** The shares, by the part of the requests for media that all hosts want alike. */
+export function shareTable(results: readonly Result[]): string {
+  const head = ["wanted alike", "the host", "the bucket", "the origin"];
+  return markdown(
+    head,
+    results.map((result) => {
+      const { scenario, requests, localHits } = result;
+      const { downloads } = bucketOf(result);
+      return [
+        `${100 * scenario.sharedShare} %`,
+        ...[localHits, requests - localHits - downloads, downloads]
+          .map((part) => percent(part / requests)),
+      ];
+    }),
+  );
+}
+
 /** Requests and money. */
 export function costTable(results: readonly Result[]): string {
   const head = [
