@@ -39,6 +39,12 @@ const KEPT_RECORDS = 8_192;
  */
 const LOCK_TIMEOUT_MS = 1_000;
 
+/**
+ * A commit waits so many times as long while the list grows: other processes then pass the
+ * lock on, and none of them is stopped.
+ */
+const MAX_WAITS = 5;
+
 /** The time between two tries to take the lock, in milliseconds. */
 export const RETRY_MS = 1;
 
@@ -89,8 +95,11 @@ export class ChangeLog {
   #end = 0;
   /** The file whose head was read, and its identity. */
   #known: { file: DiskFile; identity: number } | undefined;
-  /** Whether the process that has the lock did not release it in time. */
-  #hangs = false;
+  /**
+   * The bytes of the list when the lock was not released in time; undefined before, and
+   * again with the lock.
+   */
+  #hungAt: number | undefined;
   /** Whether `onObstructed` was called for the present obstruction. */
   #isObstructed = false;
   readonly #onObstructed: (error: Error) => void;
@@ -122,7 +131,8 @@ export class ChangeLog {
    *
    * @param make Whether to make the file where there is none.
    * @throws {LockTimeoutError} If another process holds the lock for longer than
-   * `timeoutMs`; at once while a holder has not released it in time before.
+   * `timeoutMs`; at once while a holder has not released it in time before. A commit waits
+   * longer while other processes change entries.
    */
   lock(
     make: boolean,
@@ -130,7 +140,7 @@ export class ChangeLog {
   ): MaybePromise<boolean> {
     const locked = this.tryLock(make && !this.#readOnly);
     if (typeof locked !== "boolean") return this.#wait(locked, make, timeoutMs);
-    this.#hangs = false;
+    this.#hungAt = undefined;
     return locked;
   }
 
@@ -143,22 +153,41 @@ export class ChangeLog {
     const onTimeout = () => {
       isOver = true;
     };
+    const isCommit = timeoutMs >= LOCK_TIMEOUT_MS;
     // Not by the clock: the lock may have been free while the event loop was held.
-    const deadline = new Deadline(Infinity, timeoutMs, onTimeout);
+    const deadline = new Deadline(timeoutMs, Infinity, onTimeout);
     try {
       let locked = await first;
-      for (; locked === "busy"; locked = await this.tryLock(make)) {
-        if (this.#hangs || isOver) {
-          // Later calls fail at once, until the lock is free.
-          this.#hangs ||= timeoutMs >= LOCK_TIMEOUT_MS;
-          throw new LockTimeoutError(this.#path, timeoutMs);
+      let bytes = locked === "busy" ? await this.#bytesNow() : undefined;
+      // Later calls fail at once, until the lock is free or has been passed on.
+      isOver ||= bytes !== undefined && bytes === this.#hungAt;
+      for (let waits = 1; locked === "busy";) {
+        if (isOver) {
+          const before = bytes;
+          bytes = await this.#bytesNow();
+          if (bytes === before || !isCommit || ++waits > MAX_WAITS) {
+            if (isCommit) this.#hungAt = bytes;
+            throw new LockTimeoutError(this.#path, timeoutMs);
+          }
+          isOver = false;
+          deadline.alive();
         }
         await pause(RETRY_MS);
+        locked = await this.tryLock(make);
       }
-      this.#hangs = false;
+      this.#hungAt = undefined;
       return locked;
     } finally {
       deadline.stop();
+    }
+  }
+
+  /** The bytes of the list now; undefined where they can't be told. */
+  async #bytesNow(): Promise<number | undefined> {
+    try {
+      return (await this.#fs.facts(this.#path))?.size;
+    } catch {
+      return undefined;
     }
   }
 

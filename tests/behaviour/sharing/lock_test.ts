@@ -46,6 +46,40 @@ Deno.test("a lock that is never given back ends a download after a second, and n
   assertEquals([await put(cache, "c"), await cache.has("c")], [true, true]);
 });
 
+for (const releasedAt of [2_500, Infinity]) {
+  const end = releasedAt < Infinity ? "is stored" : "fails after seconds";
+  Deno.test(`a put waits while other processes pass the lock on, and ${end}`, async () => {
+    await using dir = await tempDir();
+    const cacheDir = dir.path;
+    await using cache = await MediaCache.open({ cacheDir, onEvent: () => {} });
+    assert(await put(cache, "a"));
+    using others = await Deno.open(join(cacheDir, CHANGES_NAME), {
+      append: true,
+    });
+    await others.lock(true);
+    const record = new TextEncoder().encode(`${pathsOf(cacheDir, "c").key}\n`);
+
+    let waitedMs = 0;
+    {
+      using time = new FakeTime();
+      let isOver = false;
+      const stored = put(cache, "b").finally(() => isOver = true);
+      for (; !isOver; waitedMs++) {
+        if (waitedMs % 500 === 0) others.writeSync(record);
+        if (waitedMs === releasedAt) others.unlockSync();
+        time.tick(1);
+        for (let i = 0; i < 5; i++) await yieldToEventLoop();
+      }
+      assertEquals(await stored, releasedAt < Infinity);
+    }
+    assert(waitedMs >= 2_500 && waitedMs <= 6_000, `${waitedMs} ms`);
+
+    if (releasedAt === Infinity) others.unlockSync();
+    assert(await put(cache, "b"));
+    assertEquals(cache.stats().entries, 2);
+  });
+}
+
 Deno.test("a list of changes that somebody has made long is not read", async () => {
   await using dir = await tempDir();
   const cacheDir = dir.path;
