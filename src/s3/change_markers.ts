@@ -11,6 +11,12 @@ const PAGE_NAMES = 1000;
 const MAX_PAGES = 10;
 
 /**
+ * After so long a call ends with the page that it reads, in milliseconds: the cache limits the
+ * time of a call, and what was read must not be lost.
+ */
+const ENOUGH_MS = 2000;
+
+/**
  * How much earlier than the last listing the next one starts, in milliseconds. A marker is
  * named by the time of the change, and is written a request later.
  */
@@ -60,8 +66,10 @@ export class ChangeMarkers {
     signal: AbortSignal,
   ): Promise<RemoteChanges> {
     const changes: RemoteChange[] = [];
+    const startedAt = performance.now();
     let position = after;
     for (let page = 0; page < MAX_PAGES; page++) {
+      if (performance.now() - startedAt > ENOUGH_MS) break;
       const answer = await this.#client.request({
         method: "GET",
         name: "",

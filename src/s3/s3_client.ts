@@ -16,7 +16,7 @@ const MAX_SIGNING_KEYS = 8;
 export interface Bucket {
   /** The address of the bucket, with a slash at its end. */
   readonly url: URL;
-  /** The region of the signature; undefined to take it from an address of AWS. */
+  /** The region of the signature; undefined to take it from the address, as of AWS. */
   readonly region: string | undefined;
   /** The keys. */
   readonly credentials: CredentialSource;

@@ -18,7 +18,8 @@ export interface S3TierOptions extends RemoteLimits {
   /**
    * The region that requests are signed for.
    *
-   * @default That of an endpoint of AWS, else `us-east-1`, which other stores take.
+   * @default That of an endpoint of AWS, `auto` for R2, else `us-east-1`, which Ceph and MinIO
+   * take.
    */
   readonly region?: string | undefined;
   /**

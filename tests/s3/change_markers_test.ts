@@ -136,6 +136,32 @@ Deno.test("a call reads ten pages, and the next one goes on behind them", async 
   assertEquals([...first.keys, ...second.keys].toSorted(), keys.toSorted());
 });
 
+Deno.test("on a slow store a call ends after two seconds, and the next one goes on", async () => {
+  await using hosts = start();
+  hosts.engine.pageNames = 1;
+  const keys = Array.from({ length: 6 }, (_, each) => remoteKey(`${each}`));
+  for (const key of keys) await hosts.here.delete(key, never);
+  const { now } = performance;
+  let tookMs = 0;
+  performance.now = () => now.call(performance) + tookMs;
+  try {
+    hosts.engine.refuse = () => {
+      tookMs += 1500;
+      return undefined;
+    };
+
+    const first = await hosts.told();
+    const second = await hosts.told(first.next);
+    const third = await hosts.told(second.next);
+
+    const told = [first, second, third].map((each) => each.keys);
+    assertEquals(told.map((each) => each.length), [2, 2, 2]);
+    assertEquals(told.flat().toSorted(), keys.toSorted());
+  } finally {
+    performance.now = now;
+  }
+});
+
 Deno.test("foreign objects among the markers are ignored", async () => {
   await using hosts = start();
   const object = { bytes: BYTES, headers: {}, modifiedMs: 0 };
