@@ -157,6 +157,7 @@ export class OwnDownload {
         slots.resume(slot);
       }
     }
+    if (found === "none") remote.counters.misses++;
     // The object that other hosts can use must stay.
     this.#receiver.keepsObject = found === "unusable";
     if (typeof found === "string") return undefined;

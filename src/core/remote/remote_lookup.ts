@@ -77,9 +77,7 @@ export class RemoteLookup {
       { timeoutMs, signal },
     );
     if (outcome === "skipped") this.#counters.skipped++;
-    if (typeof outcome === "string") return "unknown";
-    if (outcome.value === "none") this.#counters.misses++;
-    return outcome.value;
+    return typeof outcome === "string" ? "unknown" : outcome.value;
   }
 
   async #get(key: string, limit: AbortSignal): Promise<LookupResult> {

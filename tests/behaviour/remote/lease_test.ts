@@ -27,6 +27,9 @@ Deno.test("three hosts of 50 callers download a URL once", async () => {
   assertEquals(stats.map((each) => each?.leasesHeld).sort(), [0, 0, 1]);
   assertEquals(stats.map((each) => each?.leasesAwaited).sort(), [0, 1, 1]);
   assertEquals(stats.map((each) => each?.lease), ["on", "on", "on"]);
+  // The looks of a host that waits are no misses of their own.
+  assertEquals(stats.map((each) => each?.misses).sort(), [0, 0, 1]);
+  assertEquals(stats.map((each) => each?.hits).sort(), [0, 1, 1]);
 });
 
 Deno.test("a host whose download fails gives its lease back", async () => {
