@@ -124,6 +124,8 @@ Deno.test("SECURITY.md names the flags of these tests, and no others", async () 
       "--allow-read=DIR --allow-write=DIR",
       "--allow-read=DIR --allow-write=DIR --allow-run=ffmpeg",
       "--allow-read=DIR",
+      // For a remote tier, which its own tests reach.
+      "--allow-net=HOST",
     ],
   );
 });
