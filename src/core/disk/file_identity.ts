@@ -58,8 +58,10 @@ export function isYoung(
   return now - mtimeMs < (hasBirth(identity) ? ALIKE_MS.born : ALIKE_MS.unborn);
 }
 
-function mixed(...values: readonly [number, number, number]): number {
-  numbers.set(values);
+function mixed(a: number, b: number, c: number): number {
+  numbers[0] = a;
+  numbers[1] = b;
+  numbers[2] = c;
   let high = 1;
   let low = 2;
   for (const word of words) {
