@@ -76,7 +76,7 @@ const SIZES: readonly Size[] = [
     size: 8 * MIB,
     count: 16,
     warmUp: 2,
-    warmHits: 2,
+    warmHits: 16,
     targets: [
       ...floor("put 8 MiB", "put", 0.95),
       ...floor("hit of 8 MiB, BYOB reader", "byob", 0.95),
