@@ -122,9 +122,10 @@ Deno.test("what a host deletes or replaces, the others drop", async () => {
     await host.ask("gone", replaced);
     assertEquals(await host.ask("text", replaced), "newer");
   }
-  const before = origin.downloads([deleted]);
+  assertEquals(origin.downloads([deleted]), 1);
   await hosts.want([deleted], 1);
-  assertEquals(origin.downloads([deleted]), before + 1);
+  // Within seconds of the deletion, downloads are taken for older than it and not shared.
+  assert(origin.downloads([deleted]) > 1);
 });
 
 Deno.test("hosts with other prefixes share nothing", async () => {
