@@ -134,13 +134,16 @@ export class Bucket {
   }
 }
 
-/** Looks of a host that waits: after 40 ms, twice as long each time, 400 ms at most. */
+/**
+ * Looks of a host that waits: after 40 ms, then each time 1.6 times as long, 400 ms at
+ * most, as `core/remote/leases.ts` has it.
+ */
 function looksWithin(waitMs: number): number {
   let looks = 0;
   let pauseMs = 40;
   for (let atMs = 0; atMs < waitMs; looks++) {
     atMs += pauseMs;
-    pauseMs = Math.min(400, 2 * pauseMs);
+    pauseMs = Math.min(400, 1.6 * pauseMs);
   }
   return looks;
 }
