@@ -66,10 +66,10 @@ function job(
 
 function firstByteRow(bench: Bench): Row {
   const work = {
-    ...{ job: "remote_first_byte", sizes: { small: 65_536, large: 4 * MIB } },
-    ...(bench.quick ? { count: 16, warmUp: 4 } : { count: 100, warmUp: 30 }),
+    ...{ job: "remote_first_byte", sizes: { small: 65_536, large: MIB } },
+    ...(bench.quick ? { count: 16, warmUp: 4 } : { count: 60, warmUp: 20 }),
   };
-  const titles = { small: "64 KiB", large: "4 MiB" };
+  const titles = { small: "64 KiB", large: "1 MiB" };
   const limit = { atMost: 2 };
   return {
     id: "remote-first-byte",
