@@ -1,6 +1,6 @@
 import { MediaCacheError } from "../core/api/errors.ts";
 import { errorFacts } from "../core/text/failure_reason.ts";
-import { ProtocolError } from "./http/connection.ts";
+import { ProtocolError } from "../http1/connection.ts";
 
 /**
  * The end of a message of Deno's `fetch`: its start holds the URL, in which there is no

@@ -1,8 +1,10 @@
 import { errorFacts } from "../core/text/failure_reason.ts";
-import { Connection, ProtocolError, settled } from "./http/connection.ts";
+import { type Connection, ProtocolError } from "../http1/connection.ts";
+import { exchange } from "../http1/exchange.ts";
+import { openConnection } from "../http1/open_connection.ts";
+import { settled } from "../http1/settled.ts";
 import { type Destination, destinationOf } from "./destination.ts";
 import { isPastProxy, proxyVariable, requireNetwork } from "./environment.ts";
-import { exchange } from "./http/exchange.ts";
 import { codedError, failureAt } from "./fetch_failure.ts";
 import { ForbiddenAddressError } from "./forbidden_address_error.ts";
 import {
@@ -10,7 +12,7 @@ import {
   type GuardRules,
   guardRules,
 } from "./guard_options.ts";
-import { IdleConnections } from "./http/idle_connections.ts";
+import { IdleConnections } from "./idle_connections.ts";
 import { type Hop, isRedirect, nextHop } from "./redirect.ts";
 import { type Network, SYSTEM_NETWORK } from "./system_network.ts";
 
@@ -157,7 +159,7 @@ class GuardedFetch implements Disposable {
       ? hostname.replace(/\.$/, "")
       : undefined;
     return await send(
-      await Connection.open({ address, port, tlsName }, signal),
+      await openConnection({ hostname: address, port, tlsName }, signal),
     );
   }
 

@@ -1,5 +1,14 @@
+import type { Connection } from "../http1/connection.ts";
+import { exchange } from "../http1/exchange.ts";
+import { openConnection } from "../http1/open_connection.ts";
 import { connectionError } from "./connection_error.ts";
-import { readAnswer } from "./upload_answer.ts";
+import { startOf } from "./engine_answer.ts";
+
+/** The longest head of an answer, in bytes; more than any store sends. */
+const MAX_HEADER_BYTES = 65_536;
+
+/** The longest start of an answer's body that is read, in bytes. */
+const MAX_BODY_BYTES = 8192;
 
 /** A PUT whose body is a stream of known length. */
 export interface Upload {
@@ -14,7 +23,7 @@ export interface Upload {
 }
 
 /**
- * Sends bodies of known length on connections of their own (HTTP/1.1, RFC 9112).
+ * Sends bodies of known length on connections of their own.
  *
  * `fetch` sends a stream in chunks without a `Content-Length`, which object stores refuse
  * with 411, or needs the whole body in memory: 822 MB for 256 MiB, measured with Deno 2.9.6.
@@ -36,8 +45,7 @@ export class Uploads {
     const closing = new AbortController();
     this.#running.add(closing);
     try {
-      const stop = AbortSignal.any([signal, closing.signal]);
-      return await exchange(upload, stop);
+      return await put(upload, AbortSignal.any([signal, closing.signal]));
     } finally {
       this.#running.delete(closing);
     }
@@ -49,108 +57,32 @@ export class Uploads {
   }
 }
 
-async function exchange(upload: Upload, stop: AbortSignal): Promise<Response> {
-  const connection = await connected(upload.url, stop);
-  const aborted = Promise.withResolvers<never>();
-  const abort = () => aborted.reject(stop.reason);
-  stop.addEventListener("abort", abort, { once: true });
-  if (stop.aborted) abort();
-  const over = new AbortController();
-  const written = write(connection, upload, over.signal);
-  try {
-    // A store may refuse before it has read the body. A connection that fails is told by
-    // the reading side, where an answer may still wait.
-    return await Promise.race([
-      readAnswer(connection).catch((error) => {
-        throw stop.aborted ? stop.reason : told(error);
-      }),
-      written.then(() => aborted.promise),
-      aborted.promise,
-    ]);
-  } finally {
-    stop.removeEventListener("abort", abort);
-    over.abort();
-    connection.close();
-    await written.catch(() => {});
-  }
-}
-
-/** Connects; a connection that comes behind an abort is closed. */
-async function connected(url: URL, stop: AbortSignal): Promise<Deno.Conn> {
-  const hostname = url.hostname.replace(/^\[|\]$/g, "");
-  const connecting = url.protocol === "https:"
-    ? Deno.connectTls({
-      ...{ hostname, port: Number(url.port || 443) },
-      alpnProtocols: ["http/1.1"],
-    })
-    : Deno.connect({ hostname, port: Number(url.port || 80) });
-  const aborted = Promise.withResolvers<never>();
-  const abort = () => aborted.reject(stop.reason);
-  stop.addEventListener("abort", abort, { once: true });
-  try {
-    return await Promise.race([connecting, aborted.promise]);
-  } catch (error) {
-    connecting.then((connection) => connection.close(), () => {});
-    throw stop.aborted ? stop.reason : connectionError(error);
-  } finally {
-    stop.removeEventListener("abort", abort);
-  }
-}
-
-/** Sends head and body, until all is sent, the connection fails, or the exchange is over. */
-async function write(
-  connection: Deno.Conn,
+async function put(
   { url, headers, size, open }: Upload,
-  over: AbortSignal,
-): Promise<void> {
-  const head = [
-    `PUT ${url.pathname}${url.search} HTTP/1.1`,
-    `host: ${url.host}`,
-    "connection: close",
-    `content-length: ${size}`,
-    `user-agent: ${navigator.userAgent}`,
-    ...[...headers].map(([name, value]) => `${name}: ${value}`),
-  ].join("\r\n");
-  const reader = open().getReader();
-  // Ends a read that waits, and is without effect behind the end of the body.
-  over.addEventListener("abort", () => {
-    reader.cancel().catch(() => {});
-  }, { once: true });
-  const first = new TextEncoder().encode(`${head}\r\n\r\n`);
-  if (!await writeAll(connection, first)) return;
-  let sent = 0;
-  while (true) {
-    const { done, value } = await reader.read();
-    if (over.aborted) return;
-    sent += value?.length ?? 0;
-    if (done || sent > size) break;
-    if (!await writeAll(connection, value)) return;
-  }
-  if (sent === size) return;
-  throw new Error(
-    `Cannot upload: body must have ${size} bytes: received ${
-      sent > size ? "more" : sent
-    }`,
-  );
-}
-
-/** Whether all bytes were written; false where the connection has failed or was closed. */
-async function writeAll(
-  connection: Deno.Conn,
-  bytes: Uint8Array,
-): Promise<boolean> {
+  signal: AbortSignal,
+): Promise<Response> {
+  const connection = await connected(url, signal);
   try {
-    for (let at = 0; at < bytes.length;) {
-      at += await connection.write(bytes.subarray(at));
-    }
-    return true;
-  } catch {
-    return false;
+    const answer = await exchange(
+      connection,
+      { url, method: "PUT", headers, body: open(), length: size },
+      { maxHeaderBytes: MAX_HEADER_BYTES, signal, failure: connectionError },
+    );
+    const { text } = await startOf(answer, MAX_BODY_BYTES);
+    return new Response(answer.body && text, answer);
+  } finally {
+    connection.close();
   }
 }
 
-/** Errors of the answer tell what they are; those of the connection have a code. */
-function told(error: unknown): unknown {
-  const isOurs = error instanceof Error && error.message.startsWith("Cannot ");
-  return isOurs ? error : connectionError(error);
+async function connected(url: URL, signal: AbortSignal): Promise<Connection> {
+  const hostname = url.hostname.replace(/^\[|\]$/g, "");
+  const isSecure = url.protocol === "https:";
+  const port = Number(url.port || (isSecure ? 443 : 80));
+  const tlsName = isSecure ? hostname : undefined;
+  try {
+    return await openConnection({ hostname, port, tlsName }, signal);
+  } catch (error) {
+    throw signal.aborted ? signal.reason : connectionError(error);
+  }
 }

@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { ForbiddenAddressError } from "../../src/guard/guard.ts";
 import { makeGuard } from "../../src/guard/guarded_fetch.ts";
-import { IdleConnections } from "../../src/guard/http/idle_connections.ts";
+import { IdleConnections } from "../../src/guard/idle_connections.ts";
 import {
   INTERNET,
   LoopbackNetwork,

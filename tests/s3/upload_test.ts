@@ -151,6 +151,27 @@ Deno.test("a refusal before the body is read ends the upload, and cancels the bo
   await server.until(() => server.sockets.size === 0);
 });
 
+Deno.test("a refusal is seen when the store closes before it has read the body", async () => {
+  await using server = await RawServer.start((socket, text) => {
+    if (!text.includes("\r\n\r\n")) return;
+    socket.pause();
+    socket.end(answer("403 Forbidden", "<Code>AccessDenied</Code>"));
+    socket.destroySoon();
+  });
+  const { state, open } = counted(10_000, 65_536);
+
+  const response = await new Uploads().send(
+    { url: server.url, headers: new Headers(), size: 655_360_000, open },
+    never,
+  );
+
+  assertEquals([response.status, await response.text()], [
+    403,
+    "<Code>AccessDenied</Code>",
+  ]);
+  assertEquals(state.cancelled, true);
+});
+
 Deno.test("a server that does not read holds the body back", async () => {
   await using server = await RawServer.start((socket) => {
     if (server.pauses) socket.pause();
@@ -229,22 +250,79 @@ Deno.test("an answer that is cut rejects", async () => {
   );
 });
 
-Deno.test("what is no HTTP rejects", async () => {
-  await using server = await RawServer.start((socket) =>
-    socket.end("SSH-2.0-OpenSSH_9.2\r\n")
-  );
+Deno.test("long bodies are read to 8 KiB and a chunk, however they end", async () => {
+  for (
+    const header of [
+      "Content-Length: 1000000000",
+      "Transfer-Encoding: chunked",
+      "X: y",
+    ]
+  ) {
+    const start = header.startsWith("T") ? "fffffff\r\n" : "";
+    await using server = await RawServer.start((socket, text) => {
+      if (!text.endsWith("aaaa")) return;
+      socket.write(`HTTP/1.1 500 No\r\n${header}\r\n\r\n${start}`);
+      socket.write("y".repeat(100_000));
+    });
 
-  await assertRejects(
-    () =>
-      new Uploads().send({
-        url: server.url,
-        headers: new Headers(),
-        size: 4,
-        open: counted(1, 4).open,
-      }, never),
-    Error,
-    "Cannot reach object store",
-  );
+    const response = await new Uploads().send({
+      ...{ url: server.url, headers: new Headers(), size: 4 },
+      open: counted(1, 4).open,
+    }, never);
+
+    const { length } = await response.text();
+    assertEquals(response.status, 500);
+    assert(length > 8192 && length <= 8192 + 65_536, `${length} bytes`);
+    await server.until(() => server.sockets.size === 0);
+  }
+});
+
+Deno.test("a body that fails, or can't be opened, rejects with its error and closes the connection", async () => {
+  await using server = await RawServer.start(() => {});
+  const broken = () =>
+    new ReadableStream<Uint8Array>({
+      pull(controller) {
+        controller.error(new Error("broken"));
+      },
+    }, { highWaterMark: 0 });
+  const shut = () => {
+    throw new Error("broken");
+  };
+  for (const open of [broken, shut]) {
+    await assertRejects(
+      () =>
+        new Uploads().send({
+          ...{ url: server.url, headers: new Headers(), size: 4, open },
+        }, never),
+      Error,
+      "broken",
+    );
+    await server.until(() => server.sockets.size === 0);
+  }
+});
+
+Deno.test("what is no HTTP, and a malformed length, rejects and says so", async () => {
+  for (
+    const [text, reason] of [
+      ["SSH-2.0-OpenSSH_9.2\r\n", "the answer must be HTTP/1.1"],
+      ["HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", "content-length must"],
+      ["HTTP/1.1 200 OK\r\nno header\r\n\r\n", "a header must have"],
+    ] as const
+  ) {
+    await using server = await RawServer.start((socket) => socket.end(text));
+
+    await assertRejects(
+      () =>
+        new Uploads().send({
+          url: server.url,
+          headers: new Headers(),
+          size: 4,
+          open: counted(1, 4).open,
+        }, never),
+      Error,
+      `Cannot reach object store: ${reason}`,
+    );
+  }
 });
 
 Deno.test("close() ends each upload that runs, and its connection", async () => {

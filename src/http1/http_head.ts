@@ -8,7 +8,7 @@ const STATUS_LINE_REGEXP = /^HTTP\/1\.([01]) ([2-9]\d\d|1\d\d)(?: (.*))?$/;
 /** A line of the head (RFC 9112, 5): no space before the colon, no line that goes on. */
 const HEADER_REGEXP = /^([!#$%&'*+.^_`|~\w-]+):[ \t]*(.*?)[ \t]*$/;
 
-/** Headers that belong to the connection, which is the guard's. */
+/** Headers that belong to the connection, not to the caller. */
 const OWN_HEADERS: ReadonlySet<string> = new Set([
   ...["host", "connection", "keep-alive", "proxy-connection", "upgrade"],
   ...["transfer-encoding", "content-length", "te", "trailer", "expect"],
@@ -24,6 +24,8 @@ export interface RequestHead {
   readonly headers: Headers;
   /** Bytes of the body; `"chunked"` where they are not known, undefined without a body. */
   readonly length: number | "chunked" | undefined;
+  /** Whether the server is to close the connection behind its answer. */
+  readonly isLast: boolean;
 }
 
 /** The head of a response. */
@@ -40,7 +42,7 @@ export interface ResponseHead {
 
 /** Writes the head of a request, with the headers that Deno's `fetch` adds. */
 export function requestBytes(
-  { url, method, headers, length }: RequestHead,
+  { url, method, headers, length, isLast }: RequestHead,
 ): Uint8Array {
   const all = new Headers(headers);
   OWN_HEADERS.forEach((name) => all.delete(name));
@@ -54,6 +56,7 @@ export function requestBytes(
   for (const [name, value] of Object.entries(defaults)) {
     if (!all.has(name)) all.set(name, value);
   }
+  if (isLast) all.set("connection", "close");
   if (length === "chunked") all.set("transfer-encoding", "chunked");
   if (typeof length === "number") all.set("content-length", `${length}`);
   const lines = [

@@ -6,16 +6,6 @@ const LINE_FEED = 10;
 /** Arguments of one call of `String.fromCharCode()`, far below any limit of the stack. */
 const DECODED_AT_A_TIME = 4_096;
 
-/** The place of a connection. */
-export interface Endpoint {
-  /** The checked address. */
-  readonly address: string;
-  /** The port. */
-  readonly port: number;
-  /** The name that TLS tells and checks; undefined for a connection without TLS. */
-  readonly tlsName: string | undefined;
-}
-
 /** The other side has closed the connection, or sent what is no HTTP. */
 export class ProtocolError extends Error {
   /** The code of system errors for it, if there is one. */
@@ -34,43 +24,22 @@ export class ProtocolError extends Error {
   }
 }
 
-/** A connection to one address. */
+/** The part of a `Deno.Conn` that is used. */
+export type ByteConnection = Pick<Deno.Conn, "read" | "write" | "close">;
+
+/** An open connection, read by bytes and lines. */
 export class Connection {
   /** Whether anything was received. */
   hasReceived = false;
-  readonly #conn: Deno.Conn;
+  readonly #conn: ByteConnection;
   readonly #room = new Uint8Array(READ_BYTES);
   /** Bytes that were received and given back. */
   #waiting: Uint8Array<ArrayBuffer> = new Uint8Array(0);
   #isClosed = false;
 
-  private constructor(conn: Deno.Conn) {
+  /** Takes an open connection. */
+  constructor(conn: ByteConnection) {
     this.#conn = conn;
-  }
-
-  /**
-   * Connects, with TLS if the endpoint has a name for it. Rejects when the signal aborts.
-   */
-  static async open(
-    { address, port, tlsName }: Endpoint,
-    signal: AbortSignal | undefined,
-  ): Promise<Connection> {
-    const options = { hostname: address, port, ...(signal && { signal }) };
-    const conn = await Deno.connect(options);
-    if (tlsName === undefined) return new Connection(conn);
-    let secured: Deno.TlsConn | undefined;
-    try {
-      secured = await Deno.startTls(conn, {
-        hostname: tlsName,
-        alpnProtocols: ["http/1.1"],
-      });
-      await settled(secured.handshake(), signal);
-      return new Connection(secured);
-    } catch (error) {
-      // Deno 2.9 keeps the socket until the server answers the handshake, or closes it.
-      closeConn(secured ?? conn);
-      throw error;
-    }
   }
 
   /** Whether bytes are here that nobody has asked for. */
@@ -117,10 +86,18 @@ export class Connection {
     }
   }
 
-  /** Sends bytes. */
-  async send(bytes: Uint8Array): Promise<void> {
-    for (let sent = 0; sent < bytes.length;) {
-      sent += await this.#conn.write(bytes.subarray(sent));
+  /**
+   * Sends bytes, and returns whether all were sent. The reason of a failure is told by
+   * {@linkcode receive}, behind an answer that may still wait there.
+   */
+  async send(bytes: Uint8Array): Promise<boolean> {
+    try {
+      for (let sent = 0; sent < bytes.length;) {
+        sent += await this.#conn.write(bytes.subarray(sent));
+      }
+      return true;
+    } catch {
+      return false;
     }
   }
 
@@ -128,7 +105,11 @@ export class Connection {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    closeConn(this.#conn);
+    try {
+      this.#conn.close();
+    } catch {
+      // A connection that has failed may be closed already.
+    }
   }
 }
 
@@ -138,29 +119,4 @@ function characters(bytes: Uint8Array): string {
     text += String.fromCharCode(...bytes.subarray(i, i + DECODED_AT_A_TIME));
   }
   return text;
-}
-
-function closeConn(conn: Deno.Conn): void {
-  try {
-    conn.close();
-  } catch {
-    // A connection that has failed may be closed already.
-  }
-}
-
-/** The result of a promise, or the reason of a signal that aborts before. */
-export async function settled<T>(
-  promise: Promise<T>,
-  signal: AbortSignal | undefined,
-): Promise<T> {
-  if (signal === undefined) return await promise;
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const abort = () => reject(signal.reason);
-  if (signal.aborted) abort();
-  signal.addEventListener("abort", abort, { once: true });
-  try {
-    return await Promise.race([aborted, promise]);
-  } finally {
-    signal.removeEventListener("abort", abort);
-  }
 }

@@ -1,4 +1,4 @@
-import type { Connection } from "./connection.ts";
+import type { Connection } from "../http1/connection.ts";
 
 /** How long a connection is kept without a request, in milliseconds. */
 const IDLE_MS = 30_000;
