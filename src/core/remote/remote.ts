@@ -47,7 +47,7 @@ export type DropChanged = (key: string, changedAt: number) => Promise<boolean>;
 /** The work of a cache with its remote tier: lookups, uploads, deletions, leases. */
 export class Remote {
   /** Counts the work. */
-  readonly counters = new RemoteCounters();
+  readonly counters: RemoteCounters = new RemoteCounters();
   readonly #remote: ResolvedRemote;
   readonly #calls: RemoteCalls;
   readonly #lookup: RemoteLookup;
