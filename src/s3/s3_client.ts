@@ -82,11 +82,14 @@ export class S3Client {
       // bytes of another length.
       signed.set("accept-encoding", "identity");
       try {
-        return await fetch(url, {
+        // Programs that type-check with the library of browsers have a `RequestInit`
+        // without `client`.
+        const init: RequestInit & { client: Deno.HttpClient } = {
           ...{ method, headers: signed, signal, redirect: "manual" },
           client: this.#http ??= Deno.createHttpClient({}),
           ...(method === "PUT" ? { body: new Uint8Array() } : {}),
-        });
+        };
+        return await fetch(url, init);
       } catch (error) {
         signal.throwIfAborted();
         throw connectionError(error);
