@@ -1,7 +1,7 @@
 import { errorFacts } from "../core/text/failure_reason.ts";
 import { type Connection, ProtocolError } from "../http1/connection.ts";
 import { exchange } from "../http1/exchange.ts";
-import { openConnection } from "../http1/open_connection.ts";
+import { type Endpoint, openConnection } from "../http1/open_connection.ts";
 import { settled } from "../http1/settled.ts";
 import { type Destination, destinationOf } from "./destination.ts";
 import { isPastProxy, proxyVariable, requireNetwork } from "./environment.ts";
@@ -19,10 +19,17 @@ import { type Network, SYSTEM_NETWORK } from "./system_network.ts";
 /** Codes of a connection that was not made, so that the next address may be tried. */
 const UNREACHED: ReadonlySet<string | undefined> = new Set([
   ...["ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH", "ETIMEDOUT"],
+  "EADDRNOTAVAIL", // of IPv6 addresses, on hosts without IPv6
 ]);
 
 /** The most addresses of a name that are tried. */
 const MAX_ADDRESSES = 4;
+
+/**
+ * The longest wait for a connection while another address is left, in milliseconds. The
+ * kernel of Linux gives up after two minutes, behind the idle time of most downloads.
+ */
+const MAX_CONNECT_MS = 10_000;
 
 /** The bytes that a header has beside its name and value: `: ` and the line's end. */
 const HEADER_OVERHEAD = 4;
@@ -36,8 +43,9 @@ type Init = RequestInit & { client?: Deno.HttpClient };
 export function makeGuard(
   options: GuardOptions,
   network: Network = SYSTEM_NETWORK,
+  maxConnectMs = MAX_CONNECT_MS,
 ): typeof fetch & Disposable {
-  const guarded = new GuardedFetch(guardRules(options), network);
+  const guarded = new GuardedFetch(guardRules(options), network, maxConnectMs);
   return Object.assign(
     (input: URL | Request | string, init?: Init) => guarded.fetch(input, init),
     { [Symbol.dispose]: () => guarded[Symbol.dispose]() },
@@ -47,12 +55,14 @@ export function makeGuard(
 class GuardedFetch implements Disposable {
   readonly #rules: GuardRules;
   readonly #network: Network;
+  readonly #maxConnectMs: number;
   readonly #idle = new IdleConnections();
   #isDisposed = false;
 
-  constructor(rules: GuardRules, network: Network) {
+  constructor(rules: GuardRules, network: Network, maxConnectMs: number) {
     this.#rules = rules;
     this.#network = network;
+    this.#maxConnectMs = maxConnectMs;
   }
 
   async fetch(
@@ -115,13 +125,20 @@ class GuardedFetch implements Disposable {
       return await sendByDeno(hop, destination, signal);
     }
     for (const [i, address] of addresses.entries()) {
+      const isLast = hop.body !== null ||
+        i === addresses.length - 1 || i === MAX_ADDRESSES - 1;
+      const maxConnectMs = isLast ? undefined : this.#maxConnectMs;
       try {
-        return await this.#sendTo(address, hop, destination, signal);
+        return await this.#sendTo(
+          address,
+          hop,
+          destination,
+          maxConnectMs,
+          signal,
+        );
       } catch (error) {
         signal?.throwIfAborted();
-        const isLast = i === addresses.length - 1 || i === MAX_ADDRESSES - 1;
-        const { code } = errorFacts(error);
-        if (isLast || hop.body !== null || !UNREACHED.has(code)) {
+        if (isLast || !UNREACHED.has(errorFacts(error).code)) {
           throw failureAt(destination.host, error);
         }
       }
@@ -133,6 +150,7 @@ class GuardedFetch implements Disposable {
     address: string,
     hop: Hop,
     { host, hostname, origin, port }: Destination,
+    maxConnectMs: number | undefined,
     signal: AbortSignal | undefined,
   ): Promise<Response> {
     const key = keyOf(origin, address);
@@ -158,9 +176,8 @@ class GuardedFetch implements Disposable {
     const tlsName = hop.url.protocol === "https:"
       ? hostname.replace(/\.$/, "")
       : undefined;
-    return await send(
-      await openConnection({ hostname: address, port, tlsName }, signal),
-    );
+    const endpoint = { hostname: address, port, tlsName };
+    return await send(await connected(endpoint, maxConnectMs, signal));
   }
 
   /**
@@ -241,6 +258,28 @@ class GuardedFetch implements Disposable {
         `headers must have at most ${maxHeaderBytes} bytes: received more`,
       ),
     );
+  }
+}
+
+/** Connects within a time; after it the error has the code `ETIMEDOUT`. */
+async function connected(
+  endpoint: Endpoint,
+  maxMs: number | undefined,
+  signal: AbortSignal | undefined,
+): Promise<Connection> {
+  if (maxMs === undefined) return await openConnection(endpoint, signal);
+  const limit = new AbortController();
+  const timer = setTimeout(() => {
+    limit.abort(codedError("Cannot connect in time", "ETIMEDOUT"));
+  }, maxMs);
+  const signals = signal === undefined ? [] : [signal];
+  try {
+    return await openConnection(
+      endpoint,
+      AbortSignal.any([...signals, limit.signal]),
+    );
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -167,6 +167,30 @@ Deno.test("the next address is tried when the first can't be reached, and an ope
   assertEquals(server.connections.size, 1);
 });
 
+Deno.test("an address that does not connect in time is followed by the next, and the last may take its time", async () => {
+  // Takes connections, and never answers TLS.
+  using silent = Deno.listen({ hostname: "127.0.0.2", port: 0 });
+  const { port } = silent.addr;
+  const network = {
+    ...new LoopbackNetwork({}),
+    resolve: () => Promise.resolve(["127.0.0.2", "127.0.0.3"]),
+    isPublic: () => true,
+  };
+  using guarded = makeGuard({ ports: [port] }, network, 50);
+  const url = `https://many.test:${port}/`;
+
+  // Nothing listens at the second address.
+  await assertRejects(() => guarded(url), TypeError, "refused");
+  using _first = await silent.accept();
+
+  network.resolve = () => Promise.resolve(["127.0.0.3", "127.0.0.2"]);
+  const leaving = new AbortController();
+  const request = guarded(url, { signal: leaving.signal });
+  using _second = await silent.accept();
+  leaving.abort(new Error("enough"));
+  await assertRejects(() => request, Error, "enough");
+});
+
 Deno.test("a host that can't be reached rejects with its code, and without the URL", async () => {
   const { port } = hostServerOnce();
   const network = new LoopbackNetwork({ "down.test": [[INTERNET]] });
