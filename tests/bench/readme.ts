@@ -109,7 +109,7 @@ export function tellingLines(results: readonly RowResult[]): string {
     small("A hit of 10 KiB from disk", "hit"),
     `- A miss of 512 MiB has ${shareOf("miss", "miss", NAMES.bare_fetch)} of ` +
     `the speed of a \`fetch\` that stores nothing, and takes ` +
-    `${Math.abs(more)} MiB ${more < 0 ? "less" : "more"}.`,
+    `${Math.abs(more)} MiB ${more < 0 ? "less" : "more"} memory.`,
   ].join("\n");
 }
 

@@ -89,7 +89,7 @@ Deno.test("the package's README gets three lines", () => {
   assertEquals(lines, [
     "- A `put()` of 10 KiB takes 100 µs: 2 times as fast as the Web Cache API, at 90 % of the speed of bare files.",
     "- A hit of 10 KiB from disk takes 40 µs: 10 times as fast as the Web Cache API, at 75 % of the speed of bare files.",
-    "- A miss of 512 MiB has 60 % of the speed of a `fetch` that stores nothing, and takes 16 MiB more.",
+    "- A miss of 512 MiB has 60 % of the speed of a `fetch` that stores nothing, and takes 16 MiB more memory.",
   ]);
 });
 
