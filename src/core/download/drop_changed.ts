@@ -1,6 +1,6 @@
 import type { Deletion } from "../entries/deletion.ts";
 import type { Peek } from "../entries/peek.ts";
-import type { Remote } from "../remote/remote.ts";
+import type { ChangeEnd, Remote } from "../remote/remote.ts";
 import type { Downloads } from "./downloads.ts";
 
 /**
@@ -25,27 +25,32 @@ export interface ChangeParts {
 /**
  * Drops the entry of a key that another host has deleted or replaced, as `delete()` does, and
  * detaches a download that began before. The object of the remote tier stays, unless this
- * cache may have stored it after the change with bytes of before.
+ * cache may have uploaded it after the change with bytes of before.
  *
  * @param changedAt The time of the change, in milliseconds since the epoch.
- * @returns Whether there was an entry that is older than the change.
  */
 export async function dropChanged(
   key: string,
   changedAt: number,
   downloads: Downloads,
   { peek, deletion, remote }: ChangeParts,
-): Promise<boolean> {
+): Promise<ChangeEnd> {
   const isOld = (time: number) => time < changedAt + GRACE_MS;
   const download = downloads.findByKey(key);
   if (download !== undefined && isOld(download.info.startedAt)) {
     download.detach();
   }
-  const entry = await peek.info(key);
-  if (entry === undefined) return false;
-  const startedAt = remote?.startOf(entry) ?? entry.storedAt;
-  if (!isOld(startedAt)) return false;
-  // A download that began before the change and was stored after it may have been uploaded.
-  if (!isOld(entry.storedAt)) remote?.delete(key);
-  return await deletion.deleteByKey(key, entry.url, REASON);
+  const old = async () => {
+    const entry = await peek.info(key);
+    if (entry === undefined) return undefined;
+    return isOld(remote?.startOf(entry) ?? entry.storedAt) ? entry : undefined;
+  };
+  const entry = await old();
+  const isDropped = entry !== undefined &&
+    await deletion.deleteByKey(key, entry.url, REASON);
+  // After the entry has gone, no other upload of its bytes begins.
+  await remote?.undoUpload(key, isOld, changedAt - GRACE_MS);
+  if (isDropped) return "dropped";
+  // A disk fault, or a lock that was not free in time, may have kept the entry.
+  return entry !== undefined && await old() !== undefined ? "failed" : "none";
 }

@@ -4,8 +4,12 @@ import { startIdleInterval } from "../async/timer.ts";
 import { KEY_REGEXP } from "../text/key.ts";
 import type { RemoteCalls } from "./remote_calls.ts";
 
-/** Called with the key of a change, and its time in milliseconds since the epoch. */
-export type OnChange = (key: string, changedAt: number) => Promise<void>;
+/**
+ * Called with the key of a change, and its time in milliseconds since the epoch.
+ *
+ * @returns Whether the change needs no other attempt.
+ */
+export type OnChange = (key: string, changedAt: number) => Promise<boolean>;
 
 /**
  * Learns from the tier which entries other hosts have deleted or replaced. The first look is
@@ -73,11 +77,13 @@ export class ChangePoll {
     if (typeof outcome === "string" || outcome.value === undefined) return;
     const { changes, next } = outcome.value;
     const now = Date.now();
+    let isDone = true;
     for (const { key, ageMs } of changes) {
       if (this.#isClosed) return;
-      await this.#onChange(key, now - ageMs);
+      isDone = await this.#onChange(key, now - ageMs) && isDone;
     }
-    this.#after = next;
+    // Else the next look finds the changes again, and tries once more.
+    if (isDone) this.#after = next;
   }
 }
 

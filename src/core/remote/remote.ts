@@ -27,8 +27,8 @@ export interface RemoteParts {
   readonly hub: EventHub;
 }
 
-/** The downloads whose start is remembered; the newest are kept. */
-const MAX_BEGUN = 1_024;
+/** The downloads and uploads whose times are remembered; the newest are kept. */
+const MAX_REMEMBERED = 1_024;
 
 /** The start of a download, and its store, in milliseconds since the epoch. */
 interface Begun {
@@ -37,12 +37,26 @@ interface Begun {
   readonly storedAt: number;
 }
 
+/** An object that was uploaded. */
+interface Sent {
+  /** When the download of its bytes began, or they were stored, in milliseconds since the epoch. */
+  readonly startedAt: number;
+  /** When its upload ended, in milliseconds since the epoch. */
+  readonly sentAt: number;
+}
+
+/** The effect of a change here: "failed" where the entry should have gone, and is still there. */
+export type ChangeEnd = "dropped" | "none" | "failed";
+
 /**
  * Drops the entry of a key if it is older than the change; never rejects.
  *
  * @param changedAt The time of the change, in milliseconds since the epoch.
  */
-export type DropChanged = (key: string, changedAt: number) => Promise<boolean>;
+export type DropChanged = (
+  key: string,
+  changedAt: number,
+) => Promise<ChangeEnd>;
 
 /** The work of a cache with its remote tier: lookups, uploads, deletions, leases. */
 export class Remote {
@@ -58,6 +72,8 @@ export class Remote {
   readonly #mayChange: boolean;
   /** The downloads that began last, by key. */
   readonly #begun = new Map<string, Begun>();
+  /** The last uploads, by key. */
+  readonly #sent = new Map<string, Sent>();
   readonly #aborted = new AbortController();
 
   /**
@@ -93,7 +109,11 @@ export class Remote {
       counters,
       {
         deleted: (key) => this.#deletions.settled(key),
-        onStored: (key) => this.#leases.done(key),
+        onStored: (key, storedAt) => {
+          this.#leases.done(key);
+          const startedAt = this.startOf({ key, storedAt });
+          remember(this.#sent, key, { startedAt, sentAt: Date.now() });
+        },
         onGivenUp: (key, replaces) => {
           this.#leases.release(key);
           // Other hosts must not serve the bytes that were replaced here.
@@ -107,7 +127,10 @@ export class Remote {
       (key) => this.#uploads.drop(key),
     );
     this.#changes = new ChangePoll(remote, calls, async (key, changedAt) => {
-      if (await drop(key, changedAt)) counters.changesApplied++;
+      const end = await drop(key, changedAt);
+      if (end === "dropped") counters.changesApplied++;
+      // A cache that may delete nothing would try again for ever.
+      return end !== "failed" || options.readOnly;
     });
     const mayUpload = this.#mayChange && options.maxEntryBytes > 0;
     this.#leases = new Leases(
@@ -182,13 +205,37 @@ export class Remote {
   startOf({ key, storedAt }: Pick<EntryInfo, "key" | "storedAt">): number {
     const begun = this.#begun.get(key);
     // A later entry of the key has nothing to do with that download.
-    const isOf = begun !== undefined && storedAt <= begun.storedAt;
+    const isOf = begun !== undefined &&
+      Math.floor(storedAt) <= begun.storedAt;
     return isOf ? Math.min(begun.startedAt, storedAt) : storedAt;
   }
 
   /** Deletes an object; what fails is tried again later. Never rejects. */
   async delete(key: string): Promise<void> {
     if (this.#mayChange) await this.#deletions.delete(key);
+  }
+
+  /**
+   * Ends an upload of bytes that are older than a change by another host, and deletes the
+   * object if one has ended since: it may have taken the place of what that host has left.
+   *
+   * @param isOld Whether a download that began at that time, in milliseconds since the
+   * epoch, is older than the change.
+   * @param since The earliest time of the change, in milliseconds since the epoch.
+   */
+  async undoUpload(
+    key: string,
+    isOld: (time: number) => boolean,
+    since: number,
+  ): Promise<void> {
+    await this.#uploads.drop(
+      key,
+      ({ storedAt }) => isOld(this.startOf({ key, storedAt })),
+    );
+    const sent = this.#sent.get(key);
+    if (sent === undefined || !isOld(sent.startedAt)) return;
+    this.#sent.delete(key);
+    if (sent.sentAt >= since) this.#deletions.add(key);
   }
 
   /** Lets uploads and deletions end, and closes the tier. Never rejects. */
@@ -218,17 +265,22 @@ export class Remote {
 
   /** Remembers when a download began: the bytes that it stores are as old as that. */
   #noteStart(key: string, startedAt: number, storedAt: number): void {
-    this.#begun.delete(key);
-    this.#begun.set(key, { startedAt, storedAt });
-    if (this.#begun.size <= MAX_BEGUN) return;
-    for (const oldest of this.#begun.keys()) {
-      this.#begun.delete(oldest);
-      break;
-    }
+    remember(this.#begun, key, { startedAt, storedAt });
   }
 
   /** Deletes an object with wrong bytes, so that no other host reads them. */
   #onWrong(key: string): void {
     if (this.#mayChange) this.#deletions.add(key);
+  }
+}
+
+/** Remembers a value as the newest; forgets the oldest if there are too many. */
+function remember<T>(values: Map<string, T>, key: string, value: T): void {
+  values.delete(key);
+  values.set(key, value);
+  if (values.size <= MAX_REMEMBERED) return;
+  for (const oldest of values.keys()) {
+    values.delete(oldest);
+    break;
   }
 }

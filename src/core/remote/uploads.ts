@@ -1,4 +1,5 @@
 import type { ResolvedRemote } from "../api/remote_option.ts";
+import type { RemoteEntry } from "../api/remote_tier.ts";
 import { Condition } from "../async/condition.ts";
 import { Semaphore } from "../async/semaphore.ts";
 import type { RemoteCalls } from "./remote_calls.ts";
@@ -12,8 +13,12 @@ const MAX_ATTEMPTS = 2;
 export interface UploadSteps {
   /** Waits for a deletion of the key that runs. */
   deleted(key: string): Promise<void>;
-  /** Called when the object is stored. */
-  onStored(key: string): void;
+  /**
+   * Called when the object is stored.
+   *
+   * @param storedAt When its entry was stored, in milliseconds since the epoch.
+   */
+  onStored(key: string, storedAt: number): void;
   /**
    * Called when the entry will not be uploaded.
    *
@@ -107,11 +112,25 @@ export class Uploads {
     this.#start();
   }
 
-  /** Forgets the upload of a key, and waits until none runs. */
-  async drop(key: string): Promise<void> {
-    this.#waiting.delete(key);
+  /**
+   * Forgets the upload of a key, and waits until none runs.
+   *
+   * @param isMeant Tells by the entry whether an upload that runs is meant; then one that
+   * waits stays, which opens its entry later.
+   */
+  async drop(
+    key: string,
+    isMeant?: (entry: RemoteEntry) => boolean,
+  ): Promise<void> {
+    if (isMeant === undefined) this.#waiting.delete(key);
     const running = this.#running.get(key);
     if (running === undefined) return;
+    const { body, replaces, attempts } = running;
+    if (body !== undefined && isMeant?.(body.entry) === false) return;
+    // Its entry may be meant or not: opened anew, it is the present one.
+    const isAgain = body === undefined && isMeant !== undefined &&
+      !this.#waiting.has(key);
+    if (isAgain) this.#waiting.set(key, { key, replaces, attempts });
     this.#stop(running);
     while (this.#running.get(key) === running) await this.#ended.wait();
   }
@@ -147,7 +166,7 @@ export class Uploads {
   async #run(upload: Upload): Promise<void> {
     const { key } = upload;
     const controller = new AbortController();
-    const running = { ...upload, controller, body: undefined };
+    const running: RunningUpload = { ...upload, controller, body: undefined };
     this.#running.set(key, running);
     let end: "stored" | "failed" | "skipped";
     try {
@@ -157,7 +176,8 @@ export class Uploads {
       end = "skipped";
     }
     this.#running.delete(key);
-    if (end === "stored") this.#steps.onStored(key);
+    const storedAt = running.body?.entry.storedAt ?? 0;
+    if (end === "stored") this.#steps.onStored(key, storedAt);
     else if (!controller.signal.aborted) this.#retry(running, end);
     this.#ended.notifyAll();
     this.#start();

@@ -6,6 +6,7 @@ import { origin } from "../../fixtures/remote/counted_origin.ts";
 import { type Host, openHost, openHosts } from "../../fixtures/remote/hosts.ts";
 import { never, StandInTier } from "../../fixtures/remote/stand_in_tier.ts";
 import { begin } from "../../fixtures/cache/begun.ts";
+import { CallFault } from "../../fixtures/faults/disk_faults.ts";
 import { turn } from "../../fixtures/cache/recorder.ts";
 import { awake } from "../../fixtures/time/awake.ts";
 import { ShiftedClock } from "../../fixtures/time/shifted_clock.ts";
@@ -260,6 +261,78 @@ Deno.test("a download that began before a change, and was stored after it, is dr
 
   assertEquals(await two.cache.has(URL_A), false);
   assertEquals(bucket.objects.size, 0);
+});
+
+for (const isEvicted of [false, true]) {
+  const title = isEvicted ? " and evicted" : "";
+  Deno.test(`an entry that was stored before a change, uploaded after it${title} leaves no object`, async () => {
+    await using opened = await openHosts(2, {
+      limits: { changesEveryMs: 20 },
+      options: { maxSizeMb: 0.0015 },
+    });
+    using _awake = awake();
+    const [one, two] = opened.hosts as [Host, Host];
+    const { bucket } = opened;
+    const upload = Promise.withResolvers<void>();
+    const look = Promise.withResolvers<void>();
+    two.tier.before = (method) =>
+      method === "put"
+        ? upload.promise
+        : method === "changes"
+        ? look.promise
+        : undefined;
+    await two.cache.put(URL_A, OLD, "a/b", "a");
+    await two.tier.begun("put");
+
+    await one.cache.delete(URL_A);
+    upload.resolve();
+    await two.tier.ended("put");
+    assertEquals(bucket.objects.size, 1);
+    if (isEvicted) await two.cache.put(`${URL_A}?2`, OLD, "a/b", "a");
+    if (isEvicted) await two.tier.ended("put", 2);
+    look.resolve();
+    await two.tier.ended("delete");
+
+    assertEquals(await two.cache.has(URL_A), false);
+    assertEquals(bucket.objects.size, isEvicted ? 1 : 0);
+  });
+}
+
+Deno.test("an upload that runs when a change is learnt of leaves no object", async () => {
+  await using opened = await openHosts(2, { limits: { changesEveryMs: 20 } });
+  using _awake = awake();
+  const [one, two] = opened.hosts as [Host, Host];
+  const upload = Promise.withResolvers<void>();
+  two.tier.before = (method) => method === "put" ? upload.promise : undefined;
+  await two.cache.put(URL_A, OLD, "a/b", "a");
+  await two.tier.begun("put");
+
+  await one.cache.delete(URL_A);
+  await two.recorder.seen("dropped");
+  for (let i = 0; i < 20; i++) await turn();
+  upload.resolve();
+  await two.cache.close();
+
+  assertEquals(opened.bucket.objects.size, 0);
+});
+
+Deno.test("a change that the disk has kept from its effect is tried again", async () => {
+  await using opened = await openHosts(2, { limits: { changesEveryMs: 20 } });
+  using _awake = awake();
+  const [one, two] = opened.hosts as [Host, Host];
+  await two.cache.put(URL_A, OLD, "a/b", "a");
+  await two.tier.ended("put");
+  {
+    using _fault = new CallFault("removeSync", new Error("I/O error"));
+    await one.cache.delete(URL_A);
+    await two.recorder.seen("diskError");
+    await two.tier.ended("changes", two.tier.count("changes") + 2);
+    assertEquals(two.recorder.of("dropped").length, 0);
+  }
+
+  await two.recorder.seen("dropped");
+
+  assertEquals(await two.cache.has(URL_A), false);
 });
 
 Deno.test("changes of another shape are a failure of the tier, and no more", async () => {
