@@ -20,3 +20,19 @@ export function connectionError(error?: unknown): Error {
     code === undefined ? {} : { code },
   );
 }
+
+/**
+ * Makes the error of a connection that was not made: where a permission is missing it says
+ * which, else it is a {@linkcode connectionError}.
+ *
+ * @param error The failure.
+ * @param url The address, of which host and port are told.
+ */
+export function unreachedError(error: unknown, url: URL): Error {
+  if (!(error instanceof Deno.errors.NotCapable)) return connectionError(error);
+  const { hostname, port, protocol } = url;
+  const host = `${hostname}:${port || (protocol === "https:" ? 443 : 80)}`;
+  return new Deno.errors.NotCapable(
+    `Cannot reach object store: program must run with --allow-net=${host}: it does not`,
+  );
+}

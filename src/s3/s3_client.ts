@@ -1,7 +1,7 @@
 import { AwsV4Signer } from "aws4fetch";
 import type { CredentialSource, S3Credentials } from "./credentials.ts";
 import { codeOfError, refusalOf } from "./engine_answer.ts";
-import { connectionError } from "./connection_error.ts";
+import { unreachedError } from "./connection_error.ts";
 import { UnreadBodies } from "./unread_bodies.ts";
 import { Uploads } from "./upload.ts";
 
@@ -92,7 +92,7 @@ export class S3Client {
         return await fetch(url, init);
       } catch (error) {
         signal.throwIfAborted();
-        throw connectionError(error);
+        throw unreachedError(error, url);
       }
     });
   }

@@ -1,7 +1,7 @@
 import type { Connection } from "../http1/connection.ts";
 import { exchange } from "../http1/exchange.ts";
 import { openConnection } from "../http1/open_connection.ts";
-import { connectionError } from "./connection_error.ts";
+import { connectionError, unreachedError } from "./connection_error.ts";
 import { startOf } from "./engine_answer.ts";
 
 /** The longest head of an answer, in bytes; more than any store sends. */
@@ -83,6 +83,6 @@ async function connected(url: URL, signal: AbortSignal): Promise<Connection> {
   try {
     return await openConnection({ hostname, port, tlsName }, signal);
   } catch (error) {
-    throw signal.aborted ? signal.reason : connectionError(error);
+    throw signal.aborted ? signal.reason : unreachedError(error, url);
   }
 }

@@ -229,7 +229,7 @@ export interface RemoteDownEvent extends EventBase {
   readonly type: "remoteDown";
   /**
    * The last failure: a status such as "HTTP 503", a code such as "ECONNREFUSED", the name
-   * of an error, or "no answer within 800 ms".
+   * of an error, "no answer within 800 ms", or the permission that is missing.
    */
   readonly reason: string;
 }

@@ -172,15 +172,18 @@ export class RemoteCalls {
   #fail(ticket: CallTicket, error: unknown): void {
     const isOpened = this.#breaker.failed(ticket, pauseOf(error));
     if (!isOpened) return;
-    // Other messages may hold a secret.
-    const reason = error instanceof RemoteTimeout
-      ? error.message
-      : failureReason(errorFacts(error));
-    this.#hub.emit({ type: "remoteDown", reason });
+    this.#hub.emit({ type: "remoteDown", reason: reasonOf(error) });
     // To wait for the same tier any longer would be in vain.
     const down = new DOMException("The remote tier is down", "AbortError");
     for (const limit of this.#waiting) limit.abort(down);
   }
+}
+
+/** Why a call has failed. Messages but those of the cache and of Deno may hold a secret. */
+function reasonOf(error: unknown): string {
+  const isSafe = error instanceof RemoteTimeout ||
+    error instanceof Deno.errors.NotCapable;
+  return isSafe ? error.message : failureReason(errorFacts(error));
 }
 
 /** Waits for a turn; undefined when the signal is aborted before. */
