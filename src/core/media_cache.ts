@@ -490,10 +490,7 @@ export class MediaCache implements AsyncDisposable {
   async delete(url: string | URL): Promise<boolean> {
     const canonical = this.#canonical(url);
     this.#downloads.find(canonical)?.detach();
-    const { deletion, remote } = this.#parts;
-    const deleted = await deletion.delete(canonical);
-    await remote?.delete(keyOf(canonical));
-    return deleted;
+    return await this.#delete(keyOf(canonical), canonical);
   }
 
   /**
@@ -508,10 +505,7 @@ export class MediaCache implements AsyncDisposable {
   async deleteByKey(key: string): Promise<boolean> {
     this.#joinableByKey(key)?.detach();
     if (!this.#isKey(key)) return false;
-    const { peek, deletion, remote } = this.#parts;
-    const deleted = await deletion.deleteByKey(key, await peek.urlOf(key));
-    await remote?.delete(key);
-    return deleted;
+    return await this.#delete(key);
   }
 
   /**
@@ -714,6 +708,13 @@ export class MediaCache implements AsyncDisposable {
     }
   }
 
+  #delete(key: string, url?: string): Promise<boolean> {
+    const { deletion, peek, remote } = this.#parts;
+    const task = async () =>
+      await deletion.deleteByKey(key, url ?? await peek.urlOf(key));
+    return remote?.deleteAfter(key, task) ?? task();
+  }
+
   #isKey(key: string): boolean {
     this.#assertOpen();
     if (typeof key === "string") return KEY_REGEXP.test(key);
@@ -751,6 +752,8 @@ export class MediaCache implements AsyncDisposable {
 
   #assertOpen(): void {
     if (this.#closing !== undefined) throw new CacheClosedError();
+    // Also a host with hits alone must learn what other hosts have deleted.
+    this.#parts.remote?.start();
   }
 
   #abortAll(): void {

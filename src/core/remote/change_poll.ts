@@ -13,7 +13,7 @@ export type OnChange = (key: string, changedAt: number) => Promise<boolean>;
 
 /**
  * Learns from the tier which entries other hosts have deleted or replaced. The first look is
- * at the first use of the tier.
+ * at the first use of the cache.
  */
 export class ChangePoll {
   readonly #remote: ResolvedRemote;

@@ -40,6 +40,12 @@ export class Deletions {
 
   /** Deletes the object of a key, soon or later. */
   add(key: string): void {
+    this.hold(key);
+    if (!this.#isClosed) this.#attempt(key);
+  }
+
+  /** Notes that the object of a key is to be deleted: `add()` follows. */
+  hold(key: string): void {
     if (this.#isClosed) return;
     this.#pending.delete(key);
     this.#pending.add(key);
@@ -47,7 +53,6 @@ export class Deletions {
       if (this.#pending.size <= MAX_PENDING) break;
       this.#pending.delete(oldest);
     }
-    this.#attempt(key);
   }
 
   /** Deletes the object of a key, and waits for that for at most the time of a lookup. */

@@ -164,7 +164,6 @@ export class Remote {
    * @throws {unknown} The reason of the signal.
    */
   async find(key: string, signal: AbortSignal): Promise<LookupResult> {
-    this.#changes.start();
     this.#noteStart(key, Date.now(), Infinity);
     // The object there is older than what was done here.
     const isOld = this.#deletions.has(key) || this.#uploads.isReplacing(key);
@@ -196,7 +195,6 @@ export class Remote {
    */
   upload(key: string, size: number, replaces: boolean): void {
     if (!this.#mayChange) return;
-    this.#changes.start();
     const wasDeleted = this.#deletions.forget(key);
     this.#uploads.add(key, size, replaces || wasDeleted);
   }
@@ -210,9 +208,26 @@ export class Remote {
     return isOf ? Math.min(begun.startedAt, storedAt) : storedAt;
   }
 
-  /** Deletes an object; what fails is tried again later. Never rejects. */
-  async delete(key: string): Promise<void> {
-    if (this.#mayChange) await this.#deletions.delete(key);
+  /**
+   * Deletes an object after its entry was deleted here. From the call on no download here
+   * gets it; what fails is tried again later.
+   *
+   * @param deleteEntry Deletes the entry.
+   * @returns The result of `deleteEntry`.
+   */
+  async deleteAfter<T>(key: string, deleteEntry: () => Promise<T>): Promise<T> {
+    if (!this.#mayChange) return await deleteEntry();
+    this.#deletions.hold(key);
+    try {
+      return await deleteEntry();
+    } finally {
+      await this.#deletions.delete(key);
+    }
+  }
+
+  /** Begins to look for changes by other hosts, if that has not begun. */
+  start(): void {
+    this.#changes.start();
   }
 
   /**
