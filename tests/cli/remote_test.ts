@@ -180,11 +180,11 @@ Deno.test("remote status tells how much of the folder the bucket has, and writes
     line.replace(/\d+ ms/, "N ms")
   );
   assertEquals(lines, [
-    `Bucket             ${host}/media`,
-    "Answers            yes, in N ms",
-    "Entries here       3",
-    "In the bucket      2 of 3 looked for",
-    "Changes by others  0",
+    `Bucket         ${host}/media`,
+    "Answers        yes, in N ms",
+    "Entries here   3",
+    "In the bucket  2 of 3 looked for",
+    "Changes        0 by all hosts",
   ]);
   const { tookMs, ...facts } = JSON.parse(json.stdout);
   assert(tookMs >= 0);
@@ -203,9 +203,18 @@ Deno.test("remote status and probe say why a bucket can't be used", async () => 
     const run = await all.run(["remote", word]);
 
     assertEquals(run.code, 1, word);
-    assertMatch(run.stdout, /Reason .*403/, word);
+    assertMatch(
+      run.stdout,
+      word === "probe"
+        ? /Reason .*403 SignatureDoesNotMatch$/m
+        : /Reason .*403; 'media-cache remote probe' tells more$/m,
+    );
     assert(!(run.stdout + run.stderr).includes("hunter2"));
   }
+  const { code, stderr } = await all.run(["remote", "sync"]);
+  assertEquals(code, 1);
+  assertMatch(stderr, /403; 'media-cache remote probe' tells more$/m);
+  assert(!stderr.includes("hunter2"));
 });
 
 Deno.test("remote probe tells whether leases hold, and leaves nothing behind", async () => {
@@ -241,7 +250,9 @@ Deno.test("explain tells of the object in the bucket where the environment names
   all.engine.refuse = () => ({ status: 503 });
   const down = await all.run(["explain", url!]);
   assertEquals(down.code, 0);
-  assertMatch(down.stdout, /^In the bucket +no: .*503/m);
+  assertMatch(down.stdout, /^In the bucket +unknown: .*503/m);
+  const unknown = await all.run(["explain", url!, "--json"]);
+  assertEquals(JSON.parse(unknown.stdout).remote.stored, null);
 
   // Without the permission there is no bucket, and no question.
   const { host } = new URL(all.engine.endpoint);

@@ -151,8 +151,14 @@ function exactly(bytes: number): string {
 /** The longest look into the bucket, in milliseconds. */
 const LOOK_MS = 10_000;
 
-/** The facts of an object of the bucket, or why they are not known. */
-type Found = RemoteEntry | { readonly reason: string };
+/** The facts of an object of the bucket, or why there are none; `stored` is null if unknown. */
+type Found = RemoteEntry | {
+  readonly stored: false | null;
+  readonly reason: string;
+};
+
+/** The answer for a key whose object the bucket lacks. */
+const LACKING: Found = { stored: false, reason: "it has no object of the key" };
 
 /** Makes a look into the bucket of the environment; undefined without a bucket. */
 async function bucketLook(
@@ -166,10 +172,10 @@ async function bucketLook(
       return await bounded(signal, LOOK_MS, async (signal): Promise<Found> => {
         const object = await tier.get(key, signal);
         await object?.body.cancel();
-        return object?.entry ?? { reason: "it has no object of the key" };
+        return object?.entry ?? LACKING;
       });
     } catch (error) {
-      return { reason: faultOf(error) };
+      return { stored: null, reason: faultOf(error) };
     } finally {
       await tier.close?.();
     }
@@ -178,9 +184,7 @@ async function bucketLook(
 
 function remoteRecordOf(found: Found | undefined): Record<string, unknown> {
   if (found === undefined) return {};
-  if ("reason" in found) {
-    return { remote: { stored: false, reason: found.reason } };
-  }
+  if ("reason" in found) return { remote: found };
   const { mimetype, filename, size, storedAt, sha256 } = found;
   const facts = { mimetype, filename, size, storedAt, sha256 };
   return { remote: { stored: true, reason: null, ...facts } };
@@ -188,7 +192,10 @@ function remoteRecordOf(found: Found | undefined): Record<string, unknown> {
 
 function remoteFactsOf(found: Found | undefined): [string, string][] {
   if (found === undefined) return [];
-  if ("reason" in found) return [["In the bucket", `no: ${found.reason}`]];
+  if ("reason" in found) {
+    const answer = found.stored === null ? "unknown" : "no";
+    return [["In the bucket", `${answer}: ${found.reason}`]];
+  }
   const { mimetype, size, storedAt } = found;
   return [[
     "In the bucket",

@@ -26,9 +26,10 @@ export const remote: Command = {
     "",
     "The bucket is that of MEDIA_CACHE_S3_ENDPOINT, _BUCKET, _REGION and _PREFIX,",
     "with the keys of AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN.",
+    "MEDIA_CACHE_S3_ALLOW_HTTP=true allows http: to another machine.",
     "A bot may use folder and bucket at the same time. sync asks for each entry",
     "first, hashes a body that has no digest, and skips those above the tier's limit.",
-    "It gives up when the bucket has failed five times in a row.",
+    "It starts no other entry after five failures in a row.",
   ],
   options: {
     dir: DIR_OPTION,
@@ -42,7 +43,8 @@ export const remote: Command = {
   permissions: [`--allow-read=DIR ${BUCKET_PERMISSIONS}`],
   json: [
     "status: { name, answers, reason, tookMs, entries, lookedFor, present,",
-    "  changes } (changes: entries that other hosts have deleted or replaced)",
+    "  changes } (changes: deletions and replacements by all hosts that the bucket",
+    "  remembers)",
     "probe: { name, reachable, lease, reason }",
     "sync: { result: done or interrupted, entries, pushed, present, skipped,",
     "  failed, bytes }",

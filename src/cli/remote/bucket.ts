@@ -52,5 +52,9 @@ export function faultOf(error: unknown): string {
   const told = error instanceof HttpStatusError && error.cause instanceof Error
     ? error.cause
     : error;
-  return reasonOf(told).replace(/^Cannot use object store: /, "");
+  const reason = reasonOf(told).replace(/^Cannot use object store: /, "");
+  // The answer to a HEAD has no code; a probe asks otherwise.
+  return /received HTTP \d+$/.test(reason)
+    ? `${reason}; 'media-cache remote probe' tells more`
+    : reason;
 }

@@ -100,7 +100,7 @@ function factsOf(found: Status): [string, string][] {
     } looked for`,
   ]);
   if (found.changes !== null) {
-    facts.push(["Changes by others", formatCount(found.changes)]);
+    facts.push(["Changes", `${formatCount(found.changes)} by all hosts`]);
   }
   return facts;
 }
