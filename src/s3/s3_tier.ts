@@ -22,7 +22,8 @@ import { checkOptions, type S3TierOptions } from "./s3_tier_options.ts";
  * must exist.
  *
  * @param options The bucket, its keys, and the limits of the tier.
- * @returns The tier, for one or several caches of this process.
+ * @returns The tier, for one cache. Two that share one would take the changes and the leases
+ * of each other for their own.
  * @throws {TypeError} If an option is of the wrong type, or unknown. No message shows
  * credentials.
  * @throws {RangeError} If an option has another wrong value.

@@ -191,7 +191,7 @@ function bucketUrl(
     throw check.error(
       RangeError,
       "endpoint",
-      "https, or http on a loopback address, or http with allowHttp",
+      "https, or http on a loopback address, or http with allowHttp (MEDIA_CACHE_S3_ALLOW_HTTP=true)",
       "http on another machine",
     );
   }

@@ -52,6 +52,11 @@ Deno.test("wrong values are refused", () => {
     assertThrows(() => tierOf({ ...SET, [name]: value }), RangeError);
   }
   const plain = { ...SET, MEDIA_CACHE_S3_ENDPOINT: "http://minio:9000" };
+  assertThrows(
+    () => tierOf(plain),
+    RangeError,
+    "(MEDIA_CACHE_S3_ALLOW_HTTP=true)",
+  );
   assertEquals(
     tierOf({ ...plain, MEDIA_CACHE_S3_ALLOW_HTTP: "true" })?.name,
     "minio:9000/bot-media",
