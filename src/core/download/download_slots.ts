@@ -8,8 +8,8 @@
  *   and then goes on without. When more than `maxConcurrentDownloads` go on so, the one
  *   without a byte for longest is aborted, unless other processes follow it. An abandoned
  *   download that has not begun lets the wanted ones go first.
- * - **Needs none**: a download that waits for its readers, follows another process, or
- *   converts a GIF.
+ * - **Needs none**: a download that waits for its readers, follows another process, waits
+ *   for the lease of another host, or converts a GIF.
  * - **Goes on at once**, above the limit if no slot is free: a download whose readers read
  *   on, that has converted, or that is wanted again. It runs already: to wait would stop
  *   readers in the middle of a body. No other download starts above the limit.

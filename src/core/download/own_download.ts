@@ -4,6 +4,7 @@ import { Deadline } from "../async/deadline.ts";
 import type { Claim } from "../sharing/download_claims.ts";
 import { type ChunkSource, chunkSource } from "../bodies/chunk_source.ts";
 import type { Tee } from "../bodies/tee.ts";
+import { CheckedObject } from "../remote/checked_object.ts";
 import type { Remote } from "../remote/remote.ts";
 import type { CallerLink } from "./caller_links.ts";
 import type { DownloadParts, DownloadTask } from "./download_parts.ts";
@@ -82,6 +83,7 @@ export class OwnDownload {
    */
   async run(link: CallerLink): Promise<boolean> {
     const { slots, remote } = this.#parts;
+    const { key, controller: { signal } } = this.#task;
     let isStored = false;
     try {
       const received = await slots.run(
@@ -96,7 +98,7 @@ export class OwnDownload {
       );
       return isStored = await commit.run(received);
     } finally {
-      if (remote !== undefined) remote.ended(this.#task.key, isStored);
+      if (remote !== undefined) remote.ended(key, signal, isStored);
     }
   }
 
@@ -151,10 +153,13 @@ export class OwnDownload {
     let found = await remote.find(key, signal);
     if (found === "none" && listener.mayStore && remote.usesLeases) {
       slots.leave(slot);
+      found = await remote.turn(key, signal);
       try {
-        found = await remote.turn(key, signal);
-      } finally {
-        slots.resume(slot);
+        if (!slots.tryTake(slot)) await slots.wait(slot, signal);
+      } catch (error) {
+        const body = typeof found === "object" ? found.body : undefined;
+        if (body instanceof CheckedObject) body.cancel(error);
+        throw error;
       }
     }
     if (found === "none") remote.counters.misses++;
@@ -192,9 +197,16 @@ export class OwnDownload {
   /** Runs the downloader for the rest of an object that has broken. */
   async #reopen(link: CallerLink, deadline: Deadline): Promise<ChunkSource> {
     const { counters } = this.#parts;
+    // The silence of the object is none of the origin.
+    deadline.alive();
     const answer = await this.#ask(link, deadline);
     const coded = chunkSource(answer.body, true, answer.size);
-    const { chunks } = await uncodedBody(coded, answer, () => deadline.alive());
+    const onAlive = () => deadline.alive();
+    const { chunks } = await uncodedBody(coded, answer, onAlive)
+      .catch((error) => {
+        coded.cancel(error);
+        throw error;
+      });
     return {
       next: async () => {
         const chunk = await chunks.next();

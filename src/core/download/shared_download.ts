@@ -341,6 +341,8 @@ export class SharedDownload implements DownloadListener {
     }
     const download = new OwnDownload(this.#parts, this.#task, claim, before);
     this.#origin = { is: "own", download };
+    // A deletion during the claim found none to give up.
+    if (!this.mayStore) download.giveUp();
     try {
       return await download.run(this.#first);
     } catch (error) {

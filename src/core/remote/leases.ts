@@ -15,7 +15,13 @@ const GROWTH = 1.6;
 /** The looks in a row without an answer after which a host waits no more. */
 const MAX_UNKNOWN = 2;
 
-type Release = (signal: AbortSignal) => Promise<void>;
+/** A lease that this host has. */
+interface HeldLease {
+  /** The signal of the download that has taken it. */
+  readonly signal: AbortSignal;
+  /** Gives it back, where the tier can. */
+  readonly release: ((signal: AbortSignal) => Promise<void>) | undefined;
+}
 
 /**
  * Lets one of several hosts download a URL, while the others wait for its object. A lease
@@ -28,7 +34,7 @@ export class Leases {
   readonly #calls: RemoteCalls;
   readonly #counters: RemoteCounters;
   readonly #find: (key: string, signal: AbortSignal) => Promise<LookupResult>;
-  readonly #held = new Map<string, Release | undefined>();
+  readonly #held = new Map<string, HeldLease>();
   #probing: Promise<void> | undefined;
 
   /**
@@ -83,10 +89,16 @@ export class Leases {
     this.#held.delete(key);
   }
 
-  /** Gives the lease back, where the tier can: there will be no object. */
-  release(key: string): void {
-    const release = this.#held.get(key);
+  /**
+   * Gives the lease back, where the tier can: there will be no object.
+   *
+   * @param signal That of a download, of which alone the lease is given back.
+   */
+  release(key: string, signal?: AbortSignal): void {
+    const held = this.#held.get(key);
+    if (signal !== undefined && held?.signal !== signal) return;
     this.#held.delete(key);
+    const release = held?.release;
     if (release === undefined) return;
     const { lookupTimeoutMs: timeoutMs } = this.#remote.limits;
     this.#calls.run((limit) => release(limit), {
@@ -113,15 +125,15 @@ export class Leases {
     const outcome = await this.#calls.run(
       async (limit) => {
         const { reachable, lease } = await tier.probe(limit);
-        return { reachable, lease };
+        // Thrown here, where it is a failure of the tier.
+        if (!reachable) throw new Error("The probe could not use the tier");
+        return lease;
       },
       { timeoutMs: limits.idleTimeoutMs, isBackground: true },
     );
-    if (typeof outcome === "string") return;
-    const { reachable, lease } = outcome.value;
-    if (lease) this.state = "on";
     // A tier that can't be reached has told nothing: the next download asks again.
-    else if (reachable) this.state = "refused";
+    if (typeof outcome === "string") return;
+    this.state = outcome.value ? "on" : "refused";
   }
 
   /** Asks for the lease; undefined when this host downloads without one. */
@@ -139,7 +151,7 @@ export class Leases {
     const lease = outcome.value;
     if (lease?.held) {
       this.#counters.leasesHeld++;
-      this.#held.set(key, lease.release);
+      this.#held.set(key, { signal, release: lease.release });
     }
     return lease;
   }

@@ -32,6 +32,8 @@ const MAX_REMEMBERED = 1_024;
 
 /** The start of a download, and its store, in milliseconds since the epoch. */
 interface Begun {
+  /** The signal of the download, by which it is told from others of its key. */
+  readonly signal: AbortSignal;
   readonly startedAt: number;
   /** Infinity while it runs. */
   readonly storedAt: number;
@@ -70,7 +72,7 @@ export class Remote {
   readonly #changes: ChangePoll;
   readonly #leases: Leases;
   readonly #mayChange: boolean;
-  /** The downloads that began last, by key. */
+  /** The downloads that began last, by key: the bytes that they store are as old as that. */
   readonly #begun = new Map<string, Begun>();
   /** The last uploads, by key. */
   readonly #sent = new Map<string, Sent>();
@@ -164,7 +166,8 @@ export class Remote {
    * @throws {unknown} The reason of the signal.
    */
   async find(key: string, signal: AbortSignal): Promise<LookupResult> {
-    this.#noteStart(key, Date.now(), Infinity);
+    const times = { startedAt: Date.now(), storedAt: Infinity };
+    remember(this.#begun, key, { signal, ...times });
     // The object there is older than what was done here.
     const isOld = this.#deletions.has(key) || this.#uploads.isReplacing(key);
     return isOld ? "unknown" : await this.#lookup.find(key, signal);
@@ -179,13 +182,18 @@ export class Remote {
     return this.#leases.turn(key, signal);
   }
 
-  /** Ends a download, and its turn if it has stored nothing. */
-  ended(key: string, isStored: boolean): void {
+  /**
+   * Ends a download, and its turn if it has stored nothing.
+   *
+   * @param signal The signal of the download.
+   */
+  ended(key: string, signal: AbortSignal, isStored: boolean): void {
     const begun = this.#begun.get(key);
-    if (isStored && begun !== undefined) {
-      this.#noteStart(key, begun.startedAt, Date.now());
+    if (begun?.signal === signal) {
+      if (!isStored) this.#begun.delete(key);
+      else remember(this.#begun, key, { ...begun, storedAt: Date.now() });
     }
-    if (!isStored) this.#leases.release(key);
+    if (!isStored) this.#leases.release(key, signal);
   }
 
   /**
@@ -276,11 +284,6 @@ export class Remote {
     this.#deletions.close();
     this.#uploads.close();
     this.#calls.close();
-  }
-
-  /** Remembers when a download began: the bytes that it stores are as old as that. */
-  #noteStart(key: string, startedAt: number, storedAt: number): void {
-    remember(this.#begun, key, { startedAt, storedAt });
   }
 
   /** Deletes an object with wrong bytes, so that no other host reads them. */

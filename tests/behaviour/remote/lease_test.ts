@@ -1,6 +1,8 @@
 /** Hosts that download by lease: one downloads, the others get its object. */
 import { assertEquals, assertRejects } from "@std/assert";
 import { pattern } from "../../fixtures/bodies/bytes.ts";
+import { begin } from "../../fixtures/cache/begun.ts";
+import { turn } from "../../fixtures/cache/recorder.ts";
 import { origin } from "../../fixtures/remote/counted_origin.ts";
 import { type Host, openHost, openHosts } from "../../fixtures/remote/hosts.ts";
 import { never } from "../../fixtures/remote/stand_in_tier.ts";
@@ -168,6 +170,82 @@ Deno.test("close() ends the wait for another host", async () => {
   await cache.close({ timeoutMs: 20 });
 
   await assertRejects(() => call);
+});
+
+Deno.test("downloads that have waited for leases keep to maxConcurrentDownloads", async () => {
+  await using host = await openHost({
+    leases: true,
+    options: { maxConcurrentDownloads: 2 },
+  });
+  const { cache, tier } = host;
+  const gate = Promise.withResolvers<void>();
+  tier.before = (method) => method === "lease" ? gate.promise : undefined;
+  let running = 0;
+  let most = 0;
+  const download = async () => {
+    most = Math.max(most, ++running);
+    for (let i = 0; i < 5; i++) await turn();
+    running--;
+    return { data: BYTES, mimetype: "a/b" };
+  };
+
+  const calls = Array.from(
+    { length: 8 },
+    (_, i) => cache.getOrDownload(`${URL_A}?${i}`, download),
+  );
+  await tier.begun("lease", 8);
+  gate.resolve();
+
+  for (const call of calls) assertEquals(await (await call).bytes(), BYTES);
+  assertEquals(most, 2);
+});
+
+Deno.test("a downloader that calls for a URL whose lease was awaited lends its slot", async () => {
+  await using host = await openHost({
+    leases: true,
+    options: { maxConcurrentDownloads: 1 },
+  });
+  const { cache } = host;
+  const source = origin(BYTES);
+
+  const media = await cache.getOrDownload(`${URL_A}?outer`, async () => {
+    const inner = await cache.getOrDownload(URL_A, source.download);
+    return { data: await inner.bytes(), mimetype: "a/b" };
+  });
+
+  assertEquals(await media.bytes(), BYTES);
+});
+
+Deno.test("a deleted download leaves the lease of the next one alone", async () => {
+  await using host = await openHost({
+    leases: true,
+    limits: { leaseTtlMs: 40 },
+  });
+  const { cache, tier } = host;
+  const old = await begin(cache, URL_A);
+  old.tap.write(BYTES.subarray(0, 10_000));
+  const media = await old.call;
+  await cache.delete(URL_A);
+  const next = await begin(cache, URL_A);
+
+  old.tap.fail(new Error("gone"));
+  await assertRejects(() => media.bytes());
+  await turn();
+
+  assertEquals(tier.released, []);
+  next.tap.write(BYTES);
+  next.tap.end();
+  assertEquals(await (await next.call).bytes(), BYTES);
+});
+
+Deno.test("a probe that can't reach the tier does not tell that it is up", async () => {
+  await using host = await openHost({ leases: true });
+  const { cache, tier } = host;
+  tier.probed = { reachable: false, lease: false };
+
+  await (await cache.getOrDownload(URL_A, origin(BYTES).download)).bytes();
+
+  assertEquals(cache.stats().remote?.errors, 1);
 });
 
 Deno.test("a lease or probe of another shape costs no caller a failure", async () => {
