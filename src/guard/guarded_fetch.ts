@@ -43,7 +43,7 @@ type Init = RequestInit & { client?: Deno.HttpClient };
 export function makeGuard(
   options: GuardOptions,
   network: Network = SYSTEM_NETWORK,
-  maxConnectMs = MAX_CONNECT_MS,
+  maxConnectMs: number = MAX_CONNECT_MS,
 ): typeof fetch & Disposable {
   const guarded = new GuardedFetch(guardRules(options), network, maxConnectMs);
   return Object.assign(
