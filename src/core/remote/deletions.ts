@@ -8,6 +8,10 @@ const MAX_PENDING = 1_024;
 /** The time until a deletion that failed is tried again, in milliseconds. */
 const RETRY_MS = 5_000;
 
+/** The time until a deletion that was refused is tried again, in milliseconds: a person must
+ * change the permissions. */
+const REFUSED_RETRY_MS = 60_000;
+
 /**
  * Deletes objects, and tries again after failures. What has not succeeded when the process
  * ends is lost.
@@ -20,6 +24,8 @@ export class Deletions {
   readonly #pending = new Set<string>();
   readonly #running = new Map<string, Promise<void>>();
   #stopTimer: (() => void) | undefined;
+  /** Whether the last attempt was refused. */
+  #isRefused = false;
   #isClosed = false;
 
   /** @param before Ends the upload of a key, which would store its object again. */
@@ -110,17 +116,22 @@ export class Deletions {
   async #delete(key: string): Promise<void> {
     const { tier, limits: { lookupTimeoutMs: timeoutMs } } = this.#remote;
     await this.#before(key);
+    let isRefused = false;
     const outcome = await this.#calls.run(
       (limit) => tier.delete(key, limit),
-      { timeoutMs, isBackground: true },
+      { timeoutMs, isBackground: true, onRefused: () => isRefused = true },
     );
+    this.#isRefused = isRefused;
     if (typeof outcome !== "string") this.#pending.delete(key);
+    // Behind the others, which the tier may let go.
+    else if (isRefused && this.#pending.delete(key)) this.#pending.add(key);
   }
 
   #retryLater(): void {
     if (this.#stopTimer !== undefined || this.#isClosed) return;
     if (this.#pending.size === 0) return;
-    this.#stopTimer = startIdleTimer(RETRY_MS, () => {
+    const retryMs = this.#isRefused ? REFUSED_RETRY_MS : RETRY_MS;
+    this.#stopTimer = startIdleTimer(retryMs, () => {
       this.#stopTimer = undefined;
       this.#retry();
     });
@@ -129,7 +140,9 @@ export class Deletions {
   async #retry(): Promise<void> {
     for (const key of [...this.#pending]) {
       if (!this.#calls.admits) break;
-      if (this.#pending.has(key)) await this.#attempt(key);
+      if (!this.#pending.has(key)) continue;
+      await this.#attempt(key);
+      if (this.#isRefused) break;
     }
     this.#retryLater();
   }

@@ -25,6 +25,10 @@ export interface RemoteCallOptions {
    * goes on while the tier is down.
    */
   readonly isBackground?: boolean;
+  /**
+   * Called when the tier refuses the call; the refusal then tells nothing about other calls.
+   */
+  readonly onRefused?: () => void;
 }
 
 /** Calls a remote tier within limits, and leaves it alone after failures. */
@@ -126,7 +130,7 @@ export class RemoteCalls {
       leave = await acquired(slots, limit.signal);
       signal?.throwIfAborted();
       if (leave === undefined) return "skipped";
-      return await this.#call(task, limit.signal, signal);
+      return await this.#call(task, limit.signal, options);
     } finally {
       leave?.();
       stopTimer();
@@ -139,7 +143,7 @@ export class RemoteCalls {
   async #call<T>(
     task: (signal: AbortSignal) => Promise<T>,
     limit: AbortSignal,
-    signal: AbortSignal | undefined,
+    { signal, onRefused }: RemoteCallOptions,
   ): Promise<RemoteOutcome<T>> {
     const ticket = this.#breaker.enter();
     if (ticket === undefined) return "skipped";
@@ -159,7 +163,10 @@ export class RemoteCalls {
       }
       const cause = isLate ? limit.reason : error;
       this.#count(cause);
-      this.#fail(ticket, cause);
+      if (onRefused !== undefined && isRefusal(cause)) {
+        this.#breaker.left(ticket);
+        onRefused();
+      } else this.#fail(ticket, cause);
       return "failed";
     }
   }
@@ -196,6 +203,12 @@ async function acquired(
   } catch {
     return undefined;
   }
+}
+
+/** Whether a tier that works has refused what was asked: 408 and 429 tell of the tier itself. */
+function isRefusal(error: unknown): boolean {
+  const { status = 0 } = errorFacts(error);
+  return status >= 400 && status < 500 && status !== 408 && status !== 429;
 }
 
 /** How long a failure asks to wait, in milliseconds: 401 and 403 need a person. */

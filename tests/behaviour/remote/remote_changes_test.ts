@@ -1,7 +1,7 @@
 /** Deletions and replacements reach the remote tier, and other hosts. */
 import { assertEquals } from "@std/assert";
 import { join } from "@std/path";
-import { MediaCache } from "../../../mod.ts";
+import { HttpStatusError, MediaCache } from "../../../mod.ts";
 import { CHANGES_NAME } from "../../../src/core/disk/file_names.ts";
 import { pattern } from "../../fixtures/bodies/bytes.ts";
 import { origin } from "../../fixtures/remote/counted_origin.ts";
@@ -415,3 +415,22 @@ Deno.test("a deletion waits for an upload whose bytes the store has, and that it
 
   assertEquals(bucket.objects.size, 0);
 });
+
+for (const status of [401, 403, 405]) {
+  Deno.test(`a deletion that is refused with ${status} does not switch the tier off`, async () => {
+    await using host = await openHost();
+    const { cache, tier, recorder } = host;
+    tier.before = (method) => {
+      if (method === "delete") throw new HttpStatusError(status);
+    };
+
+    for (let i = 0; i < 6; i++) await cache.delete(`${URL_A}?${i}`);
+
+    const { remote } = cache.stats();
+    assertEquals([remote?.state, remote?.errors], ["up", 6]);
+    assertEquals(recorder.of("remoteDown"), []);
+    // close() tries the first alone, which is refused again.
+    await cache.close();
+    assertEquals(tier.count("delete"), 7);
+  });
+}

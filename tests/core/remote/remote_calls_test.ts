@@ -163,3 +163,24 @@ Deno.test("when the tier is down nobody waits for it any longer, and work in the
   assertEquals(await background, { value: "good" });
   assertEquals([it.isDown, counters.errors], [true, 4]);
 });
+
+Deno.test("a refusal that tells of one call alone leaves the tier up, and a down tier down", async () => {
+  const { calls: it, counters, events, pass } = calls();
+  let refused = 0;
+  const options = { ...LONG, onRefused: () => void refused++ };
+  const refuse = () => Promise.reject(new HttpStatusError(403));
+
+  for (let i = 0; i < 8; i++) {
+    assertEquals(await it.run(refuse, options), "failed");
+  }
+  assertEquals([refused, counters.errors, it.isDown], [8, 8, false]);
+  // A tier that asks for time is down for all calls.
+  const busy = () => Promise.reject(new HttpStatusError(429));
+  for (let i = 0; i < 4; i++) await it.run(busy, options);
+  assertEquals([refused, it.isDown], [8, true]);
+  pass(5_000);
+  assertEquals(await it.run(refuse, options), "failed");
+  assertEquals([it.isDown, it.admits], [true, true]);
+  assertEquals(await it.run(good, options), { value: "good" });
+  assertEquals(events.map(({ type }) => type), ["remoteDown", "remoteUp"]);
+});
