@@ -81,13 +81,15 @@ export interface RemoteChanges {
 export interface RemoteLimits {
   /**
    * The longest time until an object is found or known to be missing, in milliseconds,
-   * with the wait for a free request. After that the origin is asked.
+   * with the wait for a free request. After that the origin is asked. An object is found
+   * when its first bytes have come.
    *
    * @default {800}
    */
   readonly lookupTimeoutMs?: number | undefined;
   /**
-   * The longest pause between two bytes of an object, in milliseconds.
+   * The longest pause between two bytes of an object, in milliseconds. Of an object of at
+   * most 256 KiB the longest time from the first byte to the last.
    *
    * @default {5000}
    */

@@ -203,8 +203,8 @@ export class ReceivedCommit {
     const { url, key, started, listener } = this.#task;
     const { source, keepsObject } = this.#receiver;
     const remote = source?.remote;
-    // A video that was made here of its GIF, and bytes that the origin had to complete, are
-    // not those of the object.
+    // The video that was made here of its GIF takes the place of the object. An object that
+    // broke on its way may be broken in the tier: it is uploaded anew.
     const isObject = remote !== undefined &&
       facts.sourceMimetype === undefined &&
       remote.object?.isContinued !== true;

@@ -41,7 +41,7 @@ export interface ObjectEvents {
 export class CheckedObject implements ChunkSource {
   /** Why the tier brings no more bytes; undefined while it does. */
   fault: ObjectFault | undefined;
-  /** Whether the first bytes have come, of an object that is not read as a whole. */
+  /** Whether the first bytes have come, and the lookup has ended with them. */
   isBegun = false;
   /**
    * Opens the body anew at its first byte, at another source, after the object has broken;
@@ -87,7 +87,7 @@ export class CheckedObject implements ChunkSource {
     this.#deadline.pause();
   }
 
-  /** Whether another source has brought bytes. */
+  /** Whether the tier brings no more bytes: another source has to complete the object. */
   get isContinued(): boolean {
     return this.fault !== undefined;
   }

@@ -21,8 +21,8 @@ export interface RemoteCallOptions {
   /** Limits the calls at a time, in place of the slots of lookups. */
   readonly slots?: Semaphore;
   /**
-   * Whether nobody waits for the call, which then does not keep the process alive, and
-   * goes on while the tier is down.
+   * Whether nobody waits for the call: its time does not keep the process alive, and a
+   * call that runs goes on when the tier goes down.
    */
   readonly isBackground?: boolean;
   /**

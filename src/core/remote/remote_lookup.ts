@@ -6,9 +6,12 @@ import { chunkSource } from "../bodies/chunk_source.ts";
 import { safeFilename } from "../text/filename.ts";
 import { KEY_REGEXP } from "../text/key.ts";
 import { cleanMimetype } from "../text/mimetype.ts";
+import { startTimer } from "../async/timer.ts";
+import { untilAborted } from "../async/until_aborted.ts";
 import { CheckedObject } from "./checked_object.ts";
 import type { RemoteCalls } from "./remote_calls.ts";
 import type { RemoteCounters } from "./remote_counters.ts";
+import { RemoteTimeout } from "./remote_timeout.ts";
 
 /** Bodies up to this many bytes are checked as a whole before they are handed out. */
 const MAX_WHOLE_BYTES = PIECE_BYTES;
@@ -19,6 +22,11 @@ export interface FoundObject {
   readonly entry: RemoteEntry;
   /** The bytes. A stream has brought its first bytes. */
   readonly body: Uint8Array<ArrayBuffer> | CheckedObject;
+}
+
+/** An object whose first bytes have come. */
+interface BegunObject extends FoundObject {
+  readonly body: CheckedObject;
 }
 
 /**
@@ -42,7 +50,7 @@ export interface LookupRules {
   readonly takesConverted: boolean;
 }
 
-/** Finds objects, within the time of a lookup. */
+/** Finds objects: their first bytes come within the time of a lookup. */
 export class RemoteLookup {
   readonly #remote: ResolvedRemote;
   readonly #calls: RemoteCalls;
@@ -77,10 +85,45 @@ export class RemoteLookup {
       { timeoutMs, signal },
     );
     if (outcome === "skipped") this.#counters.skipped++;
-    return typeof outcome === "string" ? "unknown" : outcome.value;
+    if (typeof outcome === "string") return "unknown";
+    const { value } = outcome;
+    const isSmall = typeof value === "object" &&
+      value.entry.size <= MAX_WHOLE_BYTES;
+    return isSmall ? await this.#whole(value, signal) : value;
   }
 
-  async #get(key: string, limit: AbortSignal): Promise<LookupResult> {
+  /** Reads the whole of an object that has brought its first bytes; the rest has a time of its own. */
+  async #whole(
+    { entry, body }: BegunObject,
+    signal: AbortSignal,
+  ): Promise<LookupResult> {
+    const { idleTimeoutMs } = this.#rules;
+    const limit = new AbortController();
+    const onAbort = () => limit.abort(signal.reason);
+    const stopTimer = startTimer(
+      idleTimeoutMs,
+      () => limit.abort(new RemoteTimeout("end", idleTimeoutMs)),
+    );
+    signal.addEventListener("abort", onAbort, { once: true });
+    try {
+      signal.throwIfAborted();
+      return { entry, body: await untilAborted(body.whole(), limit.signal) };
+    } catch (error) {
+      body.cancel(error);
+      signal.throwIfAborted();
+      if (limit.signal.aborted) this.#calls.failed(error);
+      return body.fault === "wrong" ? "wrong" : "unknown";
+    } finally {
+      stopTimer();
+      signal.removeEventListener("abort", onAbort);
+    }
+  }
+
+  /** Finds an object, and waits for its first bytes. */
+  async #get(
+    key: string,
+    limit: AbortSignal,
+  ): Promise<BegunObject | Exclude<LookupResult, FoundObject>> {
     const object = await this.#remote.tier.get(key, limit);
     if (object === undefined || object === null) return "none";
     const entry = safeEntry(object);
@@ -101,11 +144,9 @@ export class RemoteLookup {
     limit.addEventListener("abort", stop, { once: true });
     try {
       limit.throwIfAborted();
-      const isSmall = entry.size <= MAX_WHOLE_BYTES;
-      const found = { entry, body: isSmall ? await body.whole() : body };
-      if (!isSmall) await body.begin();
+      await body.begin();
       limit.throwIfAborted();
-      return found;
+      return { entry, body };
     } catch (error) {
       body.cancel(error);
       if (body.fault === "wrong") return "wrong";

@@ -175,6 +175,38 @@ for (
   });
 }
 
+Deno.test("a small object on a slow line may take longer than a lookup", async () => {
+  await using opened = await openHosts(2, { limits: { lookupTimeoutMs: 50 } });
+  const [one, { cache, tier }] = opened.hosts as [Host, Host];
+  await one.cache.put(URL_A, SMALL, "application/x-test", "a.bin");
+  await one.tier.ended("put");
+  const gate = Promise.withResolvers<void>();
+  const half = SMALL.length / 2;
+  tier.stream = (bytes) => {
+    const parts = [bytes.slice(0, half), bytes.slice(half)];
+    return new ReadableStream({
+      async pull(controller) {
+        if (parts.length === 1) await gate.promise;
+        const part = parts.shift();
+        if (part === undefined) controller.close();
+        else controller.enqueue(part);
+      },
+    }, { highWaterMark: 0 });
+  };
+  const source = origin(SMALL);
+  const call = cache.getOrDownload(URL_A, source.download);
+  await tier.ended("get");
+
+  // Another lookup takes all of its time meanwhile.
+  tier.before = (method) => method === "get" ? never() : undefined;
+  const other = await cache.getOrDownload(`${URL_A}?2`, source.download);
+  assertEquals(await other.bytes(), SMALL);
+  gate.resolve();
+
+  assertEquals(await (await call).bytes(), SMALL);
+  assertEquals(source.calls, 1);
+});
+
 Deno.test("a fault without a listener is printed once, without a secret", async () => {
   await using host = await openHost();
   const { cache, tier } = host;
