@@ -41,6 +41,8 @@ interface Begun {
 
 /** An object that was uploaded. */
 interface Sent {
+  /** SHA-256 of its bytes. */
+  readonly sha256: string;
   /** When the download of its bytes began, or they were stored, in milliseconds since the epoch. */
   readonly startedAt: number;
   /** When its upload ended, in milliseconds since the epoch. */
@@ -111,10 +113,10 @@ export class Remote {
       counters,
       {
         deleted: (key) => this.#deletions.settled(key),
-        onStored: (key, storedAt) => {
+        onStored: (key, { storedAt, sha256 }) => {
           this.#leases.done(key);
           const startedAt = this.startOf({ key, storedAt });
-          remember(this.#sent, key, { startedAt, sentAt: Date.now() });
+          remember(this.#sent, key, { startedAt, sentAt: Date.now(), sha256 });
         },
         onGivenUp: (key, replaces) => {
           this.#leases.release(key);
@@ -258,7 +260,17 @@ export class Remote {
     const sent = this.#sent.get(key);
     if (sent === undefined || !isOld(sent.startedAt)) return;
     this.#sent.delete(key);
-    if (sent.sentAt >= since) this.#deletions.add(key);
+    if (sent.sentAt < since) return;
+    const { tier, limits: { lookupTimeoutMs: timeoutMs } } = this.#remote;
+    const outcome = await this.#calls.run(async (limit) => {
+      const object = await tier.get(key, limit);
+      object?.body.cancel().catch(() => {});
+      return object?.entry.sha256;
+    }, { timeoutMs, isBackground: true });
+    // An object that another host has put there since stays.
+    const isOther = typeof outcome !== "string" &&
+      outcome.value !== sent.sha256;
+    if (!isOther) this.#deletions.add(key);
   }
 
   /** Lets uploads and deletions end, and closes the tier. Never rejects. */

@@ -13,12 +13,8 @@ const MAX_ATTEMPTS = 2;
 export interface UploadSteps {
   /** Waits for a deletion of the key that runs. */
   deleted(key: string): Promise<void>;
-  /**
-   * Called when the object is stored.
-   *
-   * @param storedAt When its entry was stored, in milliseconds since the epoch.
-   */
-  onStored(key: string, storedAt: number): void;
+  /** Called when the object of an entry is stored. */
+  onStored(key: string, entry: RemoteEntry): void;
   /**
    * Called when the entry will not be uploaded.
    *
@@ -168,7 +164,7 @@ export class Uploads {
     const controller = new AbortController();
     const running: RunningUpload = { ...upload, controller, body: undefined };
     this.#running.set(key, running);
-    let end: "stored" | "failed" | "skipped";
+    let end: RemoteEntry | "failed" | "skipped";
     try {
       end = await this.#upload(running);
     } catch {
@@ -176,8 +172,7 @@ export class Uploads {
       end = "skipped";
     }
     this.#running.delete(key);
-    const storedAt = running.body?.entry.storedAt ?? 0;
-    if (end === "stored") this.#steps.onStored(key, storedAt);
+    if (typeof end === "object") this.#steps.onStored(key, end);
     else if (!controller.signal.aborted) this.#retry(running, end);
     this.#ended.notifyAll();
     this.#start();
@@ -185,7 +180,7 @@ export class Uploads {
 
   async #upload(
     running: RunningUpload,
-  ): Promise<"stored" | "failed" | "skipped"> {
+  ): Promise<RemoteEntry | "failed" | "skipped"> {
     const { key, replaces, controller: { signal } } = running;
     const { tier, limits } = this.#remote;
     await this.#steps.deleted(key);
@@ -210,7 +205,7 @@ export class Uploads {
       if (typeof outcome === "string") return outcome;
       this.#counters.uploads++;
       this.#counters.bytesSent += entry.size;
-      return "stored";
+      return entry;
     } finally {
       body.close();
     }

@@ -318,6 +318,36 @@ for (const isEvicted of [false, true]) {
   });
 }
 
+Deno.test("what another host has put after its deletion stays, also over a late upload", async () => {
+  await using opened = await openHosts(2, { limits: { changesEveryMs: 20 } });
+  using _awake = awake();
+  const [one, two] = opened.hosts as [Host, Host];
+  const { bucket } = opened;
+  const upload = Promise.withResolvers<void>();
+  const look = Promise.withResolvers<void>();
+  two.tier.before = (method) =>
+    method === "put"
+      ? upload.promise
+      : method === "changes"
+      ? look.promise
+      : undefined;
+  await two.cache.put(URL_A, OLD, "a/b", "a");
+  await two.tier.begun("put");
+  await one.cache.delete(URL_A);
+  upload.resolve();
+  await two.tier.ended("put");
+  await one.cache.put(URL_A, NEW, "a/b", "a");
+  await one.tier.ended("put");
+
+  look.resolve();
+  await two.recorder.seen("dropped");
+  await two.tier.ended("get");
+  await two.cache.close();
+
+  assertEquals(two.tier.count("delete"), 0);
+  assertEquals([...bucket.objects.values()][0]?.bytes, NEW);
+});
+
 Deno.test("an upload that runs when a change is learnt of leaves no object", async () => {
   await using opened = await openHosts(2, { limits: { changesEveryMs: 20 } });
   using _awake = awake();
