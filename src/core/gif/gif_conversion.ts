@@ -374,6 +374,15 @@ const REMOVED = "its file was removed";
 const NO_ROOM = "there is no room for the video";
 const NOT_SMALLER = "the video is not smaller";
 
+/** Reasons to keep a GIF that lie in this host, so that another may convert it. */
+export const HOST_REASONS: ReadonlySet<string> = new Set([
+  UNAVAILABLE,
+  DISK_FAILED,
+  REMOVED,
+  NO_ROOM,
+  "conversion aborted",
+]);
+
 /** Reasons to keep a GIF that are not failures. */
 const NO_FAILURE: ReadonlySet<string> = new Set([
   NOT_SMALLER,

@@ -1,7 +1,7 @@
 import type { ResolvedRemote } from "../api/remote_option.ts";
 import type { RemoteLease, RemoteStats } from "../api/remote_tier.ts";
 import { startTimer } from "../async/timer.ts";
-import type { RemoteCalls } from "./remote_calls.ts";
+import type { RemoteCalls, RemoteOutcome } from "./remote_calls.ts";
 import type { RemoteCounters } from "./remote_counters.ts";
 import type { LookupResult } from "./remote_lookup.ts";
 
@@ -23,6 +23,12 @@ interface HeldLease {
   readonly release: ((signal: AbortSignal) => Promise<void>) | undefined;
 }
 
+/** The failures of leases or probes in a row after which this host downloads without. */
+const MAX_FAILURES = 3;
+
+/** The time without leases after such failures, in milliseconds; then one more is enough. */
+const WITHOUT_MS = 60_000;
+
 /**
  * Lets one of several hosts download a URL, while the others wait for its object. A lease
  * that is lost costs a second download and no byte: the last whole object wins.
@@ -36,6 +42,9 @@ export class Leases {
   readonly #find: (key: string, signal: AbortSignal) => Promise<LookupResult>;
   readonly #held = new Map<string, HeldLease>();
   #probing: Promise<void> | undefined;
+  /** The failures in a row, of leases and of probes. */
+  #failures = 0;
+  #withoutUntil = 0;
 
   /**
    * @param mayUpload Whether objects can come from here: else a lease would be in vain.
@@ -58,7 +67,8 @@ export class Leases {
 
   /** Whether a download may have to wait for its turn. */
   get isUsed(): boolean {
-    return this.state === "on" || this.state === "unproven";
+    const isPossible = this.state === "on" || this.state === "unproven";
+    return isPossible && performance.now() >= this.#withoutUntil;
   }
 
   /**
@@ -71,11 +81,11 @@ export class Leases {
     if (this.state === "unproven") await this.#prove(signal);
     const { leaseWaitMs } = this.#remote.limits;
     const until = performance.now() + leaseWaitMs;
-    while (this.state === "on") {
+    while (this.state === "on" && this.isUsed) {
       const lease = await this.#take(key, signal);
       if (lease === undefined || lease.held) break;
       // A lease that has just ended is not asked for again and again.
-      const leftMs = Math.max(FIRST_LOOK_MS, lease.leftMs || 0);
+      const leftMs = Math.max(FIRST_LOOK_MS, lease.leftMs);
       const again = performance.now() + leftMs;
       const found = await this.#await(key, Math.min(again, until), signal);
       if (found !== "none") return found;
@@ -131,6 +141,7 @@ export class Leases {
       },
       { timeoutMs: limits.idleTimeoutMs, isBackground: true },
     );
+    this.#note(outcome);
     // A tier that can't be reached has told nothing: the next download asks again.
     if (typeof outcome === "string") return;
     this.state = outcome.value ? "on" : "refused";
@@ -144,16 +155,24 @@ export class Leases {
     const { tier, limits } = this.#remote;
     const outcome = await this.#calls.run(
       async (limit) =>
-        await tier.lease?.(key, limits.leaseTtlMs, limit) ?? undefined,
+        checkedLease(await tier.lease?.(key, limits.leaseTtlMs, limit)),
       { timeoutMs: limits.lookupTimeoutMs, signal },
     );
+    this.#note(outcome);
     if (typeof outcome === "string") return undefined;
     const lease = outcome.value;
-    if (lease?.held) {
+    if (lease.held) {
       this.#counters.leasesHeld++;
       this.#held.set(key, { signal, release: lease.release });
     }
     return lease;
+  }
+
+  /** Leaves leases alone for a while after failures: each miss would wait for them. */
+  #note(outcome: RemoteOutcome<unknown>): void {
+    if (typeof outcome === "object") this.#failures = 0;
+    if (outcome !== "failed" || ++this.#failures < MAX_FAILURES) return;
+    this.#withoutUntil = performance.now() + WITHOUT_MS;
   }
 
   /** Looks for the object of another host again and again; "none" at the end of that time. */
@@ -185,6 +204,25 @@ export class Leases {
     }
     return "none";
   }
+}
+
+/** Throws for an answer of another shape, which is a failure of the tier. */
+function checkedLease(lease: unknown): RemoteLease {
+  if (typeof lease === "object" && lease !== null && "held" in lease) {
+    const { held } = lease;
+    const leftMs = "leftMs" in lease ? lease.leftMs : undefined;
+    const release = "release" in lease ? lease.release : undefined;
+    if (held === true) {
+      if (typeof release !== "function") return { held };
+      return {
+        held,
+        release: async (signal) => await release.call(lease, signal),
+      };
+    }
+    const isTime = typeof leftMs === "number" && Number.isFinite(leftMs);
+    if (held === false && isTime) return { held, leftMs };
+  }
+  throw new TypeError("the lease has another shape");
 }
 
 /** A wait that ends after a time, or when the signal is aborted. */

@@ -27,7 +27,7 @@ export interface RemoteParts {
   readonly hub: EventHub;
 }
 
-/** The downloads and uploads whose times are remembered; the newest are kept. */
+/** The downloads, uploads and wrong objects that are remembered; the newest are kept. */
 const MAX_REMEMBERED = 1_024;
 
 /** The start of a download, and its store, in milliseconds since the epoch. */
@@ -78,6 +78,8 @@ export class Remote {
   readonly #begun = new Map<string, Begun>();
   /** The last uploads, by key. */
   readonly #sent = new Map<string, Sent>();
+  /** The keys of wrong objects that this cache may not delete. */
+  readonly #wrong = new Map<string, true>();
   readonly #aborted = new AbortController();
 
   /**
@@ -128,9 +130,15 @@ export class Remote {
     this.#deletions = new Deletions(
       remote,
       calls,
-      (key) => this.#uploads.drop(key),
+      async (key) => {
+        const isUploaded = this.#uploads.has(key);
+        await this.#uploads.drop(key);
+        // Else other hosts would wait for an object that does not come.
+        if (isUploaded) this.#leases.release(key);
+      },
     );
     this.#changes = new ChangePoll(remote, calls, async (key, changedAt) => {
+      this.#wrong.delete(key);
       const end = await drop(key, changedAt);
       if (end === "dropped") counters.changesApplied++;
       // A cache that may delete nothing would try again for ever.
@@ -172,7 +180,9 @@ export class Remote {
     remember(this.#begun, key, { signal, ...times });
     // The object there is older than what was done here.
     const isOld = this.#deletions.has(key) || this.#uploads.isReplacing(key);
-    return isOld ? "unknown" : await this.#lookup.find(key, signal);
+    return isOld || this.#wrong.has(key)
+      ? "unknown"
+      : await this.#lookup.find(key, signal);
   }
 
   /**
@@ -298,9 +308,10 @@ export class Remote {
     this.#calls.close();
   }
 
-  /** Deletes an object with wrong bytes, so that no other host reads them. */
+  /** Deletes an object with wrong bytes, so that no host reads them; else asks for it no more. */
   #onWrong(key: string): void {
     if (this.#mayChange) this.#deletions.add(key);
+    else remember(this.#wrong, key, true);
   }
 }
 

@@ -3,6 +3,7 @@ import type { RemoteEntry, RemoteObject } from "../api/remote_tier.ts";
 import { assertBodyData } from "../bodies/body_data.ts";
 import { PIECE_BYTES } from "../bodies/byte_reader.ts";
 import { chunkSource } from "../bodies/chunk_source.ts";
+import { HOST_REASONS } from "../gif/gif_conversion.ts";
 import { safeFilename } from "../text/filename.ts";
 import { KEY_REGEXP } from "../text/key.ts";
 import { cleanMimetype } from "../text/mimetype.ts";
@@ -15,6 +16,9 @@ import { RemoteTimeout } from "./remote_timeout.ts";
 
 /** Bodies up to this many bytes are checked as a whole before they are handed out. */
 const MAX_WHOLE_BYTES = PIECE_BYTES;
+
+/** The longest reason why a GIF was kept that is taken from an object, in UTF-16 units. */
+const MAX_REASON_CHARS = 500;
 
 /** An object that was found, and its bytes: all of them and checked, or a stream. */
 export interface FoundObject {
@@ -208,13 +212,19 @@ function safeEntry({ entry }: RemoteObject): RemoteEntry | undefined {
     filename: safeFilename(filename),
     size,
     sha256,
-    storedAt: Number.isFinite(storedAt) ? storedAt : 0,
+    storedAt: isCount(storedAt) ? storedAt : 0,
     ...(typeof sourceMimetype === "string" && {
       sourceMimetype: cleanMimetype(sourceMimetype),
     }),
-    ...(Number.isSafeInteger(sourceSize) && { sourceSize }),
-    ...(typeof conversion === "string" && { conversion }),
+    ...(isCount(sourceSize) && { sourceSize }),
+    ...(typeof conversion === "string" && !HOST_REASONS.has(conversion) && {
+      conversion: conversion.slice(0, MAX_REASON_CHARS).toWellFormed(),
+    }),
   };
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0;
 }
 
 /** Cancels a body that is not read, without awaiting its end. */

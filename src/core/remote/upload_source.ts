@@ -5,6 +5,7 @@ import { storedAtOf } from "../catalog/entry.ts";
 import type { PairStore } from "../disk/pair_store.ts";
 import type { Sidecar } from "../disk/sidecar.ts";
 import type { Peek } from "../entries/peek.ts";
+import { HOST_REASONS } from "../gif/gif_conversion.ts";
 
 /** An entry that is about to be uploaded, held until `close()`. */
 export class UploadBody {
@@ -98,6 +99,8 @@ export function remoteEntryOf(sidecar: Sidecar, sha256: string): RemoteEntry {
     storedAt: Math.round(storedAtOf(ts)),
     ...(sourceMimetype !== undefined && { sourceMimetype }),
     ...(sourceSize !== undefined && { sourceSize }),
-    ...(conversion !== undefined && { conversion }),
+    // Other hosts convert what this host alone could not.
+    ...(conversion !== undefined && !HOST_REASONS.has(conversion) &&
+      { conversion }),
   };
 }

@@ -74,6 +74,11 @@ export class Uploads {
     return this.#waiting.size + this.#running.size;
   }
 
+  /** Whether an upload of a key waits or runs. */
+  has(key: string): boolean {
+    return this.#waiting.has(key) || this.#running.has(key);
+  }
+
   /** Whether the object of a key is about to be replaced. */
   isReplacing(key: string): boolean {
     return this.#waiting.get(key)?.replaces === true ||

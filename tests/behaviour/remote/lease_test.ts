@@ -268,3 +268,61 @@ Deno.test("a lease or probe of another shape costs no caller a failure", async (
     assertEquals(await other.bytes(), BYTES);
   }
 });
+
+Deno.test("a lease whose time is no number is a failure of the tier, asked for three times", async () => {
+  for (const leftMs of ["soon", 5n, {}, Infinity, undefined]) {
+    await using host = await openHost({ leases: true });
+    const { cache, tier } = host;
+    let leases = 0;
+    const strange = () => {
+      leases++;
+      return Promise.resolve({ held: false, leftMs });
+    };
+    Object.assign(tier, { lease: strange });
+
+    for (let i = 0; i < 5; i++) {
+      const url = `${URL_A}?${i}`;
+      const media = await cache.getOrDownload(url, origin(BYTES).download);
+      assertEquals(await media.bytes(), BYTES);
+    }
+
+    // Then this host downloads without leases for a while.
+    assertEquals(leases, 3);
+    assertEquals(cache.stats().remote?.errors, 3);
+    assertEquals(cache.stats().remote?.state, "up");
+  }
+});
+
+for (const method of ["lease", "probe"] as const) {
+  Deno.test(`a ${method} that hangs while lookups work costs three misses their time`, async () => {
+    await using host = await openHost({
+      leases: true,
+      limits: { lookupTimeoutMs: 50, idleTimeoutMs: 50 },
+    });
+    const { cache, tier } = host;
+    tier.before = (each) => each === method ? never() : undefined;
+
+    for (let i = 0; i < 6; i++) {
+      const url = `${URL_A}?${i}`;
+      const media = await cache.getOrDownload(url, origin(BYTES).download);
+      assertEquals(await media.bytes(), BYTES);
+    }
+
+    assertEquals(tier.count(method), 3);
+    assertEquals(cache.stats().remote?.state, "up");
+  });
+}
+
+Deno.test("a deletion during the upload of a download gives its lease back", async () => {
+  await using host = await openHost({ leases: true });
+  const { cache, tier, bucket } = host;
+  tier.before = (method) => method === "put" ? never() : undefined;
+  await (await cache.getOrDownload(URL_A, origin(BYTES).download)).bytes();
+  await tier.begun("put");
+
+  await cache.delete(URL_A);
+  await cache.close();
+
+  assertEquals(tier.released.length, 1);
+  assertEquals(bucket.leases.size, 0);
+});

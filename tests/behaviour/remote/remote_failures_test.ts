@@ -1,6 +1,7 @@
 /** Faults of the remote tier: no caller fails for them, and no wrong byte is served. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { HttpStatusError, MediaCacheError } from "../../../mod.ts";
+import { HttpStatusError, MediaCache, MediaCacheError } from "../../../mod.ts";
+import { tempDir } from "../../fixtures/directory/temp_dir.ts";
 import { pattern } from "../../fixtures/bodies/bytes.ts";
 import { origin } from "../../fixtures/remote/counted_origin.ts";
 import { type Host, openHost, openHosts } from "../../fixtures/remote/hosts.ts";
@@ -8,6 +9,7 @@ import {
   inChunks,
   never,
   type StandInBucket,
+  StandInTier,
 } from "../../fixtures/remote/stand_in_tier.ts";
 
 const URL_A = "https://example.org/a.bin";
@@ -385,4 +387,36 @@ Deno.test("a caller that leaves during the lookup does not fail the others", asy
 function controller() {
   const controller = new AbortController();
   return { signal: controller.signal, abort: () => controller.abort() };
+}
+
+for (
+  const [who, others, limits] of [
+    ["tier", {}, { readOnly: true }],
+    ["cache", { readOnly: true }, {}],
+  ] as const
+) {
+  Deno.test(`a wrong object is asked for once by a ${who} that is only read`, async () => {
+    await using opened = await openHosts(1);
+    const [one] = opened.hosts as [Host];
+    await one.cache.put(URL_A, LARGE, "application/x-test", "a.bin");
+    await one.tier.ended("put");
+    setBytes(opened.bucket, changed(LARGE, 700_000));
+    const tier = new StandInTier({ bucket: opened.bucket, limits, host: "2" });
+    await using dir = await tempDir();
+    await using cache = await MediaCache.open({
+      cacheDir: dir.path,
+      remote: tier,
+      onEvent: () => {},
+      ...others,
+    });
+    const source = origin(LARGE);
+    const media = await cache.getOrDownload(URL_A, source.download);
+    await assertRejects(() => media.bytes(), MediaCacheError);
+
+    const next = await cache.getOrDownload(URL_A, source.download);
+
+    assertEquals(await next.bytes(), LARGE);
+    assertEquals(source.calls, 1);
+    assertEquals(tier.count("get"), 1);
+  });
 }

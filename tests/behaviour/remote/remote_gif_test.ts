@@ -170,3 +170,23 @@ Deno.test("a large video of a GIF is handed out when it is whole", async () => {
   assertEquals(await media.bytes(), bytes);
   assertEquals(await media.stored, true);
 });
+
+Deno.test("a GIF that a host without ffmpeg has stored is converted by others", async () => {
+  await using opened = await openHosts(2, {
+    others: [{ gifToMp4: { ffmpeg: "/nonexistent/ffmpeg" } }],
+  });
+  const [one, two] = opened.hosts as [Host, Host];
+  const source = origin(GIF, GIF_FACTS);
+  await (await one.cache.getOrDownload(URL_GIF, source.download)).bytes();
+  await one.tier.ended("put");
+  const [object] = opened.bucket.objects.values();
+  assertEquals(object?.entry.mimetype, "image/gif");
+  assertEquals(object?.entry.conversion, undefined);
+  // Older versions have stored that reason.
+  Object.assign(object?.entry ?? {}, { conversion: "conversion unavailable" });
+
+  const media = await two.cache.getOrDownload(URL_GIF, source.download);
+
+  assertEquals(media.mimetype, "video/mp4");
+  assertEquals(source.calls, 1);
+});

@@ -2,6 +2,7 @@
 import { assertEquals, assertStrictEquals } from "@std/assert";
 import { MediaCache } from "../../../mod.ts";
 import { pattern, readRest, readSome } from "../../fixtures/bodies/bytes.ts";
+import { pathsOf } from "../../fixtures/directory/files.ts";
 import { tempDir } from "../../fixtures/directory/temp_dir.ts";
 import { WriteFault } from "../../fixtures/faults/disk_faults.ts";
 import { origin } from "../../fixtures/remote/counted_origin.ts";
@@ -176,7 +177,7 @@ Deno.test("an object above maxDownloadMb is not used, nor replaced", async () =>
 
 Deno.test("facts that a hostile host has stored are made safe", async () => {
   await using host = await openHost();
-  const { cache, tier, bucket } = host;
+  const { cache, cacheDir, tier, bucket } = host;
   await cache.put(URL_A, pattern(1_000), "image/png", "a.png");
   await tier.ended("put");
   const [[key, object] = ["", undefined]] = bucket.objects;
@@ -188,6 +189,8 @@ Deno.test("facts that a hostile host has stored are made safe", async () => {
       ...object.entry,
       filename: "../../etc/passwd",
       mimetype: "text/html\r\nX-Evil: 1",
+      sourceSize: -5,
+      conversion: "x".repeat(2_000_000),
     },
   });
 
@@ -195,6 +198,10 @@ Deno.test("facts that a hostile host has stored are made safe", async () => {
 
   assertStrictEquals(media.filename.includes("/"), false);
   assertStrictEquals(/[\r\n]/.test(media.mimetype), false);
+  assertEquals(await media.stored, true);
+  const sidecar = await Deno.readTextFile(pathsOf(cacheDir, URL_A).json);
+  assertEquals(sidecar.length < 2_000, true);
+  assertEquals(sidecar.includes("-5"), false);
   assertEquals((await media.bytes()).length, 1_000);
 });
 
