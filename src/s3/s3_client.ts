@@ -81,6 +81,8 @@ export class S3Client {
       // Not signed, since proxies may change it. The default would let a proxy send coded
       // bytes of another length.
       signed.set("accept-encoding", "identity");
+      // Behind `close()` a new client would never be closed.
+      signal.throwIfAborted();
       try {
         // Programs that type-check with the library of browsers have a `RequestInit`
         // without `client`.

@@ -520,3 +520,15 @@ Deno.test("a bucket that is removed is told by the next upload, and by lookups a
   );
   await assertRejects(() => tier.get(KEY, never), HttpStatusError);
 });
+
+Deno.test("a request that is aborted while it is signed makes no connection behind close()", async () => {
+  const { engine, tier } = start();
+  await using _engine = engine;
+  const aborted = new AbortController();
+
+  const found = tier.get(KEY, aborted.signal);
+  aborted.abort();
+  await tier.close?.();
+
+  await assertRejects(() => found, DOMException);
+});
