@@ -70,6 +70,7 @@ export async function runScenario(options: CrashOptions): Promise<Ended> {
     await temp[Symbol.asyncDispose]();
     throw new Error(new TextDecoder().decode(stderr));
   }
+  if (signal !== null) await ffmpegsEnded(dir);
   return {
     dir,
     lines: (await Deno.readTextFile(log)).split("\n").filter((line) =>
@@ -79,6 +80,18 @@ export async function runScenario(options: CrashOptions): Promise<Ended> {
     signal,
     [Symbol.asyncDispose]: () => temp[Symbol.asyncDispose](),
   };
+}
+
+/** Waits for each ffmpeg that a killed process has left: it writes on in the directory. */
+async function ffmpegsEnded(dir: string): Promise<void> {
+  for await (const { name } of Deno.readDir("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    const command = await Deno.readTextFile(`/proc/${name}/cmdline`)
+      .catch(() => "");
+    if (!command.startsWith("ffmpeg") || !command.includes(dir)) continue;
+    const args = [`--pid=${name}`, "-f", "/dev/null"];
+    await new Deno.Command("tail", { args }).output();
+  }
 }
 
 /**
