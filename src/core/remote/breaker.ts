@@ -55,6 +55,11 @@ export class Breaker {
     this.#now = now;
   }
 
+  /** The number of changes so far: between open and closed, or of the cool-down. */
+  get round(): number {
+    return this.#round;
+  }
+
   /** Whether the tier is left alone, until a call succeeds. */
   get isOpen(): boolean {
     return this.#openedAt !== undefined;

@@ -45,6 +45,8 @@ export class Leases {
   /** The failures in a row, of leases and of probes. */
   #failures = 0;
   #withoutUntil = 0;
+  /** The round of the calls in which leases failed: an outage of the tier ends the pause. */
+  #failedRound = 0;
 
   /**
    * @param mayUpload Whether objects can come from here: else a lease would be in vain.
@@ -68,7 +70,9 @@ export class Leases {
   /** Whether a download may have to wait for its turn. */
   get isUsed(): boolean {
     const isPossible = this.state === "on" || this.state === "unproven";
-    return isPossible && performance.now() >= this.#withoutUntil;
+    const isPaused = performance.now() < this.#withoutUntil &&
+      this.#calls.round === this.#failedRound;
+    return isPossible && !isPaused;
   }
 
   /**
@@ -170,7 +174,11 @@ export class Leases {
 
   /** Leaves leases alone for a while after failures: each miss would wait for them. */
   #note(outcome: RemoteOutcome<unknown>): void {
-    if (typeof outcome === "object") this.#failures = 0;
+    const { round } = this.#calls;
+    if (typeof outcome === "object" || round !== this.#failedRound) {
+      this.#failures = 0;
+    }
+    this.#failedRound = round;
     if (outcome !== "failed" || ++this.#failures < MAX_FAILURES) return;
     this.#withoutUntil = performance.now() + WITHOUT_MS;
   }

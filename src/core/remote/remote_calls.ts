@@ -61,6 +61,11 @@ export class RemoteCalls {
     return this.#breaker.isOpen;
   }
 
+  /** Changes when the tier goes down or comes back. */
+  get round(): number {
+    return this.#breaker.round;
+  }
+
   /** Whether a call would be made now. */
   get admits(): boolean {
     return !this.isClosed && this.#breaker.admits;
