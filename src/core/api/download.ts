@@ -8,6 +8,14 @@ export interface DownloadContext {
    */
   readonly signal: AbortSignal;
   /**
+   * The headers that the cache wants in the request. Pass them to `fetch` as well. Empty
+   * for a request of the whole media. Each call of a downloader gets an object of its own,
+   * to which it may add headers.
+   */
+  readonly headers: Headers;
+  /** The number of earlier calls of downloaders for the same download: 0 for the first. */
+  readonly attempt: number;
+  /**
    * Counts a refused link that the downloader has replaced by a new one, for
    * `stats().refreshed`. `withRefresh()` calls it.
    */
@@ -61,17 +69,19 @@ export interface Download {
 /**
  * Fetches a URL that the cache does not have.
  *
- * At most one downloader runs for a URL at a time. Its errors reach every
- * waiting caller unchanged. Responses are stored with status 200 and 203; any
+ * At most one downloader runs for a URL at a time, and receives a {@linkcode DownloadContext}.
+ * Its errors reach every waiting caller unchanged. Responses are stored with status 200 and 203; any
  * other status rejects with `HttpStatusError`.
  *
  * @example Fetch over HTTP
  * ```ts
  * import type { Downloader } from "@media-cache/media-cache";
  *
- * // Identity keeps the length that the server declares true.
- * const download: Downloader = ({ url, signal }) =>
- *   fetch(url, { signal, headers: { "accept-encoding": "identity" } });
+ * const download: Downloader = ({ url, signal, headers }) => {
+ *   // Identity keeps the length that the server declares true.
+ *   headers.set("accept-encoding", "identity");
+ *   return fetch(url, { signal, headers });
+ * };
  * ```
  */
 export type Downloader = (

@@ -20,6 +20,8 @@ export class OwnDownload {
   readonly #claim: Claim;
   readonly #before: number | undefined;
   readonly #receiver: BodyReceiver;
+  /** The calls of downloaders so far. */
+  #attempts = 0;
 
   /**
    * @param claim The claim of this process; with the role "lead" it has a staged file.
@@ -228,7 +230,13 @@ export class OwnDownload {
       const countRefresh = () => void this.#parts.counters.refreshed++;
       while (source === undefined) {
         try {
-          const context = { url: link.url, signal, countRefresh };
+          const context = {
+            url: link.url,
+            signal,
+            headers: new Headers(),
+            attempt: this.#attempts++,
+            countRefresh,
+          };
           source = await runDownloader(link.downloader, context);
         } catch (error) {
           // Callers that have just left still have their links in the list.
