@@ -64,9 +64,10 @@ async function proveLease(
       await expectOk(client, { method: "PUT", name }, signal);
     }
     const reason = doubtOf(statuses, won);
-    return reason === undefined
-      ? { reachable: true, lease: true }
-      : { reachable: true, lease: false, reason };
+    if (reason === undefined) return { reachable: true, lease: true };
+    // A store that has failed for some of the writers has told nothing of its leases.
+    const reachable = won !== 1 || !statuses.some(isFault);
+    return { reachable, lease: false, reason };
   } finally {
     await client.request({ method: "DELETE", name }, signal)
       .then((answer) => client.drop(answer), () => {});
@@ -87,6 +88,11 @@ function doubtOf(statuses: readonly number[], won: number): string | undefined {
   return others.some((each) => REFUSALS.has(each))
     ? undefined
     : "the store was too busy to prove it";
+}
+
+/** Whether a store has failed. 501 is an answer to the condition. */
+function isFault(status: number): boolean {
+  return status >= 500 && status !== 501;
 }
 
 async function create(

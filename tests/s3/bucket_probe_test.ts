@@ -75,6 +75,17 @@ Deno.test("a write that is refused by a busy engine does not matter where anothe
   assertEquals([lease, reason], [false, "the store was too busy to prove it"]);
 });
 
+Deno.test("an engine that fails for some of the writers has told nothing of its leases", async () => {
+  await using engine = new S3Engine();
+  for (const status of [500, 503]) {
+    let puts = 0;
+    engine.refuse = ({ method }) =>
+      method === "PUT" && ++puts > 1 ? { status } : undefined;
+    const { reachable, lease } = await probe(engine);
+    assertEquals([reachable, lease], [false, false]);
+  }
+});
+
 Deno.test("a tier that is only read is not written by a probe", async () => {
   await using engine = new S3Engine();
 

@@ -170,7 +170,12 @@ Deno.test("large bodies with other bytes end in an error, never as a whole, and 
 Deno.test("the host with the lease is killed: another downloads, and the third waits for it", async () => {
   await using origin = new MediaOrigin(100);
   await using hosts = await HostProcesses.start({
-    tier: tier({ leaseTtlMs: 2000, lookupTimeoutMs: 20_000 }),
+    // The next host must have uploaded within the time of its lease, also on a busy machine.
+    tier: tier({
+      leaseTtlMs: 6000,
+      lookupTimeoutMs: 20_000,
+      idleTimeoutMs: 20_000,
+    }),
   });
   const url = origin.url("a", 1_000_000);
   const { promise: killed, resolve } = Promise.withResolvers<void>();

@@ -32,7 +32,7 @@ Deno.test.afterAll(async () => {
  */
 function tier(options: Partial<S3TierOptions> = {}): S3TierOptions {
   const prefix = `${crypto.randomUUID()}/`;
-  const limits = { lookupTimeoutMs: 20_000 };
+  const limits = { lookupTimeoutMs: 20_000, idleTimeoutMs: 20_000 };
   return { ...ceph.access, prefix, lease: "bucket", ...limits, ...options };
 }
 

@@ -23,6 +23,15 @@ interface HeldLease {
   readonly release: ((signal: AbortSignal) => Promise<void>) | undefined;
 }
 
+/** The failures of leases and probes since the tier went down or came back last. */
+interface Failures {
+  /** The round of the calls: an outage of the tier begins another. */
+  readonly round: number;
+  inARow: number;
+  /** Until when this host downloads without leases. */
+  pausedUntil: number;
+}
+
 /** The failures of leases or probes in a row after which this host downloads without. */
 const MAX_FAILURES = 3;
 
@@ -42,11 +51,7 @@ export class Leases {
   readonly #find: (key: string, signal: AbortSignal) => Promise<LookupResult>;
   readonly #held = new Map<string, HeldLease>();
   #probing: Promise<void> | undefined;
-  /** The failures in a row, of leases and of probes. */
-  #failures = 0;
-  #withoutUntil = 0;
-  /** The round of the calls in which leases failed: an outage of the tier ends the pause. */
-  #failedRound = 0;
+  #failures: Failures = { round: 0, inARow: 0, pausedUntil: 0 };
 
   /**
    * @param mayUpload Whether objects can come from here: else a lease would be in vain.
@@ -70,8 +75,9 @@ export class Leases {
   /** Whether a download may have to wait for its turn. */
   get isUsed(): boolean {
     const isPossible = this.state === "on" || this.state === "unproven";
-    const isPaused = performance.now() < this.#withoutUntil &&
-      this.#calls.round === this.#failedRound;
+    const { round, pausedUntil } = this.#failures;
+    const isPaused = performance.now() < pausedUntil &&
+      round === this.#calls.round;
     return isPossible && !isPaused;
   }
 
@@ -136,6 +142,7 @@ export class Leases {
 
   async #probe(): Promise<void> {
     const { tier, limits } = this.#remote;
+    const { round } = this.#calls;
     const outcome = await this.#calls.run(
       async (limit) => {
         const { reachable, lease } = await tier.probe(limit);
@@ -145,7 +152,7 @@ export class Leases {
       },
       { timeoutMs: limits.idleTimeoutMs, isBackground: true },
     );
-    this.#note(outcome);
+    this.#note(outcome, round);
     // A tier that can't be reached has told nothing: the next download asks again.
     if (typeof outcome === "string") return;
     this.state = outcome.value ? "on" : "refused";
@@ -157,12 +164,13 @@ export class Leases {
     signal: AbortSignal,
   ): Promise<RemoteLease | undefined> {
     const { tier, limits } = this.#remote;
+    const { round } = this.#calls;
     const outcome = await this.#calls.run(
       async (limit) =>
         checkedLease(await tier.lease?.(key, limits.leaseTtlMs, limit)),
       { timeoutMs: limits.lookupTimeoutMs, signal },
     );
-    this.#note(outcome);
+    this.#note(outcome, round);
     if (typeof outcome === "string") return undefined;
     const lease = outcome.value;
     if (lease.held) {
@@ -172,15 +180,21 @@ export class Leases {
     return lease;
   }
 
-  /** Leaves leases alone for a while after failures: each miss would wait for them. */
-  #note(outcome: RemoteOutcome<unknown>): void {
-    const { round } = this.#calls;
-    if (typeof outcome === "object" || round !== this.#failedRound) {
-      this.#failures = 0;
+  /**
+   * Leaves leases alone for a while after failures: each miss would wait for them.
+   *
+   * @param round The round of the calls when this one began.
+   */
+  #note(outcome: RemoteOutcome<unknown>, round: number): void {
+    // An outage since tells why the call has failed, and ends the pause.
+    if (round !== this.#calls.round) return;
+    if (round !== this.#failures.round) {
+      this.#failures = { round, inARow: 0, pausedUntil: 0 };
     }
-    this.#failedRound = round;
-    if (outcome !== "failed" || ++this.#failures < MAX_FAILURES) return;
-    this.#withoutUntil = performance.now() + WITHOUT_MS;
+    const failures = this.#failures;
+    if (typeof outcome === "object") failures.inARow = 0;
+    if (outcome !== "failed" || ++failures.inARow < MAX_FAILURES) return;
+    failures.pausedUntil = performance.now() + WITHOUT_MS;
   }
 
   /** Looks for the object of another host again and again; "none" at the end of that time. */
