@@ -62,6 +62,7 @@ export type {
 export type { MediaCacheOptions } from "./src/core/api/options.ts";
 export type { GifToMp4Options } from "./src/core/api/gif_options.ts";
 export type { Media } from "./src/core/api/media.ts";
+export type { SendSteps, Uploaded } from "./src/core/api/send.ts";
 export type {
   Download,
   DownloadContext,

@@ -1,7 +1,9 @@
 import { storedAtOf } from "./catalog/entry.ts";
 import { PairStore } from "./disk/pair_store.ts";
 import { FileSystem } from "./disk/file_system.ts";
+import { OpenCalls } from "./async/open_calls.ts";
 import { CHANGES_NAME, classify, datName } from "./disk/file_names.ts";
+import { NoteStore } from "./notes/note_store.ts";
 import {
   type PushCall,
   type Pushed,
@@ -90,6 +92,11 @@ export interface Inspection {
   readonly storedAt: number | undefined;
   /** The last use, in milliseconds since the epoch. */
   readonly lastAccess: number | undefined;
+  /**
+   * The places whose handles are known, the place set last first. Handles are not shown:
+   * with the token of its bot a handle gives access to the media.
+   */
+  readonly places: readonly string[];
   /** The .part files of the key. */
   readonly staged: readonly StagedPart[];
 }
@@ -97,11 +104,18 @@ export interface Inspection {
 /** Looks at the files of a key, and changes nothing. */
 export class Inspector {
   readonly #store: PairStore;
+  readonly #notes: NoteStore;
 
   /** `dir` is an existing folder. */
   constructor(dir: string) {
     const options = { dir, durable: false, readOnly: true };
-    this.#store = new PairStore(new FileSystem(), options);
+    const store = this.#store = new PairStore(new FileSystem(), options);
+    // A note that the disk can't read counts as none.
+    const errors = { report() {} };
+    this.#notes = new NoteStore({ store, calls: new OpenCalls(), errors }, {
+      ...options,
+      maxDiskBytes: Infinity,
+    });
   }
 
   /** The keys that begin with `prefix` and have a file in the folder. */
@@ -122,6 +136,7 @@ export class Inspector {
       size: undefined,
       storedAt: undefined,
       lastAccess: undefined,
+      places: await this.#places(key),
       staged: await this.#staged(key),
     };
     try {
@@ -147,6 +162,11 @@ export class Inspector {
       const reason = error instanceof Error ? error.message : String(error);
       return { ...nothing, reason };
     }
+  }
+
+  async #places(key: string): Promise<string[]> {
+    const note = await this.#notes.read(key);
+    return note === undefined ? [] : [...note.handles.keys()].reverse();
   }
 
   async #staged(key: string): Promise<StagedPart[]> {

@@ -9,6 +9,7 @@ import {
   type PutOptions,
   type VerifyOptions,
 } from "./api/call_options.ts";
+import { canonicalBy } from "./api/canonical_url.ts";
 import { CachedMedia, type Hit } from "./bodies/cached_media.ts";
 import { WindowBudget } from "./bodies/chunk_window.ts";
 import type { Downloader, DownloadInfo } from "./api/download.ts";
@@ -32,6 +33,7 @@ import {
   resolveOptions,
 } from "./api/options.ts";
 import { Putter } from "./entries/put.ts";
+import type { SendSteps } from "./api/send.ts";
 import {
   type CacheLimits,
   type CacheStats,
@@ -39,9 +41,10 @@ import {
   limitsOf,
   snapshot,
 } from "./api/stats.ts";
-import { type CacheParts, closeParts, makeParts } from "./wiring.ts";
+import { type CacheParts, closeParts, gaugesOf, makeParts } from "./wiring.ts";
 import { Deadline } from "./async/deadline.ts";
 import type { VerifyReport } from "./api/verify_report.ts";
+import { wrongType } from "./api/wrong_type.ts";
 
 /** The options of a call that has none. */
 const NO_OPTIONS: GetOrDownloadOptions = {};
@@ -404,9 +407,7 @@ export class MediaCache implements AsyncDisposable {
   ): Promise<Media> {
     const canonical = this.#canonical(url);
     if (typeof downloader !== "function") {
-      throw new TypeError(
-        `Cannot download: downloader must be a function: received ${typeof downloader}`,
-      );
+      throw wrongType("download", "downloader", "a function", downloader);
     }
     const own = options === NO_OPTIONS ? options : checkCallerOptions(options);
     const { accept = this.#options.accept } = own;
@@ -427,6 +428,133 @@ export class MediaCache implements AsyncDisposable {
     const link = { url: String(url), downloader };
     download ??= this.#downloads.start(canonical, link);
     return await download.join({ ...options, accept }, link);
+  }
+
+  /**
+   * Sends a media by the handle of an earlier upload, or uploads it: the bytes go to a
+   * platform once, and are neither downloaded nor opened again. Of simultaneous calls for a
+   * URL and place in one process one uploads, and the others then send its handle. If the
+   * upload fails, its caller gets the error, and the next caller uploads.
+   *
+   * Handles are kept in notes beside the entries: over restarts, when the entry is evicted,
+   * and where the media is too large to be stored. `delete()`, `clear()` and
+   * `put({ replace })` forget them. A process that is killed before it has kept a handle
+   * uploads once more.
+   *
+   * @param url The URL, compared as given.
+   * @param place The account and kind that handles are for, such as
+   * `telegram:<bot id>:photo`; at most 1 KiB. A URL has at most 32 places: then the one
+   * set longest ago is forgotten.
+   * @param downloader Fetches a URL that has no handle and is not stored, as in
+   * {@linkcode MediaCache.getOrDownload}.
+   * @param steps How to send by handle (`again`), and how to upload (`first`).
+   * @param options As those of {@linkcode MediaCache.getOrDownload}; the signal also ends
+   * the wait for the upload of another caller.
+   * @returns The result of `again` or `first`.
+   * @throws {TypeError} If an argument is of the wrong type.
+   * @throws {RangeError} If the place is empty or above 1 KiB, or the handle that `first`
+   * has returned is: the media has been sent by then.
+   * @throws {CacheClosedError} If the cache is or becomes closed before the upload.
+   * @throws The error of `again`, of `first` or of the download, or the reason of the
+   * signal.
+   *
+   * @example Upload a photo once
+   * ```ts
+   * import { MediaCache } from "@media-cache/media-cache";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using cache = await MediaCache.open({ cacheDir: await Deno.makeTempDir() });
+   * const url = "https://example.org/cat.png";
+   * const data = new Blob(["meow"]);
+   * const sent: string[] = [];
+   *
+   * const send = () =>
+   *   cache.sendOnce(url, "telegram:123:photo", () => Promise.resolve({ data, mimetype: "image/png" }), {
+   *     again: (fileId) => Promise.resolve(sent.push(fileId)),
+   *     first: async (media) => ({ result: sent.push(await new Response(media.body).text()), handle: "AgAC" }),
+   *   });
+   * await send();
+   * await send();
+   *
+   * assertEquals(sent, ["meow", "AgAC"]);
+   * ```
+   */
+  async sendOnce<T>(
+    url: string | URL,
+    place: string,
+    downloader: Downloader,
+    steps: SendSteps<T>,
+    options: GetOrDownloadOptions = NO_OPTIONS,
+  ): Promise<T> {
+    const canonical = this.#canonical(url);
+    const getMedia = () => this.getOrDownload(url, downloader, options);
+    const { handles } = this.#parts;
+    return await handles.send(canonical, place, steps, getMedia, options);
+  }
+
+  /**
+   * The handle by which a platform knows the media of a URL. Opens no body, and counts
+   * nothing.
+   *
+   * @param url The URL, compared as given.
+   * @param place The account and kind that the handle is for.
+   * @returns The handle; undefined where none is known.
+   * @throws {TypeError} If `place` is not a string.
+   * @throws {RangeError} If it is empty, or above 1 KiB.
+   * @throws {CacheClosedError} If the cache is closed.
+   *
+   * @example Keep a handle
+   * ```ts
+   * import { MediaCache } from "@media-cache/media-cache";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using cache = await MediaCache.open({ cacheDir: await Deno.makeTempDir() });
+   * const url = "https://example.org/cat.png";
+   * const place = "matrix:@bot:example.org";
+   *
+   * await cache.setHandle(url, place, "mxc://example.org/cat");
+   * assertEquals(await cache.handle(url, place), "mxc://example.org/cat");
+   *
+   * await cache.setHandle(url, place, undefined);
+   * assertEquals(await cache.handle(url, place), undefined);
+   * ```
+   */
+  async handle(url: string | URL, place: string): Promise<string | undefined> {
+    return await this.#parts.handles.get(this.#canonical(url), place);
+  }
+
+  /**
+   * Keeps the handle by which a platform knows the media of a URL, whether that is stored
+   * or not. Where the disk refuses, this cache keeps the handle in RAM. Of two processes
+   * that set handles of one URL at the same moment, one may lose its own.
+   *
+   * @param url The URL, compared as given.
+   * @param place The account and kind that the handle is for. Of more than 32 places the
+   * one set longest ago is forgotten.
+   * @param handle The handle; undefined forgets it.
+   * @throws {TypeError} If `place` or `handle` is of the wrong type.
+   * @throws {RangeError} If one of them is empty, or above 1 KiB.
+   * @throws {CacheClosedError} If the cache is closed.
+   */
+  async setHandle(
+    url: string | URL,
+    place: string,
+    handle: string | undefined,
+  ): Promise<void> {
+    await this.#parts.handles.set(this.#canonical(url), place, handle);
+  }
+
+  /**
+   * The places where the media of a key has handles, by the SHA-256 of its URL, for servers.
+   * The handles are not told.
+   *
+   * @param key 64 lower-case hexadecimal digits; with others nothing is found.
+   * @returns The places, the one set last first.
+   * @throws {TypeError} If `key` is not a string.
+   * @throws {CacheClosedError} If the cache is closed.
+   */
+  async placesByKey(key: string): Promise<string[]> {
+    return this.#isKey(key) ? await this.#parts.handles.places(key) : [];
   }
 
   /**
@@ -454,17 +582,8 @@ export class MediaCache implements AsyncDisposable {
    */
   async *entries(): AsyncIterableIterator<EntryInfo> {
     this.#assertOpen();
-    try {
-      await this.#parts.loader.completed();
-    } catch (error) {
-      // A disk fault only shortens the list: probe() tells why.
-      if (error instanceof CacheClosedError) throw error;
-    }
-    // A disk fault is not counted here.
-    const { calls, store, writes, catalog } = this.#parts;
-    if (store.ready) {
-      await calls.run(() => writes.catchUp(() => {})).catch(() => {});
-    }
+    const { loader, catalog } = this.#parts;
+    await loader.caughtUp();
     for (const entry of catalog.snapshot().newestFirst()) yield infoOf(entry);
   }
 
@@ -564,22 +683,10 @@ export class MediaCache implements AsyncDisposable {
    * @returns A snapshot.
    */
   stats(): CacheStats {
-    const { catalog, leftovers, staging, refusals, remote } = this.#parts;
-    const { entries, totalBytes, memory } = catalog;
-    return snapshot(this.#counters, {
-      entries,
-      entriesInMemory: memory.count,
-      totalBytes,
-      maxBytes: this.#options.maxBytes,
-      memoryBytes: memory.bytes,
-      stagedBytes: staging.bytes,
-      orphanBytes: leftovers.bytes,
-      occupiedBytes: this.#parts.occupiedBytes(),
-      comparing: catalog.isCounted && !catalog.isComplete,
-      inFlight: this.#downloads.count,
-      degraded: refusals.list,
-      ...(remote !== undefined && { remote: remote.stats }),
-    });
+    const { maxBytes } = this.#options;
+    const inFlight = this.#downloads.count;
+    const gauges = { ...gaugesOf(this.#parts), maxBytes, inFlight };
+    return snapshot(this.#counters, gauges);
   }
 
   /** The limits that the options set. */
@@ -639,8 +746,8 @@ export class MediaCache implements AsyncDisposable {
   }
 
   /**
-   * Closes the cache. Running downloads may finish within 10 s, and are then aborted;
-   * pending uses are written. Uploads to a remote tier may end within the same time, and
+   * Closes the cache. Running downloads, and uploads of `sendOnce()`, may finish within 10 s;
+   * then downloads are aborted, and handles of uploads are lost. Pending uses are written. Uploads to a remote tier may end within the same time, and
    * those that have not are lost to other hosts. Later calls reject with {@linkcode CacheClosedError};
    * streams that have begun can be read to their end, and an unread Media rejects.
    * Idempotent.
@@ -718,9 +825,7 @@ export class MediaCache implements AsyncDisposable {
   #isKey(key: string): boolean {
     this.#assertOpen();
     if (typeof key === "string") return KEY_REGEXP.test(key);
-    throw new TypeError(
-      `Cannot use key: key must be a string: received ${typeof key}`,
-    );
+    throw wrongType("use key", "key", "a string", key);
   }
 
   #joinableByKey(key: string): SharedDownload | undefined {
@@ -730,24 +835,14 @@ export class MediaCache implements AsyncDisposable {
   #canonical(url: string | URL): string {
     this.#assertOpen();
     if (typeof url !== "string" && !(url instanceof URL)) {
-      throw new TypeError(
-        `Cannot use URL: url must be a string or a URL: received ${typeof url}`,
-      );
+      throw wrongType("use URL", "url", "a string or a URL", url);
     }
     // UTF-8 has no lone surrogates: key and sidecar would hold U+FFFD anyway.
     const given = String(url).toWellFormed();
     const { canonicalUrl } = this.#options;
-    if (canonicalUrl === undefined) return given;
-    const canonical: unknown = canonicalUrl(given);
-    if (typeof canonical === "string" && canonical !== "") {
-      return canonical.toWellFormed();
-    }
-    // A promise is a wrong type here; its rejection must not stay unhandled.
-    if (canonical instanceof Promise) canonical.catch(() => {});
-    const received = canonical === "" ? "an empty string" : typeof canonical;
-    throw new TypeError(
-      `Cannot use URL: canonicalUrl must return a string that is not empty: received ${received}`,
-    );
+    return canonicalUrl === undefined
+      ? given
+      : canonicalBy(canonicalUrl, given);
   }
 
   #assertOpen(): void {
@@ -760,6 +855,7 @@ export class MediaCache implements AsyncDisposable {
     const error = new CacheClosedError();
     this.#downloads.abort(error);
     this.#putter.abort(error);
+    this.#parts.handles.sends.abort(error);
     this.#parts.remote?.abort();
   }
 
@@ -767,8 +863,10 @@ export class MediaCache implements AsyncDisposable {
     const onTimeout = () => this.#abortAll();
     const deadline = new Deadline(Infinity, timeoutMs, onTimeout);
     await Promise.all([this.#downloads.settled(), this.#putter.settled()]);
+    await this.#parts.handles.sends.settled();
     await this.#parts.remote?.close();
     deadline.stop();
+    this.#parts.handles.sends.abort(new CacheClosedError());
     this.#lifetime.closed = true;
     await closeParts(this.#parts);
   }

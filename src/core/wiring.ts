@@ -3,7 +3,7 @@ import { OpenCalls } from "./async/open_calls.ts";
 import { Catalog } from "./catalog/catalog.ts";
 import { ChangeLog } from "./sharing/change_log.ts";
 import { CHANGES_NAME, LENT_NAME } from "./disk/file_names.ts";
-import type { Counters } from "./api/stats.ts";
+import type { Counters, Gauges } from "./api/stats.ts";
 import { Deletion } from "./entries/deletion.ts";
 import { DirectoryReconciler } from "./startup/reconciler.ts";
 import { DiskErrors } from "./reporting/disk_errors.ts";
@@ -23,6 +23,8 @@ import { StagingBudget } from "./disk/staging_budget.ts";
 import { LentFolder } from "./disk/lent_folder.ts";
 import { Loader } from "./startup/loader.ts";
 import { Lookup } from "./entries/lookup.ts";
+import { Handles } from "./notes/handles.ts";
+import { NoteStore } from "./notes/note_store.ts";
 import { OpenFiles } from "./disk/open_files.ts";
 import { Peek } from "./entries/peek.ts";
 import { LeftoverSweeper } from "./startup/leftover_sweeper.ts";
@@ -61,6 +63,10 @@ export interface CacheParts {
   readonly writer: EntryWriter;
   /** Deletes entries. */
   readonly deletion: Deletion;
+  /** The notes of URLs. */
+  readonly notes: NoteStore;
+  /** The handles in the notes, and the calls that send by them. */
+  readonly handles: Handles;
   /** Which process downloads which URL. */
   readonly claims: DownloadClaims;
   /** Fills the catalog. */
@@ -130,7 +136,8 @@ export function makeParts(
     () => ({ leftovers }),
   );
   const writes = new WriteTurns(log, reconciler);
-  const leftovers = new LeftoverSweeper(store, lent, writes, errors);
+  const notes = new NoteStore({ store, calls, errors }, options);
+  const leftovers = new LeftoverSweeper(store, lent, writes, notes, errors);
 
   const removal = new Removal({ store, catalog, files, leftovers, writes });
   const check = !options.verifyOnRead ? undefined : new ReadCheck(
@@ -150,7 +157,7 @@ export function makeParts(
   const index = new IndexFile(fs, (name) => store.path(name));
   const occupiedBytes = () =>
     catalog.occupiedBytes + leftovers.occupiedBytes + staging.occupiedBytes +
-    inBlocks(log.bytes) + inBlocks(index.bytes);
+    notes.occupiedBytes + inBlocks(log.bytes) + inBlocks(index.bytes);
   const keeper = new IndexKeeper(
     { index, store, catalog, writes, background, errors },
     readOnly,
@@ -159,7 +166,7 @@ export function makeParts(
   const loader: Loader = new Loader(
     {
       ...{ store, catalog, writes, calls, sweeper: leftovers, hub, errors },
-      ...{ keeper, reconciler, touches, background },
+      ...{ keeper, reconciler, touches, notes, background },
     },
     readOnly,
   );
@@ -169,7 +176,7 @@ export function makeParts(
     options,
     () =>
       // With the next record of the list, and the next index.
-      leftovers.occupiedBytes + staging.occupiedBytes +
+      leftovers.occupiedBytes + staging.occupiedBytes + notes.occupiedBytes +
       inBlocks(log.bytes + RECORD_BYTES) +
       Math.max(inBlocks(index.bytes), roomForIndex(catalog.entries + 1)),
   );
@@ -183,7 +190,11 @@ export function makeParts(
     {
       budget: loader,
       record: keeper,
-      revoke: (key) => claims.revoke(key),
+      revoke: async (key) => {
+        // Before the commit: old handles must never stand beside new bytes.
+        await notes.remove(key);
+        await claims.revoke(key);
+      },
       upload: remote &&
         ((key, size, replaces) => remote.upload(key, size, replaces)),
     },
@@ -194,15 +205,46 @@ export function makeParts(
       settled: () => loader.settled(),
       discover: () => loader.scan(() => {}),
       forgetIndex: () => keeper.forget(),
-      revoke: (key) => claims.revoke(key),
+      revoke: async (key) => {
+        await notes.remove(key).catch((error) =>
+          errors.report("remove a note", error)
+        );
+        await claims.revoke(key);
+      },
+      clearNotes: () => notes.clear(),
       claimed: () => claims.claimed(),
     },
     readOnly,
   );
+  const handles = new Handles({
+    ...{ notes, counters },
+    storedAt: async (key) => (await peek.info(key))?.storedAt,
+  });
   return {
     ...{ errors, store, catalog, files, leftovers, writes, calls, touches },
     ...{ lookup, peek, writer, deletion, claims, loader, keeper },
+    ...{ notes, handles },
     ...{ staging, occupiedBytes, refusals: fs.refusals, remote },
+  };
+}
+
+/** The members of the stats that go up and down, apart from those of downloads. */
+export function gaugesOf(
+  parts: CacheParts,
+): Omit<Gauges, "inFlight" | "maxBytes"> {
+  const { catalog, leftovers, staging, refusals, remote } = parts;
+  const { entries, totalBytes, memory } = catalog;
+  return {
+    entries,
+    entriesInMemory: memory.count,
+    totalBytes,
+    memoryBytes: memory.bytes,
+    stagedBytes: staging.bytes,
+    orphanBytes: leftovers.bytes,
+    occupiedBytes: parts.occupiedBytes(),
+    comparing: catalog.isCounted && !catalog.isComplete,
+    degraded: refusals.list,
+    ...(remote !== undefined && { remote: remote.stats }),
   };
 }
 

@@ -248,6 +248,7 @@ $`,
     sourceMimetype: "image/gif",
     sourceSize: 4096,
     conversion: null,
+    places: [],
     staged: [],
   });
   const jsonWithUrl = await cli([
@@ -260,6 +261,26 @@ $`,
   ]);
   assertEquals(JSON.parse(jsonWithUrl.stdout).url, url);
   assertEquals(await snapshotOf(dir), before);
+});
+
+Deno.test("explain shows the places that have a handle, and no handle, with or without an entry", async () => {
+  await using temp = await tempDir();
+  const dir = temp.path;
+  const url = "https://a/sent.png";
+  const { key } = pathsOf(dir, url);
+  const handles = { "telegram:1:photo": "canary", "matrix:2": "canary" };
+  await Deno.writeTextFile(`${dir}/${key}.note`, JSON.stringify({ handles }));
+
+  const { code, stdout } = await cli(["explain", url, "--dir", dir]);
+  assertEquals(code, 1);
+  assertMatch(
+    stdout,
+    /^Uploaded to +matrix:2\nUploaded to +telegram:1:photo$/m,
+  );
+  const json = await cli(["explain", url, "--dir", dir, "--json"]);
+  const { stored, places } = JSON.parse(json.stdout);
+  assertEquals([stored, places], [false, ["matrix:2", "telegram:1:photo"]]);
+  assert(!`${stdout}${json.stdout}`.includes("canary"));
 });
 
 Deno.test("explain shows no use in the future", async () => {

@@ -107,6 +107,41 @@ Deno.test("of entries that meet under one URL, rekey keeps the one stored last",
   assertEquals((await namesIn(dir)).length, 4);
 });
 
+Deno.test("a note goes with its entry, and the note of other bytes is removed", async () => {
+  await using temp = await tempDir();
+  const dir = temp.path;
+  const stored = async (url: string, ts: number, handle?: string) => {
+    const { key } = await writePair(dir, url, bytesOf(5), { sidecar: { ts } });
+    if (handle === undefined) return;
+    const note = JSON.stringify({ handles: { place: handle } });
+    await Deno.writeTextFile(`${dir}/${key}.note`, note);
+  };
+  const other = TELEGRAM.replace("file_1", "file_2");
+  // Moved; merged into an older entry, without a note and with one; and kept.
+  await stored(`${CAT}?ex=1&is=1&hm=1`, 1000, "moved");
+  await stored(DOG, 1000, "outdated");
+  await stored(`${DOG}?ex=1&is=1&hm=1`, 2000);
+  await stored(TELEGRAM.replace(":canary", ""), 1000, "outdated");
+  await stored(TELEGRAM, 2000, "newer");
+  await stored(other.replace(":canary", ""), 2000, "kept");
+  await stored(other, 1000, "outdated");
+
+  const run = await cli(["rekey", "--dir", dir, "--json"]);
+
+  const { moved, merged, failed } = JSON.parse(run.stdout);
+  assertEquals([moved, merged, failed], [1, 3, 0]);
+  await using cache = await MediaCache.open({
+    cacheDir: dir,
+    canonicalUrl: platforms(),
+  });
+  const handles: (string | undefined)[] = [];
+  for (const url of [CAT, DOG, TELEGRAM, other]) {
+    handles.push(await cache.handle(url, "place"));
+  }
+  assertEquals(handles, ["moved", undefined, "newer", "kept"]);
+  assertEquals((await namesIn(dir)).length, 4 * 2 + 3);
+});
+
 Deno.test("rekey goes on where a killed run has stopped", async () => {
   await using temp = await tempDir();
   const dir = temp.path;

@@ -30,3 +30,18 @@ Deno.test("/view shows an entry by its type, and does not count as a use", async
   }
   assertEquals(await statusOf(router.ask(`/view/${keyOf("x")}`)), 404);
 });
+
+Deno.test("/view shows the places that have a handle, escaped, and no handle", async () => {
+  await using router = await mounted(TRUSTED);
+  const { cache } = router;
+  await cache.put("a.png", pattern(10), "image/png", "a.png");
+  const view = async () =>
+    await (await router.ask(`/view/${keyOf("a.png")}`)).text();
+  assertFalse((await view()).includes("Uploaded to"));
+
+  await cache.setHandle("a.png", "telegram:1:<b>", "canary");
+
+  const text = await view();
+  assertStringIncludes(text, "<dd>telegram:1:&lt;b&gt;</dd>");
+  assertFalse(text.includes("canary"));
+});

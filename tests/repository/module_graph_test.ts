@@ -27,8 +27,17 @@ const SPAWN_CALLS =
  * the left.
  */
 const ROOMS = [
-  ...["text", "api", "reporting", "async", "disk", "catalog", "bodies"],
-  ...["sharing", "gif", "entries", "index", "startup", "remote", "download"],
+  ...["text", "api", "reporting", "async", "disk", "notes", "catalog"],
+  ...[
+    "bodies",
+    "sharing",
+    "gif",
+    "entries",
+    "index",
+    "startup",
+    "remote",
+    "download",
+  ],
 ];
 
 /** Files of `src/core` that see all rooms, and that no room sees. */

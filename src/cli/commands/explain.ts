@@ -45,11 +45,12 @@ export const explain: Command = {
   ],
   json: [
     "{ key, stored, reason, mimetype, filename, size, storedAt, lastAccess,",
-    "  sha256, sourceMimetype, sourceSize, conversion, url,",
+    "  sha256, sourceMimetype, sourceSize, conversion, places, url,",
     "  staged: [{ name, size, locked }],",
     "  remote: { stored, reason, mimetype, filename, size, storedAt, sha256 } }",
     "(null where unknown; reason says why it is not stored, conversion why a GIF",
-    "is still a GIF; url with --urls only; remote where there is a bucket)",
+    "is still a GIF; places are those that have a handle of the media; url with",
+    "--urls only; remote where there is a bucket)",
   ],
   run,
 };
@@ -87,7 +88,7 @@ function recordOf(
   inspection: Inspection,
   withUrl: boolean,
 ): Record<string, unknown> {
-  const { key, reason, sidecar, size, storedAt, lastAccess, staged } =
+  const { key, reason, sidecar, size, storedAt, lastAccess, places, staged } =
     inspection;
   return {
     key,
@@ -102,13 +103,14 @@ function recordOf(
     sourceMimetype: sidecar?.sourceMimetype ?? null,
     sourceSize: sidecar?.sourceSize ?? null,
     conversion: sidecar?.conversion ?? null,
+    places,
     ...(withUrl && { url: sidecar?.url ?? null }),
     staged,
   };
 }
 
 function factsOf(
-  { key, reason, sidecar, size, lastAccess, staged }: Inspection,
+  { key, reason, sidecar, size, lastAccess, places, staged }: Inspection,
   withUrl: boolean,
 ): [string, string][] {
   const facts: [string, string][] = [
@@ -135,6 +137,7 @@ function factsOf(
     facts.push(["Not converted", NEVER_TRIED]);
   }
   if (sha256 !== undefined) facts.push(["SHA-256", sha256]);
+  for (const place of places) facts.push(["Uploaded to", place]);
   for (const { name, size, locked } of staged) {
     const by = locked ? "is being written" : "left by a program that ended";
     facts.push(["Staged", `${name}, ${formatBytes(size)}, ${by}`]);

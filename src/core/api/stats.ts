@@ -30,7 +30,7 @@ export interface CacheStats {
   orphanBytes: number;
   /**
    * Estimate of the room that the whole directory takes on disk, in bytes, made
-   * without I/O: bodies, sidecars, staged files, leftovers, index and list of
+   * without I/O: bodies, sidecars, notes, staged files, leftovers, index and list of
    * changes, each rounded up to blocks of 4096 bytes. The room for the names of
    * the files is not in it.
    */
@@ -64,6 +64,10 @@ export interface CacheStats {
   sniffed: number;
   /** Calls that were refused, since the type was not among those that they accept. */
   unacceptable: number;
+  /** Calls of `sendOnce()` that a handle has answered, without an upload. */
+  handleHits: number;
+  /** Uploads by `sendOnce()` that succeeded. */
+  uploads: number;
   /** Entries evicted to make room. */
   evictions: number;
   /** Bytes received from downloaders. */
@@ -133,6 +137,8 @@ export class Counters {
   refreshed = 0;
   sniffed = 0;
   unacceptable = 0;
+  handleHits = 0;
+  uploads = 0;
   evictions = 0;
   bytesDownloaded = 0;
   bytesServed = 0;
@@ -173,6 +179,8 @@ export function snapshot(counters: Counters, gauges: Gauges): CacheStats {
     refreshed: counters.refreshed,
     sniffed: counters.sniffed,
     unacceptable: counters.unacceptable,
+    handleHits: counters.handleHits,
+    uploads: counters.uploads,
     evictions: counters.evictions,
     bytesDownloaded: counters.bytesDownloaded,
     bytesServed: counters.bytesServed,

@@ -8,7 +8,7 @@ import type { DiskFile, FileFacts } from "./disk_file.ts";
 import type { FileState } from "./file_identity.ts";
 import { PART } from "./file_names.ts";
 import { isDenied, isNotFound, isRefusal } from "./disk_fault.ts";
-import type { FileSystem, ListedFile } from "./file_system.ts";
+import type { FileSystem, FileText, ListedFile } from "./file_system.ts";
 import type { MaybePromise } from "./io_mode.ts";
 
 /** The key in the names of files that belong to no entry; no URL has this hash. */
@@ -282,6 +282,42 @@ export class CacheDirectory {
       await this.discard(path);
       throw error;
     }
+  }
+
+  /**
+   * Puts a file of these bytes in place of any file of that name: written beside it and
+   * renamed, so that a kill leaves the old file or the new file.
+   *
+   * @param key The key in the name of the file while it is written.
+   */
+  async replaceFile(
+    name: string,
+    key: string,
+    bytes: Uint8Array,
+  ): Promise<void> {
+    const path = this.sparePath(key);
+    await this.writeNew(path, bytes);
+    try {
+      await this.#fs.rename(path, this.path(name));
+    } catch (error) {
+      await this.discard(path);
+      throw error;
+    }
+  }
+
+  /** Renames a file, in place of any file of the new name. */
+  renameFile(from: string, to: string): MaybePromise<void> {
+    return this.#fs.rename(this.path(from), this.path(to));
+  }
+
+  /**
+   * Reads the text of a regular file of at most `maxBytes`.
+   *
+   * @throws {TypeError} If the text is not UTF-8.
+   * @throws {Deno.errors.NotFound} If there is no regular file of that name.
+   */
+  readText(name: string, maxBytes: number): Promise<FileText> {
+    return this.#fs.readText(this.path(name), maxBytes);
   }
 
   /** Removes a file of this cache; if that fails, tries again after the next create. */

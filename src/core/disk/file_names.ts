@@ -13,6 +13,12 @@
  *   Written as a .part file, and renamed by PairStore.commit(), behind the .dat.
  *   Removed as the .dat, and before it.
  *   Lost: the entry is a miss.
+ * KEY.note: the handles of uploads, and when the origin confirmed the bytes, see
+ *   notes/note.ts. Lies beside the entry of a URL, or without an entry.
+ *   Written as a .part file, and renamed by NoteStore; renamed once more by Rekeying.
+ *   Removed by delete(), clear() and put({ replace: true }); the oldest of more than
+ *   10,000 without an entry by NoteStore.
+ *   Lost: the media is uploaded or revalidated once more.
  * KEY.download.part: the body of a download, which other processes may follow.
  *   Written and locked by the process that downloads.
  *   Removed by commit() (renamed to KEY.dat), by its writer when it stores nothing,
@@ -86,15 +92,21 @@ export function isLenderName(name: string): boolean {
 export const PART = ".part";
 
 /** The kind of a file, as its name tells it. */
-export type NameKind = "dat" | "json" | "staged" | "foreign";
+export type NameKind = "dat" | "json" | "note" | "staged" | "foreign";
 
-const OURS_REGEXP = /^([0-9a-f]{64})\.(?:(dat)|(json)|[0-9a-z]+\.part)$/;
+const OURS_REGEXP = /^([0-9a-f]{64})\.(?:(dat)|(json)|(note)|[0-9a-z]+\.part)$/;
 
 /** Tells the kind of a file and its key; the key of a foreign file is empty. */
 export function classify(name: string): { kind: NameKind; key: string } {
   const match = OURS_REGEXP.exec(name);
   if (match === null) return { kind: "foreign", key: "" };
-  const kind = match[2] ? "dat" : match[3] ? "json" : "staged";
+  const kind = match[2]
+    ? "dat"
+    : match[3]
+    ? "json"
+    : match[4]
+    ? "note"
+    : "staged";
   return { kind, key: match[1] ?? "" };
 }
 
@@ -112,6 +124,11 @@ export function datName(key: string): string {
 /** The name of an entry's sidecar. */
 export function jsonName(key: string): string {
   return key + JSON_END;
+}
+
+/** The name of the note of a URL. */
+export function noteName(key: string): string {
+  return `${key}.note`;
 }
 
 /** The names of an entry's two files, the sidecar first. */

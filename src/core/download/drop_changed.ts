@@ -1,4 +1,5 @@
 import type { Deletion } from "../entries/deletion.ts";
+import type { NoteStore } from "../notes/note_store.ts";
 import type { Peek } from "../entries/peek.ts";
 import type { ChangeEnd, Remote } from "../remote/remote.ts";
 import type { Downloads } from "./downloads.ts";
@@ -18,6 +19,8 @@ export interface ChangeParts {
   readonly peek: Peek;
   /** Deletes entries. */
   readonly deletion: Deletion;
+  /** The notes of URLs. */
+  readonly notes: NoteStore;
   /** The work with the remote tier. */
   readonly remote: Remote | undefined;
 }
@@ -33,7 +36,7 @@ export async function dropChanged(
   key: string,
   changedAt: number,
   downloads: Downloads,
-  { peek, deletion, remote }: ChangeParts,
+  { peek, deletion, notes, remote }: ChangeParts,
 ): Promise<ChangeEnd> {
   const isOld = (time: number) => time < changedAt + GRACE_MS;
   const download = downloads.findByKey(key);
@@ -45,11 +48,15 @@ export async function dropChanged(
     if (entry === undefined) return undefined;
     return isOld(remote?.startOf(entry) ?? entry.storedAt) ? entry : undefined;
   };
+  // Without an entry, too: handles outlive it.
+  const isForgotten = await notes.remove(key, changedAt + GRACE_MS)
+    .then(() => true, () => false);
   const entry = await old();
   const isDropped = entry !== undefined &&
     await deletion.deleteByKey(key, entry.url, REASON);
   // After the entry has gone, no other upload of its bytes begins.
   await remote?.undoUpload(key, isOld, changedAt - GRACE_MS);
+  if (!isForgotten) return "failed";
   if (isDropped) return "dropped";
   // A disk fault, or a lock that was not free in time, may have kept the entry.
   return entry !== undefined && await old() !== undefined ? "failed" : "none";

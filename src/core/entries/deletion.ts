@@ -30,7 +30,7 @@ export interface DeletionParts {
   readonly errors: DiskErrors;
 }
 
-/** The steps of a deletion that other rooms do: loader, index and download claims. */
+/** The steps of a deletion that other rooms do: loader, index, notes and download claims. */
 export interface DeletionSteps {
   /** Waits for the end of a load that has begun; never rejects. */
   settled(): Promise<void>;
@@ -38,8 +38,13 @@ export interface DeletionSteps {
   discover(): Promise<void>;
   /** Removes the index, which names deleted entries. */
   forgetIndex(): Promise<void>;
-  /** Keeps a download of another process from being stored. Needs the lock. */
+  /**
+   * Keeps a download of another process from being stored, and removes the note of the
+   * key. Needs the lock.
+   */
   revoke(key: string): Promise<void>;
+  /** Removes the notes of all keys. Never rejects. */
+  clearNotes(): Promise<void>;
   /** The keys that processes download. */
   claimed(): Promise<string[]>;
 }
@@ -106,6 +111,7 @@ export class Deletion {
         errors.report("list the directory", error);
       }
       await this.#deleteKnown();
+      await this.#steps.clearNotes();
       await this.#steps.forgetIndex();
     });
   }

@@ -92,7 +92,12 @@ export interface CommitSteps {
     /** Writes the record if it is time. */
     keep(): void;
   };
-  /** Keeps a download of another process from being stored. Needs the lock. */
+  /**
+   * Keeps a download of another process from being stored, and removes the note of the
+   * key, whose handles are of the bytes before. Needs the lock.
+   *
+   * @throws The file system's error, with which nothing may be stored.
+   */
   revoke(key: string): Promise<void>;
   /**
    * Uploads the new entry of a key later; undefined where there is no remote tier.

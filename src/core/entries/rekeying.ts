@@ -1,5 +1,11 @@
 import type { Found, PairStore } from "../disk/pair_store.ts";
-import { classify, datName, INDEX_NAME, jsonName } from "../disk/file_names.ts";
+import {
+  classify,
+  datName,
+  INDEX_NAME,
+  jsonName,
+  noteName,
+} from "../disk/file_names.ts";
 import { keyOf } from "../text/key.ts";
 import type { WriteTurns } from "./write_turns.ts";
 
@@ -82,12 +88,16 @@ export class Rekeying implements AsyncDisposable {
       if (other !== undefined && (other.ts ?? 0) >= (found.ts ?? 0)) {
         await this.#used(target, other, found);
         await this.#store.remove(key);
+        await this.#removeNote(key);
         return "merged";
       }
+      // Its handles are of the bytes that go.
+      if (other !== undefined) await this.#removeNote(target);
       await this.#writes.announce(target);
       const { stamp: _s, writtenMs: _w, usedMs: _u, ...members } = found;
       const url = this.#canonicalUrl(found.url);
       await this.#store.rekey(key, target, { ...members, url });
+      await this.#moveNote(key, target);
       if (other === undefined) return "moved";
       await this.#used(target, found, other);
       return "merged";
@@ -107,6 +117,17 @@ export class Rekeying implements AsyncDisposable {
       await this.#store.removeFile(jsonName(key));
     });
     return "unchanged";
+  }
+
+  /** A note goes with its entry; without an entry it keeps its key, and goes in time. */
+  async #moveNote(from: string, to: string): Promise<void> {
+    if (!this.#store.probablyExists(noteName(from))) return;
+    await this.#store.renameFile(noteName(from), noteName(to));
+  }
+
+  async #removeNote(key: string): Promise<void> {
+    if (!this.#store.probablyExists(noteName(key))) return;
+    await this.#store.removeFile(noteName(key));
   }
 
   /** Removes the index, which holds the old URLs. Its loss costs a scan at the next start. */

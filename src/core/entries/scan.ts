@@ -12,6 +12,8 @@ export interface ScanEvents {
   onEntry(entry: Entry): void;
   /** Called for files that belong to no entry. */
   onLeftover(leftover: Leftover): void;
+  /** Called once with the keys of all notes. */
+  onNotes?(keys: readonly string[]): void;
   /**
    * Runs a second look at files that seem to belong to no entry, while no process changes
    * names: a pair that is being replaced looks like a leftover. Without this member the
@@ -26,6 +28,8 @@ export interface Names {
   readonly dats: Set<string>;
   /** The keys of the sidecars. */
   readonly jsons: Set<string>;
+  /** The keys of the notes. */
+  readonly notes: string[];
   /** The names of the .part files. */
   readonly staged: string[];
 }
@@ -35,12 +39,18 @@ export async function listNames(
   store: PairStore,
   pacer: Pacer,
 ): Promise<Names> {
-  const names: Names = { dats: new Set(), jsons: new Set(), staged: [] };
+  const names: Names = {
+    dats: new Set(),
+    jsons: new Set(),
+    notes: [],
+    staged: [],
+  };
   for await (const { name, isFile } of store.list()) {
     if (pacer.due) await pacer.yield();
     const { kind, key } = classify(name);
     if (kind === "dat") names.dats.add(key);
     else if (kind === "json" && isFile) names.jsons.add(key);
+    else if (kind === "note") names.notes.push(key);
     else if (kind === "staged") names.staged.push(name);
   }
   return names;
@@ -67,12 +77,13 @@ export async function scan(
 export async function scanNames(
   store: PairStore,
   keyChanges: KeyChanges,
-  { dats, jsons, staged }: Names,
+  { dats, jsons, notes, staged }: Names,
   events: ScanEvents,
   pacer: Pacer,
   // A single time for all, so that entries with times of the future are equally recent.
   now: number = Date.now(),
 ): Promise<void> {
+  events.onNotes?.(notes);
   const keys = new Set([...jsons, ...dats]);
   for (const key of keys) {
     if (pacer.due) await pacer.yield();

@@ -12,6 +12,7 @@ import type { DiskFile } from "../disk/disk_file.ts";
 import { WRONG_DIGEST } from "./read_check.ts";
 import { classify, datName, pairOf } from "../disk/file_names.ts";
 import type { Leftover, Leftovers } from "./leftovers.ts";
+import type { NoteStore } from "../notes/note_store.ts";
 import { scan } from "./scan.ts";
 import { StoredReader } from "../bodies/stored_body.ts";
 import { Pacer } from "../async/pacer.ts";
@@ -32,14 +33,18 @@ export interface VerifyParts {
   readonly calls: OpenCalls;
   /** Counts and reports disk errors. */
   readonly errors: DiskErrors;
+  /** The notes of URLs. */
+  readonly notes: NoteStore;
 }
 
-/** Checks all files: lengths, digests where the sidecar has one, leftovers. */
+/** Checks all files: lengths, digests where the sidecar has one, leftovers, notes. */
 export async function verify(
   { fix = false }: VerifyOptions,
-  { store, catalog, files, leftovers, writes, calls, errors }: VerifyParts,
+  parts: VerifyParts,
   readOnly: boolean,
 ): Promise<VerifyReport> {
+  const { store, catalog, files, leftovers, writes, calls, errors, notes } =
+    parts;
   const report: VerifyReport = {
     entries: 0,
     bytes: 0,
@@ -73,12 +78,16 @@ export async function verify(
   };
   const keys: string[] = [];
   const found: Leftover[] = [];
+  let noteKeys: readonly string[] = [];
 
   await store.prepare();
   try {
     await scan(store, catalog.keyChanges, {
       onEntry: ({ key }) => keys.push(key),
       onLeftover: (leftover) => found.push(leftover),
+      onNotes: (keys) => {
+        noteKeys = keys;
+      },
       undisturbed: (look) => writes.undisturbed(look),
     });
   } catch (error) {
@@ -101,6 +110,16 @@ export async function verify(
   }
 
   const pacer = new Pacer();
+  for (const key of noteKeys) {
+    calls.check();
+    if (pacer.due) await pacer.yield();
+    const broken = await notes.check(key, fix && !readOnly);
+    if (broken === undefined) continue;
+    const { name, bytes, reason, isRemoved } = broken;
+    report.problems.push({ names: [name], bytes, reason, young: false });
+    if (isRemoved) report.fixed++;
+  }
+
   for (const key of keys) {
     calls.check();
     if (pacer.due) await pacer.yield();

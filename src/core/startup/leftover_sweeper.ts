@@ -2,6 +2,7 @@ import { MAX_SKEW_MS } from "../async/clock.ts";
 import { isNotFound } from "../disk/disk_fault.ts";
 import type { DiskErrors } from "../reporting/disk_errors.ts";
 import type { LentFolder } from "../disk/lent_folder.ts";
+import type { NoteStore } from "../notes/note_store.ts";
 import type { PairStore } from "../disk/pair_store.ts";
 import { STAGED_GRACE_MS } from "../disk/staged_file.ts";
 import { classify } from "../disk/file_names.ts";
@@ -31,12 +32,14 @@ interface Waiting {
 
 /**
  * Leftovers in the directory: removed when they are old, and counted till then. Links
- * that processes lent are removed once these have ended.
+ * that processes lent are removed once these have ended, and the oldest of too many notes
+ * without an entry.
  */
 export class LeftoverSweeper implements Leftovers {
   readonly #store: PairStore;
   readonly #lent: LentFolder;
   readonly #writes: WriteTurns;
+  readonly #notes: NoteStore;
   readonly #errors: DiskErrors;
   readonly #waiting = new Map<string, Waiting>();
   /** When to look again (performance.now()); undefined before the first sweep. */
@@ -46,6 +49,7 @@ export class LeftoverSweeper implements Leftovers {
   count = 0;
   #sweeps = false;
   #sweeping: Promise<void> | undefined;
+  #tidying: Promise<void> | undefined;
   #bytes = 0;
   #occupiedBytes = 0;
   /** How many will be gone within seconds. */
@@ -56,11 +60,13 @@ export class LeftoverSweeper implements Leftovers {
     store: PairStore,
     lent: LentFolder,
     writes: WriteTurns,
+    notes: NoteStore,
     errors: DiskErrors,
   ) {
     this.#store = store;
     this.#lent = lent;
     this.#writes = writes;
+    this.#notes = notes;
     this.#errors = errors;
   }
 
@@ -113,6 +119,8 @@ export class LeftoverSweeper implements Leftovers {
 
   async #sweep(): Promise<void> {
     await this.#look();
+    // Not awaited: a look at each of many notes must not hold up the start.
+    this.#tidying = this.#notes.tidy();
     const now = Date.now();
     for (const [name, { leftover }] of [...this.#waiting]) {
       if (!this.#sweeps) return;
@@ -129,7 +137,7 @@ export class LeftoverSweeper implements Leftovers {
     if (this.#sweeps) this.#schedule();
   }
 
-  /** Looks for .part files whose processes have ended since the last look. */
+  /** Looks for .part files whose processes have ended since the last look, and for notes. */
   async #look(): Promise<void> {
     const start = performance.now();
     if (start < (this.#lookAt ?? Infinity)) {
@@ -138,14 +146,18 @@ export class LeftoverSweeper implements Leftovers {
       return;
     }
     const pacer = new Pacer();
+    const notes: string[] = [];
     try {
       for await (const { name } of this.#store.list()) {
         if (!this.#sweeps) return;
         if (pacer.due) await pacer.yield();
-        if (classify(name).kind !== "staged") continue;
+        const { kind, key } = classify(name);
+        if (kind === "note") notes.push(key);
+        if (kind !== "staged") continue;
         const leftover = await stagedLeftoverOf(this.#store, name);
         if (leftover !== undefined) this.add(leftover);
       }
+      this.#notes.listed(notes);
     } catch (error) {
       if (!isNotFound(error)) this.#errors.report("list the directory", error);
     } finally {
@@ -184,6 +196,7 @@ export class LeftoverSweeper implements Leftovers {
     this.#stopTimer?.();
     this.#stopTimer = undefined;
     await this.#sweeping;
+    await this.#tidying;
   }
 
   #take(name: string): void {

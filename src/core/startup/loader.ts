@@ -12,6 +12,7 @@ import type { IndexKeeper } from "../index/index_keeper.ts";
 import type { DirectoryReconciler } from "./reconciler.ts";
 import type { Leftover } from "../entries/leftovers.ts";
 import { scan } from "../entries/scan.ts";
+import type { NoteStore } from "../notes/note_store.ts";
 import type { Touches } from "../catalog/touches.ts";
 import { Pacer } from "../async/pacer.ts";
 
@@ -37,6 +38,8 @@ export interface LoaderParts {
   readonly reconciler: DirectoryReconciler;
   /** Writes uses to disk. */
   readonly touches: Touches;
+  /** The notes of URLs. */
+  readonly notes: NoteStore;
   /** Paces background work. */
   readonly background: Background;
 }
@@ -105,6 +108,23 @@ export class Loader {
     await this.#parts.background.awaited(this.#comparing);
   }
 
+  /**
+   * Waits until all entries are known, those that other processes have stored included. A
+   * disk fault only makes some unknown, and is not counted here: `probe()` tells why.
+   *
+   * @throws {CacheClosedError} If the cache is closed before that.
+   */
+  async caughtUp(): Promise<void> {
+    const { calls, store, writes } = this.#parts;
+    try {
+      await this.completed();
+    } catch (error) {
+      if (error instanceof CacheClosedError) throw error;
+    }
+    if (!store.ready) return;
+    await calls.run(() => writes.catchUp(() => {})).catch(() => {});
+  }
+
   /** Waits for the end of a load that has begun; never rejects. */
   async settled(): Promise<void> {
     if (this.#loading !== undefined) await this.completed().catch(() => {});
@@ -112,10 +132,11 @@ export class Loader {
 
   /** Reads the whole directory into the catalog, also if it is known already. */
   scan(onLeftover: (leftover: Leftover) => void): Promise<void> {
-    const { store, catalog, writes } = this.#parts;
+    const { store, catalog, writes, notes } = this.#parts;
     return scan(store, catalog.keyChanges, {
       onEntry: (entry) => catalog.addIfUnknown(entry),
       onLeftover: (leftover) => this.#add(leftover, onLeftover),
+      onNotes: (keys) => notes.listed(keys),
       undisturbed: (look) => writes.undisturbed(look),
     });
   }
@@ -233,7 +254,7 @@ export class Loader {
 
   /** Compares the entries of the index with the directory, again and again while that fails. */
   async #compare(): Promise<void> {
-    const { reconciler, background, catalog, writes } = this.#parts;
+    const { reconciler, background, catalog, writes, notes } = this.#parts;
     try {
       await catalog.whileUnordered(
         background,
@@ -241,6 +262,7 @@ export class Loader {
           reconciler.compare(background, this.#indexedAt, {
             onLeftover: (leftover) =>
               this.#add(leftover, (it) => this.#tell(it)),
+            onNotes: (keys) => notes.listed(keys),
             // A turn for waiting tasks.
             undisturbed: (look) => background.awaited(writes.undisturbed(look)),
           }),

@@ -94,7 +94,7 @@ export class DirectoryReconciler {
   async compare(
     pacer: Pacer,
     now: number,
-    { onLeftover, undisturbed }: Omit<ScanEvents, "onEntry">,
+    { onLeftover, onNotes, undisturbed }: Omit<ScanEvents, "onEntry">,
   ): Promise<void> {
     const { store, catalog } = this.#parts;
     const names = await listNames(store, pacer);
@@ -108,7 +108,11 @@ export class DirectoryReconciler {
       }
     }
     const onEntry = (entry: Entry) => catalog.addIfUnknown(entry);
-    const events = { onEntry, onLeftover, ...(undisturbed && { undisturbed }) };
+    const events = {
+      ...{ onEntry, onLeftover },
+      ...(onNotes && { onNotes }),
+      ...(undisturbed && { undisturbed }),
+    };
     await scanNames(store, catalog.keyChanges, names, events, pacer, now);
   }
 

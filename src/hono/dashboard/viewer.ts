@@ -19,11 +19,12 @@ export async function getView(
 ): Promise<Response> {
   const entry = await cache.infoByKey(c.req.param("key") ?? "");
   if (entry === undefined) return await c.notFound();
-  const page = pageMarkup(entry.filename, "", viewMarkup(entry));
+  const places = await cache.placesByKey(entry.key);
+  const page = pageMarkup(entry.filename, "", viewMarkup(entry, places));
   return await answerHtml(c, page);
 }
 
-function viewMarkup(entry: EntryInfo): Markup {
+function viewMarkup(entry: EntryInfo, places: readonly string[]): Markup {
   const { key, url, filename, mimetype, size, storedAt, lastAccess } = entry;
   return html`
     <header>
@@ -40,6 +41,8 @@ function viewMarkup(entry: EntryInfo): Markup {
         <dd>${timeMarkup(storedAt, "date")}</dd>
         <dt>Last used</dt>
         <dd>${timeMarkup(lastAccess, "date")}</dd>
+        ${places.length === 0 ? "" : html`<dt>Uploaded to</dt>
+        ${places.map((place) => html`<dd>${place}</dd>`)}`}
         <dt>URL</dt>
         <dd>${url}</dd>
         <dt>Key</dt>

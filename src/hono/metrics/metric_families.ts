@@ -45,6 +45,12 @@ export function metricFamilies(
       "Calls that were refused for the type of the media.",
       stats.unacceptable,
     ),
+    counter(
+      "handle_hits",
+      "Sends that the handle of an earlier upload has answered.",
+      stats.handleHits,
+    ),
+    counter("uploads", "Uploads of media to a platform.", stats.uploads),
     {
       name: "download_failures",
       help: "Downloads that failed, by reason.",

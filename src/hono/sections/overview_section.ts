@@ -94,6 +94,13 @@ export function overviewSection(view: DashboardView): Markup {
   }
   ${
     tile(
+      "Uploads saved",
+      formatCount(stats.handleHits),
+      `${formatCount(stats.uploads)} media uploaded`,
+    )
+  }
+  ${
+    tile(
       "Links replaced",
       formatCount(stats.failedOver + stats.refreshed),
       `${formatCount(stats.failedOver)} by those of other callers, ${

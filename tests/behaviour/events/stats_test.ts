@@ -47,6 +47,8 @@ Deno.test("stats() has the members of the original first, then the others, all p
     "refreshed",
     "sniffed",
     "unacceptable",
+    "handleHits",
+    "uploads",
     "evictions",
     "bytesDownloaded",
     "bytesServed",

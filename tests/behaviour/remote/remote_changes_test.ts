@@ -47,6 +47,19 @@ Deno.test("a deletion of what is not stored here deletes the object, too", async
   assertEquals(opened.bucket.objects.size, 0);
 });
 
+Deno.test("another host forgets its handles after a deletion, also without an entry", async () => {
+  await using opened = await openHosts(2, { limits: { changesEveryMs: 20 } });
+  using _awake = awake();
+  const [one, two] = opened.hosts as [Host, Host];
+  await one.cache.put(URL_A, OLD, "a/b", "a");
+  await one.tier.ended("put");
+  await two.cache.setHandle(URL_A, "place", "old");
+
+  await one.cache.delete(URL_A);
+
+  while (await two.cache.handle(URL_A, "place") !== undefined) await turn();
+});
+
 Deno.test("another host drops its entry after a deletion", async () => {
   await using opened = await openHosts(2, { limits: { changesEveryMs: 20 } });
   using _awake = awake();

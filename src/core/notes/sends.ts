@@ -1,0 +1,231 @@
+import type { Media } from "../api/media.ts";
+import type { SendSteps } from "../api/send.ts";
+import type { Counters } from "../api/stats.ts";
+import { untilAborted } from "../async/until_aborted.ts";
+import { withHandle } from "./note.ts";
+import type { NoteStore, NoteWatch } from "./note_store.ts";
+
+/** A call of `sendOnce()`. */
+export interface SendRequest<T> extends SendSteps<T> {
+  /** The key of the URL. */
+  readonly key: string;
+  /** The account and kind that the handle is for. */
+  readonly place: string;
+  /** Gets the media, from the cache or by a download. */
+  readonly getMedia: () => Promise<Media>;
+  /** Ends the waits of the call. */
+  readonly signal: AbortSignal | undefined;
+}
+
+/** The parts of the cache that {@linkcode Sends} works on. */
+export interface SendParts {
+  /** The notes of URLs. */
+  readonly notes: NoteStore;
+  /** The counters of the cache. */
+  readonly counters: Counters;
+  /**
+   * When the entry of a key was stored, in milliseconds since the epoch; undefined where
+   * there is none.
+   */
+  readonly storedAt: (key: string) => Promise<number | undefined>;
+}
+
+/** How a turn ended, for the calls that waited for it. */
+type TurnEnd =
+  /** There is a handle. */
+  | { readonly handle: string }
+  /** The media was sent and has no handle: the others upload at once, and don't wait. */
+  | "sent"
+  /** The media could not be had: the others try that together. */
+  | "unavailable"
+  /** The upload failed, or its handle is outdated: the next call has its turn. */
+  | "over";
+
+/** The turn of a call to look for the handle, and to upload where there is none. */
+interface Turn extends Disposable {
+  /** Ends the turn; disposal ends it with "over" unless it has ended. */
+  end(end: TurnEnd): void;
+}
+
+/** A media to be uploaded, and whether its bytes are outdated meanwhile. */
+interface HeldMedia {
+  readonly media: Media;
+  readonly watch: NoteWatch;
+}
+
+/**
+ * Sends media by their handles, and uploads media that have none. Of the calls for one key
+ * and place one at a time has the turn to look for the handle and to upload; the others
+ * wait for its end, and use its handle.
+ */
+export class Sends {
+  readonly #parts: SendParts;
+  /** The running turn of each key and place. */
+  readonly #turns = new Map<string, Promise<TurnEnd>>();
+  /** The running uploads. */
+  readonly #uploads = new Set<Promise<unknown>>();
+  readonly #controller = new AbortController();
+
+  constructor(parts: SendParts) {
+    this.#parts = parts;
+  }
+
+  /** Waits for the uploads that run now, or until `abort()`. */
+  async settled(): Promise<void> {
+    const uploads = Promise.allSettled(this.#uploads);
+    await untilAborted(uploads, this.#controller.signal).catch(() => {});
+  }
+
+  /** Ends all waits: their calls reject with `reason`. Running uploads keep no handle. */
+  abort(reason: unknown): void {
+    this.#controller.abort(reason);
+  }
+
+  /** Sends a media by its handle, or uploads it. */
+  async send<T>(request: SendRequest<T>): Promise<T> {
+    const { key, place, again } = request;
+    const id = `${key} ${place}`;
+    let held: HeldMedia | undefined;
+    // A call waits no more for others when that has brought it no valid handle.
+    let waits = true;
+    let refusals = 0;
+    try {
+      for (;;) {
+        this.#throwIfAborted(request);
+        let handle: string | undefined;
+        const running = waits ? this.#turns.get(id) : undefined;
+        if (running === undefined) {
+          using turn = this.#begin(waits ? id : undefined);
+          handle = (await this.#parts.notes.read(key))?.handles.get(place);
+          if (handle === undefined) {
+            held ??= await this.#hold(request, turn);
+            return await this.#upload(request, held, turn);
+          }
+          turn.end({ handle });
+        } else {
+          const end = await this.#unlessAborted(running, request);
+          if (end === "sent") waits = false;
+          else if (end === "unavailable") held ??= await this.#hold(request);
+          else if (end !== "over") handle = end.handle;
+        }
+        if (handle === undefined) continue;
+        const result = await again(handle);
+        if (result !== undefined) {
+          this.#parts.counters.handleHits++;
+          return result;
+        }
+        await this.#forget(key, place, handle);
+        // A second handle that is unknown at once: the platform keeps none.
+        if (++refusals > 1) waits = false;
+      }
+    } finally {
+      held?.watch[Symbol.dispose]();
+      await held?.media[Symbol.asyncDispose]();
+    }
+  }
+
+  /** Begins a turn; without an id no other call waits for it. */
+  #begin(id: string | undefined): Turn {
+    const { promise, resolve } = Promise.withResolvers<TurnEnd>();
+    if (id !== undefined) this.#turns.set(id, promise);
+    const end = (end: TurnEnd) => {
+      if (id !== undefined && this.#turns.get(id) === promise) {
+        this.#turns.delete(id);
+      }
+      resolve(end);
+    };
+    return { end, [Symbol.dispose]: () => end("over") };
+  }
+
+  /** Gets the media; if that fails, so does the turn. */
+  async #hold<T>(request: SendRequest<T>, turn?: Turn): Promise<HeldMedia> {
+    const watch = this.#parts.notes.watch(request.key);
+    try {
+      return { media: await request.getMedia(), watch };
+    } catch (error) {
+      watch[Symbol.dispose]();
+      turn?.end("unavailable");
+      throw error;
+    }
+  }
+
+  /** Uploads a media, and keeps its handle. */
+  async #upload<T>(
+    { key, place, first }: SendRequest<T>,
+    held: HeldMedia,
+    turn: Turn,
+  ): Promise<T> {
+    const { media } = held;
+    const { counters } = this.#parts;
+    const upload = Promise.try(async () => {
+      try {
+        return await first(media);
+      } finally {
+        await media[Symbol.asyncDispose]();
+      }
+    }).then(async ({ result, handle }) => {
+      counters.uploads++;
+      if (handle === undefined) turn.end("sent");
+      else {
+        const isKept = await this.#keep(key, place, handle, held);
+        turn.end(isKept ? { handle } : "over");
+      }
+      return result;
+    });
+    this.#uploads.add(upload);
+    try {
+      return await upload;
+    } finally {
+      this.#uploads.delete(upload);
+    }
+  }
+
+  /**
+   * Keeps the handle of an upload, unless the URL has been deleted or replaced since its
+   * bytes were read: the handle would stand for other bytes.
+   *
+   * @returns Whether the handle is that of the present bytes.
+   */
+  async #keep(
+    key: string,
+    place: string,
+    handle: string,
+    { media: { entry }, watch }: HeldMedia,
+  ): Promise<boolean> {
+    const { notes, storedAt } = this.#parts;
+    const isOutdated = () => watch.isRemoved || this.#controller.signal.aborted;
+    if (isOutdated()) return false;
+    // Another process may have replaced the entry, which only its files tell.
+    if (entry && await storedAt(key) !== entry.storedAt) return false;
+    await notes.change(
+      key,
+      (note) => isOutdated() ? note : withHandle(note, place, handle),
+    );
+    return !isOutdated();
+  }
+
+  /** Forgets a handle, unless another one has taken its place. */
+  async #forget(key: string, place: string, handle: string): Promise<void> {
+    if (this.#controller.signal.aborted) return;
+    await this.#parts.notes.change(
+      key,
+      (note) =>
+        note.handles.get(place) === handle
+          ? withHandle(note, place, undefined)
+          : note,
+    );
+  }
+
+  #throwIfAborted<T>({ signal }: SendRequest<T>): void {
+    this.#controller.signal.throwIfAborted();
+    signal?.throwIfAborted();
+  }
+
+  #unlessAborted<T, U>(
+    promise: Promise<U>,
+    { signal }: SendRequest<T>,
+  ): Promise<U> {
+    const result = untilAborted(promise, this.#controller.signal);
+    return signal === undefined ? result : untilAborted(result, signal);
+  }
+}
