@@ -27,8 +27,9 @@ export interface ChangeParts {
 
 /**
  * Drops the entry of a key that another host has deleted or replaced, as `delete()` does, and
- * detaches a download that began before. The object of the remote tier stays, unless this
- * cache may have uploaded it after the change with bytes of before.
+ * detaches a download that began before. An entry that the remote tier has as well stays.
+ * The object of the remote tier stays, unless this cache may have uploaded it after the
+ * change with bytes of before.
  *
  * @param changedAt The time of the change, in milliseconds since the epoch.
  */
@@ -38,26 +39,36 @@ export async function dropChanged(
   downloads: Downloads,
   { peek, deletion, notes, remote }: ChangeParts,
 ): Promise<ChangeEnd> {
-  const isOld = (time: number) => time < changedAt + GRACE_MS;
+  // A time to come tells that the clock was set back since: the entry may be older.
+  const isOld = (time: number) =>
+    time < changedAt + GRACE_MS || time > Date.now() + GRACE_MS;
   const download = downloads.findByKey(key);
   if (download !== undefined && isOld(download.info.startedAt)) {
     download.detach();
   }
+  const since = changedAt - GRACE_MS;
   const old = async () => {
-    const entry = await peek.info(key);
+    const entry = await peek.infoOrFault(key);
     if (entry === undefined) return undefined;
-    return isOld(remote?.startOf(entry) ?? entry.storedAt) ? entry : undefined;
+    if (!isOld(remote?.startOf(entry) ?? entry.storedAt)) return undefined;
+    // Another process on this directory may have made the change.
+    return await remote?.isShared(entry, since) ? undefined : entry;
   };
-  // Without an entry, too: handles outlive it.
-  const isForgotten = await notes.remove(key, changedAt + GRACE_MS)
-    .then(() => true, () => false);
-  const entry = await old();
-  const isDropped = entry !== undefined &&
-    await deletion.deleteByKey(key, entry.url, REASON);
-  // After the entry has gone, no other upload of its bytes begins.
-  await remote?.undoUpload(key, isOld, changedAt - GRACE_MS);
-  if (!isForgotten) return "failed";
-  if (isDropped) return "dropped";
-  // A disk fault, or a lock that was not free in time, may have kept the entry.
-  return entry !== undefined && await old() !== undefined ? "failed" : "none";
+  try {
+    // Without an entry, too: handles outlive it.
+    const isForgotten = await notes.remove(key, changedAt + GRACE_MS)
+      .then(() => true, () => false);
+    const entry = await old();
+    const isDropped = entry !== undefined &&
+      await deletion.deleteByKey(key, entry.url, REASON);
+    // After the entry has gone, no other upload of its bytes begins.
+    await remote?.undoUpload(key, isOld, since);
+    if (!isForgotten) return "failed";
+    if (isDropped) return "dropped";
+    // A lock that was not free in time may have kept the entry.
+    return entry !== undefined && await old() !== undefined ? "failed" : "none";
+  } catch {
+    // The disk has kept the entry, or can't tell whether there is one.
+    return "failed";
+  }
 }

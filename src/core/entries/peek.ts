@@ -54,7 +54,7 @@ export class Peek {
    * whatever is wrong with the disk or the files.
    */
   hit(key: string): Promise<Hit | undefined> {
-    return this.#look(key, (url) => this.#hit(key, url));
+    return this.#look(key, (url) => this.#hit(key, url)).catch(() => undefined);
   }
 
   /** Whether the .dat of an entry is the file with that identity. */
@@ -67,8 +67,17 @@ export class Peek {
     }
   }
 
-  /** Finds the facts of an entry by its key, without opening the .dat. */
+  /** Finds the facts of an entry by its key, without opening the .dat; a disk fault finds nothing. */
   info(key: string): Promise<EntryInfo | undefined> {
+    return this.infoOrFault(key).catch(() => undefined);
+  }
+
+  /**
+   * Finds the facts of an entry by its key, without opening the .dat.
+   *
+   * @throws The fault of the disk, behind which there may be an entry.
+   */
+  infoOrFault(key: string): Promise<EntryInfo | undefined> {
     return this.#look(key, (url) => this.#info(key, url));
   }
 
@@ -114,20 +123,16 @@ export class Peek {
     return undefined;
   }
 
-  /** Looks at an entry; a disk fault finds nothing, and is not counted. */
+  /** Looks at an entry. A disk fault is thrown, and not counted. */
   #look<T>(
     key: string,
     look: (url: string) => Promise<T | undefined>,
   ): Promise<T | undefined> {
     // A single call for all steps: close() waits for its end.
     return this.#parts.calls.run(async () => {
-      try {
-        const url = await this.#urlOf(key);
-        if (url === undefined) return undefined;
-        return await this.#parts.catalog.keyChanges.look(key, () => look(url));
-      } catch {
-        return undefined;
-      }
+      const url = await this.#urlOf(key);
+      if (url === undefined) return undefined;
+      return await this.#parts.catalog.keyChanges.look(key, () => look(url));
     });
   }
 

@@ -1,8 +1,12 @@
 import type { ResolvedRemote } from "../api/remote_option.ts";
 import type { RemoteChange } from "../api/remote_tier.ts";
 import { startIdleInterval } from "../async/timer.ts";
+import { Pacer } from "../async/pacer.ts";
 import { KEY_REGEXP } from "../text/key.ts";
 import type { RemoteCalls } from "./remote_calls.ts";
+
+/** The most changes without effect that are remembered for another attempt; the newest are kept. */
+const MAX_PENDING = 1_024;
 
 /**
  * Called with the key of a change, and its time in milliseconds since the epoch.
@@ -22,6 +26,8 @@ export class ChangePoll {
   #stopTimer: (() => void) | undefined;
   #running: Promise<void> | undefined;
   #after: string | undefined;
+  /** When each key was changed last, for the changes that still need an attempt. */
+  readonly #pending = new Map<string, number>();
   #isClosed = false;
 
   /** @param onChange Called for each change, one after the other; never rejects. */
@@ -76,14 +82,24 @@ export class ChangePoll {
     );
     if (typeof outcome === "string" || outcome.value === undefined) return;
     const { changes, next } = outcome.value;
+    this.#after = next;
     const now = Date.now();
-    let isDone = true;
     for (const { key, ageMs } of changes) {
-      if (this.#isClosed) return;
-      isDone = await this.#onChange(key, now - ageMs) && isDone;
+      const before = this.#pending.get(key) ?? -Infinity;
+      this.#pending.delete(key);
+      this.#pending.set(key, Math.max(before, now - ageMs));
     }
-    // Else the next look finds the changes again, and tries once more.
-    if (isDone) this.#after = next;
+    const pacer = new Pacer();
+    for (const [key, changedAt] of this.#pending) {
+      // A process that was away learns of a week of changes.
+      if (pacer.due) await pacer.yield();
+      if (this.#isClosed) return;
+      if (await this.#onChange(key, changedAt)) this.#pending.delete(key);
+    }
+    for (const key of this.#pending.keys()) {
+      if (this.#pending.size <= MAX_PENDING) break;
+      this.#pending.delete(key);
+    }
   }
 }
 

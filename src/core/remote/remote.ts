@@ -1,7 +1,7 @@
 import type { EntryInfo } from "../api/entry_info.ts";
 import type { ResolvedOptions } from "../api/options.ts";
 import type { ResolvedRemote } from "../api/remote_option.ts";
-import type { RemoteStats } from "../api/remote_tier.ts";
+import type { RemoteEntry, RemoteStats } from "../api/remote_tier.ts";
 import { untilAborted } from "../async/until_aborted.ts";
 import type { PairStore } from "../disk/pair_store.ts";
 import type { Peek } from "../entries/peek.ts";
@@ -9,7 +9,7 @@ import type { EventHub } from "../reporting/event_hub.ts";
 import { ChangePoll } from "./change_poll.ts";
 import { Deletions } from "./deletions.ts";
 import { Leases } from "./leases.ts";
-import { RemoteCalls } from "./remote_calls.ts";
+import { RemoteCalls, type RemoteOutcome } from "./remote_calls.ts";
 import { RemoteCounters } from "./remote_counters.ts";
 import { type LookupResult, RemoteLookup } from "./remote_lookup.ts";
 import { UploadSource } from "./upload_source.ts";
@@ -130,12 +130,7 @@ export class Remote {
     this.#deletions = new Deletions(
       remote,
       calls,
-      async (key) => {
-        const isUploaded = this.#uploads.has(key);
-        await this.#uploads.drop(key);
-        // Else other hosts would wait for an object that does not come.
-        if (isUploaded) this.#leases.release(key);
-      },
+      (key) => this.#dropUpload(key),
     );
     this.#changes = new ChangePoll(remote, calls, async (key, changedAt) => {
       this.#wrong.delete(key);
@@ -209,6 +204,15 @@ export class Remote {
   }
 
   /**
+   * Gives the lease of a download back, which runs on and stores nothing.
+   *
+   * @param signal The signal of the download.
+   */
+  giveBack(key: string, signal: AbortSignal): void {
+    this.#leases.release(key, signal);
+  }
+
+  /**
    * Uploads an entry that was stored here.
    *
    * @param replaces Whether it has replaced another.
@@ -263,7 +267,7 @@ export class Remote {
     isOld: (time: number) => boolean,
     since: number,
   ): Promise<void> {
-    await this.#uploads.drop(
+    await this.#dropUpload(
       key,
       ({ storedAt }) => isOld(this.startOf({ key, storedAt })),
     );
@@ -271,16 +275,28 @@ export class Remote {
     if (sent === undefined || !isOld(sent.startedAt)) return;
     this.#sent.delete(key);
     if (sent.sentAt < since) return;
-    const { tier, limits: { lookupTimeoutMs: timeoutMs } } = this.#remote;
-    const outcome = await this.#calls.run(async (limit) => {
-      const object = await tier.get(key, limit);
-      object?.body.cancel().catch(() => {});
-      return object?.entry.sha256;
-    }, { timeoutMs, isBackground: true });
+    const outcome = await this.#factsOf(key);
     // An object that another host has put there since stays.
     const isOther = typeof outcome !== "string" &&
-      outcome.value !== sent.sha256;
+      outcome.value?.sha256 !== sent.sha256;
     if (!isOther) this.#deletions.add(key);
+  }
+
+  /**
+   * Whether the tier has an entry as it is here, and not from an upload of this cache.
+   *
+   * @param since The time from which on this cache may have uploaded it, in milliseconds since the epoch.
+   */
+  async isShared(entry: EntryInfo, since: number): Promise<boolean> {
+    const { key, sha256, mimetype, filename } = entry;
+    const sent = this.#sent.get(key);
+    const isOwn = sent?.sha256 === sha256 && (sent?.sentAt ?? 0) >= since;
+    if (isOwn || this.#uploads.has(key) || sha256 === undefined) return false;
+    const outcome = await this.#factsOf(key);
+    if (typeof outcome === "string") return false;
+    const facts = outcome.value;
+    return facts?.sha256 === sha256 && facts.mimetype === mimetype &&
+      facts.filename === filename;
   }
 
   /** Lets uploads and deletions end, and closes the tier. Never rejects. */
@@ -299,6 +315,27 @@ export class Remote {
   abort(): void {
     this.#stop();
     this.#aborted.abort();
+  }
+
+  /** The facts of an object, without its bytes. */
+  #factsOf(key: string): Promise<RemoteOutcome<RemoteEntry | undefined>> {
+    const { tier, limits: { lookupTimeoutMs: timeoutMs } } = this.#remote;
+    return this.#calls.run(async (limit) => {
+      const object = await tier.get(key, limit);
+      object?.body.cancel().catch(() => {});
+      return object?.entry;
+    }, { timeoutMs, isBackground: true });
+  }
+
+  /** Ends the upload of a key: `Uploads.drop()`. */
+  async #dropUpload(
+    key: string,
+    isMeant?: (entry: RemoteEntry) => boolean,
+  ): Promise<void> {
+    const wasUploaded = this.#uploads.has(key);
+    await this.#uploads.drop(key, isMeant);
+    // Else other hosts would wait for an object that does not come.
+    if (wasUploaded && !this.#uploads.has(key)) this.#leases.release(key);
   }
 
   #stop(): void {

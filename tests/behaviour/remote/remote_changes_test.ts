@@ -1,10 +1,13 @@
 /** Deletions and replacements reach the remote tier, and other hosts. */
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { HttpStatusError, MediaCache } from "../../../mod.ts";
+import { yieldToEventLoop } from "../../../src/core/async/pacer.ts";
 import { CHANGES_NAME } from "../../../src/core/disk/file_names.ts";
 import { pattern } from "../../fixtures/bodies/bytes.ts";
 import { origin } from "../../fixtures/remote/counted_origin.ts";
+import { tempDir } from "../../fixtures/directory/temp_dir.ts";
+import { remoteKey } from "../../fixtures/remote/entries.ts";
 import { type Host, openHost, openHosts } from "../../fixtures/remote/hosts.ts";
 import { never, StandInTier } from "../../fixtures/remote/stand_in_tier.ts";
 import { begin } from "../../fixtures/cache/begun.ts";
@@ -130,7 +133,8 @@ Deno.test("a host that was away learns of changes when its cache is first used",
   await promise;
 
   assertEquals(await cache.has(URL_A), false);
-  assertEquals(tier.calls, ["changes"]);
+  // Of the object of its entry it asks once.
+  assertEquals(tier.calls, ["changes", "get"]);
 });
 
 Deno.test("a deletion that fails is made good later, and its object is not served meanwhile", async () => {
@@ -396,6 +400,105 @@ Deno.test("a change that the disk has kept from its effect is tried again", asyn
   await two.recorder.seen("dropped");
 
   assertEquals(await two.cache.has(URL_A), false);
+});
+
+Deno.test("a change is tried again if the disk could not tell whether there is an entry", async () => {
+  await using opened = await openHosts(2, { limits: { changesEveryMs: 20 } });
+  using _awake = awake();
+  const [one, two] = opened.hosts as [Host, Host];
+  // The cache of the host has not seen the entry of another process.
+  await using neighbour = new MediaCache({ cacheDir: two.cacheDir });
+  await neighbour.put(URL_A, OLD, "a/b", "a");
+  const gate = Promise.withResolvers<void>();
+  two.tier.before = (method) => method === "changes" ? gate.promise : undefined;
+  await two.cache.get(`${URL_A}?other`);
+  await one.cache.delete(URL_A);
+  {
+    using _fault = new CallFault("openSync", new Error("I/O error"));
+    gate.resolve();
+    await two.tier.ended("changes", two.tier.count("changes") + 2);
+  }
+  await two.tier.ended("changes", two.tier.count("changes") + 2);
+
+  assertEquals(await neighbour.has(URL_A), false);
+});
+
+Deno.test("a replacement by another process on the same directory stays", async () => {
+  await using dir = await tempDir();
+  await using opened = await openHosts(2, {
+    limits: { changesEveryMs: 20 },
+    options: { cacheDir: dir.path },
+  });
+  using _awake = awake();
+  const [one, two] = opened.hosts as [Host, Host];
+  await two.cache.put(URL_A, OLD, "a/b", "a");
+  await two.tier.ended("put");
+
+  for (const [i, filename] of ["new", "newer"].entries()) {
+    await one.cache.put(URL_A, NEW, "a/b", filename, { replace: true });
+    await one.tier.ended("put", i + 1);
+    await two.tier.ended("changes", two.tier.count("changes") + 2);
+
+    const media = await two.cache.get(URL_A);
+    assertEquals([media?.filename, await media?.bytes()], [filename, NEW]);
+  }
+  assertEquals(two.recorder.of("dropped"), []);
+});
+
+Deno.test("a replacement that changes the name alone reaches other hosts", async () => {
+  await using opened = await openHosts(2, { limits: { changesEveryMs: 20 } });
+  using _awake = awake();
+  const [one, two] = opened.hosts as [Host, Host];
+  await one.cache.put(URL_A, OLD, "a/b", "old");
+  await one.tier.ended("put");
+  await (await two.cache.getOrDownload(URL_A, origin(OLD).download)).bytes();
+
+  await one.cache.put(URL_A, OLD, "a/b", "new", { replace: true });
+  await two.recorder.seen("dropped");
+
+  const media = await two.cache.getOrDownload(URL_A, origin(OLD).download);
+  assertEquals(media.filename, "new");
+});
+
+Deno.test("a host whose clock was set back learns of changes all the same", async () => {
+  await using opened = await openHosts(2, { limits: { changesEveryMs: 20 } });
+  using _awake = awake();
+  using clock = new ShiftedClock(3_600_000);
+  const [one, two] = opened.hosts as [Host, Host];
+  await one.cache.put(URL_A, OLD, "a/b", "a");
+  await one.tier.ended("put");
+  await (await two.cache.getOrDownload(URL_A, origin(OLD).download)).bytes();
+
+  clock.aheadMs = 0;
+  await one.cache.delete(URL_A);
+  await two.tier.ended("changes", two.tier.count("changes") + 2);
+
+  assertEquals(await two.cache.has(URL_A), false);
+});
+
+Deno.test("a look that finds many changes lets others work meanwhile", async () => {
+  await using host = await openHost({ limits: { changesEveryMs: 20 } });
+  using _awake = awake();
+  const { cache, tier, bucket, recorder } = host;
+  const gate = Promise.withResolvers<void>();
+  tier.before = (method) => method === "changes" ? gate.promise : undefined;
+  for (const url of [URL_A, `${URL_A}?last`]) {
+    await cache.put(url, OLD, "a/b", "a");
+  }
+  await tier.ended("put", 2);
+  const [first = "", last = ""] = bucket.objects.keys();
+  bucket.objects.clear();
+  const others = Array.from({ length: 4_000 }, (_, i) => remoteKey(`${i}`));
+  for (const key of [first, ...others, last]) {
+    bucket.changes.push({ key, host: "another", at: Date.now() });
+  }
+
+  gate.resolve();
+  await recorder.seen("dropped");
+  let turns = 0;
+  for (; recorder.of("dropped").length < 2; turns++) await yieldToEventLoop();
+
+  assert(turns > 10, `${turns} turns`);
 });
 
 Deno.test("changes of another shape are a failure of the tier, and no more", async () => {
