@@ -107,7 +107,10 @@ export class OwnDownload {
   /** Gives up the claim: other downloads of the URL may begin, and this one goes on. */
   giveUp(): void {
     const claim = this.#claim;
-    if (claim.role === "lead") this.#parts.claims.giveUp(this.#task.key, claim);
+    const { key, controller } = this.#task;
+    if (claim.role === "lead") this.#parts.claims.giveUp(key, claim);
+    // Other hosts would wait for an object that does not come.
+    this.#parts.remote?.giveBack(key, controller.signal);
   }
 
   /** Ends the body with an error. */

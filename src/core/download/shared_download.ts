@@ -259,6 +259,7 @@ export class SharedDownload implements DownloadListener {
   onUncached(reason: string): void {
     const { url, key } = this;
     this.#onUnjoinable();
+    this.#parts.remote?.giveBack(key, this.#task.controller.signal);
     this.#parts.hub.emit({ type: "uncached", reason, url, key });
     this.#endIfUnneeded();
   }

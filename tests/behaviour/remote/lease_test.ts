@@ -6,6 +6,7 @@ import { turn } from "../../fixtures/cache/recorder.ts";
 import { origin } from "../../fixtures/remote/counted_origin.ts";
 import { type Host, openHost, openHosts } from "../../fixtures/remote/hosts.ts";
 import { never } from "../../fixtures/remote/stand_in_tier.ts";
+import { awake } from "../../fixtures/time/awake.ts";
 
 const URL_A = "https://example.org/a.bin";
 const BYTES = pattern(300_000);
@@ -216,26 +217,61 @@ Deno.test("a downloader that calls for a URL whose lease was awaited lends its s
   assertEquals(await media.bytes(), BYTES);
 });
 
-Deno.test("a deleted download leaves the lease of the next one alone", async () => {
-  await using host = await openHost({
-    leases: true,
-    limits: { leaseTtlMs: 40 },
-  });
+Deno.test("a deleted download gives its lease back at once, and leaves that of the next one alone", async () => {
+  await using host = await openHost({ leases: true });
   const { cache, tier } = host;
   const old = await begin(cache, URL_A);
   old.tap.write(BYTES.subarray(0, 10_000));
   const media = await old.call;
   await cache.delete(URL_A);
+  assertEquals(tier.released.length, 1);
   const next = await begin(cache, URL_A);
 
   old.tap.fail(new Error("gone"));
   await assertRejects(() => media.bytes());
   await turn();
 
-  assertEquals(tier.released, []);
+  assertEquals(tier.released.length, 1);
+  assertEquals(cache.stats().remote?.leasesHeld, 2);
   next.tap.write(BYTES);
   next.tap.end();
   assertEquals(await (await next.call).bytes(), BYTES);
+});
+
+Deno.test("a download that goes uncached gives its lease back at once", async () => {
+  await using host = await openHost({
+    leases: true,
+    options: { maxSizeMb: 0.05 },
+  });
+  const { cache, tier, recorder } = host;
+  const { tap, call } = await begin(cache, URL_A);
+  tap.write(BYTES.subarray(0, 100_000));
+  const reading = (await call).bytes();
+  await recorder.seen("uncached");
+
+  assertEquals(tier.released.length, 1);
+
+  tap.write(BYTES.subarray(100_000));
+  tap.end();
+  assertEquals(await reading, BYTES);
+});
+
+Deno.test("an upload that a change elsewhere has ended gives its lease back", async () => {
+  await using opened = await openHosts(2, {
+    leases: true,
+    limits: { changesEveryMs: 20 },
+  });
+  using _awake = awake();
+  const [one, two] = opened.hosts as [Host, Host];
+  two.tier.before = (method) => method === "put" ? never() : undefined;
+  await (await two.cache.getOrDownload(URL_A, origin(BYTES).download)).bytes();
+  await two.tier.begun("put");
+
+  await one.cache.delete(URL_A);
+  await two.recorder.seen("dropped");
+  await two.tier.ended("changes", two.tier.count("changes") + 2);
+
+  assertEquals(two.tier.released.length, 1);
 });
 
 Deno.test("a probe that can't reach the tier does not tell that it is up", async () => {
