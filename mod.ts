@@ -39,8 +39,9 @@
  *   [command line tool](./src/cli/README.md); `@media-cache/media-cache/s3` lets
  *   [several hosts](./src/s3/README.md) share media by a bucket.
  * - [SECURITY.md](./.github/SECURITY.md) tells what the cache guards against.
- * - [examples/bot.ts](./examples/bot.ts) is a whole Telegram bot,
- *   [examples/stats_server.ts](./examples/stats_server.ts) a server with the
+ * - There are whole bots for [Telegram](./examples/telegram_bot.ts),
+ *   [Discord](./examples/discord_bot.ts) and [Matrix](./examples/matrix_bot.ts);
+ *   [examples/stats_server.ts](./examples/stats_server.ts) is a server with the
  *   dashboard.
  *
  * @module

@@ -1,16 +1,19 @@
 /**
- * A Telegram bot that sends back what it is sent, through the cache.
+ * A Telegram bot that sends each photo, sticker, voice note or video back as a file to
+ * save. Telegram takes no `file_id` of another kind of media, so that the bytes must
+ * pass through the bot: here once for each media, whoever sends it, also after a restart.
  *
  *     BOT_TOKEN=… deno run --allow-net=api.telegram.org --allow-env \
  *       --allow-read=media_cache --allow-write=media_cache \
- *       --allow-run=ffmpeg examples/bot.ts
+ *       --allow-run=ffmpeg examples/telegram_bot.ts
  *
  * `TELEGRAM_API_ROOT` may name a Bot API server of your own.
  */
 // deno-lint-ignore-file no-console
 import { autoRetry } from "@grammyjs/auto-retry";
 import { MediaCache, MediaCacheError } from "@media-cache/media-cache";
-import { Bot, InputFile } from "grammy";
+import { telegramFile } from "@media-cache/media-cache/platforms";
+import { Bot, GrammyError, InputFile } from "grammy";
 
 const token = Deno.env.get("BOT_TOKEN");
 if (!token) {
@@ -22,40 +25,34 @@ const bot = new Bot(token, { client: { apiRoot } });
 // Sends once more what Telegram refuses for now; a lost connection is an error.
 bot.api.config.use(autoRetry({ rethrowHttpErrors: true }));
 const cache = await MediaCache.open({ cacheDir: "media_cache" });
+const files = telegramFile(token, { apiRoot });
+
+// Otherwise Telegram makes an animation of a GIF, and a video of an MP4.
+const AS_IT_IS = { "disable_content_type_detection": true };
 
 bot.on("message:file", async (ctx) => {
   const { photo, sticker, voice, audio, video, animation, document } = ctx.msg;
-  const note = ctx.msg.video_note;
-  const file = photo?.at(-1) ?? sticker ?? voice ?? audio ?? video ?? note ??
-    animation ?? document;
+  const file = photo?.at(-1) ?? sticker ?? voice ?? audio ?? video ??
+    ctx.msg.video_note ?? animation ?? document;
   if (file === undefined) return;
+  const place = `telegram:${ctx.me.id}:document`;
 
-  // Not by the file's URL, which holds the token and differs between senders.
-  const key = `tg:${file.file_unique_id}`;
-  await using media = await cache.getOrDownload(key, async ({ signal }) => {
-    const { file_path: path } = await bot.api.getFile(file.file_id);
-    const url = `${apiRoot}/file/bot${token}/${path}`;
-    const response = await fetch(url, { signal });
-    const { ok, body: data } = response;
-    if (!ok || !data) return response; // for the cache to make an error of
-    // Telegram's file server tells no type; a cache takes what it is told.
-    const mimetype = (voice ?? audio ?? video ?? animation ?? document)
-      ?.mime_type ?? (photo ? "image/jpeg" : note && "video/mp4");
-    const filename = (audio ?? document)?.file_name ?? path;
-    return { data, mimetype, filename, size: file.file_size };
+  await cache.sendOnce(files.url(file), place, files.downloader(file), {
+    again: (id) => ctx.replyWithDocument(id).catch(undefinedIfUnknown),
+    first: async (media) => {
+      const input = new InputFile(() => media.slice(0), media.filename);
+      const result = await ctx.replyWithDocument(input, AS_IT_IS);
+      return { result, handle: result.document.file_id };
+    },
   });
-
-  // A new stream each time: after a 429 the file is sent once more.
-  const input = new InputFile(() => media.slice(0), media.filename);
-  if (photo) await ctx.replyWithPhoto(input);
-  else if (sticker) await ctx.replyWithSticker(input);
-  else if (voice) await ctx.replyWithVoice(input);
-  else if (audio) await ctx.replyWithAudio(input);
-  else if (video) await ctx.replyWithVideo(input);
-  else if (note) await ctx.replyWithVideoNote(input);
-  else if (animation) await ctx.replyWithAnimation(input);
-  else await ctx.replyWithDocument(input);
 });
+
+/** The answer for a `file_id` that Telegram does not know any more: the file is sent anew. */
+function undefinedIfUnknown(error: unknown): undefined {
+  const isUnknown = error instanceof GrammyError && error.error_code === 400 &&
+    /wrong (remote )?file/.test(error.description);
+  if (!isUnknown) throw error;
+}
 
 // Of others only the name: what fetch says holds the URL, and the URL the token.
 function reasonOf(error: unknown): string {
