@@ -52,6 +52,7 @@ export type {
   DownloadProgress,
   GetByKeyOptions,
   GetOrDownloadOptions,
+  LentFileOptions,
   PutData,
   PutOptions,
   VerifyOptions,
@@ -62,7 +63,7 @@ export type {
 } from "./src/core/api/verify_report.ts";
 export type { MediaCacheOptions } from "./src/core/api/options.ts";
 export type { GifToMp4Options } from "./src/core/api/gif_options.ts";
-export type { Media } from "./src/core/api/media.ts";
+export type { LentFile, Media } from "./src/core/api/media.ts";
 export type { SendSteps, Uploaded } from "./src/core/api/send.ts";
 export type {
   Download,

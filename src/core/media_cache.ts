@@ -106,8 +106,6 @@ export class MediaCache implements AsyncDisposable {
   readonly #parts: CacheParts;
   readonly #putter: Putter;
   readonly #downloads: Downloads;
-  /** Shared with all Media: once closed, only readers that have begun go on. */
-  readonly #lifetime = { closed: false };
   #closing: Promise<void> | undefined;
 
   /**
@@ -141,7 +139,6 @@ export class MediaCache implements AsyncDisposable {
       slots: new DownloadSlots(resolved.maxConcurrentDownloads),
       windows: new WindowBudget(resolved.maxMemoryBytes),
       gifs: resolved.gifToMp4 && new GifConversion(resolved.gifToMp4, shared),
-      lifetime: this.#lifetime,
     });
   }
 
@@ -251,7 +248,7 @@ export class MediaCache implements AsyncDisposable {
     const hit = await this.#parts.peek.hit(key);
     if (hit === undefined) return undefined;
     this.#recheck(hit);
-    return new CachedMedia(hit.entry, hit, this.#lifetime);
+    return new CachedMedia(hit.entry, hit, this.#parts.lifetime);
   }
 
   /**
@@ -792,7 +789,7 @@ export class MediaCache implements AsyncDisposable {
       const facts = { url, key, mimetype, filename, size, source, durationMs };
       this.#hub.emit({ type: "hit", ...facts });
     }
-    return new CachedMedia(entry, hit, this.#lifetime, signal);
+    return new CachedMedia(entry, hit, this.#parts.lifetime, signal);
   }
 
   /** Throws, and gives the hit back, unless the caller accepts the type that the origin sent. */
@@ -867,7 +864,7 @@ export class MediaCache implements AsyncDisposable {
     await this.#parts.remote?.close();
     deadline.stop();
     this.#parts.handles.sends.abort(new CacheClosedError());
-    this.#lifetime.closed = true;
+    this.#parts.lifetime.closed = true;
     await closeParts(this.#parts);
   }
 }

@@ -21,6 +21,8 @@ import { inBlocks } from "./disk/blocks.ts";
 import { RECORD_BYTES } from "./sharing/change_log_format.ts";
 import { StagingBudget } from "./disk/staging_budget.ts";
 import { LentFolder } from "./disk/lent_folder.ts";
+import type { Lifetime } from "./bodies/cached_media.ts";
+import { MediaLender } from "./bodies/media_lender.ts";
 import { Loader } from "./startup/loader.ts";
 import { Lookup } from "./entries/lookup.ts";
 import { Handles } from "./notes/handles.ts";
@@ -47,6 +49,8 @@ export interface CacheParts {
   readonly catalog: Catalog;
   /** The open files of entries. */
   readonly files: OpenFiles;
+  /** Shared with all Media: once closed, only readers that have begun go on. */
+  readonly lifetime: Lifetime;
   /** The known leftovers, and their removal. */
   readonly leftovers: LeftoverSweeper;
   /** Turns for changes of names in the directory. */
@@ -106,6 +110,8 @@ export function makeParts(
     lent,
     (error) => errors.report("read a body", error),
   );
+  const lender = new MediaLender(store, lent, errors);
+  const lifetime = { closed: false, lender };
   const touches: Touches = new Touches(
     (entry, timeMs) => writeLastUse({ store, catalog, errors }, entry, timeMs),
     () => catalog,
@@ -223,7 +229,7 @@ export function makeParts(
   return {
     ...{ errors, store, catalog, files, leftovers, writes, calls, touches },
     ...{ lookup, peek, writer, deletion, claims, loader, keeper },
-    ...{ notes, handles },
+    ...{ notes, handles, lifetime },
     ...{ staging, occupiedBytes, refusals: fs.refusals, remote },
   };
 }

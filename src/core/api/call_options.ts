@@ -2,6 +2,7 @@ import { OptionCheck } from "./option_check.ts";
 
 const JOIN = new OptionCheck("get or download");
 const CLOSE = new OptionCheck("close");
+const LEND = new OptionCheck("lend media");
 
 /** Progress of a download. */
 export interface DownloadProgress {
@@ -73,6 +74,17 @@ export interface GetByKeyOptions {
   peek?: boolean;
 }
 
+/** Options of `media.file()`. */
+export interface LentFileOptions {
+  /**
+   * Whether the file is a copy, which may be changed. A link shares its bytes with the
+   * entry.
+   *
+   * @default {false}
+   */
+  copy?: boolean;
+}
+
 /** Options of `verify()`. */
 export interface VerifyOptions {
   /**
@@ -107,6 +119,15 @@ export function checkCallerOptions(
   }
   if (options.accept === undefined) return options;
   return { ...options, accept: JOIN.mediaRanges("accept", options.accept) };
+}
+
+/**
+ * Throws unless these are options of `media.file()`.
+ *
+ * @throws {TypeError} If an option has another type.
+ */
+export function assertLentFileOptions({ copy }: LentFileOptions): void {
+  LEND.value("copy", copy, "boolean");
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { LentFileOptions } from "./call_options.ts";
 import type { EntryInfo } from "./entry_info.ts";
 
 /**
@@ -85,8 +86,65 @@ export interface Media extends AsyncDisposable {
    */
   slice(start: number, end?: number): ReadableStream<Uint8Array<ArrayBuffer>>;
   /**
+   * Lends the bytes as a file under the file name of the Media, for libraries and
+   * programs that want a path. Does not count as the read of the body; waits for the
+   * end of a download. After the body was read, a file of an entry that is gone by
+   * then rejects.
+   *
+   * The file is a hard link to the bytes of the entry, which takes no room: don't write
+   * to it. With `copy`, and where the file system refuses links, it is a copy. The file
+   * stays as it is, whatever becomes of the entry, until it is disposed, or the cache
+   * is closed; it counts for no limit of the cache.
+   *
+   * Each call lends a file of its own, in `.media-cache.lent` in the folder of the cache.
+   * If the process ends without giving the file back, the next cache that opens the folder
+   * removes it.
+   *
+   * @param options Whether to copy.
+   * @throws {TypeError} If an option has another type, or the Media was disposed.
+   * @throws {MediaCacheError} If the body goes uncached, the cache is read-only, or no
+   * file can be made, as on a full disk, on a mount without locks, and on Windows, where
+   * folders have none. The Media can be read all the same.
+   * @throws {CacheClosedError} If the cache is or becomes closed.
+   * @throws The error of the download, or the reason of the caller's signal.
+   *
+   * @example Give a path to a program
+   * ```ts
+   * import { MediaCache } from "@media-cache/media-cache";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using cache = await MediaCache.open({ cacheDir: await Deno.makeTempDir() });
+   * await using media = await cache.getOrDownload(
+   *   "https://example.org/hello.txt",
+   *   () => Promise.resolve(new Response("hello")),
+   * );
+   *
+   * await using file = await media.file();
+   * const { stdout } = await new Deno.Command("wc", { args: ["-c", file.path] }).output();
+   *
+   * assertEquals(parseInt(new TextDecoder().decode(stdout)), file.size);
+   * ```
+   */
+  file(options?: LentFileOptions): Promise<LentFile>;
+  /**
    * Releases the resources of an unread Media, and stops its stream if there is
    * one.
+   */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** The bytes of a {@linkcode Media} as a file, until they are given back. */
+export interface LentFile extends AsyncDisposable {
+  /**
+   * The path: `.media-cache.lent`, a folder and the file name of the Media, below
+   * `cacheDir`; relative where that is.
+   */
+  readonly path: string;
+  /** The bytes of the file. */
+  readonly size: number;
+  /**
+   * Gives the file back: removes the path. Idempotent; a process that has opened the
+   * file reads on. Never rejects.
    */
   [Symbol.asyncDispose](): Promise<void>;
 }

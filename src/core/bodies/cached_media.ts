@@ -4,13 +4,18 @@ import {
   PIECE_BYTES,
   toStream,
 } from "./byte_reader.ts";
+import {
+  assertLentFileOptions,
+  type LentFileOptions,
+} from "../api/call_options.ts";
 import { formatContentDisposition } from "../text/content_disposition.ts";
 import { type Entry, infoOf } from "../catalog/entry.ts";
 import type { EntryInfo } from "../api/entry_info.ts";
 import { CacheClosedError } from "../api/errors.ts";
 import { Lease } from "./lease.ts";
-import type { Media } from "../api/media.ts";
+import type { LentFile, Media } from "../api/media.ts";
 import type { MediaBody } from "./media_body.ts";
+import type { MediaLender } from "./media_lender.ts";
 import { isInlineSafe } from "../text/mimetype.ts";
 
 /** The facts of a Media that its body does not tell. */
@@ -40,7 +45,9 @@ const STORED: Promise<boolean> = Promise.resolve(true);
 /** The lifetime of the cache that made a Media. */
 export interface Lifetime {
   /** Whether the cache is closed: no reader may begin any more. */
-  readonly closed: boolean;
+  closed: boolean;
+  /** Lends the bodies of Media as files. */
+  readonly lender: MediaLender;
 }
 
 /** A Media, which holds its body until the bytes are read. */
@@ -186,6 +193,20 @@ export class CachedMedia implements Media {
         lease.begun();
       }
     }, this.#origin.body.isByteStream);
+  }
+
+  async file(options: LentFileOptions = {}): Promise<LentFile> {
+    assertLentFileOptions(options);
+    const { copy = false } = options;
+    this.#assertReadable();
+    const { lender } = this.#lifetime;
+    const { key, filename } = this.#facts;
+    const { body } = this.#origin;
+    const { stored } = this;
+    return await this.#hold().during(
+      this,
+      (signal) => lender.lend({ key, filename, body, stored, copy, signal }),
+    );
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -3,7 +3,7 @@ import { type ByteReader, PIECE_BYTES } from "./byte_reader.ts";
 import { IncompleteBodyError, MediaCacheError } from "../api/errors.ts";
 import type { DiskFile } from "../disk/disk_file.ts";
 import type { MaybePromise } from "../disk/io_mode.ts";
-import type { MediaBody } from "./media_body.ts";
+import type { MediaBody, WholeBytes } from "./media_body.ts";
 import type { SharedFile } from "../disk/open_files.ts";
 
 /** The listeners of a {@linkcode GrowingBody}. */
@@ -62,6 +62,11 @@ export abstract class GrowingBody {
   /** The bytes that can be read from the staged file. */
   protected abstract get stagedEnd(): number;
 
+  /** Whether all bytes so far are in the staged file. */
+  protected get isStaged(): boolean {
+    return true;
+  }
+
   /** Bytes in RAM from `position` on; undefined if the file must be read. */
   protected keptAt(_position: number): Uint8Array<ArrayBuffer> | undefined {
     return undefined;
@@ -104,7 +109,7 @@ export abstract class GrowingBody {
   }
 
   /** Holds the body for another Media. */
-  body(): MediaBody {
+  body(): BodyHold {
     const hold: BodyHold = new BodyHold(this, () => {
       if (this.#holds.delete(hold)) this.#left();
     });
@@ -186,6 +191,37 @@ export abstract class GrowingBody {
       position,
       Math.min(limit, PIECE_BYTES, this.stagedEnd - position),
     );
+  }
+
+  /**
+   * Waits until the body is complete, and tells its file.
+   *
+   * @param stored Settles once the file is that of the entry, or of the readers alone.
+   * @throws {MediaCacheError} If the body goes to its readers alone, or its file is gone.
+   * @throws The error of the download, or the signal's reason.
+   */
+  async whole(
+    hold: BodyHold,
+    stored: Promise<unknown>,
+    signal: AbortSignal,
+  ): Promise<WholeBytes> {
+    for (;;) {
+      signal.throwIfAborted();
+      if (hold.successor !== undefined) {
+        return await hold.successor.whole(stored, signal);
+      }
+      if (!this.isStaged) {
+        throw new MediaCacheError("Cannot lend media: it could not be stored");
+      }
+      // Behind the last byte, there is nothing to read but the end.
+      const next = this.read(Infinity, 0, hold);
+      if (next === undefined) break;
+      await next;
+    }
+    await stored;
+    const file = this.#shared?.file;
+    if (file !== undefined) return { file, size: this.received };
+    throw new MediaCacheError("Cannot lend media: its bytes are gone");
   }
 
   /** Waits for the next change, and reads no byte. */
@@ -285,6 +321,27 @@ export class BodyHold implements MediaBody {
   /** The body that the Media goes on with, if its own was lost. */
   get successor(): MediaBody | undefined {
     return this.#successor;
+  }
+
+  /** Waits until all bytes have come, and tells where they are. */
+  async whole(
+    stored: Promise<unknown>,
+    signal: AbortSignal,
+  ): Promise<WholeBytes> {
+    if (this.#successor !== undefined) {
+      return await this.#successor.whole(stored, signal);
+    }
+    // Held once more: the Media may have been read, or be read meanwhile.
+    const hold = this.#body.body();
+    hold.isBegun = this.isBegun;
+    const leave = () => hold.release();
+    signal.addEventListener("abort", leave);
+    try {
+      return await this.#body.whole(hold, stored, signal);
+    } finally {
+      signal.removeEventListener("abort", leave);
+      leave();
+    }
   }
 
   /** Makes a reader of the bytes from `start` up to `end`. */

@@ -1,3 +1,4 @@
+import { untilAborted } from "../async/until_aborted.ts";
 import type { ByteReader } from "./byte_reader.ts";
 import type { MaybePromise } from "../disk/io_mode.ts";
 import type { MediaBody } from "./media_body.ts";
@@ -72,6 +73,35 @@ export class Lease {
   taken(): void {
     this.#unread = false;
     this.#letGo();
+  }
+
+  /**
+   * Holds the body while a task runs. Rejects at once if the lease is stopped, as the
+   * signal then tells the task.
+   *
+   * @param owner Kept alive meanwhile.
+   */
+  async during<T>(
+    owner: object,
+    task: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    this.check();
+    const stop = new AbortController();
+    const { signal } = stop;
+    const watcher: ByteReader & { readonly owner: object } = {
+      owner,
+      read: () => undefined,
+      close: () => stop.abort(this.#stopped?.reason),
+    };
+    (this.#readers ??= new Set()).add(watcher);
+    this.expect();
+    try {
+      return await untilAborted(task(signal), signal);
+    } finally {
+      this.#readers.delete(watcher);
+      this.begun();
+      this.#leaveIfDone();
+    }
   }
 
   /** Throws the reason if the lease was stopped. */

@@ -2,7 +2,7 @@ import { type ByteReader, gather, PIECE_BYTES } from "./byte_reader.ts";
 import { IncompleteBodyError, MediaCacheError } from "../api/errors.ts";
 import type { Counters } from "../api/stats.ts";
 import type { MaybePromise } from "../disk/io_mode.ts";
-import type { MediaBody } from "./media_body.ts";
+import type { MediaBody, WholeBytes } from "./media_body.ts";
 import type { OnFault, OpenFiles, SharedFile } from "../disk/open_files.ts";
 
 /**
@@ -42,6 +42,10 @@ export class MemoryBody implements MediaBody {
     return this.#bytes;
   }
 
+  whole(): WholeBytes {
+    return { bytes: this.#bytes };
+  }
+
   reader(start: number, end: number): ByteReader {
     const bytes = this.#bytes;
     const readAt = (view: Uint8Array, position: number) => {
@@ -72,6 +76,7 @@ export function fileBody(
   return {
     size,
     isByteStream: true,
+    whole: () => ({ file, size }),
     reader: (start, end) =>
       fileReader(file, start, Math.min(end, size), size, counter, onFault),
     release: () => hold.release(),
@@ -93,7 +98,7 @@ export async function readAll(
 }
 
 /** Reads a file of `size` bytes from `start` to `end`, and holds the file meanwhile. */
-function fileReader(
+export function fileReader(
   file: SharedFile,
   start: number,
   end: number,

@@ -56,6 +56,10 @@ export class Tee extends GrowingBody {
     return this.#writing;
   }
 
+  protected override get isStaged(): boolean {
+    return this.#writing;
+  }
+
   /** The bytes written to the file. */
   protected override get stagedEnd(): number {
     return this.#stagedEnd;
@@ -92,7 +96,9 @@ export class Tee extends GrowingBody {
   uncache(): void {
     this.#writing = false;
     this.#window.dropBefore(this.#stagedEnd);
-    if (!this.hasEnded) this.#window.countFor(this.#budget);
+    if (this.hasEnded) return;
+    this.#window.countFor(this.#budget);
+    this.wake();
   }
 
   /** Ends the body: all bytes were pushed. */

@@ -1,5 +1,5 @@
 import type { ByteReader } from "./byte_reader.ts";
-import type { MediaBody } from "./media_body.ts";
+import type { MediaBody, WholeBytes } from "./media_body.ts";
 import type { ServedCounter } from "./stored_body.ts";
 
 /**
@@ -42,6 +42,11 @@ export class WholeBody implements MediaBody {
     this.#counter.bytesServed += this.size;
     await this.#end;
     return this.#bytes;
+  }
+
+  async whole(stored: Promise<unknown>): Promise<WholeBytes> {
+    await stored;
+    return { bytes: this.#bytes };
   }
 
   reader(start: number, end: number): ByteReader {

@@ -1,7 +1,8 @@
 /*
  * Each kind of file in `cacheDir`. All lie flat there, but for the lent files. KEY is
  * the SHA-256 of the URL in hexadecimal, UNIQUE some letters and digits that name one
- * file of one process, LENDER a UUID. Other names are foreign and never touched.
+ * file of one process, LENDER a UUID, N a number. Other names are foreign and never
+ * touched.
  *
  * KEY.dat: the body of an entry; its mtime is the last access.
  *   Written as a .part file, and renamed by PairStore.commit(); renamed once more by
@@ -52,11 +53,14 @@
  *   Removed by its writer, or by the next writer when its lock is free.
  *   Lost: the index stays as it was.
  * .media-cache.lent/LENDER/FILE: a hard link to a body that a Media may still read,
- *   whatever becomes of the entry.
+ *   whatever becomes of the entry; or a link to a body, or a copy, that `media.file()`
+ *   has given to a user under the file name of the Media. If LENDER has a file of that
+ *   name already: .media-cache.lent/LENDER.N/FILE.
  *   Written by one cache, which locks the folder LENDER (LentFolder).
- *   Removed by that cache, at close() at the latest; else with the folder LENDER, by
- *   the LeftoverSweeper when the lock is free.
- *   Lost: the Media reads the KEY.dat, if that still is the same file.
+ *   Removed by that cache, at close() at the latest; else with the folders LENDER and
+ *   LENDER.N, by the LeftoverSweeper when the lock of LENDER is free.
+ *   Lost: the Media reads the KEY.dat, if that still is the same file; the path that a
+ *   user was given leads nowhere.
  *
  * So only the loss of a .dat or .json loses an entry.
  */
@@ -76,16 +80,22 @@ export const NEW_INDEX_NAME = ".media-cache.index.new";
 /** The folder of the lent files. */
 export const LENT_NAME = ".media-cache.lent";
 
-const LENDER_REGEXP = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+const LENDER_REGEXP =
+  /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:\.\d+)?$/;
 
 /** A new name for the folder of a lender. */
 export function lenderName(): string {
   return crypto.randomUUID();
 }
 
-/** Whether a name is that of a lender's folder. */
-export function isLenderName(name: string): boolean {
-  return LENDER_REGEXP.test(name);
+/** The name of a further folder of a lender, for a file whose name is taken. */
+export function besideName(lender: string, n: number): string {
+  return `${lender}.${n}`;
+}
+
+/** The lender that a folder belongs to; undefined for a foreign name. */
+export function lenderOf(name: string): string | undefined {
+  return LENDER_REGEXP.exec(name)?.[1];
 }
 
 /** The end of the names of files that are being written, or wait for their removal. */

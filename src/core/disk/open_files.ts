@@ -259,6 +259,28 @@ export class SharedFile {
     if (this.#isIdle) this.#lend().then(() => this.#park());
   }
 
+  /**
+   * Links the file for a user, under a safe file name.
+   *
+   * @param size The bytes that the file must have.
+   * @returns The path of the link; undefined where none can be made.
+   * @throws {MediaCacheError} If the file has another length, or can't be opened again.
+   * @throws The file system's error.
+   */
+  async lendAs(name: string, size: number): Promise<string | undefined> {
+    this.hold(true);
+    try {
+      const file = this.#file ?? await this.#reopen();
+      assertLength((await file.facts()).size, size);
+      const path = this.#link ?? (this.#isNameless ? undefined : this.#path);
+      if (path === undefined) return undefined;
+      const loan = await this.#lent.lend(file, path, name);
+      return typeof loan === "object" ? loan.link : undefined;
+    } finally {
+      this.release(true);
+    }
+  }
+
   /** Keeps the file readable when its name goes: by a link for unread Media, or else open. */
   async leaveName(): Promise<void> {
     if (this.#unreadHolds > 0) await this.#lend();
@@ -334,6 +356,14 @@ export class SharedFile {
     this.#file?.close();
     this.#file = undefined;
   }
+}
+
+/** The Python original rewrites files in place. */
+function assertLength(found: number, wanted: number): void {
+  if (found === wanted) return;
+  throw new MediaCacheError(
+    "Cannot read media: its file was rewritten by another program",
+  );
 }
 
 /** Reports a disk fault; an entry that was removed or replaced is not a fault. */

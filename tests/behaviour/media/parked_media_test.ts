@@ -79,9 +79,14 @@ async function assertReadable(all: readonly Media[]): Promise<void> {
 /** The links to what is parked. */
 async function links(cacheDir: string): Promise<string[]> {
   const lent = join(cacheDir, LENT_NAME);
-  if (!await isThere(lent)) return [];
-  const found = await Array.fromAsync(walk(lent, { includeDirs: false }));
-  return found.map(({ path }) => path);
+  try {
+    const found = await Array.fromAsync(walk(lent, { includeDirs: false }));
+    return found.map(({ path }) => path);
+  } catch (error) {
+    // The last link takes its folder with it, perhaps during the walk.
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
+  }
 }
 
 Deno.test("1,500 unread Media can be read after clear(), and never more than 256 files are open", async () => {
