@@ -25,10 +25,27 @@ if (!homeserver || !token) {
   Deno.exit(2);
 }
 matrix.LogService.setLevel(matrix.LogLevel.WARN);
+
+/** Waits and asks once more when the homeserver answers 429, as often as it does. */
+class PatientClient extends matrix.MatrixClient {
+  override async doRequest(
+    ...request: Parameters<matrix.MatrixClient["doRequest"]>
+  ): Promise<unknown> {
+    for (;;) {
+      try {
+        return await super.doRequest(...request);
+      } catch (error) {
+        const { retryAfterMs: waitMs } = error as matrix.MatrixError;
+        if (waitMs === undefined) throw error;
+        await setTimeout(waitMs);
+      }
+    }
+  }
+}
 const storage = new matrix.SimpleFsStorageProvider("matrix_bot/sync.json");
-const client = new matrix.MatrixClient(homeserver, token, storage);
-matrix.AutojoinRoomsMixin.setupOnClient(client);
-const me = await client.getUserId();
+const bot = new PatientClient(homeserver, token, storage);
+matrix.AutojoinRoomsMixin.setupOnClient(bot);
+const me = await bot.getUserId();
 const cache = await MediaCache.open({
   cacheDir: "media_cache",
   gifToMp4: false, // clients of Matrix play GIFs themselves
@@ -43,38 +60,25 @@ const download = withRefresh(
   (url) => Promise.resolve(url),
 );
 
-client.on("room.message", async (room: string, { sender, content }) => {
-  const { url } = content;
+bot.on("room.message", (room: string, { sender, content }) => {
   // Any other form could lead to other places of the homeserver, with the token.
-  if (sender === me || !/^mxc:\/\/[\w.:-]+\/[\w-]+$/.test(url)) return;
-  const place = `matrix:${me}`;
-  const send = (url: string) => client.sendMessage(room, { ...content, url });
-
-  await cache.sendOnce(url, place, download, {
-    again: (mxc) => patiently(() => send(mxc)),
-    first: async (media) => {
-      const { mimetype, filename } = media;
-      const bytes = Buffer.from(await media.bytes());
-      const mxc = await patiently(() =>
-        client.uploadContent(bytes, mimetype, filename)
-      );
-      return { result: await patiently(() => send(mxc)), handle: mxc };
-    },
-  }).catch(report);
+  const isMedia = /^mxc:\/\/[\w.:-]+\/[\w-]+$/.test(content?.url);
+  if (sender !== me && isMedia) copy(room, content).catch(report);
 });
 
-/** Does a task, and does it once more after the time that the homeserver asks for. */
-async function patiently<T>(task: () => Promise<T>): Promise<T> {
-  for (;;) {
-    try {
-      return await task();
-    } catch (error) {
-      if (!(error instanceof matrix.MatrixError) || !error.retryAfterMs) {
-        throw error;
-      }
-      await setTimeout(error.retryAfterMs);
-    }
-  }
+async function copy(room: string, content: { url: string }): Promise<void> {
+  const { url } = content;
+  const send = (url: string) => bot.sendMessage(room, { ...content, url });
+  const place = `matrix:${me}`;
+
+  await cache.sendOnce(url, place, download, {
+    again: send,
+    first: async (media) => {
+      const data = Buffer.from(await media.bytes());
+      const mxc = await bot.uploadContent(data, media.mimetype, media.filename);
+      return { result: await send(mxc), handle: mxc };
+    },
+  });
 }
 
 // Of others only the name: other errors may hold a link or the token.
@@ -84,12 +88,12 @@ function report(error: unknown): void {
 }
 
 async function stop(): Promise<void> {
-  client.stop();
+  bot.stop();
   await cache.close();
   Deno.exit(); // the poll for new messages would last for 10 s
 }
 Deno.addSignalListener("SIGINT", stop);
 if (Deno.build.os !== "windows") Deno.addSignalListener("SIGTERM", stop);
 
-await client.start();
+await bot.start();
 console.log(`I am ${me}`);

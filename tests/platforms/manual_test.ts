@@ -1,5 +1,8 @@
-/** The manual has a section for each rule, and says which file it is in. */
-import { assert, assertEquals } from "@std/assert";
+/**
+ * The manual has a section for each rule, and says which file it is in; its recipes are
+ * lines of the bots in examples/.
+ */
+import { assert, assertEquals, assertLess } from "@std/assert";
 import * as module from "../../src/platforms/platforms.ts";
 
 const manual = await Deno.readTextFile(
@@ -21,4 +24,21 @@ Deno.test("the manual of the platforms has a section for each rule, which uses i
     assert(own[0]?.includes(`platforms(${name}`), name);
   }
   assertEquals(sections.length, Object.keys(rules).length);
+});
+
+Deno.test("each recipe of the manual has eight lines, which a bot of less than 100 lines runs", async () => {
+  const [, part = ""] = /^## Three bots$([^]*?)^## /m.exec(manual) ?? [];
+  const recipes = [...part.matchAll(/^```ts ignore\n([^]*?)^```/gm)];
+
+  for (const [i, name] of ["telegram", "discord", "matrix"].entries()) {
+    const lines = recipes[i]?.[1]?.trimEnd().split("\n") ?? [];
+    assertEquals(lines.length, 8, name);
+    const bot = await Deno.readTextFile(
+      new URL(`../../examples/${name}_bot.ts`, import.meta.url),
+    );
+    const inBot = lines.map((line) => `  ${line}\n`).join("");
+    assert(bot.includes(inBot), `${name}\n${inBot}`);
+    assertLess(bot.trimEnd().split("\n").length, 100, name);
+  }
+  assertEquals(recipes.length, 3);
 });
