@@ -121,6 +121,7 @@ export type {
   RemoteDownEvent,
   RemoteHitEvent,
   RemoteUpEvent,
+  RevalidatedEvent,
   SkippedEvent,
   StoredEvent,
   UncachedEvent,

@@ -3,6 +3,7 @@ import { explain } from "./commands/explain.ts";
 import { get } from "./commands/get.ts";
 import { ls } from "./commands/ls.ts";
 import { prune } from "./commands/prune.ts";
+import { refetch } from "./commands/refetch.ts";
 import { rekey } from "./commands/rekey.ts";
 import { remote } from "./commands/remote.ts";
 import { rm } from "./commands/rm.ts";
@@ -17,6 +18,7 @@ export const COMMANDS: readonly Command[] = [
   explain,
   get,
   warm,
+  refetch,
   rm,
   prune,
   rekey,

@@ -97,6 +97,8 @@ export interface Inspection {
    * with the token of its bot a handle gives access to the media.
    */
   readonly places: readonly string[];
+  /** When the origin last confirmed the bytes, in milliseconds since the epoch. */
+  readonly validatedAt: number | undefined;
   /** The .part files of the key. */
   readonly staged: readonly StagedPart[];
 }
@@ -136,7 +138,7 @@ export class Inspector {
       size: undefined,
       storedAt: undefined,
       lastAccess: undefined,
-      places: await this.#places(key),
+      ...await this.#noted(key),
       staged: await this.#staged(key),
     };
     try {
@@ -164,9 +166,12 @@ export class Inspector {
     }
   }
 
-  async #places(key: string): Promise<string[]> {
+  async #noted(
+    key: string,
+  ): Promise<Pick<Inspection, "places" | "validatedAt">> {
     const note = await this.#notes.read(key);
-    return note === undefined ? [] : [...note.handles.keys()].reverse();
+    const places = [...note?.handles.keys() ?? []].reverse();
+    return { places, validatedAt: note?.validatedAt };
   }
 
   async #staged(key: string): Promise<StagedPart[]> {

@@ -53,6 +53,28 @@ const EVENTS: [MediaCacheEvent, string, string][] = [
     "could not store an entry: ENOSPC",
   ],
   [
+    {
+      ...BODY,
+      type: "revalidated",
+      result: "notModified",
+      reason: undefined,
+      durationMs: 12,
+    },
+    "Checked",
+    "not modified, after 12 ms",
+  ],
+  [
+    {
+      ...BODY,
+      type: "revalidated",
+      result: "failed",
+      reason: "HTTP 404",
+      durationMs: 12,
+    },
+    "Checked",
+    "failed, the old bytes stay: HTTP 404, after 12 ms",
+  ],
+  [
     { ...BODY, type: "remoteHit", durationMs: 12 },
     "Remote hit",
     "10 B after 12 ms",

@@ -37,6 +37,7 @@ const ROOMS = [
     "startup",
     "remote",
     "download",
+    "freshness",
   ],
 ];
 

@@ -45,7 +45,8 @@ export const explain: Command = {
   ],
   json: [
     "{ key, stored, reason, mimetype, filename, size, storedAt, lastAccess,",
-    "  sha256, sourceMimetype, sourceSize, conversion, places, url,",
+    "  sha256, sourceMimetype, sourceSize, conversion, etag, lastModified,",
+    "  validatedAt, places, url,",
     "  staged: [{ name, size, locked }],",
     "  remote: { stored, reason, mimetype, filename, size, storedAt, sha256 } }",
     "(null where unknown; reason says why it is not stored, conversion why a GIF",
@@ -88,8 +89,9 @@ function recordOf(
   inspection: Inspection,
   withUrl: boolean,
 ): Record<string, unknown> {
-  const { key, reason, sidecar, size, storedAt, lastAccess, places, staged } =
+  const { key, reason, sidecar, size, storedAt, lastAccess, staged } =
     inspection;
+  const { places, validatedAt } = inspection;
   return {
     key,
     stored: reason === undefined,
@@ -103,6 +105,9 @@ function recordOf(
     sourceMimetype: sidecar?.sourceMimetype ?? null,
     sourceSize: sidecar?.sourceSize ?? null,
     conversion: sidecar?.conversion ?? null,
+    etag: sidecar?.etag ?? null,
+    lastModified: sidecar?.lastModified ?? null,
+    validatedAt: validatedAt ?? null,
     places,
     ...(withUrl && { url: sidecar?.url ?? null }),
     staged,
@@ -110,9 +115,11 @@ function recordOf(
 }
 
 function factsOf(
-  { key, reason, sidecar, size, lastAccess, places, staged }: Inspection,
+  inspection: Inspection,
   withUrl: boolean,
 ): [string, string][] {
+  const { key, reason, sidecar, size, lastAccess, places, validatedAt } =
+    inspection;
   const facts: [string, string][] = [
     ["Key", key],
     ["Stored", reason === undefined ? "yes" : `no: ${reason}`],
@@ -128,6 +135,7 @@ function factsOf(
   }
   if (size !== undefined) facts.push(["Size", exactly(size)]);
   const { sourceMimetype, sourceSize, conversion, sha256 } = sidecar ?? {};
+  const { etag, lastModified } = sidecar ?? {};
   if (sourceMimetype !== undefined) {
     const from = sourceSize === undefined ? "" : ` of ${exactly(sourceSize)}`;
     facts.push(["Converted", `from ${sourceMimetype}${from}`]);
@@ -137,8 +145,13 @@ function factsOf(
     facts.push(["Not converted", NEVER_TRIED]);
   }
   if (sha256 !== undefined) facts.push(["SHA-256", sha256]);
+  if (etag !== undefined) facts.push(["Entity tag", etag]);
+  if (lastModified !== undefined) facts.push(["Modified at", lastModified]);
+  if (validatedAt !== undefined) {
+    facts.push(["Confirmed at", formatTime(validatedAt)]);
+  }
   for (const place of places) facts.push(["Uploaded to", place]);
-  for (const { name, size, locked } of staged) {
+  for (const { name, size, locked } of inspection.staged) {
     const by = locked ? "is being written" : "left by a program that ended";
     facts.push(["Staged", `${name}, ${formatBytes(size)}, ${by}`]);
   }

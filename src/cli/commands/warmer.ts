@@ -1,11 +1,8 @@
-import type { DownloadContext } from "../../core/api/download.ts";
-import { HttpStatusError } from "../../core/api/errors.ts";
 import type { MediaCacheEvent } from "../../core/api/events.ts";
-import { errorFacts } from "../../core/text/failure_reason.ts";
 import { keyOf } from "../../core/text/key.ts";
 import type { Media } from "../../core/api/media.ts";
 import type { MediaCache } from "../../core/media_cache.ts";
-import { reasonOf } from "../call/failures.ts";
+import { describeFailure, downloadOverHttp } from "../call/http_download.ts";
 import type { ListedUrl } from "../call/url_list.ts";
 
 /** The outcome of one URL. */
@@ -83,7 +80,7 @@ async function fetchOne(
 ): Promise<Outcome> {
   const { url } = listed;
   try {
-    const media = await cache.getOrDownload(url, download);
+    const media = await cache.getOrDownload(url, downloadOverHttp);
     // Without a reader the download goes on into the cache, or ends if it
     // can't.
     await media[Symbol.asyncDispose]();
@@ -96,20 +93,8 @@ async function fetchOne(
       : reasons.take(key) ?? "not stored";
     return { ...listed, key, result: "failed", reason };
   } catch (error) {
-    return { ...listed, key, result: "failed", reason: explain(error) };
+    return { ...listed, key, result: "failed", reason: describeFailure(error) };
   }
-}
-
-async function download({ url, signal }: DownloadContext): Promise<Response> {
-  if (!/^https?:\/\//i.test(url) || !URL.canParse(url)) {
-    throw new TypeError("not an http or https URL");
-  }
-  const { host } = new URL(url);
-  // Queried without a prompt, which progress bars would hide.
-  if (Deno.permissions.querySync({ name: "net", host }).state !== "granted") {
-    throw new Error(`missing --allow-net=${host}`);
-  }
-  return await fetch(url, { signal });
 }
 
 /**
@@ -124,7 +109,7 @@ class Reasons {
     if (event.type === "uncached" && !this.#reasons.has(event.key)) {
       this.#reasons.set(event.key, `not stored: ${event.reason}`);
     } else if (event.type === "failed" && !this.#reasons.has(event.key)) {
-      this.#reasons.set(event.key, explain(event.error));
+      this.#reasons.set(event.key, describeFailure(event.error));
     }
   };
 
@@ -134,12 +119,4 @@ class Reasons {
     this.#reasons.delete(key);
     return reason;
   }
-}
-
-function explain(error: unknown): string {
-  if (error instanceof HttpStatusError) return `HTTP ${error.status}`;
-  const message = reasonOf(error);
-  // The message of `fetch()` only says that it failed; the code says why.
-  const { code } = errorFacts(error);
-  return code === undefined ? message : `${message}: ${code}`;
 }

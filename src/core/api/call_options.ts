@@ -30,6 +30,17 @@ export interface GetOrDownloadOptions {
    * aborted and not stored.
    */
   accept?: readonly string[] | undefined;
+  /**
+   * The age from which the origin is asked whether stored bytes are still the same, in
+   * milliseconds, in place of that of the cache's options; 0 asks in any case, and `Infinity`
+   * never.
+   */
+  maxAgeMs?: number | undefined;
+  /**
+   * For how long after `maxAgeMs` the stored bytes are returned at once, in milliseconds,
+   * in place of that of the cache's options.
+   */
+  staleWhileRevalidateMs?: number | undefined;
 }
 
 /** Options of `put()`. */
@@ -99,9 +110,10 @@ export interface VerifyOptions {
  * Checks the options of one caller.
  *
  * @returns The options, with `accept` in lower case.
- * @throws {TypeError} If `signal` is no AbortSignal, `onProgress` no function, or `accept` no
- * array of strings.
- * @throws {RangeError} If `accept` is empty, or has a member that is no type.
+ * @throws {TypeError} If `signal` is no AbortSignal, `onProgress` no function, `accept` no
+ * array of strings, or a time no number.
+ * @throws {RangeError} If `accept` is empty, or has a member that is no type, or a time is
+ * negative or NaN.
  */
 export function checkCallerOptions(
   options: GetOrDownloadOptions,
@@ -117,6 +129,8 @@ export function checkCallerOptions(
   if (onProgress !== undefined) {
     JOIN.value("onProgress", onProgress, "function");
   }
+  JOIN.age("maxAgeMs", options.maxAgeMs);
+  JOIN.age("staleWhileRevalidateMs", options.staleWhileRevalidateMs);
   if (options.accept === undefined) return options;
   return { ...options, accept: JOIN.mediaRanges("accept", options.accept) };
 }

@@ -71,6 +71,30 @@ export interface RemoteHitEvent extends BodyEventBase {
   readonly durationMs: number;
 }
 
+/**
+ * The origin was asked whether the bytes of an entry are still the same, since they are older
+ * than `maxAgeMs`.
+ */
+export interface RevalidatedEvent extends BodyEventBase {
+  /** Names the kind of event. */
+  readonly type: "revalidated";
+  /** Bytes of the entry before. */
+  readonly size: number;
+  /**
+   * The outcome: the origin has not modified them ("notModified", 304), has sent the same
+   * bytes again ("same") or others, which are stored now ("replaced"), or could not be asked,
+   * so that the old ones stay ("failed"). Another process may have asked.
+   */
+  readonly result: "notModified" | "same" | "replaced" | "failed";
+  /**
+   * Why the check has failed, which is safe to log: a status, a code, or the name of an
+   * error. Undefined for the other outcomes.
+   */
+  readonly reason: string | undefined;
+  /** How long the check took, in milliseconds. */
+  readonly durationMs: number;
+}
+
 /** A caller joined a running download. */
 export interface JoinedEvent extends EntryEventBase {
   /** Names the kind of event. */
@@ -248,6 +272,7 @@ export type MediaCacheEvent =
   | HitEvent
   | MissEvent
   | RemoteHitEvent
+  | RevalidatedEvent
   | JoinedEvent
   | StoredEvent
   | EvictedEvent

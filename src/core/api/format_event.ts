@@ -1,7 +1,12 @@
 import { describeRefusal } from "../text/refusable.ts";
 import { failureReason } from "../text/failure_reason.ts";
 import { MediaCacheError } from "./errors.ts";
-import type { EntryEventBase, FailedEvent, MediaCacheEvent } from "./events.ts";
+import type {
+  EntryEventBase,
+  FailedEvent,
+  MediaCacheEvent,
+  RevalidatedEvent,
+} from "./events.ts";
 
 /**
  * Formats an event as one line of a log, as the Python original does.
@@ -42,6 +47,8 @@ export function formatEvent(event: MediaCacheEvent): string {
         : `Media cache MISS: downloading ${body(event)}`;
     case "remoteHit":
       return `Media cache REMOTE HIT: ${body(event)}`;
+    case "revalidated":
+      return `Media cache: ${revalidation(event)}`;
     case "joined":
       return `Media cache: joined the download of ${
         entry(event)
@@ -89,6 +96,14 @@ export function formatEvent(event: MediaCacheEvent): string {
 
 function entry(event: EntryEventBase): string {
   return event.key.slice(0, 12);
+}
+
+function revalidation(event: RevalidatedEvent): string {
+  const { result, reason } = event;
+  if (result === "replaced") return `the origin has changed ${body(event)}`;
+  return result === "failed"
+    ? `could not revalidate ${body(event)}: ${reason}`
+    : `revalidated ${body(event)}`;
 }
 
 function body(

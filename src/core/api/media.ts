@@ -39,8 +39,13 @@ export interface Media extends AsyncDisposable {
   readonly size: number | undefined;
   /** The source of the bytes. */
   readonly source: "memory" | "disk" | "download";
-  /** Facts of the entry that the bytes belong to; undefined for a download. */
+  /** Facts of the entry that the bytes belong to; undefined for a download that runs. */
   readonly entry: EntryInfo | undefined;
+  /**
+   * Whether the bytes are older than `maxAgeMs`: they were stored, or confirmed by the
+   * origin, before that. False without the option, and for a download.
+   */
+  readonly stale: boolean;
   /**
    * The bytes as a stream. Of a hit it is a byte stream, so that BYOB readers
    * work; of a download it runs along with the download. Chunks of a download

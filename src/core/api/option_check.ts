@@ -63,6 +63,12 @@ export class OptionCheck {
     throw this.error(RangeError, name, wanted, shown(value));
   }
 
+  /** Returns a time in milliseconds, which may be 0, infinite or undefined. */
+  age<T extends number | undefined>(name: string, value: T): T {
+    const isAge = (ms: T) => Number(ms) >= 0;
+    return this.value(name, value, "number", "a number of at least 0", isAge);
+  }
+
   /** Returns the value of an option that names one of several choices. */
   choice<T extends string>(name: string, value: T, choices: readonly T[]): T {
     const wanted = choices.map(shown).join(" or ");

@@ -118,6 +118,21 @@ export interface MediaCacheOptions {
    */
   accept?: readonly string[];
   /**
+   * The age from which `getOrDownload()` asks the origin whether stored bytes are still the
+   * same, in milliseconds: since they were stored, or since the origin has confirmed them. 0
+   * asks each time. `get()`, `getByKey()` and `has()` never ask. With this option every body
+   * is hashed when it is stored. A call may have a `maxAgeMs` of its own. Without it media at
+   * a URL are taken to stay the same.
+   */
+  maxAgeMs?: number;
+  /**
+   * For how long after `maxAgeMs` the stored bytes are returned at once, in milliseconds,
+   * while the origin is asked in the background. 0 always waits for the answer.
+   *
+   * @default {0}
+   */
+  staleWhileRevalidateMs?: number;
+  /**
    * Returns the URL that stands for all URLs of the same media, such as the URL
    * without its signature. That URL is hashed and stored; the downloader gets
    * the caller's URL. The call rejects with the error that this throws, and
@@ -147,8 +162,8 @@ export interface MediaCacheOptions {
    * read from disk; larger bodies, in a pass of their own, when this cache
    * first finds their file. An entry that differs is dropped, and the lookup is
    * a miss. With this option every body is hashed when it is stored, otherwise
-   * only where that costs little (64 KiB put, 4 Mb downloaded) or there is a `remote`. Entries without
-   * a digest in their sidecar are served unchecked.
+   * only where that costs little (64 KiB put, 4 Mb downloaded), or there is a `remote` or a
+   * `maxAgeMs`. Entries without a digest in their sidecar are served unchecked.
    *
    * @default {false}
    */
@@ -204,6 +219,10 @@ export interface ResolvedOptions {
   sniff: boolean;
   /** The types that calls return; undefined for all. */
   accept: readonly string[] | undefined;
+  /** Age from which stored bytes are revalidated, in milliseconds; undefined where never. */
+  maxAgeMs: number | undefined;
+  /** How long after that they are served while they are revalidated, in milliseconds. */
+  staleWhileRevalidateMs: number;
   /**
    * Returns the URL that stands for others of the same media; undefined for the
    * identity.
@@ -249,6 +268,8 @@ export function resolveOptions(options: MediaCacheOptions): ResolvedOptions {
     gifToMp4 = true,
     sniff = true,
     accept,
+    maxAgeMs,
+    staleWhileRevalidateMs = 0,
     canonicalUrl,
     whenAbandoned = "finish",
     durable = false,
@@ -296,6 +317,11 @@ export function resolveOptions(options: MediaCacheOptions): ResolvedOptions {
     gifToMp4: conversion(check, gifToMp4),
     sniff: check.value("sniff", sniff, "boolean"),
     accept: check.mediaRanges("accept", accept),
+    maxAgeMs: check.age("maxAgeMs", maxAgeMs),
+    staleWhileRevalidateMs: check.age(
+      "staleWhileRevalidateMs",
+      staleWhileRevalidateMs,
+    ),
     canonicalUrl: check.value("canonicalUrl", canonicalUrl, "function"),
     whenAbandoned: check.choice("whenAbandoned", whenAbandoned, [
       "finish",

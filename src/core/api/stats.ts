@@ -62,6 +62,16 @@ export interface CacheStats {
   refreshed: number;
   /** Downloads of no named type whose type their first bytes have told. */
   sniffed: number;
+  /**
+   * Checks by `maxAgeMs` after which stored bytes were kept: the origin has answered 304, or
+   * has sent the same bytes.
+   */
+  revalidated: number;
+  /**
+   * Calls of `getOrDownload()` that were answered by bytes older than `maxAgeMs`: while the
+   * origin is asked in the background, or since it could not be asked.
+   */
+  stale: number;
   /** Calls that were refused, since the type was not among those that they accept. */
   unacceptable: number;
   /** Calls of `sendOnce()` that a handle has answered, without an upload. */
@@ -136,6 +146,8 @@ export class Counters {
   failedOver = 0;
   refreshed = 0;
   sniffed = 0;
+  revalidated = 0;
+  stale = 0;
   unacceptable = 0;
   handleHits = 0;
   uploads = 0;
@@ -178,6 +190,8 @@ export function snapshot(counters: Counters, gauges: Gauges): CacheStats {
     failedOver: counters.failedOver,
     refreshed: counters.refreshed,
     sniffed: counters.sniffed,
+    revalidated: counters.revalidated,
+    stale: counters.stale,
     unacceptable: counters.unacceptable,
     handleHits: counters.handleHits,
     uploads: counters.uploads,

@@ -31,6 +31,8 @@ export interface MediaOrigin {
   readonly entry?: Entry;
   /** Whether the bytes will be on disk; undefined where they are. */
   readonly stored?: Promise<boolean>;
+  /** Whether the bytes are older than `maxAgeMs`. */
+  readonly isStale?: boolean;
 }
 
 /** A committed entry and its bytes, held for one Media. */
@@ -115,6 +117,10 @@ export class CachedMedia implements Media {
   get entry(): EntryInfo | undefined {
     const { entry } = this.#origin;
     return entry && infoOf(entry);
+  }
+
+  get stale(): boolean {
+    return this.#origin.isStale === true;
   }
 
   get body(): ReadableStream<Uint8Array<ArrayBuffer>> {

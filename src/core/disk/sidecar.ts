@@ -11,9 +11,10 @@
  *
  * The SHA-256 of the URL in UTF-8 names both files of an entry. `size` is the length
  * of the .dat in bytes, `ts` the time of the store in seconds since the epoch. A
- * sidecar may also hold `sha256` (the digest of the .dat), `sourceMimetype` and
- * `sourceSize` (type and bytes of the download, where the .dat is its conversion) and
- * `conversion` (why a GIF is still a GIF). Unknown members are ignored.
+ * sidecar may also hold `sha256` (the digest of the .dat), `sourceMimetype`,
+ * `sourceSize` and `sourceSha256` (type, bytes and digest of the download, where the
+ * .dat is its conversion), `conversion` (why a GIF is still a GIF), and `etag` and
+ * `lastModified` (the validators that the origin has sent). Unknown members are ignored.
  */
 import { safeFilename } from "../text/filename.ts";
 import { cleanMimetype } from "../text/mimetype.ts";
@@ -46,8 +47,14 @@ export interface Sidecar {
   sourceMimetype?: string;
   /** Bytes of the download that the body was converted from. */
   sourceSize?: number;
+  /** SHA-256 of the download that the body was converted from, in hexadecimal. */
+  sourceSha256?: string;
   /** Why a GIF was kept as it is. */
   conversion?: string;
+  /** The entity tag that the origin has sent with the body. */
+  etag?: string;
+  /** The `Last-Modified` date that the origin has sent with the body. */
+  lastModified?: string;
 }
 
 /** A sidecar, and the state of its file when it was read. */
@@ -118,7 +125,10 @@ export function parseSidecar(text: string, key: string): Sidecar | string {
     sha256,
     sourceMimetype,
     sourceSize,
+    sourceSha256,
     conversion,
+    etag,
+    lastModified,
   }: Record<string, unknown> = { ...value };
   if (typeof url !== "string") return "url is not a string";
   // A lone surrogate hashes as U+FFFD, so two such URLs could have one key.
@@ -142,7 +152,12 @@ export function parseSidecar(text: string, key: string): Sidecar | string {
     sidecar.sourceMimetype = sourceMimetype;
   }
   if (isCount(sourceSize)) sidecar.sourceSize = sourceSize;
+  if (typeof sourceSha256 === "string") {
+    sidecar.sourceSha256 = sourceSha256.toLowerCase();
+  }
   if (typeof conversion === "string") sidecar.conversion = conversion;
+  if (typeof etag === "string") sidecar.etag = etag;
+  if (typeof lastModified === "string") sidecar.lastModified = lastModified;
   return sidecar;
 }
 

@@ -10,9 +10,18 @@ import type { StagedFile } from "../disk/staged_file.ts";
 import type { SharedFile } from "../disk/open_files.ts";
 import type { CommitRequest } from "../entries/entry_writer.ts";
 import type { DownloadBody } from "./download_body.ts";
-import type { DownloadParts, DownloadTask } from "./download_parts.ts";
+import type {
+  DownloadParts,
+  DownloadTask,
+  Revalidated,
+} from "./download_parts.ts";
 import type { BodyReceiver, Received, WholeReceived } from "./receive_body.ts";
-import { describeBody, describeWhole, DISK_FAILED } from "./stage_body.ts";
+import {
+  describeBody,
+  describeWhole,
+  DISK_FAILED,
+  type StagingPlace,
+} from "./stage_body.ts";
 
 /**
  * While no bytes come, followers get a sign of life this often within `idleTimeoutMs`:
@@ -46,9 +55,14 @@ export class ReceivedCommit {
     this.#isOutdated = isOutdated;
   }
 
-  /** Stores a received body; true when it is an entry. */
+  /** Stores a received body, unless it is the stored one; true when it is an entry now. */
   async run(received: Received): Promise<boolean> {
     const task = this.#task;
+    const { revalidated } = task;
+    if (revalidated !== undefined && await isSame(received, revalidated)) {
+      if ("place" in received) await discard(received.place);
+      return false;
+    }
     if ("bytes" in received) {
       task.phase = "storing";
       return await this.#storeWhole(received);
@@ -83,7 +97,8 @@ export class ReceivedCommit {
       // A turn for the callers, before the disk and the digest take their time.
       await yieldToEventLoop();
       await staged.file.writeAt(bytes, 0);
-      const isHashed = size <= maxHashedBytes("download", options);
+      const isHashed = this.#task.revalidated !== undefined ||
+        size <= maxHashedBytes("download", options);
       const digest = isHashed ? { sha256: digestOf(bytes) } : {};
       isStored = await this.#commit(
         { staged, size },
@@ -151,6 +166,7 @@ export class ReceivedCommit {
       return undefined;
     }
     const { staged, size, sha256, reservation } = video;
+    const { sha256: sourceSha256 } = body.digest();
     // Before the commit, which would evict for the bytes of the GIF, too.
     await body.empty();
     const members = {
@@ -158,6 +174,7 @@ export class ReceivedCommit {
       ...(sha256 !== undefined && { sha256 }),
       sourceMimetype: "image/gif",
       sourceSize: received,
+      ...(sourceSha256 !== undefined && { sourceSha256 }),
     };
     const committed = await this.#commit(
       { staged, size },
@@ -214,6 +231,7 @@ export class ReceivedCommit {
       members,
       wanted: () => listener.mayStore,
       isOutdated: this.#isOutdated,
+      revokes: this.#task.revalidated !== undefined,
       isRemote: keepsObject || isObject,
     };
     const { mimetype, filename } = members;
@@ -263,6 +281,7 @@ export class ReceivedCommit {
       mimetype,
       filename,
       ...(conversion !== undefined && { conversion }),
+      ...source?.validators,
       ...source?.remote?.original,
       ...facts,
     };
@@ -270,3 +289,22 @@ export class ReceivedCommit {
 }
 
 type Members = CommitRequest["members"];
+
+/** Whether the origin has sent a body again that is stored. */
+async function isSame(
+  received: Received,
+  revalidated: Revalidated,
+): Promise<boolean> {
+  if ("bytes" in received) {
+    const { bytes } = received;
+    return await revalidated.isSame(bytes.length, digestOf(bytes));
+  }
+  const { sha256 } = received.body.digest();
+  return sha256 !== undefined &&
+    await revalidated.isSame(received.body.tee.received, sha256);
+}
+
+async function discard({ staged, reservation }: StagingPlace): Promise<void> {
+  await staged.close();
+  reservation.release();
+}

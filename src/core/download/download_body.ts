@@ -38,9 +38,10 @@ export class DownloadBody {
     this.#sha256 = sha256;
     const { listener } = task;
     this.tee = new Tee(size, place?.staged.file, listener, parts.windows);
-    const maxBytes = sha256 === undefined
+    const mostHashed = task.revalidated === undefined
       ? maxHashedBytes("download", parts.options)
-      : -1;
+      : Infinity;
+    const maxBytes = sha256 === undefined ? mostHashed : -1;
     this.#digest = new BodyDigest(maxBytes, size);
   }
 

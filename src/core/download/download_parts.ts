@@ -74,7 +74,7 @@ export interface DownloadListener extends GrowingBodyEvents {
   /** Whether the body is still to be stored. */
   readonly mayStore: boolean;
   /** The callers that accept some types only; undefined while there is none. */
-  readonly selective: SelectiveCallers | undefined;
+  readonly selective: Pick<SelectiveCallers, "refuse"> | undefined;
   /**
    * Called when the downloader of a link has failed.
    *
@@ -92,6 +92,19 @@ export interface DownloadListener extends GrowingBodyEvents {
   onUncached(reason: string): void;
   /** Called once the body is received, and stored if possible. */
   onEnded(): void;
+}
+
+/** The stored body that a download confirms or replaces. */
+export interface Revalidated {
+  /** The headers of the request; empty where the origin has sent no validator. */
+  readonly conditions: Headers;
+  /**
+   * Whether these are the bytes that the origin has sent before. Asked when all of them
+   * have come, before they are converted or stored.
+   *
+   * @param sha256 Their digest.
+   */
+  isSame(size: number, sha256: string): Promise<boolean>;
 }
 
 /** The URL of a download, its start, and its listener. */
@@ -112,4 +125,6 @@ export interface DownloadTask {
   phase: DownloadInfo["phase"];
   /** The listener of all parts. */
   readonly listener: DownloadListener;
+  /** The stored body that the download is about; undefined for a download of a URL that is not stored. */
+  readonly revalidated?: Revalidated;
 }

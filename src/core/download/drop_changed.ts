@@ -2,7 +2,14 @@ import type { Deletion } from "../entries/deletion.ts";
 import type { NoteStore } from "../notes/note_store.ts";
 import type { Peek } from "../entries/peek.ts";
 import type { ChangeEnd, Remote } from "../remote/remote.ts";
-import type { Downloads } from "./downloads.ts";
+
+/** A running download, or a running check of an entry. */
+interface Running {
+  /** Tells when it began, in milliseconds since the epoch. */
+  readonly info: { readonly startedAt: number };
+  /** Keeps its body from being stored. */
+  detach(): void;
+}
 
 /**
  * An entry that was stored so shortly after a change by another host is dropped all the
@@ -32,19 +39,19 @@ export interface ChangeParts {
  * change with bytes of before.
  *
  * @param changedAt The time of the change, in milliseconds since the epoch.
+ * @param running The download and the check of the key that run.
  */
 export async function dropChanged(
   key: string,
   changedAt: number,
-  downloads: Downloads,
+  running: readonly (Running | undefined)[],
   { peek, deletion, notes, remote }: ChangeParts,
 ): Promise<ChangeEnd> {
   // A time to come tells that the clock was set back since: the entry may be older.
   const isOld = (time: number) =>
     time < changedAt + GRACE_MS || time > Date.now() + GRACE_MS;
-  const download = downloads.findByKey(key);
-  if (download !== undefined && isOld(download.info.startedAt)) {
-    download.detach();
+  for (const each of running) {
+    if (each !== undefined && isOld(each.info.startedAt)) each.detach();
   }
   const since = changedAt - GRACE_MS;
   const old = async () => {

@@ -129,8 +129,12 @@ export class OwnDownload {
   async #receive(link: CallerLink): Promise<Received> {
     const { idleTimeoutMs, timeoutMs } = this.#parts.options;
     const { slots, remote } = this.#parts;
-    const found = remote && await this.#find(remote);
-    const { controller, slot } = this.#task;
+    const { controller, slot, key, revalidated } = this.#task;
+    if (revalidated !== undefined) remote?.begin(key, controller.signal);
+    // An object of the remote tier is no newer than the entry.
+    const found = revalidated === undefined && remote !== undefined
+      ? await this.#find(remote)
+      : undefined;
     const deadline = new Deadline(
       idleTimeoutMs,
       timeoutMs,
@@ -236,7 +240,7 @@ export class OwnDownload {
           const context = {
             url: link.url,
             signal,
-            headers: new Headers(),
+            headers: new Headers(this.#task.revalidated?.conditions),
             attempt: this.#attempts++,
             countRefresh,
           };
@@ -254,7 +258,7 @@ export class OwnDownload {
     } finally {
       slot.isAsking = false;
       const { hub } = this.#parts;
-      if (hub.listening) {
+      if (hub.listening && this.#task.revalidated === undefined) {
         hub.emit({
           type: "miss",
           url,

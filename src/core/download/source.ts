@@ -25,6 +25,9 @@ import {
 import { cleanMimetype, extractMimetype } from "../text/mimetype.ts";
 import { parseRetryAfter } from "../text/http_date.ts";
 
+/** The longest validator that a sidecar has room for, in characters. */
+const MAX_VALIDATOR_CHARS = 256;
+
 /** The result of a downloader, checked and completed, ready to be pumped. */
 export interface Source {
   /** The bytes; a stream is unlocked and unread. */
@@ -39,6 +42,8 @@ export interface Source {
   codings?: readonly ContentCoding[];
   /** The number of bytes of the body if it is still coded. */
   codedSize?: number | undefined;
+  /** The validators that the origin has sent: members of a sidecar. */
+  validators?: Pick<Sidecar, "etag" | "lastModified">;
   /** Why the body must not be stored; its readers get it all the same. */
   uncachedReason?: string;
   /** The object of the remote tier that has the bytes; undefined for a downloader's. */
@@ -159,6 +164,8 @@ function fromResponse(response: Response, url: string): Source {
     mimetype,
   );
 
+  const etag = headers.get("etag");
+  const lastModified = headers.get("last-modified");
   const codings = parseContentCodings(headers.get("content-encoding"));
   const { size, uncachedReason } = contentLength(headers);
 
@@ -170,6 +177,11 @@ function fromResponse(response: Response, url: string): Source {
     size: codings.length > 0 ? undefined : size,
     codings,
     codedSize: size,
+    validators: {
+      ...(etag !== null && etag.length <= MAX_VALIDATOR_CHARS && { etag }),
+      ...(lastModified !== null && lastModified.length <= MAX_VALIDATOR_CHARS &&
+        { lastModified }),
+    },
     ...(uncachedReason !== undefined && { uncachedReason }),
   };
 }

@@ -171,13 +171,18 @@ export class Remote {
    * @throws {unknown} The reason of the signal.
    */
   async find(key: string, signal: AbortSignal): Promise<LookupResult> {
-    const times = { startedAt: Date.now(), storedAt: Infinity };
-    remember(this.#begun, key, { signal, ...times });
+    this.begin(key, signal);
     // The object there is older than what was done here.
     const isOld = this.#deletions.has(key) || this.#uploads.isReplacing(key);
     return isOld || this.#wrong.has(key)
       ? "unknown"
       : await this.#lookup.find(key, signal);
+  }
+
+  /** Notes that a download begins. */
+  begin(key: string, signal: AbortSignal): void {
+    const times = { startedAt: Date.now(), storedAt: Infinity };
+    remember(this.#begun, key, { signal, ...times });
   }
 
   /**

@@ -41,6 +41,16 @@ export function metricFamilies(
       stats.sniffed,
     ),
     counter(
+      "revalidated",
+      "Stored bodies that the origin has confirmed when they were too old.",
+      stats.revalidated,
+    ),
+    counter(
+      "stale",
+      "Calls that a body older than its limit of age answered.",
+      stats.stale,
+    ),
+    counter(
       "unacceptable",
       "Calls that were refused for the type of the media.",
       stats.unacceptable,

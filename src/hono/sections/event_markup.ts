@@ -3,7 +3,10 @@ import { html } from "hono/html";
 import { formatBytes, formatDuration } from "../../core/text/quantities.ts";
 import { errorFacts, failureReason } from "../../core/text/failure_reason.ts";
 import { describeRefusal } from "../../core/text/refusable.ts";
-import type { MediaCacheEvent } from "../../core/api/events.ts";
+import type {
+  MediaCacheEvent,
+  RevalidatedEvent,
+} from "../../core/api/events.ts";
 import type { Markup } from "./markup.ts";
 import type { RecentEvent } from "../metrics/recent_events.ts";
 
@@ -27,8 +30,17 @@ const LABELS: Readonly<Record<EventType, string>> = {
   diskError: "Disk error",
   degraded: "Degraded",
   remoteHit: "Remote hit",
+  revalidated: "Checked",
   remoteDown: "Remote down",
   remoteUp: "Remote up",
+};
+
+/** The outcomes of a check by `maxAgeMs`. */
+const REVALIDATED: Readonly<Record<RevalidatedEvent["result"], string>> = {
+  notModified: "not modified",
+  same: "the same bytes again",
+  replaced: "other bytes now",
+  failed: "failed, the old bytes stay",
 };
 
 const BAD: ReadonlySet<EventType> = new Set([
@@ -124,6 +136,10 @@ function detailOf(event: MediaCacheEvent, named: boolean): string {
       return describeRefusal(event);
     case "remoteHit":
       return `${formatBytes(event.size)} after ${took(event.durationMs)}`;
+    case "revalidated":
+      return `${REVALIDATED[event.result]}${
+        event.reason === undefined ? "" : `: ${event.reason}`
+      }, after ${took(event.durationMs)}`;
     case "remoteDown":
       return event.reason;
     case "remoteUp":

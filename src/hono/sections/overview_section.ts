@@ -101,6 +101,13 @@ export function overviewSection(view: DashboardView): Markup {
   }
   ${
     tile(
+      "Confirmed by origins",
+      formatCount(stats.revalidated),
+      `${formatCount(stats.stale)} calls answered by older bytes`,
+    )
+  }
+  ${
+    tile(
       "Links replaced",
       formatCount(stats.failedOver + stats.refreshed),
       `${formatCount(stats.failedOver)} by those of other callers, ${

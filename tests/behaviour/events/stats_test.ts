@@ -46,6 +46,8 @@ Deno.test("stats() has the members of the original first, then the others, all p
     "failedOver",
     "refreshed",
     "sniffed",
+    "revalidated",
+    "stale",
     "unacceptable",
     "handleHits",
     "uploads",

@@ -28,6 +28,8 @@ Deno.test("resolveOptions() fills in the documented defaults", () => {
     maxConcurrentDownloads: 64,
     sniff: true,
     accept: undefined,
+    maxAgeMs: undefined,
+    staleWhileRevalidateMs: 0,
     canonicalUrl: undefined,
     whenAbandoned: "finish",
     durable: false,

@@ -1,0 +1,170 @@
+import { UnacceptableTypeError } from "../api/errors.ts";
+import type { Media } from "../api/media.ts";
+import type { ResolvedOptions } from "../api/options.ts";
+import type { Counters } from "../api/stats.ts";
+import {
+  CachedMedia,
+  type Hit,
+  type Lifetime,
+} from "../bodies/cached_media.ts";
+import type { Entry } from "../catalog/entry.ts";
+import type { MaybePromise } from "../disk/io_mode.ts";
+import type { CallerLink } from "../download/caller_links.ts";
+import type { Lookup } from "../entries/lookup.ts";
+import type { Peek } from "../entries/peek.ts";
+import type { EventHub } from "../reporting/event_hub.ts";
+import { isInRanges } from "../text/media_ranges.ts";
+import type { CheckOptions, Revalidations } from "./revalidations.ts";
+
+/** The parts of the cache that {@linkcode Hits} works on. */
+export interface HitParts {
+  /** The cache's options. */
+  readonly options: ResolvedOptions;
+  /** Finds entries. */
+  readonly lookup: Lookup;
+  /** Looks at entries and changes nothing. */
+  readonly peek: Peek;
+  /** Judges how old entries are. */
+  readonly revalidations: Revalidations;
+  /** Emits events. */
+  readonly hub: EventHub;
+  /** The counters of the cache. */
+  readonly counters: Counters;
+  /** The lifetime of the cache. */
+  readonly lifetime: Lifetime;
+}
+
+/** Hands out the media of entries, counts the hits, and tells which are stale. */
+export class Hits {
+  readonly #parts: HitParts;
+  readonly #assertOpen: () => void;
+
+  /** @param assertOpen Throws if the cache is closed. */
+  constructor(parts: HitParts, assertOpen: () => void) {
+    this.#parts = parts;
+    this.#assertOpen = assertOpen;
+  }
+
+  /**
+   * Finds the entry of a URL, whatever its age. Returns no promise where `Lookup.locate()`
+   * does not, unless ages are to be judged.
+   *
+   * @throws {CacheClosedError} If the cache was closed during the lookup.
+   * @throws The reason of the signal.
+   */
+  get(url: string, signal?: AbortSignal): MaybePromise<Media | undefined> {
+    const { hub, lookup, options } = this.#parts;
+    const start = hub.listening ? performance.now() : 0;
+    const found = lookup.locate(url);
+    if (options.maxAgeMs === undefined && !(found instanceof Promise)) {
+      return found && this.#hand(found, start, signal);
+    }
+    return this.#getLater(found, start, signal);
+  }
+
+  /**
+   * Finds the entry of a URL that is young enough, or that the origin confirms, or that
+   * serves all the same; or the entry of the bytes that have taken its place.
+   *
+   * @param link The caller's link, by which the origin is asked.
+   * @throws {CacheClosedError} If the cache was closed meanwhile.
+   * @throws The reason of the signal.
+   */
+  async getChecked(
+    url: string,
+    link: CallerLink,
+    options: CheckOptions,
+  ): Promise<Media | undefined> {
+    const { lookup, revalidations, counters, lifetime } = this.#parts;
+    const { signal } = options;
+    const start = performance.now();
+    const hit = await lookup.locate(url);
+    if (hit === undefined) return undefined;
+    const checked = await revalidations.check(hit.entry, link, options)
+      // Only by the caller's signal, which the next line tells.
+      .catch(() => "fresh" as const);
+    this.#recheck(hit, signal);
+    if (checked !== "replaced") {
+      const isStale = checked === "stale";
+      if (isStale) counters.stale++;
+      return this.#hand({ ...hit, isStale }, start, signal);
+    }
+    hit.body.release();
+    const now = await lookup.locate(url);
+    if (now === undefined) return undefined;
+    this.#recheck(now, signal);
+    counters.misses++;
+    const origin = { ...now, source: "download" } as const;
+    return new CachedMedia(now.entry, origin, lifetime, signal);
+  }
+
+  /** Finds the entry of a key, and leaves no trace. */
+  async peek(key: string): Promise<Media | undefined> {
+    const { peek, lifetime } = this.#parts;
+    const hit = await peek.hit(key);
+    if (hit === undefined) return undefined;
+    const isStale = await this.#isStale(hit.entry);
+    this.#recheck(hit);
+    return new CachedMedia(hit.entry, { ...hit, isStale }, lifetime);
+  }
+
+  /**
+   * Gives a media back unless the caller accepts the type that the origin has sent.
+   *
+   * @throws {UnacceptableTypeError} If it does not.
+   */
+  async assertAccepted(
+    media: Media,
+    accept: readonly string[],
+  ): Promise<void> {
+    const { peek, counters } = this.#parts;
+    const type = media.entry && await peek.sourceType(media.entry);
+    if (type === undefined || isInRanges(type, accept)) return;
+    await media[Symbol.asyncDispose]();
+    counters.unacceptable++;
+    throw new UnacceptableTypeError(type, accept);
+  }
+
+  async #getLater(
+    found: MaybePromise<Hit | undefined>,
+    start: number,
+    signal?: AbortSignal,
+  ): Promise<Media | undefined> {
+    const hit = await found;
+    if (hit === undefined) return undefined;
+    const isStale = this.#parts.options.maxAgeMs !== undefined &&
+      await this.#isStale(hit.entry);
+    this.#recheck(hit, signal);
+    return this.#hand(isStale ? { ...hit, isStale } : hit, start, signal);
+  }
+
+  async #isStale(entry: Entry): Promise<boolean> {
+    const { options, revalidations } = this.#parts;
+    return options.maxAgeMs !== undefined && await revalidations.isStale(entry);
+  }
+
+  /** Counts a hit, and makes its Media. */
+  #hand(hit: Hit, start: number, signal?: AbortSignal): Media {
+    const { hub, counters, lifetime } = this.#parts;
+    const { entry, source } = hit;
+    counters.hits++;
+    if (hub.listening) {
+      const { url, key, mimetype, filename, size } = entry;
+      const durationMs = performance.now() - start;
+      const facts = { url, key, mimetype, filename, size, source, durationMs };
+      hub.emit({ type: "hit", ...facts });
+    }
+    return new CachedMedia(entry, hit, lifetime, signal);
+  }
+
+  /** Throws, and gives the hit back, if the cache was closed or the call aborted meanwhile. */
+  #recheck({ body }: Hit, signal?: AbortSignal): void {
+    try {
+      this.#assertOpen();
+      signal?.throwIfAborted();
+    } catch (error) {
+      body.release();
+      throw error;
+    }
+  }
+}

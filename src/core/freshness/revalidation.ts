@@ -1,0 +1,438 @@
+import type { GetOrDownloadOptions } from "../api/call_options.ts";
+import {
+  DownloadTimeoutError,
+  MediaCacheError,
+  UnacceptableTypeError,
+} from "../api/errors.ts";
+import type { DownloadInfo } from "../api/download.ts";
+import type { RevalidatedEvent } from "../api/events.ts";
+import { Deadline } from "../async/deadline.ts";
+import { startTimer } from "../async/timer.ts";
+import { Waiters } from "../async/waiters.ts";
+import { digestOfFile } from "../bodies/digest.ts";
+import { type Entry, storedAtOf } from "../catalog/entry.ts";
+import type { DiskFile } from "../disk/disk_file.ts";
+import type { Sidecar } from "../disk/sidecar.ts";
+import { type CallerLink, CallerLinks } from "../download/caller_links.ts";
+import { ClaimTurns } from "../download/claim_turns.ts";
+import type {
+  DownloadListener,
+  DownloadParts,
+  DownloadTask,
+  Revalidated,
+} from "../download/download_parts.ts";
+import { OwnDownload } from "../download/own_download.ts";
+import type { NoteStore } from "../notes/note_store.ts";
+import { callSafely } from "../reporting/call_safely.ts";
+import { errorFacts, failureReason } from "../text/failure_reason.ts";
+import { isInRanges } from "../text/media_ranges.ts";
+import { conditionsOf } from "../text/origin_conditions.ts";
+
+/** The time between two looks at the check of another process, in milliseconds. */
+const LOOK_MS = 20;
+
+/** The status of an origin whose bytes are still the same (RFC 9110 §15.4.5). */
+const NOT_MODIFIED = 304;
+
+/** The parts of the cache that revalidations work on. */
+export interface RevalidationParts extends DownloadParts {
+  /** Tell all processes when an entry was confirmed. */
+  readonly notes: NoteStore;
+}
+
+/** The end of a check. */
+export interface RevalidationEnd {
+  /** The outcome. */
+  readonly result: RevalidatedEvent["result"];
+  /** Why the check has failed. */
+  readonly reason?: string | undefined;
+  /** When the bytes were confirmed, if they were. */
+  readonly validatedAt?: number | undefined;
+}
+
+/**
+ * A running check of an entry, shared by all callers that want it younger. It downloads as
+ * any download does, with the conditions of the entry, and hands nothing out: what has come
+ * takes the place of the entry when it is whole, or never. Callers hold the old bytes.
+ */
+export class Revalidation implements DownloadListener {
+  /** The end of the check; never rejects. */
+  readonly ended: Promise<RevalidationEnd>;
+  /** Whether other bytes are still to be stored. */
+  mayStore = true;
+  /** Refuses a type that no caller accepts: the old bytes then stay. */
+  readonly selective = {
+    refuse: (mimetype: string): void => this.#refuse(mimetype),
+  };
+  readonly #parts: RevalidationParts;
+  readonly #old: Entry;
+  readonly #knownAt: number | undefined;
+  readonly #first: CallerLink;
+  readonly #task: DownloadTask;
+  readonly #waiters = new Waiters<RevalidationEnd>();
+  readonly #watchers = new Set<GetOrDownloadOptions>();
+  /** The types that callers accept; undefined once a caller accepts all. */
+  #accepted: Set<string> | undefined = new Set();
+  /** The links of all callers; undefined while all have the URL of the first. */
+  #links: CallerLinks | undefined;
+  #download: OwnDownload | undefined;
+  /** The sidecar of the old entry. */
+  #sidecar: Sidecar | undefined;
+  #isSame = false;
+  /** Whether the check goes on without a caller. */
+  #isBehind = false;
+  /** Why other bytes can't be stored. */
+  #uncached: string | undefined;
+
+  /**
+   * Starts the check.
+   *
+   * @param old The entry.
+   * @param knownAt When the entry was confirmed, as far as this cache knows.
+   * @param first The link of the caller that starts the check.
+   */
+  constructor(
+    parts: RevalidationParts,
+    old: Entry,
+    knownAt: number | undefined,
+    first: CallerLink,
+  ) {
+    this.#parts = parts;
+    this.#old = old;
+    this.#knownAt = knownAt;
+    this.#first = first;
+    const revalidated: Revalidated = {
+      conditions: new Headers(),
+      isSame: async (size, sha256) =>
+        this.#isSame = await this.#isOriginal(size, sha256),
+    };
+    this.#task = {
+      url: old.url,
+      key: old.key,
+      startedAt: Date.now(),
+      started: performance.now(),
+      controller: new AbortController(),
+      slot: parts.slots.add(() => this.#endAbandoned()),
+      phase: "waiting",
+      listener: this,
+      revalidated,
+    };
+    this.ended = this.#run();
+  }
+
+  /** The start of the check. */
+  get info(): Pick<DownloadInfo, "startedAt"> {
+    return { startedAt: this.#task.startedAt };
+  }
+
+  /**
+   * Waits for the end, as a caller that needs the answer.
+   *
+   * @param link The caller's link, tried if the origin refuses those before.
+   * @throws {MediaCacheError} If the check waits for the caller.
+   * @throws The reason of the caller's signal.
+   */
+  async wait(
+    options: GetOrDownloadOptions,
+    link: CallerLink,
+  ): Promise<RevalidationEnd> {
+    const { slots } = this.#parts;
+    const { slot } = this.#task;
+    const { signal, accept } = options;
+    const leave = link === this.#first
+      ? slot.leaveFirst
+      : slots.enter(slot, "download");
+    if (link.url !== this.#first.url) {
+      this.#links ??= new CallerLinks();
+      this.#links.add(link);
+    }
+    this.#accept(accept);
+    if (options.onProgress !== undefined) this.#watchers.add(options);
+    try {
+      return await this.#waiters.wait(signal, () => this.#onLeft());
+    } finally {
+      leave?.();
+      this.#links?.remove(link);
+    }
+  }
+
+  /**
+   * Lets the check go on without a caller that waits: downloads that are waited for go first.
+   *
+   * @param accept The types that its caller accepts.
+   */
+  goBehind(accept: readonly string[] | undefined): void {
+    this.#isBehind = true;
+    this.#accept(accept);
+    const { slot } = this.#task;
+    slot.leaveFirst?.();
+    this.#parts.slots.abandon(slot);
+  }
+
+  /** Ends the check: the entry was deleted, and other bytes must not be stored. */
+  detach(): void {
+    this.mayStore = false;
+    this.#download?.giveUp();
+    this.abort(new DOMException("The entry was deleted", "AbortError"));
+  }
+
+  /** Ends the check; its callers get the old bytes. */
+  abort(reason: unknown): void {
+    this.#task.controller.abort(reason);
+  }
+
+  /** Picks the link of another caller if the origin refuses one; else throws the error. */
+  onRefused(link: CallerLink, error: unknown): CallerLink {
+    const next = this.#links?.next(link, error);
+    if (next === undefined) throw error;
+    this.#parts.counters.failedOver++;
+    return next;
+  }
+
+  /** Hands nothing out: callers look the new entry up when it is stored. */
+  onHandout(): void {}
+
+  /** Reports the progress to callers. */
+  onProgress(received: number, total: number | undefined): void {
+    for (const { onProgress, signal } of this.#watchers) {
+      if (signal?.aborted) continue;
+      callSafely(() => onProgress?.({ received, total }));
+    }
+  }
+
+  /** Ends the check: a body without a place on disk has no reader here. */
+  onUncached(reason: string): void {
+    this.#uncached = reason;
+    this.abort(new MediaCacheError(`Cannot revalidate: not stored: ${reason}`));
+  }
+
+  /** Reports that the staged file can't be read. */
+  onFault(error: unknown): void {
+    this.#parts.errors.report("read a download", error);
+  }
+
+  /** Called when the body is received; `ended` tells the rest. */
+  onEnded(): void {}
+
+  /** Called by a followed download; there is none. */
+  onAlive(): void {}
+
+  /** Called for a reader; there is none. */
+  onServed(): void {}
+
+  /** Called when the body has no reader; there never is one. */
+  onAbandoned(): void {}
+
+  async #run(): Promise<RevalidationEnd> {
+    let end: RevalidationEnd;
+    try {
+      end = await this.#check();
+    } catch (error) {
+      const reason = this.#uncached === undefined
+        ? failureReason(errorFacts(error))
+        : `not stored: ${this.#uncached}`;
+      end = { result: "failed", reason };
+    }
+    const { slots, counters, hub } = this.#parts;
+    slots.leave(this.#task.slot);
+    const { result, reason } = end;
+    if (result === "notModified" || result === "same") counters.revalidated++;
+    const { url, key, mimetype, filename, size } = this.#old;
+    const durationMs = performance.now() - this.#task.started;
+    const facts = { url, key, mimetype, filename, size, durationMs };
+    hub.emit({ type: "revalidated", result, reason, ...facts });
+    return end;
+  }
+
+  /** Lets all callers go on; called by the owner once it knows the end. */
+  release(end: RevalidationEnd): void {
+    this.#watchers.clear();
+    this.#waiters.resolve(() => end);
+  }
+
+  /** Asks the origin, or waits for the process that does. */
+  async #check(): Promise<RevalidationEnd> {
+    const { slots, store } = this.#parts;
+    const { url, key, slot, controller: { signal } } = this.#task;
+    if (!slots.tryTake(slot)) await slots.wait(slot, signal);
+    const turns = new ClaimTurns(this.#parts, url, key);
+    const claim = await turns.claim(this.mayStore);
+    if (claim.role === "follow") {
+      slots.leave(slot);
+      await this.#outlast(claim.file);
+      return await this.#lookAgain() ??
+        { result: "failed", reason: "the check of another process has failed" };
+    }
+    const before = await store.bodyIdentity(key);
+    const download = new OwnDownload(this.#parts, this.#task, claim, before);
+    this.#download = download;
+    try {
+      return await this.#lookAgain() ?? await this.#ask(download, before);
+    } catch (error) {
+      await download.fail(error);
+      throw error;
+    } finally {
+      await download.close();
+      this.#download = undefined;
+    }
+  }
+
+  /** The end of the check of another process, if there was one since this one began. */
+  async #lookAgain(): Promise<RevalidationEnd | undefined> {
+    const { store, notes } = this.#parts;
+    const { key } = this.#task;
+    const now = await store.bodyIdentity(key);
+    if (now !== undefined && now !== this.#old.identity) {
+      return { result: "replaced" };
+    }
+    const validatedAt = (await notes.read(key))?.validatedAt;
+    return validatedAt === undefined || validatedAt === this.#knownAt
+      ? undefined
+      : { result: "notModified", validatedAt };
+  }
+
+  async #ask(
+    download: OwnDownload,
+    before: number | undefined,
+  ): Promise<RevalidationEnd> {
+    const { store, notes } = this.#parts;
+    const { key, controller: { signal }, revalidated } = this.#task;
+    signal.throwIfAborted();
+    this.#sidecar = await this.#readSidecar();
+    const conditions = conditionsOf(this.#sidecar ?? {});
+    for (const [name, value] of conditions) {
+      revalidated?.conditions.set(name, value);
+    }
+    // The time of the request: bytes that are put meanwhile are younger than that.
+    const validatedAt = Date.now();
+    let result: RevalidationEnd["result"];
+    try {
+      const isStored = await download.run(this.#first);
+      if (isStored) return { result: "replaced" };
+      if (!this.#isSame) {
+        return await this.#lookAgain() ??
+          { result: "failed", reason: "not stored" };
+      }
+      result = "same";
+    } catch (error) {
+      const isConditional = [...conditions].length > 0;
+      const { status } = errorFacts(error);
+      if (!isConditional || status !== NOT_MODIFIED) throw error;
+      result = "notModified";
+    }
+    const now = await store.bodyIdentity(key);
+    // Put by a caller meanwhile, or else evicted: that entry needs no note.
+    if (now !== undefined && now !== before) return { result: "replaced" };
+    if (now !== undefined) {
+      await notes.change(key, (note) => ({ ...note, validatedAt }));
+    }
+    return { result, validatedAt };
+  }
+
+  /** The sidecar of the entry; undefined if it is that of another by now, or can't be read. */
+  async #readSidecar(): Promise<Sidecar | undefined> {
+    const { store, errors } = this.#parts;
+    try {
+      const sidecar = await store.readSidecar(this.#task.key);
+      if (sidecar === undefined || "reason" in sidecar) return undefined;
+      const isOld = storedAtOf(sidecar.ts) === this.#old.storedAt;
+      return isOld ? sidecar : undefined;
+    } catch (error) {
+      errors.report("read a sidecar", error);
+      return undefined;
+    }
+  }
+
+  /** Whether these are the bytes that the origin had sent for the entry, before a conversion. */
+  async #isOriginal(size: number, sha256: string): Promise<boolean> {
+    const known = this.#sidecar;
+    if (known?.sourceMimetype !== undefined) {
+      return known.sourceSha256 === sha256;
+    }
+    if (size !== this.#old.size) return false;
+    const old = known?.sha256 ?? await this.#digestOfOld();
+    return old === sha256;
+  }
+
+  /** The digest of a body whose sidecar has none; undefined if it can't be read. */
+  async #digestOfOld(): Promise<string | undefined> {
+    const { store, errors } = this.#parts;
+    const { key, identity, size } = this.#old;
+    try {
+      using file = await store.openBody(key);
+      return file.identity === identity
+        ? await digestOfFile(file, size)
+        : undefined;
+    } catch (error) {
+      errors.report("read an entry", error);
+      return undefined;
+    }
+  }
+
+  /** Waits until the process that has claimed the URL has ended its download. */
+  async #outlast(file: DiskFile): Promise<void> {
+    const { claims, options: { idleTimeoutMs, timeoutMs } } = this.#parts;
+    const { key, controller } = this.#task;
+    const { signal } = controller;
+    const deadline = new Deadline(
+      idleTimeoutMs,
+      timeoutMs,
+      (kind, limitMs) =>
+        controller.abort(new DownloadTimeoutError(limitMs, kind)),
+    );
+    let bytes = 0;
+    try {
+      for (;;) {
+        signal.throwIfAborted();
+        const isFree = file.tryLock(true);
+        if (isFree) file.unlock();
+        if (isFree || !await claims.isCurrent(key, file.identity)) return;
+        const { size } = await file.facts();
+        if (size !== bytes) deadline.alive();
+        bytes = size;
+        await pause(LOOK_MS, signal);
+      }
+    } finally {
+      deadline.stop();
+      file.close();
+    }
+  }
+
+  #accept(types: readonly string[] | undefined): void {
+    if (types === undefined) this.#accepted = undefined;
+    for (const type of types ?? []) this.#accepted?.add(type);
+  }
+
+  #refuse(mimetype: string): void {
+    if (this.#accepted === undefined) return;
+    const accepted = [...this.#accepted];
+    if (isInRanges(mimetype, accepted)) return;
+    this.abort(new UnacceptableTypeError(mimetype, accepted));
+  }
+
+  /** Called when a caller waits no more. */
+  #onLeft(): void {
+    if (this.#waiters.count > 0 || this.#isBehind) return;
+    const { slots, options } = this.#parts;
+    slots.abandon(this.#task.slot);
+    if (options.whenAbandoned === "abort") this.#endAbandoned();
+  }
+
+  #endAbandoned(): true {
+    this.abort(new DOMException("The download was abandoned", "AbortError"));
+    return true;
+  }
+}
+
+/** Waits for a while, or until a signal is aborted. */
+function pause(waitMs: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const go = () => {
+      stop();
+      signal.removeEventListener("abort", go);
+      resolve();
+    };
+    const stop = startTimer(waitMs, go);
+    signal.addEventListener("abort", go);
+  });
+}

@@ -1,0 +1,141 @@
+import type { GetOrDownloadOptions } from "../api/call_options.ts";
+import type { Entry } from "../catalog/entry.ts";
+import type { CallerLink } from "../download/caller_links.ts";
+import { CheckRecords } from "./check_records.ts";
+import {
+  type Freshness,
+  type FreshnessLimits,
+  freshnessOf,
+} from "./freshness.ts";
+import { Revalidation, type RevalidationParts } from "./revalidation.ts";
+
+/** The answer to a caller that wants an entry younger than its `maxAgeMs`. */
+export type CheckedEntry =
+  /** The bytes of the entry are young enough, or were confirmed. */
+  | "fresh"
+  /** The bytes are older, and serve all the same. */
+  | "stale"
+  /** Other bytes have taken their place. */
+  | "replaced";
+
+/** The options of a caller, completed by those of the cache. */
+export type CheckOptions = GetOrDownloadOptions & {
+  readonly maxAgeMs: number;
+};
+
+/** Judges how old entries are, and asks the origin about those that are too old, each once at a time. */
+export class Revalidations {
+  readonly #parts: RevalidationParts;
+  readonly #records = new CheckRecords();
+  /** The running checks by key. */
+  readonly #running = new Map<string, Revalidation>();
+  #hasEnded = false;
+
+  constructor(parts: RevalidationParts) {
+    this.#parts = parts;
+  }
+
+  /** Whether an entry is older than the `maxAgeMs` of the cache. */
+  async isStale(entry: Entry): Promise<boolean> {
+    const { maxAgeMs, staleWhileRevalidateMs } = this.#parts.options;
+    if (maxAgeMs === undefined) return false;
+    const limits = { maxAgeMs, staleWhileRevalidateMs };
+    return await this.#judge(entry, limits) !== "fresh";
+  }
+
+  /**
+   * Asks the origin about an entry that is too old, if it is to be asked now, and waits for
+   * the answer unless the entry may serve meanwhile.
+   *
+   * @param link The caller's link, by which the origin is asked.
+   * @throws The reason of the caller's signal.
+   */
+  async check(
+    entry: Entry,
+    link: CallerLink,
+    options: CheckOptions,
+  ): Promise<CheckedEntry> {
+    const { readOnly, ...ofCache } = this.#parts.options;
+    const {
+      maxAgeMs,
+      staleWhileRevalidateMs = ofCache.staleWhileRevalidateMs,
+    } = options;
+    const limits = { maxAgeMs, staleWhileRevalidateMs };
+    const freshness = await this.#judge(entry, limits);
+    if (freshness === "fresh") return freshness;
+    if (freshness === "deferred" || readOnly || this.#hasEnded) return "stale";
+    let running = this.#running.get(entry.key);
+    if (freshness === "usable") {
+      if (running === undefined) {
+        running = this.#start(entry, link);
+        running.goBehind(options.accept);
+      }
+      return "stale";
+    }
+    running ??= this.#start(entry, link);
+    try {
+      const { result } = await running.wait(options, link);
+      if (result === "replaced") return result;
+      return result === "failed" ? "stale" : "fresh";
+    } catch {
+      options.signal?.throwIfAborted();
+      // The check waits for this caller, which is the downloader of the URL.
+      return "stale";
+    }
+  }
+
+  /** The running check of a key. */
+  find(key: string): Revalidation | undefined {
+    return this.#running.get(key);
+  }
+
+  /** Ends all checks: all entries were deleted. */
+  detachAll(): void {
+    for (const running of this.#running.values()) running.detach();
+  }
+
+  /** Ends all checks with an error; their callers get the old bytes. */
+  abort(reason: unknown): void {
+    for (const running of this.#running.values()) running.abort(reason);
+  }
+
+  /** Starts no further check, and waits for those that run. */
+  async end(): Promise<void> {
+    this.#hasEnded = true;
+    const running = [...this.#running.values()];
+    await Promise.all(running.map(({ ended }) => ended));
+  }
+
+  /** Judges an entry by what is remembered, and by its note only where that says stale. */
+  async #judge(entry: Entry, limits: FreshnessLimits): Promise<Freshness> {
+    const { key, storedAt } = entry;
+    const known = this.#records.get(key);
+    const freshness = freshnessOf({ storedAt, ...known }, limits, Date.now());
+    if (freshness === "fresh" || freshness === "deferred") return freshness;
+    const note = await this.#parts.notes.read(key);
+    const validatedAt = note?.validatedAt;
+    const now = this.#records.get(key);
+    // Another process has confirmed the bytes, or this one during the look.
+    if (validatedAt !== undefined && validatedAt !== now.validatedAt) {
+      this.#records.validated(key, validatedAt);
+    }
+    const times = { storedAt, ...this.#records.get(key) };
+    return freshnessOf(times, limits, Date.now());
+  }
+
+  #start(entry: Entry, link: CallerLink): Revalidation {
+    const { key } = entry;
+    const { validatedAt } = this.#records.get(key);
+    const running = new Revalidation(this.#parts, entry, validatedAt, link);
+    this.#running.set(key, running);
+    running.ended.then((end) => {
+      // Ended first, so that a caller that comes at once finds the record.
+      this.#running.delete(key);
+      if (end.result === "failed") this.#records.failed(key, Date.now());
+      else if (end.result === "replaced") this.#records.forget(key);
+      else this.#records.validated(key, end.validatedAt);
+      running.release(end);
+    });
+    return running;
+  }
+}

@@ -1,0 +1,156 @@
+/** Checks of an entry that several caches, processes or hosts share. */
+import { assert, assertEquals } from "@std/assert";
+import type { MediaCache } from "../../../mod.ts";
+import { digestOf } from "../../../src/core/bodies/digest.ts";
+import { pattern } from "../../fixtures/bodies/bytes.ts";
+import { openHosts } from "../../fixtures/remote/hosts.ts";
+import { pathsOf, writePair } from "../../fixtures/directory/files.ts";
+import {
+  passing,
+  VersionedOrigin,
+} from "../../fixtures/servers/versioned_origin.ts";
+import { pair } from "../../fixtures/sharing/pair.ts";
+import { share } from "../../fixtures/sharing/sharing_processes.ts";
+import { ShiftedClock } from "../../fixtures/time/shifted_clock.ts";
+
+const OLD = pattern(50_000);
+const NEW = pattern(60_000, 2);
+const TAGGED = { body: OLD, headers: { etag: '"1"' } };
+const HOUR_MS = 3_600_000;
+
+for (const status of [304, 200, 404] as const) {
+  Deno.test(`two caches on a folder ask once, and share the outcome: ${status}`, async () => {
+    await using origin = new VersionedOrigin(TAGGED);
+    using clock = new ShiftedClock();
+    await using caches = await pair({ maxAgeMs: HOUR_MS });
+    const get = (cache: MediaCache) => cache.getOrDownload(origin.url, passing);
+    await (await get(caches.one)).bytes();
+    await (await get(caches.two)).bytes();
+    clock.aheadMs = HOUR_MS;
+    if (status === 200) origin.version = { body: NEW };
+    if (status === 404) origin.status = 404;
+    const release = origin.hold();
+
+    const first = get(caches.one);
+    await origin.asked(2);
+    const second = get(caches.two);
+    // The second cache has found the claim of the first.
+    await caches.two.put("x", pattern(10), "image/png", "x.png");
+    release();
+
+    for (const media of [await first, await second]) {
+      assertEquals(await media.bytes(), status === 200 ? NEW : OLD);
+      assertEquals(media.stale, status === 404);
+    }
+    assertEquals(origin.statuses, [200, status]);
+    for (const cache of [caches.one, caches.two]) {
+      const media = await get(cache);
+      assertEquals(await media.bytes(), status === 200 ? NEW : OLD);
+    }
+    assertEquals(origin.requests.length, 2);
+  });
+}
+
+Deno.test("a cache that comes later finds that another has confirmed the entry", async () => {
+  await using origin = new VersionedOrigin(TAGGED);
+  using clock = new ShiftedClock();
+  await using caches = await pair({ maxAgeMs: HOUR_MS });
+  const get = (cache: MediaCache) => cache.getOrDownload(origin.url, passing);
+  await (await get(caches.one)).bytes();
+  await (await get(caches.two)).bytes();
+  clock.aheadMs = HOUR_MS;
+  await (await get(caches.one)).bytes();
+  const media = await get(caches.two);
+
+  assertEquals([await media.bytes(), media.stale], [OLD, false]);
+  assertEquals(origin.statuses, [200, 304]);
+});
+
+Deno.test("delete() and put() with replace in another cache win over a check", async () => {
+  for (const isDeleted of [true, false]) {
+    await using origin = new VersionedOrigin(TAGGED);
+    await using caches = await pair({ maxAgeMs: 0 });
+    const { one, two } = caches;
+    const get = () => one.getOrDownload(origin.url, passing);
+    await (await get()).bytes();
+    origin.version = { body: NEW };
+    const release = origin.hold();
+    const call = get();
+    await origin.asked(2);
+    const put = pattern(70_000, 3);
+    const options = { replace: true };
+    if (isDeleted) assert(await two.delete(origin.url));
+    else await two.put(origin.url, put, "image/png", "p.png", options);
+    release();
+
+    assertEquals(await (await call).bytes(), isDeleted ? OLD : put);
+    const now = await two.get(origin.url);
+    assertEquals(await now?.bytes(), isDeleted ? undefined : put);
+  }
+});
+
+for (const same of [true, false]) {
+  Deno.test(`two processes with 10 callers of a stale entry ask once, for ${same ? "the same" : "other"} bytes`, async () => {
+    await using origin = new VersionedOrigin({ body: same ? OLD : NEW });
+    await using processes = await share(2, { maxAgeMs: HOUR_MS });
+    const { cacheDir, all } = processes;
+    await writePair(cacheDir, origin.url, OLD, { ageMs: 2 * HOUR_MS });
+    const release = origin.hold();
+
+    const wanted = all.map((each) => each.ask("want", origin.url, 5, 50_000));
+    await origin.asked(1);
+    release();
+    const results = await Promise.all(wanted);
+
+    assertEquals(results.flatMap(({ errors }) => errors), []);
+    const digests = results.flatMap(({ digests }) => digests);
+    const body = same ? OLD : NEW;
+    assertEquals(new Set(digests), new Set([digestOf(body)]));
+    assertEquals(origin.requests.length, 1);
+  });
+}
+
+Deno.test("a process whose check is killed leaves the old bytes to the one that waits", async () => {
+  await using origin = new VersionedOrigin({ body: NEW });
+  await using processes = await share(2, { maxAgeMs: HOUR_MS });
+  const [one, two] = processes.all;
+  assert(one && two);
+  const { cacheDir } = processes;
+  await writePair(cacheDir, origin.url, OLD, { ageMs: 2 * HOUR_MS });
+  const release = origin.hold();
+  one.ask("want", origin.url, 1, 50_000).catch(() => {});
+  await origin.asked(1);
+  const wanted = two.ask("want", origin.url, 1, 50_000);
+
+  one.kill("SIGKILL");
+  release();
+
+  const { digests, errors } = await wanted;
+  assertEquals(errors, []);
+  // The other process was waiting, or came later and asked.
+  assert([digestOf(OLD), digestOf(NEW)].includes(digests[0] ?? ""));
+});
+
+Deno.test("a revalidation that replaces reaches the remote tier, and other hosts", async () => {
+  await using origin = new VersionedOrigin(TAGGED);
+  await using opened = await openHosts(2, { options: { maxAgeMs: HOUR_MS } });
+  const [one, two] = opened.hosts;
+  assert(one && two);
+  const get = (cache: MediaCache, maxAgeMs = HOUR_MS) =>
+    cache.getOrDownload(origin.url, passing, { maxAgeMs });
+  await (await get(one.cache)).bytes();
+  await one.tier.ended("put");
+  await (await get(two.cache)).bytes();
+  assertEquals(origin.requests.length, 1);
+
+  origin.version = { body: NEW };
+  const gets = one.tier.count("get");
+  assertEquals(await (await get(one.cache, 0)).bytes(), NEW);
+  await one.tier.ended("put", 2);
+
+  // The object there is no newer than the entry.
+  assertEquals(one.tier.count("get"), gets);
+  const { key } = pathsOf("", origin.url);
+  assertEquals(opened.bucket.objects.get(key)?.bytes, NEW);
+  assertEquals(opened.bucket.changes.map((change) => change.key), [key]);
+});
