@@ -63,7 +63,11 @@ export type {
 } from "./src/core/api/verify_report.ts";
 export type { MediaCacheOptions } from "./src/core/api/options.ts";
 export type { GifToMp4Options } from "./src/core/api/gif_options.ts";
-export type { LentFile, Media } from "./src/core/api/media.ts";
+export type {
+  LentFile,
+  Media,
+  MediaResponseInit,
+} from "./src/core/api/media.ts";
 export type { SendSteps, Uploaded } from "./src/core/api/send.ts";
 export type {
   Download,

@@ -2,49 +2,19 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { keyOf } from "../../src/core/text/key.ts";
 import { begin } from "../fixtures/cache/begun.ts";
 import { pattern } from "../fixtures/bodies/bytes.ts";
+import { RUNNING_CASES } from "../fixtures/servers/media_cases.ts";
 import { mounted, statusOf } from "../fixtures/servers/mounted.ts";
 import { turn } from "../fixtures/cache/recorder.ts";
 
 const MEDIA = `/media/${keyOf("a:")}`;
 const TRUSTED = { access: "trusted" } as const;
 
-Deno.test("GET /media joins a running download and streams it", async () => {
-  await using router = await mounted(TRUSTED);
-  const facts = { mimetype: "video/mp4", filename: "a.mp4" };
-  const { tap, call } = await begin(router.cache, "a:", facts);
-  tap.write(pattern(1000));
-  await using _first = await call;
-
-  const response = await router.ask(MEDIA);
-  const reader = response.body!.getReader();
-  const { value } = await reader.read();
-  assertEquals(value, pattern(1000));
-  assertEquals(response.headers.get("Content-Type"), "video/mp4");
-  assertEquals(response.headers.get("ETag"), null);
-  assertEquals(response.headers.get("Content-Length"), null);
-  tap.end();
-
-  assertEquals((await reader.read()).done, true);
-  assertEquals(router.cache.stats().coalesced, 1);
-});
-
-Deno.test("GET /media sends a range of a running download as soon as its bytes have arrived", async () => {
-  await using router = await mounted(TRUSTED);
-  const facts = { mimetype: "video/mp4", size: 2000 };
-  const { tap, call } = await begin(router.cache, "a:", facts);
-  tap.write(pattern(1000));
-  await using _first = await call;
-
-  const response = await router.ask(MEDIA, {
-    headers: { Range: "bytes=10-19" },
+for (const [what, test] of RUNNING_CASES) {
+  Deno.test(`GET /media ${what}`, async () => {
+    await using router = await mounted(TRUSTED);
+    await test(router);
   });
-
-  assertEquals(response.status, 206);
-  assertEquals(response.headers.get("Content-Range"), "bytes 10-19/2000");
-  assertEquals(await response.bytes(), pattern(1000).subarray(10, 20));
-  tap.write(pattern(1000));
-  tap.end();
-});
+}
 
 Deno.test("HEAD /media states the certain facts of a running download, and does not join it", async () => {
   await using router = await mounted(TRUSTED);
@@ -84,46 +54,6 @@ Deno.test("HEAD /media states no type and no length of a body that may become a 
     await (await call).bytes();
   }
   assertEquals(router.cache.stats().coalesced, 0);
-});
-
-Deno.test("a running download has no version for a condition or a range", async () => {
-  await using router = await mounted(TRUSTED);
-  const { tap, call } = await begin(router.cache, "a:", { size: 20 });
-  tap.write(pattern(10));
-  await using _first = await call;
-  const date = "Fri, 31 Dec 9999 23:59:59 GMT";
-  const cases: [number, Record<string, string>][] = [
-    [412, { "If-Match": '"x"' }],
-    [200, { "If-Match": "*" }],
-    [304, { "If-None-Match": "*" }],
-    [200, { "If-None-Match": '"x"' }],
-    [200, { "If-Modified-Since": date }],
-    [200, { "If-Unmodified-Since": "Thu, 01 Jan 1970 00:00:00 GMT" }],
-  ];
-
-  for (const [status, headers] of cases) {
-    for (const method of ["GET", "HEAD"]) {
-      const response = router.ask(MEDIA, { method, headers });
-      assertEquals(await statusOf(response), status, JSON.stringify(headers));
-    }
-  }
-  for (const ifRange of ['"x"', date]) {
-    const headers = { Range: "bytes=0-1", "If-Range": ifRange };
-    assertEquals(await statusOf(router.ask(MEDIA, { headers })), 200);
-  }
-  tap.end();
-});
-
-Deno.test("GET /media breaks off when the download does, and never ends as if complete", async () => {
-  await using router = await mounted(TRUSTED);
-  const { tap, call } = await begin(router.cache, "a:");
-  tap.write(pattern(1000));
-  await using _first = await call;
-
-  const response = await router.ask(MEDIA);
-  tap.fail(new Error("gone"));
-
-  await assertRejects(() => response.bytes());
 });
 
 Deno.test("GET /media is 502 when a download fails before its type is known, and shows no URL", async () => {

@@ -77,9 +77,39 @@ export interface Media extends AsyncDisposable {
    * types that can't run scripts) and `X-Content-Type-Options: nosniff`.
    * Headers in `init` win.
    *
+   * With `request`, the response answers that request, as the router does
+   * (RFC 9110): `Range` and `If-Range` with 206 or 416; `If-Match`, `If-None-Match`,
+   * `If-Modified-Since` and `If-Unmodified-Since` with 304 or 412; `HEAD` without a body;
+   * other methods than GET and HEAD with 405. It then has `ETag` and `Last-Modified` of an
+   * entry, `Accept-Ranges`, `Cache-Control: private, no-cache`, and headers that keep
+   * a browser from running what it shows, where a type that can run scripts is sent as
+   * `application/octet-stream`. A running download has no version, so that only `*`
+   * matches; a range of it is sent as soon as its bytes are there, if its length is
+   * known, and else the whole body.
+   *
+   * Any answer is the read of the body. Don't dispose the Media before it is sent.
+   *
    * @throws {TypeError} If the body was read before.
+   *
+   * @example Serve media from a server of your own
+   * ```ts
+   * import { MediaCache } from "@media-cache/media-cache";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using cache = await MediaCache.open({ cacheDir: await Deno.makeTempDir() });
+   * const bytes = new TextEncoder().encode("hello");
+   * await cache.put("https://example.org/hello", bytes, "text/plain", "hello.txt");
+   *
+   * const serve = async (request: Request) => {
+   *   const media = await cache.get("https://example.org/hello");
+   *   return media?.response({ request }) ?? new Response(null, { status: 404 });
+   * };
+   *
+   * const response = await serve(new Request("http://localhost/", { headers: { Range: "bytes=1-3" } }));
+   * assertEquals([response.status, await response.text()], [206, "ell"]);
+   * ```
    */
-  response(init?: ResponseInit): Response;
+  response(init?: MediaResponseInit): Response;
   /**
    * Returns a stream of the bytes from `start` up to but not including `end`,
    * which does not count as the read of the body. It waits for bytes still to
@@ -136,6 +166,15 @@ export interface Media extends AsyncDisposable {
    * one.
    */
   [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** Options of `media.response()`. */
+export interface MediaResponseInit extends ResponseInit {
+  /**
+   * The request to answer. `status` and `statusText` then count only where the whole body
+   * is sent, and `Content-Length` and `Content-Range` of `headers` don't.
+   */
+  request?: Pick<Request, "method" | "headers"> | undefined;
 }
 
 /** The bytes of a {@linkcode Media} as a file, until they are given back. */

@@ -13,10 +13,12 @@ import { type Entry, infoOf } from "../catalog/entry.ts";
 import type { EntryInfo } from "../api/entry_info.ts";
 import { CacheClosedError } from "../api/errors.ts";
 import { Lease } from "./lease.ts";
-import type { LentFile, Media } from "../api/media.ts";
+import type { LentFile, Media, MediaResponseInit } from "../api/media.ts";
 import type { MediaBody } from "./media_body.ts";
 import type { MediaLender } from "./media_lender.ts";
+import { answerTo, type MediaRequest } from "../text/media_answer.ts";
 import { isInlineSafe } from "../text/mimetype.ts";
+import { validatorsOf } from "../text/validators.ts";
 
 /** The facts of a Media that its body does not tell. */
 export type MediaFacts = Pick<Media, "key" | "url" | "mimetype" | "filename">;
@@ -159,7 +161,8 @@ export class CachedMedia implements Media {
     return new File([await this.bytes()], filename, { type: mimetype });
   }
 
-  response(init: ResponseInit = {}): Response {
+  response(init: MediaResponseInit = {}): Response {
+    if (init.request !== undefined) return this.#answer(init.request, init);
     const { mimetype, filename } = this.#facts;
     const type = isInlineSafe(mimetype) ? "inline" : "attachment";
     // In lower case, as `Headers` makes them: `Response` passes a record on as it is.
@@ -199,6 +202,34 @@ export class CachedMedia implements Media {
         lease.begun();
       }
     }, this.#origin.body.isByteStream);
+  }
+
+  /** Answers a request, by what it asks for. */
+  #answer(request: MediaRequest, init: ResponseInit): Response {
+    const { mimetype, filename } = this.#facts;
+    const { size } = this;
+    const { entry } = this.#origin;
+    const validators = entry && validatorsOf(entry);
+    const { status, headers: ours, range } = answerTo(
+      request,
+      { mimetype, filename, size, validators },
+    );
+    const headers = init.headers === undefined
+      ? ours
+      : withFraming(withDefaults(init.headers, ours), ours);
+    if (this.#isTaken) throw alreadyRead();
+    if (range === "whole") {
+      const body = this.#piece() ?? this.body;
+      const response = new Response(body, { ...init, headers });
+      this.#taken = true;
+      return response;
+    }
+    const body = range && this.slice(range.start, range.end);
+    this.#taken = true;
+    // A stream that was handed out before has nothing to read any more.
+    this.#stream?.cancel();
+    this.#lease?.taken();
+    return new Response(body, { status, headers });
   }
 
   async file(options: LentFileOptions = {}): Promise<LentFile> {
@@ -264,6 +295,19 @@ function withDefaults(
   const headers = new Headers(given);
   for (const [name, value] of Object.entries(ours)) {
     if (!headers.has(name)) headers.set(name, value);
+  }
+  return headers;
+}
+
+/** The headers that tell which bytes are sent: those of ours alone. */
+function withFraming(
+  headers: Headers,
+  ours: Readonly<Record<string, string>>,
+): Headers {
+  for (const name of ["content-length", "content-range"]) {
+    const value = ours[name];
+    if (value === undefined) headers.delete(name);
+    else headers.set(name, value);
   }
   return headers;
 }

@@ -38,7 +38,7 @@ export function mediaHeaders(
 }
 
 /**
- * Returns the headers of a response without the body: 304, 412 or 416. They
+ * Returns the headers of a response without the body: 304, 405, 412 or 416. They
  * tell the version of the body, but not its type (RFC 9110 §15.4.5). The
  * policies protect a browser that shows such a response.
  */

@@ -1,21 +1,15 @@
 import type { Context } from "hono";
 import type { DownloadInfo } from "../../core/api/download.ts";
-import type { EntryInfo } from "../../core/api/entry_info.ts";
 import { CacheClosedError } from "../../core/api/errors.ts";
 import type { MediaCache } from "../../core/media_cache.ts";
 import type { Media } from "../../core/api/media.ts";
 import { isInlineSafe } from "../../core/text/mimetype.ts";
-import { parseRange } from "../../core/text/byte_range.ts";
+import { answerTo } from "../../core/text/media_answer.ts";
+import { bodilessHeaders } from "../../core/text/media_headers.ts";
+import { withoutSecrets } from "./without_secrets.ts";
 import {
-  bodilessHeaders,
-  mediaHeaders,
-} from "../../core/text/media_headers.ts";
-import { ownedBody } from "./owned_body.ts";
-import {
-  ifRangeHolds,
   isConditional,
   preconditionOf,
-  type Validators,
   validatorsOf,
 } from "../../core/text/validators.ts";
 
@@ -36,16 +30,25 @@ export async function getMedia(
   c: Context,
 ): Promise<Response> {
   const key = c.req.param("key") ?? "";
-  const isHead = c.req.method === "HEAD";
-  if (isHead || isConditional(c.req.raw.headers)) {
+  const request = c.req.raw;
+  const isHead = request.method === "HEAD";
+  if (isHead || isConditional(request.headers)) {
+    // An answer without a body opens no file, and counts as no hit.
     const info = await cache.infoByKey(key);
-    const answer = info && withoutBody(info, c.req.raw.headers, isHead);
-    if (answer !== undefined) return answer;
-    if (isHead) return headOfDownload(cache, key, c) ?? await c.notFound();
+    const answer = info &&
+      answerTo(request, { ...info, validators: validatorsOf(info) });
+    if (answer !== undefined && answer.range === undefined) {
+      return new Response(null, answer);
+    }
+    if (isHead) {
+      return headOfDownload(cache, key, request) ?? await c.notFound();
+    }
   }
-  const media = await open(cache, key, c.req.raw);
+  const media = await open(cache, key, request);
   if (media instanceof Response) return media;
-  return media === undefined ? await c.notFound() : await answerWith(media, c);
+  return media === undefined
+    ? await c.notFound()
+    : await answerWith(media, request);
 }
 
 /**
@@ -63,7 +66,7 @@ export async function getPreview(
     await media[Symbol.asyncDispose]();
     return await c.notFound();
   }
-  const response = await answerWith(media, c);
+  const response = await answerWith(media, c.req.raw);
   response.headers.set("Cache-Control", `private, max-age=${PREVIEW_MAX_AGE}`);
   return response;
 }
@@ -78,37 +81,19 @@ export async function deleteMedia(
   const { headers } = c.req.raw;
   if (isConditional(headers)) {
     const info = await cache.infoByKey(key);
-    const unmet = (info !== undefined || isRunning) &&
-      unmetCondition(headers, info && validatorsOf(info), false);
-    if (unmet) return unmet;
+    const validators = info && validatorsOf(info);
+    const status = info !== undefined || isRunning
+      ? preconditionOf(headers, validators, false)
+      : undefined;
+    if (status !== undefined) {
+      return new Response(null, {
+        status,
+        headers: bodilessHeaders(validators),
+      });
+    }
   }
   const isDeleted = await cache.deleteByKey(key);
   return isDeleted || isRunning ? c.body(null, 204) : await c.notFound();
-}
-
-/** Answers a HEAD, or a condition that makes the body needless. */
-function withoutBody(
-  info: EntryInfo,
-  requestHeaders: Headers,
-  isHead: boolean,
-): Response | undefined {
-  const validators = validatorsOf(info);
-  const unmet = unmetCondition(requestHeaders, validators, true);
-  if (unmet !== undefined || !isHead) return unmet;
-  const headers = mediaHeaders({ ...info, validators });
-  headers["content-length"] = String(info.size);
-  return new Response(null, { headers });
-}
-
-/** Answers a condition that does not hold. */
-function unmetCondition(
-  requestHeaders: Headers,
-  validators: Validators | undefined,
-  isRead: boolean,
-): Response | undefined {
-  const status = preconditionOf(requestHeaders, validators, isRead);
-  if (status === undefined) return undefined;
-  return new Response(null, { status, headers: bodilessHeaders(validators) });
 }
 
 /**
@@ -118,18 +103,14 @@ function unmetCondition(
 function headOfDownload(
   cache: MediaCache,
   key: string,
-  c: Context,
+  request: Request,
 ): Response | undefined {
   const info = downloadOf(cache, key);
   if (info === undefined) return undefined;
-  const unmet = unmetCondition(c.req.raw.headers, undefined, true);
-  if (unmet !== undefined) return unmet;
   const { mimetype, filename, total } = info;
-  const headers = mediaHeaders({ mimetype, filename, validators: undefined });
-  if (mimetype !== undefined && total !== undefined) {
-    headers["content-length"] = String(total);
-  }
-  return new Response(null, { headers });
+  const size = mimetype === undefined ? undefined : total;
+  const facts = { mimetype, filename, size, validators: undefined };
+  return new Response(null, answerTo(request, facts));
 }
 
 function downloadOf(cache: MediaCache, key: string): DownloadInfo | undefined {
@@ -182,47 +163,18 @@ async function join(
   }
 }
 
-async function answerWith(media: Media, c: Context): Promise<Response> {
-  const { mimetype, filename, size, entry } = media;
-  const validators = entry && validatorsOf(entry);
-  // The entry may have been replaced since the first condition was checked.
-  const unmet = unmetCondition(c.req.raw.headers, validators, true);
-  if (unmet !== undefined) {
-    await media[Symbol.asyncDispose]();
-    return unmet;
+async function answerWith(media: Media, request: Request): Promise<Response> {
+  const { source, size = Infinity } = media;
+  const response = media.response({ request });
+  if (source === "download") {
+    const { body } = response;
+    return body === null
+      ? response
+      : new Response(withoutSecrets(body), response);
   }
-  const headers = mediaHeaders({ mimetype, filename, validators });
-  if (size === undefined) {
-    return new Response(ownedBody(media, media.body), { headers });
-  }
-
-  const range = ifRangeHolds(c.req.header("If-Range"), validators)
-    ? parseRange(c.req.header("Range"), size)
-    : "whole";
-  if (range === "unsatisfiable") {
-    await media[Symbol.asyncDispose]();
-    const headers = bodilessHeaders(validators);
-    headers["accept-ranges"] = "bytes";
-    headers["content-range"] = `bytes */${size}`;
-    return new Response(null, { status: 416, headers });
-  }
-  if (range !== "whole") {
-    const { start, end } = range;
-    headers["content-range"] = `bytes ${start}-${end - 1}/${size}`;
-    headers["content-length"] = String(end - start);
-    const body = ownedBody(media, media.slice(start, end));
-    return new Response(body, { status: 206, headers });
-  }
-  headers["content-length"] = String(size);
-  if (media.source === "download") {
-    return new Response(ownedBody(media, media.body), { headers });
-  }
-  if (media.source === "disk") {
-    const isSmall = size <= ONE_PIECE_BYTES;
-    const body = isSmall ? await media.bytes() : media.body;
-    return new Response(body, { headers });
-  }
-  const response = media.response();
-  for (const name in headers) response.headers.set(name, headers[name] ?? "");
-  return response;
+  // The body of a response that is in one piece must not be asked for: Deno would make
+  // a stream of it.
+  const isSmall = source === "disk" && response.status === 200 &&
+    size <= ONE_PIECE_BYTES;
+  return isSmall ? new Response(await response.bytes(), response) : response;
 }
