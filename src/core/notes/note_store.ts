@@ -294,7 +294,10 @@ export class NoteStore {
   async #removeFile(key: string, beforeMs = Infinity): Promise<boolean> {
     const { store } = this.#parts;
     const facts = await store.facts(noteName(key));
-    if (facts === undefined || facts.mtimeMs >= beforeMs) return false;
+    if (facts === undefined) return false;
+    // A time to come tells that the clock was set back since: the note may be older.
+    const isLater = facts.mtimeMs >= beforeMs && facts.mtimeMs <= Date.now();
+    if (isLater) return false;
     if (!await store.removeFile(noteName(key))) return false;
     this.occupiedBytes -= inBlocks(facts.size);
     return true;

@@ -463,17 +463,21 @@ Deno.test("a replacement that changes the name alone reaches other hosts", async
 Deno.test("a host whose clock was set back learns of changes all the same", async () => {
   await using opened = await openHosts(2, { limits: { changesEveryMs: 20 } });
   using _awake = awake();
-  using clock = new ShiftedClock(3_600_000);
+  using clock = new ShiftedClock();
   const [one, two] = opened.hosts as [Host, Host];
   await one.cache.put(URL_A, OLD, "a/b", "a");
   await one.tier.ended("put");
   await (await two.cache.getOrDownload(URL_A, origin(OLD).download)).bytes();
+  const other = `${URL_A}?2`;
+  await two.cache.setHandle(other, "place", "old");
 
-  clock.aheadMs = 0;
+  clock.aheadMs = -3_600_000;
   await one.cache.delete(URL_A);
+  await one.cache.delete(other);
   await two.tier.ended("changes", two.tier.count("changes") + 2);
 
   assertEquals(await two.cache.has(URL_A), false);
+  assertEquals(await two.cache.handle(other, "place"), undefined);
 });
 
 Deno.test("a look that finds many changes lets others work meanwhile", async () => {
