@@ -7,6 +7,9 @@ const PREFIX = "x-amz-meta-";
 
 const SHA256_REGEXP = /^[0-9a-f]{64}$/;
 
+/** The longest headers in all, with their names, in bytes. */
+const MAX_BYTES = 2_048;
+
 /** A whole number without sign and leading zeros, as `String()` writes it. */
 const INTEGER_REGEXP = /^(?:0|[1-9]\d{0,15})$/;
 
@@ -44,8 +47,25 @@ export function metadataOf(entry: RemoteEntry): Record<string, string> {
       : cut(entry.conversion, MAX_REASON_BYTES),
   };
   const headers: Record<string, string> = {};
+  let bytes = 0;
   for (const [name, value] of Object.entries(facts)) {
-    if (value !== undefined) headers[PREFIX + name] = value;
+    if (value === undefined) continue;
+    headers[PREFIX + name] = value;
+    bytes += PREFIX.length + name.length + value.length;
+  }
+  // Without these the origin sends all bytes again: they are left out where room is short.
+  const { sourceSha256, etag, lastModified } = entry;
+  const extras = {
+    "source-sha256": sourceSha256,
+    etag,
+    "last-modified": lastModified,
+  };
+  for (const [name, text] of Object.entries(extras)) {
+    if (text === undefined) continue;
+    const value = encodeURIComponent(text.toWellFormed());
+    bytes += PREFIX.length + name.length + value.length;
+    if (bytes > MAX_BYTES) break;
+    headers[PREFIX + name] = value;
   }
   return headers;
 }
@@ -73,6 +93,9 @@ export function entryOf(headers: Headers): RemoteEntry | undefined {
   const sourceMimetype = textOf(headers, "source-mimetype");
   const sourceSize = integerOf(headers, "source-size");
   const conversion = textOf(headers, "conversion");
+  const sourceSha256 = textOf(headers, "source-sha256") ?? "";
+  const etag = textOf(headers, "etag");
+  const lastModified = textOf(headers, "last-modified");
   return {
     mimetype: cleanMimetype(mimetype),
     filename: safeFilename(filename),
@@ -83,6 +106,9 @@ export function entryOf(headers: Headers): RemoteEntry | undefined {
       ? {}
       : { sourceMimetype: cleanMimetype(sourceMimetype) }),
     ...(sourceSize === undefined ? {} : { sourceSize }),
+    ...(SHA256_REGEXP.test(sourceSha256) ? { sourceSha256 } : {}),
+    ...(etag === undefined ? {} : { etag }),
+    ...(lastModified === undefined ? {} : { lastModified }),
     ...(conversion === undefined ? {} : { conversion }),
   };
 }

@@ -29,6 +29,9 @@ Deno.test("the facts of an entry survive as headers", () => {
     sourceMimetype: "image/gif",
     sourceSize: 1_234_567,
     conversion: "conversion failed: pix_fmt=yuv420p",
+    sourceSha256: "5".repeat(64),
+    etag: 'W/"a, b%é"',
+    lastModified: "Sun, 06 Nov 1994 08:49:37 GMT",
   };
 
   assertEquals(reread(ENTRY), ENTRY);
@@ -59,6 +62,9 @@ Deno.test("the longest names, types and reasons stay below 2 KB", () => {
     size: Number.MAX_SAFE_INTEGER,
     sourceSize: Number.MAX_SAFE_INTEGER,
     storedAt: Number.MAX_SAFE_INTEGER,
+    sourceSha256: "5".repeat(64),
+    etag: `"${"é".repeat(254)}"`,
+    lastModified: "Sun, 06 Nov 1994 08:49:37 GMT",
   });
 
   assert(bytesOf(headers) <= 2048, `${bytesOf(headers)} bytes`);
@@ -180,7 +186,7 @@ Deno.test("an object of another length than its facts tell is none", () => {
 
 Deno.test("members that a later version writes are ignored", () => {
   const headers = new Headers(metadataOf(ENTRY));
-  headers.set("x-amz-meta-etag", "%22abc%22");
+  headers.set("x-amz-meta-later", "%22abc%22");
   headers.set("x-amz-meta-validated-at", "1700000000000");
 
   assertEquals(entryOf(headers), ENTRY);
@@ -206,12 +212,14 @@ Deno.test("random facts survive as headers of at most 2 KB", () => {
       sourceMimetype: random.chance(2) ? undefined : "image/gif",
       sourceSize: random.chance(2) ? undefined : random.integer(0, 2 ** 40),
       conversion: random.chance(2) ? undefined : text(20),
+      etag: random.chance(2) ? undefined : text(256),
     };
 
     const headers = metadataOf(entry);
 
     assert(bytesOf(headers) <= 2048, random.hint);
-    const { sourceMimetype, sourceSize, conversion, ...facts } = entry;
+    const { sourceMimetype, sourceSize, conversion, etag, ...facts } = entry;
+    const hasEtag = etag !== undefined && "x-amz-meta-etag" in headers;
     assertEquals(entryOf(new Headers(headers)), {
       ...facts,
       mimetype: cleanMimetype(entry.mimetype),
@@ -221,6 +229,7 @@ Deno.test("random facts survive as headers of at most 2 KB", () => {
       ...(conversion === undefined
         ? {}
         : { conversion: conversion.toWellFormed() }),
+      ...(hasEtag && { etag: etag.toWellFormed() }),
     }, random.hint);
   }
 });

@@ -14,8 +14,14 @@ export interface RemoteEntry {
   readonly sourceMimetype?: string | undefined;
   /** Bytes of the download that the body was converted from. */
   readonly sourceSize?: number | undefined;
+  /** SHA-256 of the download that the body was converted from, as 64 hexadecimal digits. */
+  readonly sourceSha256?: string | undefined;
   /** Why a GIF was kept as it is. */
   readonly conversion?: string | undefined;
+  /** The entity tag that the origin has sent with the body. */
+  readonly etag?: string | undefined;
+  /** The `Last-Modified` date that the origin has sent with the body. */
+  readonly lastModified?: string | undefined;
 }
 
 /** An entry that a remote tier has, and its bytes. */

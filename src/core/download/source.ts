@@ -59,7 +59,7 @@ export interface RemoteSource {
   /** The download that the body was converted from, if it was. */
   readonly original:
     | Required<Pick<Sidecar, "sourceMimetype">>
-      & Pick<Sidecar, "sourceSize">
+      & Pick<Sidecar, "sourceSize" | "sourceSha256">
     | undefined;
   /** Why a GIF was kept as it is. */
   readonly conversion: string | undefined;
@@ -68,18 +68,24 @@ export interface RemoteSource {
 /** Makes a source of an object of the remote tier. */
 export function remoteSource({ entry, body }: FoundObject): Source {
   const { mimetype, filename, size, sha256, conversion } = entry;
-  const { sourceMimetype, sourceSize } = entry;
+  const { sourceMimetype, sourceSize, sourceSha256 } = entry;
+  const { etag, lastModified } = entry;
   const isWhole = body instanceof Uint8Array;
   return {
     // An object that comes in chunks is read by `remote.object` instead.
     body: isWhole ? body : new Uint8Array(0),
     ...{ mimetype, filename, size },
+    validators: {
+      ...(etag !== undefined && { etag }),
+      ...(lastModified !== undefined && { lastModified }),
+    },
     remote: {
       object: isWhole ? undefined : body,
       sha256,
       original: sourceMimetype === undefined ? undefined : {
         sourceMimetype,
         ...(sourceSize !== undefined && { sourceSize }),
+        ...(sourceSha256 !== undefined && { sourceSha256 }),
       },
       conversion,
     },

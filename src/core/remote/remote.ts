@@ -105,6 +105,7 @@ export class Remote {
           options.idleTimeoutMs / 2,
         ),
         takesConverted: options.gifToMp4 !== undefined,
+        maxAgeMs: options.maxAgeMs ?? Infinity,
       },
       (key) => this.#onWrong(key),
     );

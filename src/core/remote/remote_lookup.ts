@@ -20,6 +20,9 @@ const MAX_WHOLE_BYTES = PIECE_BYTES;
 /** The longest reason why a GIF was kept that is taken from an object, in UTF-16 units. */
 const MAX_REASON_CHARS = 500;
 
+/** The longest validator that is taken from an object, in UTF-16 units. */
+const MAX_VALIDATOR_CHARS = 256;
+
 /** An object that was found, and its bytes: all of them and checked, or a stream. */
 export interface FoundObject {
   /** The facts, made safe. */
@@ -52,6 +55,8 @@ export interface LookupRules {
   readonly idleTimeoutMs: number;
   /** Whether videos that were made of GIFs are usable. */
   readonly takesConverted: boolean;
+  /** The age from which an object counts as none, in milliseconds: the origin is asked. */
+  readonly maxAgeMs: number;
 }
 
 /** Finds objects: their first bytes come within the time of a lookup. */
@@ -137,7 +142,11 @@ export class RemoteLookup {
       this.#wrong(key);
       return "wrong";
     }
-    const { maxBytes, takesConverted } = this.#rules;
+    const { maxBytes, takesConverted, maxAgeMs } = this.#rules;
+    if (Date.now() - entry.storedAt >= maxAgeMs) {
+      body.cancel(undefined);
+      return "none";
+    }
     const isUsable = entry.size <= maxBytes &&
       (takesConverted || entry.sourceMimetype === undefined);
     if (!isUsable) {
@@ -202,7 +211,8 @@ export class RemoteLookup {
 function safeEntry({ entry }: RemoteObject): RemoteEntry | undefined {
   if (typeof entry !== "object" || entry === null) return undefined;
   const { mimetype, filename, size, sha256, storedAt } = entry;
-  const { sourceMimetype, sourceSize, conversion } = entry;
+  const { sourceMimetype, sourceSize, sourceSha256, conversion } = entry;
+  const { etag, lastModified } = entry;
   const isWhole = typeof mimetype === "string" &&
     typeof filename === "string" && Number.isSafeInteger(size) && size > 0 &&
     typeof sha256 === "string" && KEY_REGEXP.test(sha256);
@@ -217,10 +227,19 @@ function safeEntry({ entry }: RemoteObject): RemoteEntry | undefined {
       sourceMimetype: cleanMimetype(sourceMimetype),
     }),
     ...(isCount(sourceSize) && { sourceSize }),
+    ...(isText(sourceSha256) && { sourceSha256 }),
+    ...(isText(etag) && { etag }),
+    ...(isText(lastModified) && { lastModified }),
     ...(typeof conversion === "string" && !HOST_REASONS.has(conversion) && {
       conversion: conversion.slice(0, MAX_REASON_CHARS).toWellFormed(),
     }),
   };
+}
+
+/** Whether a value is a text for which a sidecar has room. */
+function isText(value: unknown): value is string {
+  return typeof value === "string" && value.length <= MAX_VALIDATOR_CHARS &&
+    value.isWellFormed();
 }
 
 function isCount(value: unknown): value is number {

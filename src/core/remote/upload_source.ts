@@ -93,12 +93,16 @@ export class UploadSource {
 /** The facts of an entry for the tier. */
 export function remoteEntryOf(sidecar: Sidecar, sha256: string): RemoteEntry {
   const { mimetype, filename, size, ts } = sidecar;
-  const { sourceMimetype, sourceSize, conversion } = sidecar;
+  const { sourceMimetype, sourceSize, sourceSha256, conversion } = sidecar;
+  const { etag, lastModified } = sidecar;
   return {
     ...{ mimetype, filename, size, sha256 },
     storedAt: Math.round(storedAtOf(ts)),
     ...(sourceMimetype !== undefined && { sourceMimetype }),
     ...(sourceSize !== undefined && { sourceSize }),
+    ...(sourceSha256 !== undefined && { sourceSha256 }),
+    ...(etag !== undefined && { etag }),
+    ...(lastModified !== undefined && { lastModified }),
     // Other hosts convert what this host alone could not.
     ...(conversion !== undefined && !HOST_REASONS.has(conversion) &&
       { conversion }),

@@ -3,6 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { MediaCache } from "../../../mod.ts";
 import { digestOf } from "../../../src/core/bodies/digest.ts";
 import { pattern } from "../../fixtures/bodies/bytes.ts";
+import { gifOfDelays } from "../../fixtures/gif/gif_writer.ts";
 import { openHosts } from "../../fixtures/remote/hosts.ts";
 import { pathsOf, writePair } from "../../fixtures/directory/files.ts";
 import {
@@ -153,4 +154,54 @@ Deno.test("a revalidation that replaces reaches the remote tier, and other hosts
   const { key } = pathsOf("", origin.url);
   assertEquals(opened.bucket.objects.get(key)?.bytes, NEW);
   assertEquals(opened.bucket.changes.map((change) => change.key), [key]);
+});
+
+Deno.test("an entry from the remote tier is checked by the validators of its origin", async () => {
+  for (const body of [OLD, gifOfDelays([10, 20])]) {
+    const type = body === OLD ? "image/png" : "image/gif";
+    const version = { body, type, headers: { etag: '"1"' } };
+    await using origin = new VersionedOrigin(version);
+    using clock = new ShiftedClock();
+    await using opened = await openHosts(2, { options: { maxAgeMs: HOUR_MS } });
+    const [one, two] = opened.hosts;
+    assert(one && two);
+    const get = async (cache: MediaCache) => {
+      const media = await cache.getOrDownload(origin.url, passing);
+      return await media.bytes();
+    };
+    const bytes = await get(one.cache);
+    await one.tier.ended("put");
+    assertEquals(await get(two.cache), bytes);
+    assertEquals(origin.requests.length, 1);
+
+    clock.aheadMs = HOUR_MS;
+    assertEquals(await get(two.cache), bytes);
+    assertEquals(origin.statuses, [200, 304]);
+
+    // The same bytes again, to a host that knows the original by its digest alone.
+    clock.aheadMs = 2.1 * HOUR_MS;
+    origin.version = { body, type };
+    assertEquals(await get(two.cache), bytes);
+    assertEquals(two.recorder.of("revalidated").at(-1)?.result, "same");
+  }
+});
+
+Deno.test("an object of the remote tier that is older than maxAgeMs counts as none, and is replaced", async () => {
+  await using origin = new VersionedOrigin(TAGGED);
+  using clock = new ShiftedClock();
+  await using opened = await openHosts(2, { options: { maxAgeMs: HOUR_MS } });
+  const [one, two] = opened.hosts;
+  assert(one && two);
+  const media = await one.cache.getOrDownload(origin.url, passing);
+  await media.bytes();
+  await one.tier.ended("put");
+  clock.aheadMs = HOUR_MS;
+  origin.version = { body: NEW };
+
+  const other = await two.cache.getOrDownload(origin.url, passing);
+  assertEquals(await other.bytes(), NEW);
+  await two.tier.ended("put");
+  const { key } = pathsOf("", origin.url);
+  assertEquals(opened.bucket.objects.get(key)?.bytes, NEW);
+  assertEquals(two.cache.stats().remote?.misses, 1);
 });
