@@ -178,7 +178,7 @@ export function makeParts(
   );
 
   const eviction = new Eviction(
-    { store, catalog, leftovers, removal, errors, hub, counters },
+    { store, catalog, leftovers, notes, removal, errors, hub, counters },
     options,
     () =>
       // With the next record of the list, and the next index.

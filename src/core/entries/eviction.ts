@@ -11,6 +11,7 @@ import { keyOf } from "../text/key.ts";
 import type { Leftovers } from "./leftovers.ts";
 import { NO_ROOM_ON_DISK } from "../disk/staging_budget.ts";
 import type { EventHub } from "../reporting/event_hub.ts";
+import type { NoteStore } from "../notes/note_store.ts";
 import type { PairStore } from "../disk/pair_store.ts";
 import type { Removal } from "./removal.ts";
 import { Pacer } from "../async/pacer.ts";
@@ -25,6 +26,8 @@ export interface EvictionParts {
   readonly removal: Removal;
   /** The known leftovers. */
   readonly leftovers: Leftovers;
+  /** The notes of URLs, which outlive an eviction. */
+  readonly notes: NoteStore;
   /** Counts and reports disk errors. */
   readonly errors: DiskErrors;
   /** Emits events. */
@@ -148,8 +151,9 @@ export class Eviction {
   }
 
   #tell({ url, key, mimetype, filename, size, lastAccess }: Entry): void {
-    const { counters, hub } = this.#parts;
+    const { counters, hub, notes } = this.#parts;
     counters.evictions++;
+    if (notes.isWatching) notes.evicted(key);
     if (!hub.listening) return;
     const body = { url, key, mimetype, filename, size, lastAccess };
     hub.emit({ type: "evicted", ...body });

@@ -52,10 +52,18 @@ interface Unwritten {
   readonly stamp: number | undefined;
 }
 
-/** Notices whether the note of a key is removed, as by `delete()`. */
+/** Notices what this cache does to a key. */
 export interface NoteWatch extends Disposable {
-  /** Whether the note was removed since the watch began. */
+  /** Whether the note was removed since the watch began, as by `delete()`. */
   readonly isRemoved: boolean;
+  /** Whether the entry was evicted since the watch began, which no note minds. */
+  readonly isEvicted: boolean;
+}
+
+/** What a watch has noticed. */
+interface Noticed {
+  isRemoved: boolean;
+  isEvicted: boolean;
 }
 
 /** A note that can't be read, as `verify()` reports it. */
@@ -79,13 +87,15 @@ export interface BrokenNote {
 export class NoteStore {
   /** Estimate of the bytes that all notes take on disk, in whole blocks. */
   occupiedBytes = 0;
+  /** Whether a key is watched, so that `evicted()` must be called. */
+  isWatching = false;
   readonly #parts: NoteStoreParts;
   readonly #readOnly: boolean;
   readonly #maxStrays: number;
   readonly #unwritten = new Map<string, Unwritten>();
   /** The last task of each key whose note is being changed. */
   readonly #running = new Map<string, Promise<unknown>>();
-  readonly #watches = new Map<string, Set<{ isRemoved: boolean }>>();
+  readonly #watches = new Map<string, Set<Noticed>>();
   /** The keys of all notes, since the last listing of the directory. */
   #listed: readonly string[] | undefined;
   #isCounted = false;
@@ -180,18 +190,28 @@ export class NoteStore {
 
   /** Watches the note of a key until the watch is disposed of. */
   watch(key: string): NoteWatch {
-    const watch = { isRemoved: false };
+    const watch = { isRemoved: false, isEvicted: false };
     const watches = this.#watches.get(key) ?? new Set();
     this.#watches.set(key, watches.add(watch));
+    this.isWatching = true;
     return {
       get isRemoved() {
         return watch.isRemoved;
       },
+      get isEvicted() {
+        return watch.isEvicted;
+      },
       [Symbol.dispose]: () => {
         watches.delete(watch);
         if (watches.size === 0) this.#watches.delete(key);
+        this.isWatching = this.#watches.size > 0;
       },
     };
+  }
+
+  /** Tells the watches of a key that its entry was evicted. */
+  evicted(key: string): void {
+    for (const watch of this.#watches.get(key) ?? []) watch.isEvicted = true;
   }
 
   /** Takes in the keys of all notes that a listing of the directory has found. */

@@ -47,10 +47,15 @@ interface Turn extends Disposable {
   end(end: TurnEnd): void;
 }
 
-/** A media to be uploaded, and whether its bytes are outdated meanwhile. */
+/** A media to be uploaded, and what tells whether its bytes are outdated meanwhile. */
 interface HeldMedia {
   readonly media: Media;
   readonly watch: NoteWatch;
+  /**
+   * When the entry of the bytes was stored, in milliseconds since the epoch; undefined if
+   * they were not stored, and "unknown" while they come.
+   */
+  storedAt: number | undefined | "unknown";
 }
 
 /**
@@ -139,9 +144,19 @@ export class Sends {
 
   /** Gets the media; if that fails, so does the turn. */
   async #hold<T>(request: SendRequest<T>, turn?: Turn): Promise<HeldMedia> {
-    const watch = this.#parts.notes.watch(request.key);
+    const { notes, storedAt } = this.#parts;
+    const { key, getMedia } = request;
+    const watch = notes.watch(key);
     try {
-      return { media: await request.getMedia(), watch };
+      const media = await getMedia();
+      const held: HeldMedia = { media, watch, storedAt: "unknown" };
+      if (media.entry !== undefined) held.storedAt = media.entry.storedAt;
+      else {
+        media.stored.then(async (isStored) => {
+          held.storedAt = isStored ? await storedAt(key) : undefined;
+        });
+      }
+      return held;
     } catch (error) {
       watch[Symbol.dispose]();
       turn?.end("unavailable");
@@ -190,18 +205,25 @@ export class Sends {
     key: string,
     place: string,
     handle: string,
-    { media: { entry }, watch }: HeldMedia,
+    held: HeldMedia,
   ): Promise<boolean> {
-    const { notes, storedAt } = this.#parts;
-    const isOutdated = () => watch.isRemoved || this.#controller.signal.aborted;
-    if (isOutdated()) return false;
-    // Another process may have replaced the entry, which only its files tell.
-    if (entry && await storedAt(key) !== entry.storedAt) return false;
+    const { notes } = this.#parts;
+    const isOutdated = () =>
+      held.watch.isRemoved || this.#controller.signal.aborted;
+    if (isOutdated() || await this.#isChanged(key, held)) return false;
     await notes.change(
       key,
       (note) => isOutdated() ? note : withHandle(note, place, handle),
     );
     return !isOutdated();
+  }
+
+  /** Whether another process has replaced or removed the entry, which only its files tell. */
+  async #isChanged(key: string, held: HeldMedia): Promise<boolean> {
+    if (held.storedAt === "unknown") return false;
+    const now = await this.#parts.storedAt(key);
+    const isEvicted = now === undefined && held.watch.isEvicted;
+    return now !== held.storedAt && !isEvicted;
   }
 
   /** Forgets a handle, unless another one has taken its place. */

@@ -6,6 +6,7 @@ import {
   type GetOrDownloadOptions,
   type Media,
   MediaCache,
+  type MediaCacheOptions,
   type SendSteps,
   type Uploaded,
 } from "../../../mod.ts";
@@ -14,6 +15,7 @@ import { tempDir } from "../../fixtures/directory/temp_dir.ts";
 import { emptyCache } from "../../fixtures/cache/empty_cache.ts";
 
 const URL = "https://example.org/cat.png";
+const OTHER = "https://example.org/b.png";
 const PLACE = "telegram:123:photo";
 const BYTES = bytesOf(1000);
 
@@ -69,10 +71,10 @@ class Platform implements AsyncDisposable {
   }
 }
 
-async function platform(): Promise<Platform> {
+async function platform(options: MediaCacheOptions = {}): Promise<Platform> {
   const temp = await tempDir();
-  const options = { cacheDir: temp.path, onEvent: () => {} };
-  return new Platform(await MediaCache.open(options), temp);
+  const all = { cacheDir: temp.path, onEvent: () => {}, ...options };
+  return new Platform(await MediaCache.open(all), temp);
 }
 
 Deno.test("ten simultaneous sends upload once, and send nine times by the handle", async () => {
@@ -317,19 +319,43 @@ for (const change of ["deleted", "replaced", "cleared"] as const) {
   });
 }
 
-Deno.test("a handle of bytes that another cache replaced during the upload is not kept", async () => {
-  await using it = await platform();
-  await using other = await MediaCache.open({ cacheDir: it.cacheDir });
-  await it.cache.put(URL, BYTES, "image/png", "cat.png");
+for (const source of ["stored", "downloaded"] as const) {
+  for (const change of ["replaces", "deletes"] as const) {
+    Deno.test(`a handle of ${source} bytes that another cache ${change} during the upload is not kept`, async () => {
+      await using it = await platform();
+      await using other = await MediaCache.open({ cacheDir: it.cacheDir });
+      if (source === "stored") {
+        await it.cache.put(URL, BYTES, "image/png", "cat.png");
+      }
+      const first = async (media: Media) => {
+        const uploaded = await it.first(media);
+        assertEquals(await media.stored, true);
+        const replace = { replace: true };
+        if (change === "deletes") assertEquals(await other.delete(URL), true);
+        else await other.put(URL, bytesOf(5), "image/png", "a.png", replace);
+        return uploaded;
+      };
+
+      await it.send({ first });
+
+      assertEquals(await it.cache.handle(URL, PLACE), undefined);
+    });
+  }
+}
+
+Deno.test("a handle of bytes that were evicted during the upload is kept", async () => {
+  await using it = await platform({ maxSizeMb: 1500 / 1_048_576 });
   const first = async (media: Media) => {
-    const replace = { replace: true };
-    await other.put(URL, bytesOf(5), "image/png", "a.png", replace);
-    return await it.first(media);
+    const uploaded = await it.first(media);
+    assertEquals(await media.stored, true);
+    await it.cache.put(OTHER, BYTES, "image/png", "b.png");
+    assertEquals(await it.cache.has(URL), false);
+    return uploaded;
   };
 
   await it.send({ first });
 
-  assertEquals(await it.cache.handle(URL, PLACE), undefined);
+  assertEquals(await it.cache.handle(URL, PLACE), "handle 1");
 });
 
 Deno.test("wrong arguments are refused before anything is downloaded", async () => {
