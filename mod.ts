@@ -17,7 +17,7 @@
  * const url = `http://127.0.0.1:${origin.addr.port}/cat.txt`;
  *
  * await using cache = await MediaCache.open({ cacheDir });
- * await using media = await cache.getOrDownload(url, ({ url, signal }) => fetch(url, { signal }));
+ * await using media = await cache.getOrDownload(url, ({ url, signal, headers }) => fetch(url, { signal, headers }));
  * console.log(media.filename, media.mimetype, media.size, await media.bytes());
  *
  * await using again = await cache.getOrDownload(url, () => fetch(url));
@@ -62,6 +62,7 @@ export type {
   VerifyReport,
 } from "./src/core/api/verify_report.ts";
 export type { MediaCacheOptions } from "./src/core/api/options.ts";
+export type { FailureOptions } from "./src/core/api/failure_options.ts";
 export type { GifToMp4Options } from "./src/core/api/gif_options.ts";
 export type {
   LentFile,

@@ -70,7 +70,7 @@ app.get("/proxy", async (c) => {
     const media = await cache.getOrDownload(
       url,
       // The guard checks redirects, too, which may lead to any public host.
-      ({ url, signal }) => guarded(url, { signal }),
+      ({ url, signal, headers }) => guarded(url, { signal, headers }),
     );
     return media.response({
       headers: { "Content-Security-Policy": "default-src 'none'; sandbox" },

@@ -14,6 +14,7 @@ import { WindowBudget } from "./bodies/chunk_window.ts";
 import type { Downloader, DownloadInfo } from "./api/download.ts";
 import { DownloadSlots } from "./download/download_slots.ts";
 import { Downloads } from "./download/downloads.ts";
+import { RememberedFailures } from "./download/remembered_failures.ts";
 import { dropChanged } from "./download/drop_changed.ts";
 import type { SharedDownload } from "./download/shared_download.ts";
 import type { EntryInfo } from "./api/entry_info.ts";
@@ -92,7 +93,7 @@ const CLOSE_TIMEOUT_MS = 10_000;
  * await using cache = await MediaCache.open({ cacheDir: await Deno.makeTempDir() });
  *
  * for (let i = 0; i < 3; i++) {
- *   const media = await cache.getOrDownload(url, ({ url, signal }) => fetch(url, { signal }));
+ *   const media = await cache.getOrDownload(url, ({ url, signal, headers }) => fetch(url, { signal, headers }));
  *   assertEquals(await new Response(media.body).text(), "meow");
  * }
  * assertEquals(cache.stats().misses, 1);
@@ -142,6 +143,7 @@ export class MediaCache implements AsyncDisposable {
     const downloading = {
       ...shared,
       slots: new DownloadSlots(resolved.maxConcurrentDownloads),
+      failures: RememberedFailures.by(resolved.failureTtlMs),
       windows: new WindowBudget(resolved.maxMemoryBytes),
       gifs: resolved.gifToMp4 && new GifConversion(resolved.gifToMp4, shared),
     };
@@ -368,8 +370,10 @@ export class MediaCache implements AsyncDisposable {
    *
    * @param url The URL, compared as given.
    * @param downloader Fetches a URL that is not stored. Called once for all callers
-   * that want the URL at the same time, unless the origin refuses the URL of a caller.
-   * @param options The caller's signal, and its listener for progress.
+   * that want the URL at the same time; again if the origin refuses the URL of a caller, after
+   * a failure that may pass (`retries`), and for the rest of a body that broke, if it sends
+   * the `headers` that it is given.
+   * @param options The caller's signal, its listener for progress, and its retries.
    * @returns The media, whose stream runs along with the download.
    * @throws {HttpStatusError} If the downloader gave a `Response` with a status
    * other than 200 and 203.
@@ -384,8 +388,10 @@ export class MediaCache implements AsyncDisposable {
    * @throws {CacheClosedError} If the cache is or becomes closed.
    * @throws {TypeError} If `downloader` is not a function, or an option has another
    * type.
-   * @throws {RangeError} If `accept` has a member that is no type.
-   * @throws The downloader's own error, or the reason of the signal.
+   * @throws {RangeError} If `accept` has a member that is no type, or `retries` is no integer
+   * of at least 0.
+   * @throws The downloader's own error, also one that is remembered (`failureTtlMs`), or the
+   * reason of the signal.
    *
    * @example Stream while the download runs
    * ```ts
@@ -623,7 +629,6 @@ export class MediaCache implements AsyncDisposable {
    */
   async delete(url: string | URL): Promise<boolean> {
     const canonical = this.#canonical(url);
-    this.#downloads.find(canonical)?.detach();
     return await this.#delete(keyOf(canonical), canonical);
   }
 
@@ -637,9 +642,7 @@ export class MediaCache implements AsyncDisposable {
    * @throws {CacheClosedError} If the cache is closed.
    */
   async deleteByKey(key: string): Promise<boolean> {
-    this.#joinableByKey(key)?.detach();
-    if (!this.#isKey(key)) return false;
-    return await this.#delete(key);
+    return this.#isKey(key) && await this.#delete(key);
   }
 
   /**
@@ -788,6 +791,7 @@ export class MediaCache implements AsyncDisposable {
 
   #delete(key: string, url?: string): Promise<boolean> {
     this.#revalidations.find(key)?.detach();
+    this.#downloads.detach(key);
     const { deletion, peek, remote } = this.#parts;
     const task = async () =>
       await deletion.deleteByKey(key, url ?? await peek.urlOf(key));

@@ -11,7 +11,7 @@
  * await using cache = await MediaCache.open({ cacheDir: await Deno.makeTempDir() });
  * using guarded = guard();
  * const download = (url: string) =>
- *   cache.getOrDownload(url, ({ url, signal }) => guarded(url, { signal }));
+ *   cache.getOrDownload(url, ({ url, signal, headers }) => guarded(url, { signal, headers }));
  *
  * await assertRejects(() => download("http://169.254.169.254/"), ForbiddenAddressError);
  * ```

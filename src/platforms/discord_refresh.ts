@@ -59,7 +59,7 @@ interface Batch {
  * import { discordRefresh, platforms, withRefresh } from "@media-cache/media-cache/platforms";
  *
  * const cache = await MediaCache.open({ canonicalUrl: platforms() });
- * const download = withRefresh(({ url, signal }) => fetch(url, { signal }), discordRefresh(token));
+ * const download = withRefresh(({ url, signal, headers }) => fetch(url, { signal, headers }), discordRefresh(token));
  * await using media = await cache.getOrDownload(attachment.url, download);
  * ```
  */

@@ -207,6 +207,8 @@ Deno.test("explain states the facts of an entry", async () => {
       sha256: "5".repeat(64),
       sourceMimetype: "image/gif",
       sourceSize: 4096,
+      resumed: 1,
+      retried: 2,
     },
     ageMs: MINUTE,
   });
@@ -226,6 +228,8 @@ Last use   ....-..-.. ..:..:.. \\(1m ago\\)
 Size       2.0 KiB \\(2,048 bytes\\)
 Converted  from image/gif of 4.0 KiB \\(4,096 bytes\\)
 SHA-256    5{64}
+Resumed    once
+Retried    2 times
 $`,
     ),
   );
@@ -251,6 +255,8 @@ $`,
     etag: null,
     lastModified: null,
     validatedAt: null,
+    resumed: 1,
+    retried: 2,
     places: [],
     staged: [],
   });

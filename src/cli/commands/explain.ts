@@ -46,11 +46,12 @@ export const explain: Command = {
   json: [
     "{ key, stored, reason, mimetype, filename, size, storedAt, lastAccess,",
     "  sha256, sourceMimetype, sourceSize, conversion, etag, lastModified,",
-    "  validatedAt, places, url,",
+    "  validatedAt, resumed, retried, places, url,",
     "  staged: [{ name, size, locked }],",
     "  remote: { stored, reason, mimetype, filename, size, storedAt, sha256 } }",
     "(null where unknown; reason says why it is not stored, conversion why a GIF",
-    "is still a GIF; places are those that have a handle of the media; url with",
+    "is still a GIF, resumed how often its download went on after a break, retried how",
+    "often it began anew; places are those that have a handle of the media; url with",
     "--urls only; remote where there is a bucket)",
   ],
   run,
@@ -108,6 +109,8 @@ function recordOf(
     etag: sidecar?.etag ?? null,
     lastModified: sidecar?.lastModified ?? null,
     validatedAt: validatedAt ?? null,
+    resumed: sidecar?.resumed ?? null,
+    retried: sidecar?.retried ?? null,
     places,
     ...(withUrl && { url: sidecar?.url ?? null }),
     staged,
@@ -150,12 +153,19 @@ function factsOf(
   if (validatedAt !== undefined) {
     facts.push(["Confirmed at", formatTime(validatedAt)]);
   }
+  const { resumed = 0, retried = 0 } = sidecar ?? {};
+  if (resumed > 0) facts.push(["Resumed", times(resumed)]);
+  if (retried > 0) facts.push(["Retried", times(retried)]);
   for (const place of places) facts.push(["Uploaded to", place]);
   for (const { name, size, locked } of inspection.staged) {
     const by = locked ? "is being written" : "left by a program that ended";
     facts.push(["Staged", `${name}, ${formatBytes(size)}, ${by}`]);
   }
   return facts;
+}
+
+function times(count: number): string {
+  return count === 1 ? "once" : `${formatCount(count)} times`;
 }
 
 function exactly(bytes: number): string {

@@ -1,3 +1,4 @@
+import { checkRetries } from "./failure_options.ts";
 import { OptionCheck } from "./option_check.ts";
 
 const JOIN = new OptionCheck("get or download");
@@ -41,6 +42,12 @@ export interface GetOrDownloadOptions {
    * in place of that of the cache's options.
    */
   staleWhileRevalidateMs?: number | undefined;
+  /**
+   * How often the download is tried again after a failure that may pass, in place of that of
+   * the cache's options. Callers that share a download share its retries: the most that one
+   * of them wants.
+   */
+  retries?: number | undefined;
 }
 
 /** Options of `put()`. */
@@ -111,14 +118,14 @@ export interface VerifyOptions {
  *
  * @returns The options, with `accept` in lower case.
  * @throws {TypeError} If `signal` is no AbortSignal, `onProgress` no function, `accept` no
- * array of strings, or a time no number.
- * @throws {RangeError} If `accept` is empty, or has a member that is no type, or a time is
- * negative or NaN.
+ * array of strings, or a number is none.
+ * @throws {RangeError} If `accept` is empty, or has a member that is no type, a time is
+ * negative or NaN, or `retries` is no integer of at least 0.
  */
 export function checkCallerOptions(
   options: GetOrDownloadOptions,
 ): GetOrDownloadOptions {
-  const { signal, onProgress } = options;
+  const { signal, onProgress, retries } = options;
   // AbortSignals of a polyfill are objects of another class.
   if (
     signal !== undefined && typeof signal?.throwIfAborted !== "function"
@@ -131,6 +138,7 @@ export function checkCallerOptions(
   }
   JOIN.age("maxAgeMs", options.maxAgeMs);
   JOIN.age("staleWhileRevalidateMs", options.staleWhileRevalidateMs);
+  if (retries !== undefined) checkRetries(JOIN, retries);
   if (options.accept === undefined) return options;
   return { ...options, accept: JOIN.mediaRanges("accept", options.accept) };
 }

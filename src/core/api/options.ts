@@ -1,6 +1,11 @@
 import { fromFileUrl } from "@std/path/from-file-url";
 import type { MediaCacheListener } from "./events.ts";
 import {
+  type FailureOptions,
+  type ResolvedFailures,
+  resolveFailures,
+} from "./failure_options.ts";
+import {
   type GifToMp4Options,
   type ResolvedGifToMp4,
   resolveGifToMp4,
@@ -10,7 +15,7 @@ import { type ResolvedRemote, resolveRemote } from "./remote_option.ts";
 import type { RemoteTier } from "./remote_tier.ts";
 
 /** Options of {@linkcode MediaCache}. 1 Mb is 1,048,576 bytes; fractions are allowed. */
-export interface MediaCacheOptions {
+export interface MediaCacheOptions extends FailureOptions {
   /**
    * The directory of the files: a path or a `file:` URL. Created if missing.
    *
@@ -190,7 +195,7 @@ export interface MediaCacheOptions {
 }
 
 /** {@linkcode MediaCacheOptions}, checked and complete, with sizes in bytes. */
-export interface ResolvedOptions {
+export interface ResolvedOptions extends ResolvedFailures {
   /** The directory as a path. */
   dir: string;
   /** Cap of committed bytes. */
@@ -271,6 +276,8 @@ export function resolveOptions(options: MediaCacheOptions): ResolvedOptions {
     maxAgeMs,
     staleWhileRevalidateMs = 0,
     canonicalUrl,
+    retries = 0,
+    failureTtlMs = 0,
     whenAbandoned = "finish",
     durable = false,
     verifyOnRead = false,
@@ -323,6 +330,7 @@ export function resolveOptions(options: MediaCacheOptions): ResolvedOptions {
       staleWhileRevalidateMs,
     ),
     canonicalUrl: check.value("canonicalUrl", canonicalUrl, "function"),
+    ...resolveFailures(check, retries, failureTtlMs),
     whenAbandoned: check.choice("whenAbandoned", whenAbandoned, [
       "finish",
       "abort",

@@ -60,6 +60,12 @@ export interface CacheStats {
   failedOver: number;
   /** Links that `withRefresh()` has replaced by new ones after the origin refused them. */
   refreshed: number;
+  /** How often a body that broke went on where it had stopped, by a request for its rest. */
+  resumed: number;
+  /** Further attempts (`retries`) after a failure that may pass. */
+  retried: number;
+  /** Calls that were rejected with a failure that was remembered (`failureTtlMs`), without a request. */
+  failuresRemembered: number;
   /** Downloads of no named type whose type their first bytes have told. */
   sniffed: number;
   /**
@@ -145,6 +151,9 @@ export class Counters {
   coalesced = 0;
   failedOver = 0;
   refreshed = 0;
+  resumed = 0;
+  retried = 0;
+  failuresRemembered = 0;
   sniffed = 0;
   revalidated = 0;
   stale = 0;
@@ -189,6 +198,9 @@ export function snapshot(counters: Counters, gauges: Gauges): CacheStats {
     coalesced: counters.coalesced,
     failedOver: counters.failedOver,
     refreshed: counters.refreshed,
+    resumed: counters.resumed,
+    retried: counters.retried,
+    failuresRemembered: counters.failuresRemembered,
     sniffed: counters.sniffed,
     revalidated: counters.revalidated,
     stale: counters.stale,

@@ -76,6 +76,12 @@ export class Deadline {
     this.alive();
   }
 
+  /** The time left of the limit in all, in milliseconds. */
+  get leftMs(): number {
+    this.#advance();
+    return this.#totalMs - this.#runMs;
+  }
+
   /** Stops both clocks. */
   stop(): void {
     this.#stopTimer();

@@ -39,3 +39,25 @@ export function startIdleInterval(
   Deno.unrefTimer(timer);
   return () => clearInterval(timer);
 }
+
+/** A wait that has begun. */
+export interface Wait {
+  /** Resolves at the end of the wait; never rejects. */
+  readonly ended: Promise<void>;
+  /** Ends the wait now. */
+  stop(): void;
+}
+
+/** Starts a wait that ends after a time, or when the signal is aborted. */
+export function startWait(waitMs: number, signal: AbortSignal): Wait {
+  const { promise: ended, resolve } = Promise.withResolvers<void>();
+  const stop = () => {
+    stopTimer();
+    signal.removeEventListener("abort", stop);
+    resolve();
+  };
+  const stopTimer = startTimer(waitMs, () => stop());
+  if (signal.aborted) stop();
+  else signal.addEventListener("abort", stop, { once: true });
+  return { ended, stop };
+}

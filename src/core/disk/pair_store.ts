@@ -25,6 +25,7 @@ import {
   FollowedDescription,
   StagedDescription,
   type StagedFacts,
+  type StagedPause,
 } from "./staged_description.ts";
 import { StagedFile, type StagedName, type StagedPair } from "./staged_file.ts";
 
@@ -213,8 +214,8 @@ export class PairStore extends CacheDirectory {
   }
 
   /**
-   * Puts a description beside a staged file, for followers; without `facts` it says that
-   * the body is being converted.
+   * Puts a description beside a staged file, for followers, or changes the one that is
+   * there.
    *
    * @throws {Deno.errors.AlreadyExists} If another download still has the name.
    * @throws The file system's error.
@@ -222,8 +223,11 @@ export class PairStore extends CacheDirectory {
   async describe(
     key: string,
     staged: StagedFile,
-    facts: StagedFacts | undefined,
+    facts: StagedFacts | StagedPause,
   ): Promise<void> {
+    if (staged.description?.isNamed) {
+      return await staged.description.tell(facts);
+    }
     const path = this.path(descriptionName(key));
     await staged.describe(async () => {
       const { identity } = await staged.file.facts();

@@ -13,8 +13,10 @@
  * of the .dat in bytes, `ts` the time of the store in seconds since the epoch. A
  * sidecar may also hold `sha256` (the digest of the .dat), `sourceMimetype`,
  * `sourceSize` and `sourceSha256` (type, bytes and digest of the download, where the
- * .dat is its conversion), `conversion` (why a GIF is still a GIF), and `etag` and
- * `lastModified` (the validators that the origin has sent). Unknown members are ignored.
+ * .dat is its conversion), `conversion` (why a GIF is still a GIF), `etag` and
+ * `lastModified` (the validators that the origin has sent), `resumed` and `retried` (how
+ * often the download went on after a break, and began anew after a failure). Unknown
+ * members are ignored.
  */
 import { safeFilename } from "../text/filename.ts";
 import { cleanMimetype } from "../text/mimetype.ts";
@@ -55,6 +57,10 @@ export interface Sidecar {
   etag?: string;
   /** The `Last-Modified` date that the origin has sent with the body. */
   lastModified?: string;
+  /** How often the download went on where its body had broken. */
+  resumed?: number;
+  /** How often the download began anew after a failure. */
+  retried?: number;
 }
 
 /** A sidecar, and the state of its file when it was read. */
@@ -129,6 +135,8 @@ export function parseSidecar(text: string, key: string): Sidecar | string {
     conversion,
     etag,
     lastModified,
+    resumed,
+    retried,
   }: Record<string, unknown> = { ...value };
   if (typeof url !== "string") return "url is not a string";
   // A lone surrogate hashes as U+FFFD, so two such URLs could have one key.
@@ -158,6 +166,8 @@ export function parseSidecar(text: string, key: string): Sidecar | string {
   if (typeof conversion === "string") sidecar.conversion = conversion;
   if (typeof etag === "string") sidecar.etag = etag;
   if (typeof lastModified === "string") sidecar.lastModified = lastModified;
+  if (isCount(resumed)) sidecar.resumed = resumed;
+  if (isCount(retried)) sidecar.retried = retried;
   return sidecar;
 }
 

@@ -16,6 +16,9 @@ export interface StagedFacts {
   readonly size: number | undefined;
 }
 
+/** Why a download brings no bytes for a while: its next attempt, or its conversion, goes on. */
+export type StagedPause = "waiting" | "converting";
+
 /** The facts of a download, as a follower reads them. */
 export interface FollowedFacts extends StagedFacts {
   /** Whether the download has ended and the body is complete. */
@@ -24,10 +27,12 @@ export interface FollowedFacts extends StagedFacts {
   readonly ending: string | undefined;
 }
 
+const PAUSES: readonly StagedPause[] = ["waiting", "converting"];
+
 /**
  * The description of a staged body, for the followers of its download: the sidecar
- * to be, without `url` and `ts` while bytes are missing. While the body is converted the
- * description says so, and nothing that older releases take for facts.
+ * to be, without `url` and `ts` while bytes are missing. Before there are facts, it says that
+ * the body is waited for or converted, and nothing that older releases take for facts.
  *
  * Each write is a sign of life of the writer, which shows by the mtime: also the same
  * text is written again while no bytes come, as during a conversion. The writer and each follower
@@ -42,7 +47,8 @@ export class StagedDescription {
   /** The identity of the description's file. */
   readonly identity: number;
   readonly #file: DiskFile;
-  readonly #facts: object;
+  readonly #staged: number;
+  #facts: object = {};
   #bytes = new Uint8Array(0);
   #isComplete = false;
 
@@ -50,33 +56,27 @@ export class StagedDescription {
     path: string,
     file: DiskFile,
     identity: number,
-    facts: object,
+    staged: number,
   ) {
     this.path = path;
     this.identity = identity;
     this.#file = file;
-    this.#facts = facts;
+    this.#staged = staged;
   }
 
-  /**
-   * Writes the facts of the staged body with that identity; without `facts`, that it is
-   * being converted.
-   */
+  /** Writes the facts of the staged body with that identity, or why it has none yet. */
   static async create(
     fs: FileSystem,
     path: string,
-    facts: StagedFacts | undefined,
-    identity: number,
+    facts: StagedFacts | StagedPause,
+    staged: number,
   ): Promise<StagedDescription> {
     const file = await createAnew(fs, path);
     try {
       file.tryLock(true);
-      const told = facts === undefined
-        ? { converting: identity }
-        : { ...facts, staged: identity };
       const own = (await file.facts()).identity;
-      const description = new StagedDescription(path, file, own, told);
-      await description.#write(JSON.stringify(told));
+      const description = new StagedDescription(path, file, own, staged);
+      await description.tell(facts);
       return description;
     } catch (error) {
       file.close();
@@ -95,6 +95,15 @@ export class StagedDescription {
     } catch {
       return false;
     }
+  }
+
+  /** Writes facts in place of those before, or of a pause. */
+  async tell(facts: StagedFacts | StagedPause): Promise<void> {
+    if (this.#isComplete) return;
+    this.#facts = typeof facts === "string"
+      ? { [facts]: this.#staged }
+      : { ...facts, staged: this.#staged };
+    await this.#write(JSON.stringify(this.#facts));
   }
 
   /** Writes the same text again, to show that the writer lives. Never rejects. */
@@ -148,8 +157,8 @@ export class FollowedDescription {
   readonly #fs: FileSystem;
   readonly #path: string;
   readonly #identity: number;
-  /** Whether the body is being converted, so that it has no facts yet. */
-  isConverting = false;
+  /** Why there are no facts yet, if the writer says so. */
+  pause: StagedPause | undefined;
   /** When the writer last showed that it lives (ms since the epoch). */
   writtenMs: number | undefined;
   #file: DiskFile | undefined;
@@ -171,7 +180,7 @@ export class FollowedDescription {
     if (text === undefined) return this.#facts;
     const facts = this.#parse(text, isOurs);
     if (facts !== undefined) this.#facts = facts;
-    else if (!isOurs && !this.isConverting) this.close();
+    else if (!isOurs && this.pause === undefined) this.close();
     return this.#facts;
   }
 
@@ -226,9 +235,9 @@ export class FollowedDescription {
       this.#length = 0;
       return undefined;
     }
-    const { mimetype, filename, size, ts, staged, converting, ending } = value;
-    this.isConverting = converting === this.#identity;
-    if (this.isConverting) return undefined;
+    const { mimetype, filename, size, ts, staged, ending } = value;
+    this.pause = PAUSES.find((pause) => value[pause] === this.#identity);
+    if (this.pause !== undefined) return undefined;
     // Another download of the URL may have begun since, with a description of its own.
     if (!isOurs && staged !== this.#identity) return undefined;
     return {

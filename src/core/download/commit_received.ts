@@ -1,11 +1,9 @@
 import { yieldToEventLoop } from "../async/pacer.ts";
-import { startIdleInterval } from "../async/timer.ts";
 import { replaceExtension } from "../text/filename.ts";
 import { digestOf, maxHashedBytes } from "../bodies/digest.ts";
 import { fileBody } from "../bodies/stored_body.ts";
 import { WholeBody } from "../bodies/whole_body.ts";
 import type { GifPlan } from "../gif/gif_plan.ts";
-import type { StagedFacts } from "../disk/staged_description.ts";
 import type { StagedFile } from "../disk/staged_file.ts";
 import type { SharedFile } from "../disk/open_files.ts";
 import type { CommitRequest } from "../entries/entry_writer.ts";
@@ -16,21 +14,8 @@ import type {
   Revalidated,
 } from "./download_parts.ts";
 import type { BodyReceiver, Received, WholeReceived } from "./receive_body.ts";
-import {
-  describeBody,
-  describeWhole,
-  DISK_FAILED,
-  type StagingPlace,
-} from "./stage_body.ts";
-
-/**
- * While no bytes come, followers get a sign of life this often within `idleTimeoutMs`:
- * then a single late one does no harm.
- */
-const BEATS = 4;
-
-/** The longest time between two signs of life (ms): a follower may be less patient. */
-const MAX_BEAT_MS = 250;
+import { describeWhole, DISK_FAILED, type StagingPlace } from "./stage_body.ts";
+import { withBeat } from "./with_beat.ts";
 
 /** Stores a received body: as it came, or as the video of a GIF. */
 export class ReceivedCommit {
@@ -72,7 +57,13 @@ export class ReceivedCommit {
     if (plan !== undefined && staged !== undefined) {
       task.phase = "converting";
       const store = () => this.#storeVideo(body, staged, plan);
-      const stored = await this.#withBeat(staged, undefined, store);
+      const stored = await withBeat(
+        this.#parts,
+        task,
+        staged,
+        "converting",
+        store,
+      );
       if (stored !== undefined) return stored;
     }
     task.phase = "storing";
@@ -240,7 +231,13 @@ export class ReceivedCommit {
     const stored = catalog.isCounted
       ? await commit(request)
       // The commit waits for the scan at start, which may take long.
-      : await this.#withBeat(staged, described, () => commit(request));
+      : await withBeat(
+        this.#parts,
+        this.#task,
+        staged,
+        described,
+        () => commit(request),
+      );
     if (stored === undefined || !hub.listening) return stored;
     const durationMs = performance.now() - started;
     const event = { url, key, mimetype, filename, size, durationMs };
@@ -249,38 +246,17 @@ export class ReceivedCommit {
     return stored;
   }
 
-  /**
-   * Runs a task during which no bytes come, and shows other processes that this one lives:
-   * followers would take the silence for that of a dead origin.
-   *
-   * @param facts The facts of the staged body; undefined while it is converted.
-   */
-  async #withBeat<T>(
-    staged: StagedFile,
-    facts: StagedFacts | undefined,
-    task: () => Promise<T>,
-  ): Promise<T> {
-    await describeBody(this.#parts, this.#task, staged, facts);
-    const { idleTimeoutMs } = this.#parts.options;
-    const everyMs = Math.min(MAX_BEAT_MS, idleTimeoutMs / BEATS);
-    const beat = () => staged.description?.beat();
-    const stop = startIdleInterval(everyMs, beat);
-    try {
-      return await task();
-    } finally {
-      stop();
-    }
-  }
-
   /** Makes the members of the sidecar; `facts` replace those of the source. */
   #members(facts: Partial<Members>): Members {
-    const { source, conversion } = this.#receiver;
+    const { source, conversion, resumed, retried } = this.#receiver;
     const { mimetype = "", filename = "" } = source ?? {};
     return {
       url: this.#task.url,
       mimetype,
       filename,
       ...(conversion !== undefined && { conversion }),
+      ...(resumed > 0 && { resumed }),
+      ...(retried > 0 && { retried }),
       ...source?.validators,
       ...source?.remote?.original,
       ...facts,

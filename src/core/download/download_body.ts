@@ -2,7 +2,7 @@ import { assertAttached } from "../bodies/body_data.ts";
 import type { Deadline } from "../async/deadline.ts";
 import { isRefusal } from "../disk/disk_fault.ts";
 import type { SharedFile } from "../disk/open_files.ts";
-import type { StagedFacts } from "../disk/staged_description.ts";
+import type { StagedFacts, StagedPause } from "../disk/staged_description.ts";
 import type { StagedFile } from "../disk/staged_file.ts";
 import { CROWDED, TOO_LARGE } from "../disk/staging_budget.ts";
 import { BodyDigest, maxHashedBytes } from "../bodies/digest.ts";
@@ -85,7 +85,7 @@ export class DownloadBody {
   }
 
   /** Describes the body for other processes. */
-  async describe(facts: StagedFacts): Promise<void> {
+  async describe(facts: StagedFacts | StagedPause): Promise<void> {
     const { staged } = this;
     if (staged === undefined) return;
     await describeBody(this.#parts, this.#task, staged, facts);

@@ -19,6 +19,7 @@ import type { Peek } from "../entries/peek.ts";
 import type { Remote } from "../remote/remote.ts";
 import type { CallerLink } from "./caller_links.ts";
 import type { DownloadSlot, DownloadSlots } from "./download_slots.ts";
+import type { RememberedFailures } from "./remembered_failures.ts";
 import type { SelectiveCallers } from "./selective_callers.ts";
 
 /** The parts of the cache that its downloads work on. */
@@ -55,6 +56,8 @@ export interface DownloadParts {
   readonly counters: Counters;
   /** The lifetime of the cache. */
   readonly lifetime: Lifetime;
+  /** The failures for which no request is made; undefined where none are remembered. */
+  readonly failures: RememberedFailures | undefined;
   /** The work with the remote tier; undefined where there is none. */
   readonly remote: Remote | undefined;
 }
@@ -73,6 +76,8 @@ export interface Handout {
 export interface DownloadListener extends GrowingBodyEvents {
   /** Whether the body is still to be stored. */
   readonly mayStore: boolean;
+  /** How often a failure that may pass is retried, before callers have bytes. */
+  readonly retries: number;
   /** The callers that accept some types only; undefined while there is none. */
   readonly selective: Pick<SelectiveCallers, "refuse"> | undefined;
   /**
@@ -121,6 +126,8 @@ export interface DownloadTask {
   readonly controller: AbortController;
   /** Its slot among those of the cache. */
   readonly slot: DownloadSlot;
+  /** The link of the caller that started the download. */
+  readonly link: CallerLink;
   /** The present step. */
   phase: DownloadInfo["phase"];
   /** The listener of all parts. */

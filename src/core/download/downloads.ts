@@ -40,8 +40,14 @@ export class Downloads {
    *
    * @param url The canonical URL.
    * @param link The link of the caller that starts the download.
+   * @throws The error by which the link has failed, as long as that is remembered.
    */
   start(url: string, link: CallerLink): SharedDownload {
+    const failed = this.#parts.failures?.find(link.url);
+    if (failed !== undefined) {
+      this.#parts.counters.failuresRemembered++;
+      throw failed.error;
+    }
     const onUnjoinable = () => {
       if (this.#joinable.get(url) === download) this.#joinable.delete(url);
     };
@@ -57,8 +63,18 @@ export class Downloads {
     return download;
   }
 
+  /**
+   * Detaches the download of a key, as {@linkcode Downloads.detachAll} does, and forgets its
+   * failures.
+   */
+  detach(key: string): void {
+    this.findByKey(key)?.detach();
+    this.#parts.failures?.forget(key);
+  }
+
   /** Detaches all downloads: they go on for their readers, and store nothing. */
   detachAll(): void {
+    this.#parts.failures?.clear();
     for (const download of this.#all) download.detach();
   }
 

@@ -1,6 +1,6 @@
 import type { DownloadInfo } from "../api/download.ts";
 import { MediaCacheError, TooLargeError } from "../api/errors.ts";
-import { startTimer } from "../async/timer.ts";
+import { startWait } from "../async/timer.ts";
 import type { DiskFile } from "../disk/disk_file.ts";
 import type {
   FollowedDescription,
@@ -57,7 +57,7 @@ export class FollowedDownload {
       received: this.#received,
       total: this.#facts?.size,
       startedAt,
-      phase: this.#description.isConverting
+      phase: this.#description.pause === "converting"
         ? "converting"
         : this.#facts === undefined
         ? "waiting"
@@ -90,7 +90,7 @@ export class FollowedDownload {
       const isWhole = await this.#tryLook();
       if (isWhole) return { isStored: await this.#finish() };
       if (this.#lost !== undefined) return { lost: this.#lost.reason };
-      await this.#pause(signal);
+      await startWait(LOOK_MS, signal).ended;
     }
   }
 
@@ -213,7 +213,7 @@ export class FollowedDownload {
       if (isLast || signal.aborted) return false;
       // Look once more: the sidecar comes a moment after the .part name is gone.
       isLast = isOver;
-      await this.#pause(signal);
+      await startWait(LOOK_MS, signal).ended;
     }
   }
 
@@ -242,17 +242,5 @@ export class FollowedDownload {
         ? "Cannot read media: the process that downloaded it has ended"
         : `Cannot read media: its download in another process ${ending}`,
     );
-  }
-
-  #pause(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const go = () => {
-        stop();
-        signal.removeEventListener("abort", go);
-        resolve();
-      };
-      const stop = startTimer(LOOK_MS, go);
-      signal.addEventListener("abort", go);
-    });
   }
 }

@@ -1,16 +1,24 @@
-import type { DownloadInfo } from "../api/download.ts";
+import type {
+  Download,
+  DownloadContext,
+  DownloadInfo,
+} from "../api/download.ts";
 import { DownloadTimeoutError } from "../api/errors.ts";
 import { Deadline } from "../async/deadline.ts";
 import type { Claim } from "../sharing/download_claims.ts";
 import { type ChunkSource, chunkSource } from "../bodies/chunk_source.ts";
 import type { Tee } from "../bodies/tee.ts";
-import { CheckedObject } from "../remote/checked_object.ts";
-import type { Remote } from "../remote/remote.ts";
+import { type ReceivedPart, restHeaders } from "../text/partial_content.ts";
+import { refusedStatusOf } from "../text/refused_status.ts";
 import type { CallerLink } from "./caller_links.ts";
 import type { DownloadParts, DownloadTask } from "./download_parts.ts";
 import { BodyReceiver, type Received } from "./receive_body.ts";
-import { remoteSource, runDownloader, type Source } from "./source.ts";
-import { uncodedBody } from "./coded_body.ts";
+import { runDownloader, type Source, toRest, toSource } from "./source.ts";
+import { type Break, ContinuedBody, type Rest } from "./continued_body.ts";
+import { isPassing, retryWaitMs } from "./retry_wait.ts";
+import { ObjectDownload } from "./object_download.ts";
+import { pauseAttempts } from "./attempt_pause.ts";
+import { withBeat } from "./with_beat.ts";
 import { ReceivedCommit } from "./commit_received.ts";
 
 /** The download of a URL by its downloader, or of its object of the remote tier: ask, receive, store. */
@@ -20,8 +28,12 @@ export class OwnDownload {
   readonly #claim: Claim;
   readonly #before: number | undefined;
   readonly #receiver: BodyReceiver;
+  /** The link whose downloader is called. */
+  #link: CallerLink;
   /** The calls of downloaders so far. */
   #attempts = 0;
+  /** Whether the downloader has looked at its headers: else it can't ask for a part. */
+  #sendsHeaders = false;
 
   /**
    * @param claim The claim of this process; with the role "lead" it has a staged file.
@@ -35,6 +47,7 @@ export class OwnDownload {
   ) {
     this.#parts = parts;
     this.#task = task;
+    this.#link = task.link;
     this.#claim = claim;
     this.#before = before;
     const claimed = claim.role === "lead" ? claim.staged : undefined;
@@ -73,6 +86,11 @@ export class OwnDownload {
     return this.#receiver.isUncached;
   }
 
+  /** The URL that was asked for last; undefined before. */
+  get askedUrl(): string | undefined {
+    return this.#attempts === 0 ? undefined : this.#link.url;
+  }
+
   /** Whether other processes follow the download. */
   get isFollowed(): boolean {
     return this.#claim.role === "lead" &&
@@ -80,17 +98,17 @@ export class OwnDownload {
   }
 
   /**
-   * Asks the remote tier, if there is one, and else runs the downloader of a link, or of
-   * the next one if the origin refuses it. Stores the body; true when it is on disk.
+   * Asks the remote tier, if there is one, and else runs the downloader. Stores the body;
+   * true when it is on disk.
    */
-  async run(link: CallerLink): Promise<boolean> {
+  async run(): Promise<boolean> {
     const { slots, remote } = this.#parts;
     const { key, controller: { signal } } = this.#task;
     let isStored = false;
     try {
       const received = await slots.run(
         this.#task.slot,
-        () => this.#receive(link),
+        () => this.#receive(),
       );
       const commit = new ReceivedCommit(
         this.#parts,
@@ -126,15 +144,16 @@ export class OwnDownload {
   }
 
   /** Receives the body of an object, or runs the downloader and receives its body, within the time limits. */
-  async #receive(link: CallerLink): Promise<Received> {
+  async #receive(): Promise<Received> {
     const { idleTimeoutMs, timeoutMs } = this.#parts.options;
     const { slots, remote } = this.#parts;
     const { controller, slot, key, revalidated } = this.#task;
     if (revalidated !== undefined) remote?.begin(key, controller.signal);
     // An object of the remote tier is no newer than the entry.
-    const found = revalidated === undefined && remote !== undefined
-      ? await this.#find(remote)
+    const object = revalidated === undefined && remote !== undefined
+      ? new ObjectDownload(this.#parts, this.#task, this.#receiver, remote)
       : undefined;
+    const found = await object?.find();
     const deadline = new Deadline(
       idleTimeoutMs,
       timeoutMs,
@@ -143,122 +162,111 @@ export class OwnDownload {
       () => slots.isHeldBack(slot),
     );
     try {
-      if (found !== undefined) {
-        const received = await this.#receiveObject(found, link, deadline);
-        if (received !== undefined) return received;
-      }
-      const answer = await this.#ask(link, deadline);
-      deadline.alive();
-      return await this.#receiver.receive(answer, deadline);
+      const received = found &&
+        await object?.receive(found, deadline, async () => {
+          const answer = await this.#ask(deadline);
+          return { answer, chunks: this.#chunksOf(answer, deadline) };
+        });
+      if (received !== undefined) return received;
+      return await this.#receiveAnswer(deadline);
     } finally {
       deadline.stop();
     }
   }
 
-  /** Finds the object of the URL, if need be after the download of another host. */
-  async #find(remote: Remote): Promise<Source | undefined> {
-    const { slots } = this.#parts;
-    const { key, slot, listener, controller: { signal } } = this.#task;
-    let found = await remote.find(key, signal);
-    if (found === "none" && listener.mayStore && remote.usesLeases) {
-      slots.leave(slot);
-      found = await remote.turn(key, signal);
+  /** Runs the downloader and receives its body; anew if that breaks and may be retried. */
+  async #receiveAnswer(deadline: Deadline): Promise<Received> {
+    const receiver = this.#receiver;
+    for (;;) {
+      const answer = await this.#ask(deadline);
+      const chunks = this.#chunksOf(answer, deadline);
       try {
-        if (!slots.tryTake(slot)) await slots.wait(slot, signal);
+        return await receiver.receive(answer, chunks, deadline);
       } catch (error) {
-        const body = typeof found === "object" ? found.body : undefined;
-        if (body instanceof CheckedObject) body.cancel(error);
-        throw error;
+        if (!await this.#mayRetry(error, deadline)) throw error;
+        await receiver.restart();
       }
     }
-    if (found === "none") remote.counters.misses++;
-    // The object that other hosts can use must stay.
-    this.#receiver.keepsObject = found === "unusable";
-    if (typeof found === "string") return undefined;
-    this.#task.phase = "downloading";
-    return this.#receiver.source = remoteSource(found);
   }
 
-  /** Receives the body of an object; undefined if it breaks before a caller has bytes of it. */
-  async #receiveObject(
-    source: Source,
-    link: CallerLink,
+  /** The bytes of an answer; they go on where they stopped if the origin tells their version. */
+  #chunksOf(
+    { body, size, validator }: Source,
     deadline: Deadline,
-  ): Promise<Received | undefined> {
-    const receiver = this.#receiver;
-    const object = source.remote?.object;
-    if (object !== undefined) {
-      object.reopen = async () =>
-        receiver.isHandedOut ? await this.#reopen(link, deadline) : undefined;
-    }
+  ): ChunkSource {
+    const chunks = chunkSource(body, true, size);
+    if (validator === undefined || !this.#sendsHeaders) return chunks;
+    return new ContinuedBody(
+      chunks,
+      size,
+      (broken) => this.#askForRest({ ...broken, validator }, deadline),
+    );
+  }
+
+  /**
+   * Asks for the rest of a body that broke: at once for the first time, later after a wait.
+   *
+   * @returns The rest; undefined if it can't be had.
+   * @throws A failure that may pass.
+   */
+  async #askForRest(
+    part: Break & ReceivedPart,
+    deadline: Deadline,
+  ): Promise<Rest | undefined> {
+    const { asked, fruitless, failure } = part;
+    const waitMs = asked === 0
+      ? 0
+      : retryWaitMs(failure, fruitless, deadline.leftMs);
+    if (waitMs === undefined) return undefined;
+    const { counters } = this.#parts;
     try {
-      return await receiver.receive(source, deadline);
+      return await this.#withBeat(async () => {
+        if (waitMs > 0) await this.#pause(waitMs, deadline);
+        deadline.alive();
+        const rest = await this.#call(
+          () => restHeaders(part),
+          (result) => toRest(result, part),
+          (error) => {
+            // Other failures are none of the link.
+            if (refusedStatusOf(error) === undefined) throw error;
+            this.#useNextLink(error);
+          },
+        );
+        deadline.alive();
+        if (rest === undefined) return undefined;
+        counters.resumed++;
+        this.#receiver.resumed++;
+        return rest;
+      });
     } catch (error) {
-      const isBroken = object?.fault !== undefined && !receiver.isHandedOut;
-      this.#task.controller.signal.throwIfAborted();
-      if (!isBroken) throw error;
-      await receiver.restart();
-      deadline.alive();
+      if (isPassing(error)) throw error;
       return undefined;
     }
   }
 
-  /** Runs the downloader for the rest of an object that has broken. */
-  async #reopen(link: CallerLink, deadline: Deadline): Promise<ChunkSource> {
-    const { counters } = this.#parts;
-    // The silence of the object is none of the origin.
-    deadline.alive();
-    const answer = await this.#ask(link, deadline);
-    const coded = chunkSource(answer.body, true, answer.size);
-    const onAlive = () => deadline.alive();
-    const { chunks } = await uncodedBody(coded, answer, onAlive)
-      .catch((error) => {
-        coded.cancel(error);
-        throw error;
-      });
-    return {
-      next: async () => {
-        const chunk = await chunks.next();
-        deadline.alive();
-        counters.bytesDownloaded += chunk?.length ?? 0;
-        return chunk;
-      },
-      cancel: (reason) => chunks.cancel(reason),
-    };
-  }
-
-  async #ask(first: CallerLink, deadline: Deadline): Promise<Source> {
-    const { url, key, started, slot, controller: { signal } } = this.#task;
+  /** Runs the downloader of a link, or of the next link if the origin refuses it. */
+  async #ask(deadline: Deadline): Promise<Source> {
+    const { url, key, started } = this.#task;
+    const isFirst = this.#attempts === 0;
     this.#task.phase = "downloading";
     let source: Source | undefined;
-    slot.isAsking = true;
     try {
-      let link = first;
-      const countRefresh = () => void this.#parts.counters.refreshed++;
-      while (source === undefined) {
-        try {
-          const context = {
-            url: link.url,
-            signal,
-            headers: new Headers(this.#task.revalidated?.conditions),
-            attempt: this.#attempts++,
-            countRefresh,
-          };
-          source = await runDownloader(link.downloader, context);
-        } catch (error) {
-          // Callers that have just left still have their links in the list.
-          signal.throwIfAborted();
-          link = this.#task.listener.onRefused(link, error);
+      source = await this.#call(
+        () => new Headers(this.#task.revalidated?.conditions),
+        toSource,
+        async (error) => {
+          if (!await this.#mayRetry(error, deadline)) this.#useNextLink(error);
           deadline.alive();
-        }
-      }
+        },
+      );
+      deadline.alive();
       // The rest of an object that was handed out keeps its type and name.
       if (!this.#receiver.isHandedOut) this.#receiver.source = source;
       return source;
     } finally {
-      slot.isAsking = false;
       const { hub } = this.#parts;
-      if (hub.listening && this.#task.revalidated === undefined) {
+      const isTold = isFirst && this.#task.revalidated === undefined;
+      if (isTold && hub.listening) {
         hub.emit({
           type: "miss",
           url,
@@ -270,6 +278,89 @@ export class OwnDownload {
         });
       }
     }
+  }
+
+  /**
+   * Calls the downloader of the present link, again after each failure that `onFailure` takes.
+   *
+   * @param read Reads its result.
+   * @throws The error of `onFailure`, or the signal's reason.
+   */
+  async #call<T>(
+    headers: () => Headers,
+    read: (result: Response | Download, url: string) => T,
+    onFailure: (error: unknown) => void | Promise<void>,
+  ): Promise<T> {
+    const { slot, controller: { signal } } = this.#task;
+    const countRefresh = () => void this.#parts.counters.refreshed++;
+    for (;;) {
+      const { url, downloader } = this.#link;
+      const attempt = this.#attempts++;
+      this.#sendsHeaders = false;
+      const use = () => {
+        this.#sendsHeaders = true;
+        return headers();
+      };
+      let made: Headers | undefined;
+      const context: DownloadContext = {
+        url,
+        signal,
+        attempt,
+        countRefresh,
+        get headers() {
+          return made ??= use();
+        },
+      };
+      slot.isAsking = true;
+      try {
+        return await runDownloader(downloader, context, read);
+      } catch (error) {
+        signal.throwIfAborted();
+        slot.isAsking = false;
+        await onFailure(error);
+        signal.throwIfAborted();
+      } finally {
+        slot.isAsking = false;
+      }
+    }
+  }
+
+  /** Goes on with the link of another caller if the origin refuses one; else throws the error. */
+  #useNextLink(error: unknown): void {
+    // Callers that have just left still have their links in the list.
+    this.#task.controller.signal.throwIfAborted();
+    this.#link = this.#task.listener.onRefused(this.#link, error);
+  }
+
+  /** Waits before another attempt; false if the error is final, or callers have bytes. */
+  async #mayRetry(error: unknown, deadline: Deadline): Promise<boolean> {
+    const { listener, controller: { signal } } = this.#task;
+    const receiver = this.#receiver;
+    const isOver = signal.aborted || receiver.isHandedOut ||
+      receiver.retried >= listener.retries || !isPassing(error);
+    if (isOver) return false;
+    const waitMs = retryWaitMs(error, receiver.retried, deadline.leftMs);
+    if (waitMs === undefined) return false;
+    receiver.retried++;
+    this.#parts.counters.retried++;
+    await this.#withBeat(() => this.#pause(waitMs, deadline));
+    return true;
+  }
+
+  #pause(waitMs: number, deadline: Deadline): Promise<void> {
+    return pauseAttempts(
+      this.#parts,
+      this.#task,
+      this.#receiver,
+      waitMs,
+      deadline,
+    );
+  }
+
+  /** Runs a task during which no bytes come, and shows other processes that this one lives. */
+  #withBeat<T>(task: () => Promise<T>): Promise<T> {
+    const { staged, stagedFacts } = this.#receiver;
+    return withBeat(this.#parts, this.#task, staged, stagedFacts, task);
   }
 
   /**

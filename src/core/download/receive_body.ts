@@ -6,11 +6,11 @@ import { IncompleteBodyError, TooLargeError } from "../api/errors.ts";
 import { errorFacts } from "../text/failure_reason.ts";
 import { sniffedType, UNNAMED_TYPE_REGEXP } from "../text/sniffed_type.ts";
 import { withFittingExtension } from "../text/filename.ts";
+import type { StagedFacts, StagedPause } from "../disk/staged_description.ts";
 import type { StagedFile } from "../disk/staged_file.ts";
 import type { MediaFacts } from "../bodies/cached_media.ts";
 import {
   type ChunkSource,
-  chunkSource,
   replayed,
   wholeChunk,
 } from "../bodies/chunk_source.ts";
@@ -60,6 +60,10 @@ export class BodyReceiver {
    * that no caller had to be asked about.
    */
   type: string | undefined;
+  /** How often the body has gone on after a break. */
+  resumed = 0;
+  /** How often the download has begun anew after a failure. */
+  retried = 0;
   /** Whether the callers have the body. */
   isHandedOut = false;
   /** Why a GIF that could have been converted stays one. */
@@ -91,18 +95,38 @@ export class BodyReceiver {
     return this.#isRefused || this.body?.tee.cached === false;
   }
 
+  /** The staged file that other processes may follow. */
+  get staged(): StagedFile | undefined {
+    const { body } = this;
+    return body === undefined
+      ? this.#place?.staged ?? this.#claimed
+      : body.staged;
+  }
+
+  /** The facts of the staged body for followers, once the type is certain. */
+  get stagedFacts(): StagedFacts | StagedPause {
+    if (!this.isHandedOut) return "waiting";
+    const { mimetype = "", filename = "", size } = this.source ?? {};
+    return { mimetype, filename, size };
+  }
+
   /**
    * Receives the whole body of a downloader's answer.
    *
+   * @param answer The facts of the body.
+   * @param body Its bytes.
    * @throws {IncompleteBodyError} If the body is not as long as declared.
    * @throws {TooLargeError} If the body is above `maxDownloadMb`.
    * @throws The error of the source, or the signal's reason.
    */
-  async receive(answer: Source, deadline: Deadline): Promise<Received> {
+  async receive(
+    answer: Source,
+    body: ChunkSource,
+    deadline: Deadline,
+  ): Promise<Received> {
     const { signal } = this.#task.controller;
     const { remote } = answer;
-    let chunks = remote?.object ??
-      chunkSource(answer.body, true, answer.size);
+    let chunks = body;
     const onAbort = () => {
       chunks.cancel(signal.reason);
       // Failed here, too: a push may wait for readers that are slow or have left. The
@@ -156,6 +180,7 @@ export class BodyReceiver {
   async restart(): Promise<void> {
     const { body } = this;
     const place = this.#place;
+    this.#isRefused = false;
     this.body =
       this.#place =
       this.type =
@@ -163,7 +188,6 @@ export class BodyReceiver {
         undefined;
     this.received = 0;
     if (body?.tee.cached === false) {
-      this.#isRefused = false;
       await body.fail(new Error("Cannot download: its source broke"), "Error");
       await body.close();
       return;
@@ -379,8 +403,7 @@ export class BodyReceiver {
   #describeLater(body: DownloadBody): void {
     if (this.received === this.source?.size) return;
     this.#stopTimer = startIdleTimer(DESCRIBE_AFTER_MS, () => {
-      const { mimetype = "", filename = "", size } = this.source ?? {};
-      body.describe({ mimetype, filename, size });
+      body.describe(this.stagedFacts);
     });
   }
 

@@ -9,9 +9,7 @@ import { errorFacts } from "../text/failure_reason.ts";
 import type { DiskFile } from "../disk/disk_file.ts";
 import { CachedMedia, type MediaFacts } from "../bodies/cached_media.ts";
 import type { MediaBody } from "../bodies/media_body.ts";
-import { fileBody } from "../bodies/stored_body.ts";
 import type { Claim } from "../sharing/download_claims.ts";
-import type { OpenEntry } from "../entries/discovery.ts";
 import { type CallerLink, CallerLinks } from "./caller_links.ts";
 import type {
   DownloadListener,
@@ -22,6 +20,7 @@ import type {
 import { ClaimTurns } from "./claim_turns.ts";
 import { FollowDeadline } from "./follow_deadline.ts";
 import { FollowedDownload } from "./followed_download.ts";
+import { handOutEntry } from "./hand_out_entry.ts";
 import { OwnDownload } from "./own_download.ts";
 import { SelectiveCallers } from "./selective_callers.ts";
 
@@ -53,13 +52,13 @@ export class SharedDownload implements DownloadListener {
   selective: SelectiveCallers | undefined;
   /** Whether a caller has joined that accepts every type. */
   acceptsAll = false;
+  /** The most retries that a caller wants. */
+  retries = 0;
   readonly #parts: DownloadParts;
   readonly #task: DownloadTask;
   readonly #turns: ClaimTurns;
   readonly #onUnjoinable: () => void;
   readonly #waiters = new Waiters<{ facts: MediaFacts; body: MediaBody }>();
-  /** The link of the caller that started the download. */
-  readonly #first: CallerLink;
   /** The links of all callers; undefined while all have the URL of the first. */
   #links: CallerLinks | undefined;
   readonly #watchers = new Set<GetOrDownloadOptions>();
@@ -91,7 +90,6 @@ export class SharedDownload implements DownloadListener {
     onUnjoinable: () => void,
   ) {
     this.url = url;
-    this.#first = link;
     this.key = keyOf(url);
     this.#parts = parts;
     this.#turns = new ClaimTurns(parts, url, this.key);
@@ -103,6 +101,7 @@ export class SharedDownload implements DownloadListener {
       started: performance.now(),
       controller: new AbortController(),
       slot: parts.slots.add(() => this.#endAbandoned()),
+      link,
       phase: "waiting",
       listener: this,
     };
@@ -138,10 +137,11 @@ export class SharedDownload implements DownloadListener {
    * @throws The error of the download, or the reason of the caller's signal.
    */
   async join(options: GetOrDownloadOptions, link?: CallerLink): Promise<Media> {
-    const { slot } = this.#task;
-    const isFirst = link === this.#first;
+    const { slot, link: first } = this.#task;
+    const isFirst = link === first;
     // A single URL needs no list: no other link could be tried.
-    if (link !== undefined && link.url !== this.#first.url) {
+    const isOther = link !== undefined && link.url !== first.url;
+    if (isOther && !this.#parts.failures?.find(link.url)) {
       this.#links ??= new CallerLinks();
       this.#links.add(link);
     }
@@ -149,7 +149,8 @@ export class SharedDownload implements DownloadListener {
       ? slot.leaveFirst
       : this.#parts.slots.enter(slot, "download");
     if (!isFirst) this.#countJoin();
-    const { accept, signal } = options;
+    const { accept, signal, retries = this.#parts.options.retries } = options;
+    this.retries = Math.max(this.retries, retries);
     if (options.onProgress !== undefined) this.#watchers.add(options);
     if (accept === undefined) this.acceptsAll = true;
     else this.selective ??= new SelectiveCallers(this, this.#parts.counters);
@@ -225,8 +226,15 @@ export class SharedDownload implements DownloadListener {
       this.#onUnjoinable();
       throw error;
     }
+    this.#remember(link.url, error);
     this.#parts.counters.failedOver++;
     return next;
+  }
+
+  /** Remembers the failure of a link. After a deletion the link is to be asked for anew. */
+  #remember(url: string | undefined, error: unknown): void {
+    if (url === undefined || this.#isAborted || !this.mayStore) return;
+    this.#parts.failures?.add(url, this.key, error);
   }
 
   /** Hands the body to all waiting callers: its type is certain. */
@@ -337,7 +345,7 @@ export class SharedDownload implements DownloadListener {
       if (opened !== undefined) {
         await claim.staged.close();
         claims.end(this.key, claim);
-        return await this.#handOutEntry(opened);
+        return await handOutEntry(this.#parts, this, opened);
       }
     }
     const download = new OwnDownload(this.#parts, this.#task, claim, before);
@@ -345,8 +353,9 @@ export class SharedDownload implements DownloadListener {
     // A deletion during the claim found none to give up.
     if (!this.mayStore) download.giveUp();
     try {
-      return await download.run(this.#first);
+      return await download.run();
     } catch (error) {
+      this.#remember(download.askedUrl, error);
       return await this.#fail(error, download);
     } finally {
       await download.close();
@@ -390,7 +399,9 @@ export class SharedDownload implements DownloadListener {
     }
     this.#lose(download, lost);
     const opened = await lookup.open(this.url);
-    if (opened !== undefined) return await this.#handOutEntry(opened);
+    if (opened !== undefined) {
+      return await handOutEntry(this.#parts, this, opened);
+    }
     const hasCallers = this.#waiters.count > 0 ||
       this.#lost?.body?.idle === false;
     if (!hasCallers) {
@@ -412,20 +423,6 @@ export class SharedDownload implements DownloadListener {
     }
     this.#origin = { is: "waiting" };
     download.close();
-  }
-
-  /** Hands all callers the entry that another process has just stored. */
-  async #handOutEntry({ entry, file }: OpenEntry): Promise<true> {
-    const { files, counters, peek } = this.#parts;
-    this.selective?.refuse(await peek.sourceType(entry));
-    this.onHandout({
-      facts: entry,
-      size: entry.size,
-      body: () => fileBody(files, file, entry.size, counters),
-    });
-    this.onEnded();
-    file.release(true);
-    return true;
   }
 
   async #fail(

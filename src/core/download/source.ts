@@ -7,6 +7,7 @@ import {
   isStream,
   lengthOf,
 } from "../bodies/body_data.ts";
+import { chunkSource } from "../bodies/chunk_source.ts";
 import {
   type ContentCoding,
   parseContentCodings,
@@ -24,6 +25,12 @@ import {
 } from "../text/filename.ts";
 import { cleanMimetype, extractMimetype } from "../text/mimetype.ts";
 import { parseRetryAfter } from "../text/http_date.ts";
+import {
+  type ReceivedPart,
+  sizeByRest,
+  strongValidatorOf,
+} from "../text/partial_content.ts";
+import type { Rest } from "./continued_body.ts";
 
 /** The longest validator that a sidecar has room for, in characters. */
 const MAX_VALIDATOR_CHARS = 256;
@@ -46,6 +53,8 @@ export interface Source {
   validators?: Pick<Sidecar, "etag" | "lastModified">;
   /** Why the body must not be stored; its readers get it all the same. */
   uncachedReason?: string;
+  /** The validator by which the rest of the body can be asked for, if it breaks. */
+  validator?: string | undefined;
   /** The object of the remote tier that has the bytes; undefined for a downloader's. */
   remote?: RemoteSource;
 }
@@ -93,15 +102,16 @@ export function remoteSource({ entry, body }: FoundObject): Source {
 }
 
 /**
- * Runs a downloader and reads its answer. Waits only until the signal is aborted: a
+ * Runs a downloader and reads its answer by `read`. Waits only until the signal is aborted: a
  * downloader that ignores the signal can't keep its callers waiting.
  *
  * @throws The downloader's own error, or the signal's reason.
  */
-export async function runDownloader(
+export async function runDownloader<T>(
   downloader: Downloader,
   context: DownloadContext,
-): Promise<Source> {
+  read: (result: Response | Download, url: string) => T,
+): Promise<T> {
   const { url, signal } = context;
   const { promise: aborted, reject } = Promise.withResolvers<never>();
   const onAbort = () => reject(signal.reason);
@@ -113,7 +123,7 @@ export async function runDownloader(
   try {
     const result = await Promise.race([answer, aborted]);
     isLate = false;
-    return toSource(result, url);
+    return read(result, url);
   } finally {
     signal.removeEventListener("abort", onAbort);
     // A late answer is cancelled, so that its connection does not stay open.
@@ -146,13 +156,41 @@ export function toSource(result: Response | Download, url: string): Source {
   }
 }
 
-function fromResponse(response: Response, url: string): Source {
-  const { status, headers, body } = response;
-  // 206 is a part, 204 and 205 have no content, and 304 answers a condition that the cache did not set.
-  if (status !== 200 && status !== 203) {
-    const retryAfterMs = parseRetryAfter(headers.get("retry-after"));
-    throw new HttpStatusError(status, { retryAfterMs });
+/**
+ * Makes the rest of a body of the result of a downloader. The body of any other result is
+ * cancelled.
+ *
+ * @param part What has come of the body.
+ * @returns The rest; undefined for the whole body, another version, or another part.
+ * @throws {HttpStatusError} If the status is not 200, 203 or 206.
+ */
+export function toRest(
+  result: Response | Download,
+  part: ReceivedPart,
+): Rest | undefined {
+  const size = isResponse(result) ? sizeByRest(result, part) : undefined;
+  if (isResponse(result)) {
+    const { body, bodyUsed } = result;
+    if (size !== undefined && !bodyUsed && isStream(body)) {
+      const left = size - part.received;
+      return { chunks: chunkSource(body, true, left), size };
+    }
   }
+  discard(bodyOf(result));
+  if (isResponse(result) && result.status !== 206) assertStatus(result);
+  return undefined;
+}
+
+function assertStatus({ status, headers }: Response): void {
+  // 206 is a part, 204 and 205 have no content, and 304 answers a condition that the cache did not set.
+  if (status === 200 || status === 203) return;
+  const retryAfterMs = parseRetryAfter(headers.get("retry-after"));
+  throw new HttpStatusError(status, { retryAfterMs });
+}
+
+function fromResponse(response: Response, url: string): Source {
+  const { headers, body } = response;
+  assertStatus(response);
   if (body !== null && body !== undefined) assertBodyData("download", body);
   if (response.bodyUsed) {
     throw new TypeError(
@@ -188,6 +226,10 @@ function fromResponse(response: Response, url: string): Source {
       ...(lastModified !== null && lastModified.length <= MAX_VALIDATOR_CHARS &&
         { lastModified }),
     },
+    // Ranges count the bytes of a coded body, and `fetch` hands out decoded bytes.
+    validator: (etag ?? lastModified) && codings.length === 0
+      ? strongValidatorOf(headers)
+      : undefined,
     ...(uncachedReason !== undefined && { uncachedReason }),
   };
 }

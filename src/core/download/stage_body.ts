@@ -1,6 +1,6 @@
 import { MediaCacheError } from "../api/errors.ts";
 import { fitsSidecar, formatSidecar, type Sidecar } from "../disk/sidecar.ts";
-import type { StagedFacts } from "../disk/staged_description.ts";
+import type { StagedFacts, StagedPause } from "../disk/staged_description.ts";
 import type { StagedFile } from "../disk/staged_file.ts";
 import {
   CROWDED,
@@ -70,14 +70,14 @@ export async function stageBody(
 }
 
 /**
- * Describes a staged body for other processes; without `facts`, as one that is being
- * converted. Never rejects.
+ * Describes a staged body for other processes, or tells them why it has no facts yet. Never
+ * rejects.
  */
 export async function describeBody(
   { claims, errors }: DownloadParts,
   { key }: DownloadTask,
   staged: StagedFile,
-  facts: StagedFacts | undefined,
+  facts: StagedFacts | StagedPause,
 ): Promise<void> {
   try {
     await claims.describe(key, staged, facts);

@@ -60,6 +60,8 @@ export class Revalidation implements DownloadListener {
   readonly ended: Promise<RevalidationEnd>;
   /** Whether other bytes are still to be stored. */
   mayStore = true;
+  /** No failure is retried: the old bytes serve. */
+  readonly retries = 0;
   /** Refuses a type that no caller accepts: the old bytes then stay. */
   readonly selective = {
     refuse: (mimetype: string): void => this.#refuse(mimetype),
@@ -113,6 +115,7 @@ export class Revalidation implements DownloadListener {
       started: performance.now(),
       controller: new AbortController(),
       slot: parts.slots.add(() => this.#endAbandoned()),
+      link: first,
       phase: "waiting",
       listener: this,
       revalidated,
@@ -307,7 +310,7 @@ export class Revalidation implements DownloadListener {
     const validatedAt = Date.now();
     let result: RevalidationEnd["result"];
     try {
-      const isStored = await download.run(this.#first);
+      const isStored = await download.run();
       if (isStored) return { result: "replaced" };
       if (!this.#isSame) {
         return await this.#lookAgain() ??

@@ -1,6 +1,6 @@
 import type { ResolvedRemote } from "../api/remote_option.ts";
 import type { RemoteLease, RemoteStats } from "../api/remote_tier.ts";
-import { startTimer } from "../async/timer.ts";
+import { startWait } from "../async/timer.ts";
 import type { RemoteCalls, RemoteOutcome } from "./remote_calls.ts";
 import type { RemoteCounters } from "./remote_counters.ts";
 import type { LookupResult } from "./remote_lookup.ts";
@@ -245,21 +245,4 @@ function checkedLease(lease: unknown): RemoteLease {
     if (held === false && isTime) return { held, leftMs };
   }
   throw new TypeError("the lease has another shape");
-}
-
-/** A wait that ends after a time, or when the signal is aborted. */
-function startWait(
-  ms: number,
-  signal: AbortSignal,
-): { readonly ended: Promise<void>; stop(): void } {
-  const { promise: ended, resolve } = Promise.withResolvers<void>();
-  const stop = () => {
-    stopTimer();
-    signal.removeEventListener("abort", stop);
-    resolve();
-  };
-  const stopTimer = startTimer(ms, () => stop());
-  if (signal.aborted) stop();
-  else signal.addEventListener("abort", stop, { once: true });
-  return { ended, stop };
 }

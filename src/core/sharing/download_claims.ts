@@ -5,6 +5,7 @@ import { isNotFound, isTaken } from "../disk/disk_fault.ts";
 import type {
   FollowedDescription,
   StagedFacts,
+  StagedPause,
 } from "../disk/staged_description.ts";
 import type { StagedFile } from "../disk/staged_file.ts";
 
@@ -134,15 +135,15 @@ export class DownloadClaims {
   }
 
   /**
-   * Describes the body for followers, or says without `facts` that it is being converted.
-   * Without a description they wait for the end.
+   * Describes the body for followers, or tells them why it has no facts yet. Without a
+   * description they wait for the end.
    *
    * @throws The file system's error.
    */
   async describe(
     key: string,
     staged: StagedFile,
-    facts: StagedFacts | undefined,
+    facts: StagedFacts | StagedPause,
   ): Promise<void> {
     if (staged.path !== this.#store.path(downloadName(key))) return;
     try {

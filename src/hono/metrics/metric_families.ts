@@ -36,6 +36,21 @@ export function metricFamilies(
       stats.refreshed,
     ),
     counter(
+      "resumed",
+      "Bodies that broke and went on where they had stopped.",
+      stats.resumed,
+    ),
+    counter(
+      "retried",
+      "Further attempts after failures that may pass.",
+      stats.retried,
+    ),
+    counter(
+      "failures_remembered",
+      "Calls that were rejected with a remembered failure.",
+      stats.failuresRemembered,
+    ),
+    counter(
       "sniffed",
       "Downloads whose type was told by their first bytes.",
       stats.sniffed,

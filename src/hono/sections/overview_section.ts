@@ -117,6 +117,17 @@ export function overviewSection(view: DashboardView): Markup {
   }
   ${
     tile(
+      "Downloads saved",
+      formatCount(stats.resumed + stats.retried),
+      `${formatCount(stats.resumed)} went on after a break, ${
+        formatCount(stats.retried)
+      } tried again; ${
+        formatCount(stats.failuresRemembered)
+      } calls failed without a request`,
+    )
+  }
+  ${
+    tile(
       "Disk errors",
       formatCount(stats.diskErrors),
       stats.diskErrors === 0 ? "none" : "see the events below",

@@ -33,15 +33,15 @@ Deno.test("the description of a body in conversion shows life, and no facts, als
   await using dir = await tempDir();
   const path = join(dir.path, "description");
   const fs = new FileSystem();
-  const staged = await StagedDescription.create(fs, path, undefined, 1);
+  const staged = await StagedDescription.create(fs, path, "converting", 1);
   const followed = new FollowedDescription(fs, path, 1);
   const another = new FollowedDescription(fs, path, 2);
 
   assertEquals(await followed.read(), undefined);
-  assertEquals(followed.isConverting, true);
+  assertEquals(followed.pause, "converting");
   assertEquals(staged.isFollowed, true);
   assertEquals(await another.read(), undefined);
-  assertEquals(another.isConverting, false);
+  assertEquals(another.pause, undefined);
   // Older releases ignore a description without this member.
   const text = await Deno.readTextFile(path);
   assertEquals("staged" in JSON.parse(text), false);
@@ -59,6 +59,27 @@ Deno.test("the description of a body in conversion shows life, and no facts, als
   await Deno.utime(path, 1, 1);
   await staged.beat();
   assertEquals((await followed.read())?.isComplete, true);
-  assertEquals([followed.isConverting, followed.writtenMs], [false, 1000]);
+  assertEquals([followed.pause, followed.writtenMs], [undefined, 1000]);
   for (const each of [staged, followed, another]) each.close();
+});
+
+Deno.test("a follower learns that a body is waited for, and later its facts", async () => {
+  await using dir = await tempDir();
+  const path = join(dir.path, "description");
+  const fs = new FileSystem();
+  const staged = await StagedDescription.create(fs, path, "waiting", 1);
+  const followed = new FollowedDescription(fs, path, 1);
+
+  assertEquals(await followed.read(), undefined);
+  assertEquals([followed.pause, staged.isFollowed], ["waiting", true]);
+  await staged.tell(FACTS);
+  const facts = { ...FACTS, isComplete: false, ending: undefined };
+  assertEquals(await followed.read(), facts);
+  assertEquals(followed.pause, undefined);
+
+  await staged.complete(JSON.stringify({ ...FACTS, url: "a", ts: 1 }), false);
+  const text = await Deno.readTextFile(path);
+  await staged.tell("waiting");
+  assertEquals(await Deno.readTextFile(path), text);
+  for (const each of [staged, followed]) each.close();
 });

@@ -1,0 +1,65 @@
+import { HttpStatusError, IncompleteBodyError } from "../api/errors.ts";
+import { errorFacts } from "../text/failure_reason.ts";
+
+/**
+ * The statuses of failures that pass: the server was too slow, is asked too often, is down
+ * for a while, or its own server is (RFC 9110 §15.5.9, §15.6; RFC 6585 §4).
+ */
+const PASSING: ReadonlySet<number> = new Set([408, 429, 502, 503, 504]);
+
+/** The shortest wait before another attempt, in milliseconds. */
+const MIN_WAIT_MS = 300;
+
+/** The longest wait that no server has asked for, in milliseconds. */
+const MAX_WAIT_MS = 3_000;
+
+/** The longest wait that a server may ask for, in milliseconds. */
+const MAX_ASKED_MS = 10_000;
+
+/**
+ * Whether a request that failed so may succeed when it is repeated: by its status, since the
+ * body was cut, or since `fetch` had no answer, which it tells by a TypeError.
+ */
+export function isPassing(error: unknown): boolean {
+  if (error instanceof IncompleteBodyError) {
+    return error.received < error.expected;
+  }
+  if (isOwnFault(error)) return false;
+  const { name, status } = errorFacts(error);
+  return status === undefined ? name === "TypeError" : PASSING.has(status);
+}
+
+/** Whether a TypeError is the cache's own: the result of a downloader is of a wrong kind. */
+function isOwnFault(error: unknown): boolean {
+  return error instanceof TypeError &&
+    /^Cannot (?:download|read)/.test(error.message);
+}
+
+/**
+ * Returns how long to wait before another attempt: random, so that clients that failed
+ * together don't come back together, and longer after each failure.
+ *
+ * @param error The failure; an `HttpStatusError` may say how long the server asks to wait.
+ * @param retried The attempts since the first, or since the last byte.
+ * @param leftMs The time left, in milliseconds.
+ * @param random A number from 0 up to, but not including, 1.
+ * @returns Milliseconds, from 300 up to 3,000, or up to 10,000 where the server asks for it;
+ * undefined where it asks for more, or not so much time is left.
+ */
+export function retryWaitMs(
+  error: unknown,
+  retried: number,
+  leftMs: number,
+  random: number = Math.random(),
+): number | undefined {
+  const askedMs = error instanceof HttpStatusError
+    ? error.retryAfterMs ?? 0
+    : 0;
+  if (askedMs > MAX_ASKED_MS) return undefined;
+  const maxMs = Math.min(MAX_WAIT_MS, MIN_WAIT_MS * 2 ** (retried + 1));
+  const waitMs = Math.max(
+    askedMs,
+    MIN_WAIT_MS + random * (maxMs - MIN_WAIT_MS),
+  );
+  return waitMs < leftMs ? waitMs : undefined;
+}
