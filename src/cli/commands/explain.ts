@@ -50,9 +50,9 @@ export const explain: Command = {
     "  staged: [{ name, size, locked }],",
     "  remote: { stored, reason, mimetype, filename, size, storedAt, sha256 } }",
     "(null where unknown; reason says why it is not stored, conversion why a GIF",
-    "is still a GIF, resumed how often its download went on after a break, retried how",
-    "often it began anew; places are those that have a handle of the media; url with",
-    "--urls only; remote where there is a bucket)",
+    "is still a GIF, resumed how often its download went on after a break, retried",
+    "how often it began anew; places are those that have a handle of the media; url",
+    "with --urls only; remote where there is a bucket)",
   ],
   run,
 };
