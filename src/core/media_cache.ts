@@ -660,7 +660,7 @@ export class MediaCache implements AsyncDisposable {
 
   /**
    * Checks every file: its length, its digest where the sidecar has one, and
-   * whether it belongs to an entry at all. Files of no entry that another process may
+   * whether it belongs to an entry at all; and whether notes can be read. Files of no entry that another process may
    * be writing are reported but not removed: halves of pairs younger than 10 minutes,
    * and .part files younger than 5 seconds.
    *

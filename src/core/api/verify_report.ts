@@ -11,7 +11,7 @@ export interface VerifyProblem {
    * written within the last 10 minutes, a .part file within the last 5 seconds,
    * or they have a time in the future and were first seen so recently. Where the
    * file system has no locks, it is 10 minutes for .part files, too. Never true
-   * for a whole pair with a wrong digest.
+   * for a whole pair with a wrong digest, or for a note.
    */
   readonly young: boolean;
 }

@@ -60,7 +60,7 @@ export interface NoteWatch extends Disposable {
   readonly isEvicted: boolean;
 }
 
-/** What a watch has noticed. */
+/** The findings of a watch. */
 interface Noticed {
   isRemoved: boolean;
   isEvicted: boolean;
