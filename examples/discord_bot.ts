@@ -86,7 +86,7 @@ function undefinedIfUnknown(error: Error): undefined {
 // Of others only the name: other errors may hold a link.
 function report(error: unknown): void {
   const { message, name } = error instanceof Error ? error : new Error();
-  console.error(error instanceof MediaCacheError ? message : name);
+  console.error("Failed:", error instanceof MediaCacheError ? message : name);
 }
 
 async function stop(): Promise<void> {

@@ -84,7 +84,7 @@ async function copy(room: string, content: { url: string }): Promise<void> {
 // Of others only the name: other errors may hold a link or the token.
 function report(error: unknown): void {
   const { message, name } = error instanceof Error ? error : new Error();
-  console.error(error instanceof MediaCacheError ? message : name);
+  console.error("Failed:", error instanceof MediaCacheError ? message : name);
 }
 
 async function stop(): Promise<void> {

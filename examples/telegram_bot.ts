@@ -59,7 +59,7 @@ function reasonOf(error: unknown): string {
   if (error instanceof MediaCacheError) return error.message;
   return error instanceof Error ? error.name : typeof error;
 }
-bot.catch(({ error }) => console.error(reasonOf(error)));
+bot.catch(({ error }) => console.error("Failed:", reasonOf(error)));
 
 let isStopping = false;
 function stop(): void {
