@@ -368,12 +368,17 @@ export class MediaCache implements AsyncDisposable {
    * the first 6 bytes, or up to 1,445 bytes if no type is named; for a GIF after its
    * conversion to MP4.
    *
+   * With `maxAgeMs`, of the cache or of the call, the downloader is also called for an entry
+   * that is older, with the conditions of that entry in its `headers`. If the origin confirms
+   * the bytes, or can't be asked, they are returned; other bytes are, when all have come.
+   *
    * @param url The URL, compared as given.
    * @param downloader Fetches a URL that is not stored. Called once for all callers
    * that want the URL at the same time; again if the origin refuses the URL of a caller, after
    * a failure that may pass (`retries`), and for the rest of a body that broke, if it sends
    * the `headers` that it is given.
-   * @param options The caller's signal, its listener for progress, and its retries.
+   * @param options The caller's signal, its listener for progress, its retries, and what it
+   * accepts.
    * @returns The media, whose stream runs along with the download.
    * @throws {HttpStatusError} If the downloader gave a `Response` with a status
    * other than 200 and 203.
@@ -388,8 +393,8 @@ export class MediaCache implements AsyncDisposable {
    * @throws {CacheClosedError} If the cache is or becomes closed.
    * @throws {TypeError} If `downloader` is not a function, or an option has another
    * type.
-   * @throws {RangeError} If `accept` has a member that is no type, or `retries` is no integer
-   * of at least 0.
+   * @throws {RangeError} If `accept` has a member that is no type, `retries` is no integer of
+   * at least 0, or a time is negative.
    * @throws The downloader's own error, also one that is remembered (`failureTtlMs`), or the
    * reason of the signal.
    *

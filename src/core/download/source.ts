@@ -182,7 +182,8 @@ export function toRest(
 }
 
 function assertStatus({ status, headers }: Response): void {
-  // 206 is a part, 204 and 205 have no content, and 304 answers a condition that the cache did not set.
+  // 206 is a part, 204 and 205 have no content, and 304 has no body:
+  // `Revalidation` takes it for an answer.
   if (status === 200 || status === 203) return;
   const retryAfterMs = parseRetryAfter(headers.get("retry-after"));
   throw new HttpStatusError(status, { retryAfterMs });
@@ -210,7 +211,8 @@ function fromResponse(response: Response, url: string): Source {
 
   const etag = headers.get("etag");
   const lastModified = headers.get("last-modified");
-  const codings = parseContentCodings(headers.get("content-encoding"));
+  const coded = headers.get("content-encoding");
+  const codings = coded === null ? [] : parseContentCodings(coded);
   const { size, uncachedReason } = contentLength(headers);
 
   return {

@@ -7,7 +7,7 @@ import {
 import type { DownloadInfo } from "../api/download.ts";
 import type { RevalidatedEvent } from "../api/events.ts";
 import { Deadline } from "../async/deadline.ts";
-import { startTimer } from "../async/timer.ts";
+import { startWait } from "../async/timer.ts";
 import { Waiters } from "../async/waiters.ts";
 import { digestOfFile } from "../bodies/digest.ts";
 import { type Entry, storedAtOf } from "../catalog/entry.ts";
@@ -393,7 +393,7 @@ export class Revalidation implements DownloadListener {
         const { size } = await file.facts();
         if (size !== bytes) deadline.alive();
         bytes = size;
-        await pause(LOOK_MS, signal);
+        await startWait(LOOK_MS, signal).ended;
       }
     } finally {
       deadline.stop();
@@ -425,17 +425,4 @@ export class Revalidation implements DownloadListener {
     this.abort(new DOMException("The download was abandoned", "AbortError"));
     return true;
   }
-}
-
-/** Waits for a while, or until a signal is aborted. */
-function pause(waitMs: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const go = () => {
-      stop();
-      signal.removeEventListener("abort", go);
-      resolve();
-    };
-    const stop = startTimer(waitMs, go);
-    signal.addEventListener("abort", go);
-  });
 }

@@ -51,6 +51,14 @@ Deno.test("BodyDigest hashes every chunk, and stops hashing above its limit", ()
   assertEquals(digestOfChunks(10, 11), {});
 });
 
+Deno.test("BodyDigest tells the same digest when it is asked again", () => {
+  const bytes = bytesOf(10);
+  const digest = new BodyDigest(10);
+  for (const byte of bytes) digest.update(Uint8Array.of(byte));
+  const sha256 = digestOf(bytes);
+  assertEquals([digest.member(), digest.member()], [{ sha256 }, { sha256 }]);
+});
+
 Deno.test("digestOfFile() hashes a file in several reads, even if each read is short", async () => {
   const bytes = pattern(700_000);
   const file = {

@@ -468,3 +468,22 @@ Deno.test("toSource() cancels the body of a real response that it refuses", asyn
   assertInstanceOf(error, HttpStatusError);
   assertEquals(error.message.includes("127.0.0.1"), false);
 });
+
+Deno.test("toSource() keeps the validators of the origin, unless they are too long for a sidecar", () => {
+  const of = (headers: HeadersInit) =>
+    toSource(new Response(BYTES, { headers }), URL_OF_CAT).validators;
+  const date = "Sun, 06 Nov 1994 08:49:37 GMT";
+
+  assertEquals(of({}), {});
+  assertEquals(of({ etag: 'W/"a"', "last-modified": date }), {
+    etag: 'W/"a"',
+    lastModified: date,
+  });
+  const longest = `"${"a".repeat(254)}"`;
+  assertEquals(of({ etag: longest }), { etag: longest });
+  const long = {
+    etag: `"${"a".repeat(255)}"`,
+    "last-modified": "a".repeat(257),
+  };
+  assertEquals(of(long), {});
+});
