@@ -10,13 +10,13 @@
  * It needs the intent "message content". `DISCORD_API_ROOT` may name another API.
  */
 // deno-lint-ignore-file no-console
-import {
-  createBot,
-  DiscordMessageReferenceType,
-  Intents,
-} from "@discordeno/bot";
+import * as discord from "@discordeno/bot";
 import { MediaCache, MediaCacheError } from "@media-cache/media-cache";
-import * as platform from "@media-cache/media-cache/platforms";
+import {
+  discordRefresh,
+  platforms,
+  withRefresh,
+} from "@media-cache/media-cache/platforms";
 
 const token = Deno.env.get("BOT_TOKEN");
 if (!token) {
@@ -26,18 +26,19 @@ if (!token) {
 const apiRoot = Deno.env.get("DISCORD_API_ROOT") ?? "https://discord.com/api";
 const cache = await MediaCache.open({
   cacheDir: "media_cache",
-  canonicalUrl: platform.platforms(),
+  canonicalUrl: platforms(),
+  retries: 2,
   gifToMp4: false, // Discord plays GIFs itself
 });
-const download = platform.withRefresh(
-  ({ url, signal }) => fetch(url, { signal }),
-  platform.discordRefresh(token, { apiRoot: `${apiRoot}/v10` }),
+const download = withRefresh(
+  ({ url, signal, headers }) => fetch(url, { signal, headers }),
+  discordRefresh(token, { apiRoot: `${apiRoot}/v10` }),
 );
 
 const LINKS = /https:\/\/cdn\.discordapp\.com\/attachments\/[^\s<>)]+/g;
-const bot = createBot({
+const bot = discord.createBot({
   token,
-  intents: Intents.GuildMessages | Intents.MessageContent,
+  intents: discord.Intents.GuildMessages | discord.Intents.MessageContent,
   desiredProperties: {
     message: {
       author: true,
@@ -48,21 +49,20 @@ const bot = createBot({
     attachment: { url: true },
     user: { id: true },
   },
-  events: {
-    ready: ({ user }) => console.log(`I am ${user.id}`),
-    messageCreate: async ({ author, channelId, content, attachments = [] }) => {
-      if (author.id === bot.id) return;
-      const links = content.match(LINKS) ?? [];
-      for (const url of [...attachments.map(({ url }) => url), ...links]) {
-        await copy(url, channelId).catch(report);
-      }
-    },
-  },
 });
 bot.rest.baseUrl = apiRoot;
 
+bot.events.messageCreate = async (message) => {
+  const { author, channelId, content, attachments = [] } = message;
+  if (author.id === bot.id) return;
+  const links = content.match(LINKS) ?? [];
+  for (const url of [...attachments.map(({ url }) => url), ...links]) {
+    await copy(url, channelId).catch(report);
+  }
+};
+
 async function copy(url: string, channelId: bigint): Promise<void> {
-  const type = DiscordMessageReferenceType.Forward;
+  const type = discord.DiscordMessageReferenceType.Forward;
   const forward = (messageId: string) =>
     bot.rest.sendMessage(channelId, {
       messageReference: { type, channelId, messageId, failIfNotExists: true },
@@ -79,8 +79,8 @@ async function copy(url: string, channelId: bigint): Promise<void> {
 }
 
 /** The answer for a message that was deleted: the file is sent anew. */
-function undefinedIfUnknown(error: Error): undefined {
-  if (!JSON.stringify(error.cause).includes("UNKNOWN_MESSAGE")) throw error;
+function undefinedIfUnknown(error: { cause?: { body?: string } }): undefined {
+  if (!error.cause?.body?.includes("UNKNOWN_MESSAGE")) throw error;
 }
 
 // Of others only the name: other errors may hold a link.

@@ -26,11 +26,10 @@ if (!homeserver || !token) {
 }
 matrix.LogService.setLevel(matrix.LogLevel.WARN);
 
+type ApiRequest = Parameters<matrix.MatrixClient["doRequest"]>;
 /** Waits and asks once more when the homeserver answers 429, as often as it does. */
 class PatientClient extends matrix.MatrixClient {
-  override async doRequest(
-    ...request: Parameters<matrix.MatrixClient["doRequest"]>
-  ): Promise<unknown> {
+  override async doRequest(...request: ApiRequest): Promise<unknown> {
     for (;;) {
       try {
         return await super.doRequest(...request);
@@ -48,14 +47,16 @@ matrix.AutojoinRoomsMixin.setupOnClient(bot);
 const me = await bot.getUserId();
 const cache = await MediaCache.open({
   cacheDir: "media_cache",
+  retries: 2,
   gifToMp4: false, // clients of Matrix play GIFs themselves
 });
 
-const headers = { authorization: `Bearer ${token}` };
 const mediaApi = `${homeserver}/_matrix/client/v1/media/download/`;
 const download = withRefresh(
-  ({ url, signal }) =>
-    fetch(url.replace("mxc://", mediaApi), { headers, signal }),
+  ({ url, signal, headers }) => {
+    headers.set("authorization", `Bearer ${token}`);
+    return fetch(url.replace("mxc://", mediaApi), { signal, headers });
+  },
   // Homeservers redirect to links of their store, which expire: ask for another.
   (url) => Promise.resolve(url),
 );
@@ -67,11 +68,10 @@ bot.on("room.message", (room: string, { sender, content }) => {
 });
 
 async function copy(room: string, content: { url: string }): Promise<void> {
-  const { url } = content;
   const send = (url: string) => bot.sendMessage(room, { ...content, url });
   const place = `matrix:${me}`;
 
-  await cache.sendOnce(url, place, download, {
+  await cache.sendOnce(content.url, place, download, {
     again: send,
     first: async (media) => {
       const data = Buffer.from(await media.bytes());

@@ -24,7 +24,7 @@ const apiRoot = Deno.env.get("TELEGRAM_API_ROOT") ?? "https://api.telegram.org";
 const bot = new Bot(token, { client: { apiRoot } });
 // Sends once more what Telegram refuses for now; a lost connection is an error.
 bot.api.config.use(autoRetry({ rethrowHttpErrors: true }));
-const cache = await MediaCache.open({ cacheDir: "media_cache" });
+const cache = await MediaCache.open({ cacheDir: "media_cache", retries: 2 });
 const files = telegramFile(token, { apiRoot });
 
 // Otherwise Telegram makes an animation of a GIF, and a video of an MP4.

@@ -90,9 +90,10 @@ Deno.test("the Matrix bot waits after 429, and asks again for a link of the stor
   const url = server.put(MEDIA);
 
   server.stale = 1;
+  server.busyDownloads = 1;
   server.busy = 2;
   assertEquals(await requestsFor(server, bot, url, "@ann:hs.example"), [
-    ...["download", "store", "download", "store"],
+    ...["download", "download", "store", "download", "store"],
     ...["upload", "upload", "upload", "send"],
   ]);
   server.busy = 1;

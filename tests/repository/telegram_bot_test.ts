@@ -130,9 +130,10 @@ Deno.test("the Telegram bot waits after 429, asks again for a path that is too o
   await using bot = await start(api, dir.path);
 
   api.stale = 1;
+  api.busyFiles = 1;
   api.busy = 2;
   assertEquals(await requestsFor(api, bot, PHOTO, 7), [
-    ...["getFile", "download", "getFile", "download"],
+    ...["getFile", "getFile", "download", "getFile", "download"],
     ...["upload sendDocument", "upload sendDocument", "upload sendDocument"],
   ]);
   api.busy = 1;
