@@ -13,6 +13,7 @@ import {
 import { type Refresh, withRefresh } from "../../src/platforms/with_refresh.ts";
 import { pattern } from "../fixtures/bodies/bytes.ts";
 import { tempDir } from "../fixtures/directory/temp_dir.ts";
+import { RawServer, wholeOrRest } from "../fixtures/servers/raw_server.ts";
 import {
   SignedOrigin,
   withoutSignature,
@@ -50,6 +51,31 @@ for (const status of [401, 403, 404, 410]) {
     assertEquals([refreshed, failedOver, failures], [1, 0, 0]);
   });
 }
+
+Deno.test("a link that expires before the rest of a broken body is replaced, and the body goes on", async () => {
+  const facts = { "Content-Type": "application/x-test", ETag: '"one"' };
+  await using server = new RawServer((request) => {
+    if (request.path.endsWith("new")) return wholeOrRest(request, BODY, facts);
+    return request.index === 0
+      ? { headers: facts, body: BODY, cut: 10_000 }
+      : { status: 403 };
+  });
+  await using temp = await tempDir();
+  await using cache = await MediaCache.open({ cacheDir: temp.path });
+
+  const media = await cache.getOrDownload(
+    server.url("/a?signature=old"),
+    withRefresh(
+      ({ url, signal, headers }) => fetch(url, { signal, headers }),
+      (url) => Promise.resolve(url.replace("old", "new")),
+    ),
+  );
+
+  assertEquals(await media.bytes(), BODY);
+  assertEquals(server.ranges, [null, "bytes=10000-", "bytes=10000-"]);
+  const { refreshed, resumed } = cache.stats();
+  assertEquals([refreshed, resumed], [1, 1]);
+});
 
 Deno.test("withRefresh() passes other answers and errors on, and asks for nothing", async () => {
   const never: Refresh = () => {

@@ -201,6 +201,15 @@ Deno.test("a download that waits for its next attempt holds no slot, and ends wi
   await busy;
 });
 
+Deno.test("a wait for the next attempt does not count as silence", async () => {
+  await using server = failing(503);
+  await using opened = await emptyCache({ retries: 1, idleTimeoutMs: 100 });
+
+  const media = await opened.cache.getOrDownload(server.url(), get);
+
+  assertEquals(await media.bytes(), BODY);
+});
+
 Deno.test("a caller that leaves during a wait leaves the others alone", async () => {
   using _waits = new HastenedWaits();
   await using server = failing(503);
