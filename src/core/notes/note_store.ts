@@ -174,6 +174,7 @@ export class NoteStore {
     const pacer = new Pacer();
     const keys: string[] = [];
     try {
+      if (!store.ready) await store.prepare();
       for await (const { name } of store.list()) {
         if (pacer.due) await pacer.yield();
         const { kind, key } = classify(name);

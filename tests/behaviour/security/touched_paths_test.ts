@@ -76,7 +76,7 @@ Deno.test("no name of a body makes the cache touch a file outside its folder", a
     assertEquals(path.slice(0, cacheDir.length + 1), `${cacheDir}/`);
     assertMatch(
       path.slice(cacheDir.length + 1),
-      /^(?:[0-9a-f]{64}\.(?:dat|json|[0-9a-z]+\.part)|\.media-cache\.[0-9a-z.]+)$/,
+      /^(?:[0-9a-f]{64}\.(?:dat|json|note|[0-9a-z]+\.part)|\.media-cache\.[0-9a-z.]+)$/,
     );
   }
 });
