@@ -4,7 +4,7 @@
  * its own message, also after a restart.
  *
  *     BOT_TOKEN=… deno run --allow-env \
- *       --allow-net=discord.com,*.discord.gg,cdn.discordapp.com \
+ *       "--allow-net=discord.com,*.discord.gg,cdn.discordapp.com" \
  *       --allow-read=media_cache --allow-write=media_cache examples/discord_bot.ts
  *
  * It needs the intent "message content". `DISCORD_API_ROOT` may name another API.
@@ -50,7 +50,7 @@ const bot = discord.createBot({
     user: { id: true },
   },
 });
-bot.rest.baseUrl = apiRoot;
+bot.rest.baseUrl = apiRoot; // `rest.proxy` would leave 429 to the proxy
 
 bot.events.messageCreate = async (message) => {
   const { author, channelId, content, attachments = [] } = message;
