@@ -146,9 +146,14 @@ export class Sends {
   async #hold<T>(request: SendRequest<T>, turn?: Turn): Promise<HeldMedia> {
     const { notes, storedAt } = this.#parts;
     const { key, getMedia } = request;
-    const watch = notes.watch(key);
+    let watch = notes.watch(key);
     try {
       const media = await getMedia();
+      if (media.source === "download" && media.entry !== undefined) {
+        // A check has brought these bytes, and removed the note of the old ones.
+        watch[Symbol.dispose]();
+        watch = notes.watch(key);
+      }
       const held: HeldMedia = { media, watch, storedAt: "unknown" };
       if (media.entry !== undefined) held.storedAt = media.entry.storedAt;
       else {

@@ -51,3 +51,24 @@ for (
     assertEquals(handle, kept ? "of 5000" : "of 6000");
   });
 }
+
+Deno.test("the handle of bytes that the send itself has found at the origin is kept", async () => {
+  await using aging = await agingCache(TAGGED);
+  const { cache, origin, clock } = aging;
+  await (await cache.getOrDownload(origin.url, passing)).bytes();
+  clock.aheadMs = HOUR_MS;
+  origin.version = { body: pattern(6_000, 2), headers: { etag: '"2"' } };
+  const sent: (string | number)[] = [];
+  const send = () =>
+    cache.sendOnce(origin.url, PLACE, passing, {
+      again: (handle: string) => Promise.resolve(sent.push(handle)),
+      first: async (media: Media) => {
+        const { length } = await media.bytes();
+        return { result: sent.push(length), handle: `of ${length}` };
+      },
+    });
+
+  await Promise.all([send(), send()]);
+
+  assertEquals(sent, [6_000, "of 6000"]);
+});
