@@ -4,6 +4,7 @@ import type { MediaCache } from "../../../mod.ts";
 import { digestOf } from "../../../src/core/bodies/digest.ts";
 import { pattern } from "../../fixtures/bodies/bytes.ts";
 import { gifOfDelays } from "../../fixtures/gif/gif_writer.ts";
+import { begin } from "../../fixtures/cache/begun.ts";
 import { openHosts } from "../../fixtures/remote/hosts.ts";
 import { pathsOf, writePair } from "../../fixtures/directory/files.ts";
 import {
@@ -65,6 +66,30 @@ Deno.test("a cache that comes later finds that another has confirmed the entry",
 
   assertEquals([await media.bytes(), media.stale], [OLD, false]);
   assertEquals(origin.statuses, [200, 304]);
+});
+
+Deno.test("a check that had to wait for a slot asks no more what another cache has learned meanwhile", async () => {
+  for (const status of [304, 200]) {
+    await using origin = new VersionedOrigin(TAGGED);
+    using clock = new ShiftedClock();
+    const options = { maxAgeMs: HOUR_MS, maxConcurrentDownloads: 1 };
+    await using caches = await pair(options);
+    const { one, two } = caches;
+    const get = (cache: MediaCache) => cache.getOrDownload(origin.url, passing);
+    await (await get(one)).bytes();
+    await (await get(two)).bytes();
+    clock.aheadMs = HOUR_MS;
+    if (status === 200) origin.version = { body: NEW };
+    const { tap, call } = await begin(two, "other");
+    const waiting = get(two);
+    // The lookup of the second cache has ended when the first has its answer.
+    const first = await (await get(one)).bytes();
+    tap.end();
+    await (await call).bytes();
+
+    assertEquals(await (await waiting).bytes(), first);
+    assertEquals(origin.statuses, [200, status]);
+  }
 });
 
 Deno.test("delete() and put() with replace in another cache win over a check", async () => {
