@@ -4,12 +4,12 @@
  * sends it in whichever room, also after a restart.
  *
  *     HOMESERVER=https://matrix.example.org ACCESS_TOKEN=… deno run --allow-env \
- *       --allow-net=matrix.example.org --allow-read=media_cache,matrix_bot \
- *       --allow-write=media_cache,matrix_bot --allow-ffi examples/matrix_bot.ts
+ *       --allow-net=matrix.example.org --allow-sys --allow-ffi=node_modules \
+ *       --allow-read=media_cache,matrix_bot,node_modules \
+ *       --allow-write=media_cache,matrix_bot examples/matrix_bot.ts
  *
- * The install script of matrix-bot-sdk fetches a binary for encryption, which this bot does
- * not use, but its library loads: `deno install --node-modules-dir=auto \
- * --allow-scripts=npm:@matrix-org/matrix-sdk-crypto-nodejs`.
+ * matrix-bot-sdk loads a binary for encryption, which its install script fetches: `deno
+ * install --node-modules-dir=auto --allow-scripts=npm:@matrix-org/matrix-sdk-crypto-nodejs`.
  */
 // deno-lint-ignore-file no-console
 import { Buffer } from "node:buffer";
