@@ -96,9 +96,7 @@ export class Tee extends GrowingBody {
   uncache(): void {
     this.#writing = false;
     this.#window.dropBefore(this.#stagedEnd);
-    if (this.hasEnded) return;
-    this.#window.countFor(this.#budget);
-    this.wake();
+    if (!this.hasEnded) this.#window.countFor(this.#budget);
   }
 
   /** Ends the body: all bytes were pushed. */

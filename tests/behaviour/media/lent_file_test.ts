@@ -27,7 +27,10 @@ import {
   snapshotOf,
   writePair,
 } from "../../fixtures/directory/files.ts";
-import { openFiles } from "../../fixtures/directory/open_files.ts";
+import {
+  openFiles,
+  openFilesAtLast,
+} from "../../fixtures/directory/open_files.ts";
 import { tempDir } from "../../fixtures/directory/temp_dir.ts";
 import { CallFault, WriteFault } from "../../fixtures/faults/disk_faults.ts";
 import { HOSTILE_NAMES } from "../../fixtures/inputs/hostile_text.ts";
@@ -149,6 +152,10 @@ for (const where of ["inMemory", "onDisk"] as const) {
       (cache) =>
         cache.put(URL_A, bytesOf(9, 5), "image/png", "b", { replace: true }),
     ],
+    ["replaced by as many bytes", (cache) => {
+      const bytes = bytesOf(LENGTHS[where], 5);
+      return cache.put(URL_A, bytes, "image/png", "b", { replace: true });
+    }],
     ["evicted", async (cache) => {
       const bytes = new Uint8Array(1_048_576);
       assert(await cache.put("new", bytes, "image/png", "new.png"));
@@ -261,6 +268,63 @@ Deno.test("a download of another cache is lent when it has ended, read before or
   await reader.cancel();
 });
 
+Deno.test("file() goes on with the download that takes the place of another cache's", async () => {
+  await using test = await setUp();
+  const { cache, cacheDir } = test;
+  const other = await MediaCache.open({ cacheDir });
+  const facts = { filename: "a.ogg", size: 3_000 };
+  const { tap, call } = await begin(other, URL_A, facts);
+  tap.write(bytesOf(9, 7));
+  const first = await call;
+  const again = () =>
+    Promise.resolve({
+      ...{ data: bytesOf(3_000), mimetype: "application/x-test" },
+      ...facts,
+    });
+  await using media = await cache.getOrDownload(URL_A, again);
+  assertEquals(cache.stats().coalesced, 1);
+  const lending = media.file();
+
+  await other.close({ abort: true });
+
+  await using file = await lending;
+  await assertLent(file, bytesOf(3_000));
+  assertEquals(await media.bytes(), bytesOf(3_000));
+  await assertRejects(() => first.bytes());
+});
+
+Deno.test("parked unread Media and lent files share a folder, whatever their names", async () => {
+  await using test = await setUp({ maxMemoryItems: 0 });
+  const { cache, lent, cacheDir } = test;
+  const all: Media[] = [];
+  for (let n = 0; n < 300; n++) {
+    // The names of the links of parked Media are such numbers.
+    await cache.put(`${n}`, bytesOf(20_000, n), "x/unknown", `${n % 50}`);
+    const media = await cache.get(`${n}`);
+    assert(media);
+    all.push(media);
+  }
+  assertEquals(await openFilesAtLast(cacheDir, 256), 256);
+  assertEquals((await filesIn(lent)).length, 44);
+  const before = await Promise.all(all.slice(0, 50).map((it) => it.file()));
+  await cache.clear();
+  const after = await Promise.all(all.slice(0, 50).map((it) => it.file()));
+
+  for (const [n, file] of [...before, ...after].entries()) {
+    await assertLent(file, bytesOf(20_000, n % 50));
+    assertEquals(basename(file.path), `${n % 50}`);
+  }
+  for (const [n, media] of all.entries()) {
+    const found = String(await media.bytes());
+    assert(found === String(bytesOf(20_000, n)), `wrong bytes of ${n}`);
+  }
+  assertEquals((await filesIn(lent)).length, 100);
+  for (const file of [...before, ...after]) await file[Symbol.asyncDispose]();
+  assertFalse(await isThere(lent));
+  assertEquals(openFiles(cacheDir), []);
+  assertEquals(cache.stats().diskErrors, 0);
+});
+
 Deno.test("a download that is deleted on its way is lent as a copy", async () => {
   await using test = await setUp();
   const { cache } = test;
@@ -364,6 +428,7 @@ Deno.test("file() of a Media that was disposed rejects, and one that waits does 
   await rejected;
   // Nobody else wants the download.
   await recorder.seen("failed");
+  assertEquals(recorder.of("failed").map(({ name }) => name), ["AbortError"]);
   assertEquals(await filesIn(lent), []);
 });
 
@@ -428,10 +493,12 @@ Deno.test("a file that was given back is gone, and giving it back twice harms no
   assertFalse(await isThere(first.path));
   assertFalse(await isThere(lent));
 
-  await using _kept = await media.file();
+  await using other = await stored(cache, "onDisk", "other", "dog.png");
+  await using _kept = await other.file();
   const second = await media.file();
   await second[Symbol.asyncDispose]();
   await using third = await media.file();
+  assertEquals(third.path, second.path);
   await first[Symbol.asyncDispose]();
   await second[Symbol.asyncDispose]();
   await assertLent(third, bytesOf(LENGTHS.onDisk));
