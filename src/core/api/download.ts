@@ -9,9 +9,10 @@ export interface DownloadContext {
   readonly signal: AbortSignal;
   /**
    * The headers that the cache wants in the request. Pass them to `fetch` as well. Empty
-   * for a request of the whole media; with `If-None-Match` and `If-Modified-Since` for an
-   * entry older than `maxAgeMs`, which may be answered by 304. Each call of a downloader gets an object of its own,
-   * to which it may add headers.
+   * for a request of the whole media; `Range` and `If-Range` for the rest of a body that
+   * broke; `If-None-Match` and `If-Modified-Since` for an entry older than `maxAgeMs`,
+   * which may be answered by 304. Each call of a downloader gets an object of its own, to
+   * which it may add headers.
    */
   readonly headers: Headers;
   /** The number of earlier calls of downloaders for the same download: 0 for the first. */
