@@ -149,9 +149,12 @@ export class NoteStore {
   async remove(key: string, beforeMs: number = Infinity): Promise<void> {
     for (const watch of this.#watches.get(key) ?? []) watch.isRemoved = true;
     this.#unwritten.delete(key);
+    const { store } = this.#parts;
+    // Without a directory there is no note, and Deno might ask for a permission.
+    if (this.#readOnly || !store.ready && !await this.#prepares()) return;
     const isAbsent = !this.#running.has(key) &&
-      !this.#parts.store.probablyExists(noteName(key));
-    if (isAbsent || this.#readOnly) return;
+      !store.probablyExists(noteName(key));
+    if (isAbsent) return;
     await this.#inTurn(key, async () => {
       this.#unwritten.delete(key);
       try {
@@ -374,11 +377,17 @@ export class NoteStore {
 
   /** The stamp of the sidecar of a key; undefined without a sidecar or while the disk fails. */
   async #stampOf(key: string): Promise<number | undefined> {
+    const { store } = this.#parts;
     try {
-      return await this.#parts.store.sidecarStamp(key);
+      return store.ready ? await store.sidecarStamp(key) : undefined;
     } catch {
       return undefined;
     }
+  }
+
+  /** Prepares the directory; false if it can't be used. */
+  #prepares(): Promise<boolean> {
+    return this.#parts.store.prepare().then(() => true, () => false);
   }
 
   /** Runs a task after all earlier tasks of its key. */

@@ -193,6 +193,13 @@ const DENIED = `
   for await (const entry of cache.entries()) seen.push(entry);
   const media = await cache.getOrDownload("a", async () => ({ data: new Uint8Array(3) }));
   seen.push((await media.bytes()).length, await media.stored);
+  const send = () => cache.sendOnce("a", "place", async () => ({ data: new Uint8Array(3) }), {
+    again: async (handle) => handle,
+    first: async (media) => ({ result: (await media.bytes()).length, handle: "in RAM" }),
+  });
+  seen.push(await send(), await send());
+  await cache.setHandle("b", "place", "b");
+  seen.push(await cache.handle("b", "place"), await cache.placesByKey("0".repeat(64)));
   seen.push(cache.stats().diskErrors > 0, touched);
   await cache.close();
   console.log(JSON.stringify({ message, seen }));
@@ -222,6 +229,10 @@ Deno.test("without a permission ensureLoaded() names path and flag, and every ot
         null,
         3,
         false,
+        3,
+        "in RAM",
+        "b",
+        [],
         true,
         false,
       ]);
