@@ -23,6 +23,8 @@ export class ReceivedCommit {
   readonly #task: DownloadTask;
   readonly #receiver: BodyReceiver;
   readonly #isOutdated: () => Promise<boolean>;
+  /** Whether the body takes the place of other bytes. */
+  #replaces: boolean;
 
   /**
    * @param isOutdated Asked under the lock of the directory: whether the entry has
@@ -38,6 +40,7 @@ export class ReceivedCommit {
     this.#task = task;
     this.#receiver = receiver;
     this.#isOutdated = isOutdated;
+    this.#replaces = task.revalidated !== undefined;
   }
 
   /** Stores a received body, unless it is the stored one; true when it is an entry now. */
@@ -45,8 +48,12 @@ export class ReceivedCommit {
     const task = this.#task;
     const { revalidated } = task;
     if (revalidated !== undefined && await isSame(received, revalidated)) {
-      if ("place" in received) await discard(received.place);
-      return false;
+      if (await revalidated.isStored()) {
+        if ("place" in received) await discard(received.place);
+        return false;
+      }
+      // Evicted meanwhile: other callers may read this body by now.
+      this.#replaces = false;
     }
     if ("bytes" in received) {
       task.phase = "storing";
@@ -222,7 +229,7 @@ export class ReceivedCommit {
       members,
       wanted: () => listener.mayStore,
       isOutdated: this.#isOutdated,
-      revokes: this.#task.revalidated !== undefined,
+      revokes: this.#replaces,
       isRemote: keepsObject || isObject,
     };
     const { mimetype, filename } = members;

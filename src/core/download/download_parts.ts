@@ -110,6 +110,8 @@ export interface Revalidated {
    * @param sha256 Their digest.
    */
   isSame(size: number, sha256: string): Promise<boolean>;
+  /** Whether the entry still is on disk: it may have been evicted meanwhile. */
+  isStored(): Promise<boolean>;
 }
 
 /** The URL of a download, its start, and its listener. */

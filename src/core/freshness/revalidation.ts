@@ -107,6 +107,8 @@ export class Revalidation implements DownloadListener {
       conditions: new Headers(),
       isSame: async (size, sha256) =>
         this.#isSame = await this.#isOriginal(size, sha256),
+      isStored: async () =>
+        await parts.store.bodyIdentity(old.key) !== undefined,
     };
     this.#task = {
       url: old.url,

@@ -299,6 +299,25 @@ Deno.test("other bytes for an entry that was evicted meanwhile are stored", asyn
   assertEquals(await (await cache.get(origin.url))?.bytes(), NEW);
 });
 
+Deno.test("the same bytes for an entry that was evicted meanwhile are stored, and keep the handle", async () => {
+  await using aging = await agingCache(TAGGED, { maxSizeMb: 0.12 });
+  const { cache, origin, clock } = aging;
+  await read(aging);
+  await cache.setHandle(origin.url, "place", "handle");
+  clock.aheadMs = HOUR_MS;
+  const release = origin.hold();
+  const call = cache.getOrDownload(origin.url, passing);
+  await origin.asked(2);
+  await cache.put("other", pattern(80_000), "image/png", "other.png");
+  assertEquals(await cache.has(origin.url), false);
+  origin.version = { body: OLD, headers: { etag: '"2"' } };
+  release();
+
+  assertEquals(await (await call).bytes(), OLD);
+  assertEquals(await (await cache.get(origin.url))?.bytes(), OLD);
+  assertEquals(await cache.handle(origin.url, "place"), "handle");
+});
+
 for (
   const [answer, version] of [["304", TAGGED], ["200", { body: NEW }]] as const
 ) {
