@@ -71,13 +71,22 @@ export function withRefresh(
     );
   }
   return async (context) => {
-    const { url, signal, countRefresh } = context;
+    const { url, signal, attempt, countRefresh } = context;
     const answer = await answerOf(downloader, context);
     if ("result" in answer) return answer.result;
     const { status } = answer;
     const fresh = await freshLink(refresh, url, { signal, status });
     countRefresh?.();
-    return await downloader({ ...context, url: fresh });
+    return await downloader({
+      url: fresh,
+      signal,
+      attempt,
+      countRefresh,
+      // Not copied: the cache notices which downloaders read the headers.
+      get headers() {
+        return context.headers;
+      },
+    });
   };
 }
 

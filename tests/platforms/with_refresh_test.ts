@@ -77,6 +77,28 @@ Deno.test("a link that expires before the rest of a broken body is replaced, and
   assertEquals([refreshed, resumed], [1, 1]);
 });
 
+Deno.test("a broken body of a new link is not asked for again if the downloader ignores the headers", async () => {
+  const facts = { "Content-Type": "application/x-test", ETag: '"one"' };
+  await using server = new RawServer(({ path }) =>
+    path.endsWith("new")
+      ? { headers: facts, body: BODY, cut: 10_000 }
+      : { status: 403 }
+  );
+  await using temp = await tempDir();
+  await using cache = await MediaCache.open({ cacheDir: temp.path });
+
+  const media = await cache.getOrDownload(
+    server.url("/a?signature=old"),
+    withRefresh(get, (url) => Promise.resolve(url.replace("old", "new"))),
+  );
+
+  await assertRejects(() => media.bytes());
+  assertEquals(
+    server.asked.map(({ path }) => path),
+    ["/a?signature=old", "/a?signature=new"],
+  );
+});
+
 Deno.test("withRefresh() passes other answers and errors on, and asks for nothing", async () => {
   const never: Refresh = () => {
     throw new Error("not to be called");
