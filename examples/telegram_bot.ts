@@ -57,6 +57,7 @@ function undefinedIfUnknown(error: unknown): undefined {
 // Of others only the name: what fetch says holds the URL, and the URL the token.
 function reasonOf(error: unknown): string {
   if (error instanceof MediaCacheError) return error.message;
+  if (error instanceof GrammyError) return error.message; // the words of Telegram
   return error instanceof Error ? error.name : typeof error;
 }
 bot.catch(({ error }) => console.error("Failed:", reasonOf(error)));

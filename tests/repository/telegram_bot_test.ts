@@ -2,7 +2,7 @@
  * The Telegram bot of examples/, with the permissions that it asks for, on a stand-in for
  * the Bot API and its file server.
  */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { pattern } from "../fixtures/bodies/bytes.ts";
 import { filesWith } from "../fixtures/directory/files_with.ts";
 import { tempDir } from "../fixtures/directory/temp_dir.ts";
@@ -162,4 +162,23 @@ Deno.test("the Telegram bot says what it lacks", async () => {
     error,
     "telegram_bot.ts ended with 2: BOT_TOKEN must be the token of a bot: it is not set\n",
   );
+});
+
+Deno.test("the Telegram bot says that Telegram refuses its token, and does not show it", async () => {
+  await using dir = await tempDir();
+  await using api = new BotApi();
+  await using bot = await ExampleBot.start("telegram_bot.ts", {
+    cwd: dir.path,
+    host: api.host,
+    env: { BOT_TOKEN: "1:AAcanary", TELEGRAM_API_ROOT: `http://${api.host}` },
+  });
+
+  const { message } = await assertRejects(
+    () => bot.until(new Promise(() => {})),
+    Error,
+    "ended with 1: ",
+  );
+
+  assertMatch(message, /^Cannot run: .*401: Unauthorized/m);
+  assertEquals(message.includes("canary"), false, message);
 });
