@@ -7,7 +7,7 @@
  * file. Every later caller is served from the cache: in the middle of the
  * download, after a restart, and in another process that uses the same folder.
  * GIFs become MP4 on the way in, where ffmpeg is installed. Entries never
- * expire; the least recently used leave when the folder is full.
+ * expire, unless `maxAgeMs` is set; the least recently used leave when the folder is full.
  *
  * ```ts
  * import { MediaCache } from "@media-cache/media-cache";

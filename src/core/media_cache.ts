@@ -280,7 +280,8 @@ export class MediaCache implements AsyncDisposable {
    * joined, as in {@linkcode MediaCache.getOrDownload}.
    *
    * @param key 64 lower-case hexadecimal digits; with others nothing is found.
-   * @param options The caller's signal, and its listener for progress.
+   * @param options The caller's signal, its listener for progress, its retries, and what it
+   * accepts; no age.
    * @returns The media, or undefined when no such download runs.
    * @throws {TypeError} If `key` is not a string, or an option has another type.
    * @throws {RangeError} If `accept` has a member that is no type.

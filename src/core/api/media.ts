@@ -42,8 +42,9 @@ export interface Media extends AsyncDisposable {
   /** Facts of the entry that the bytes belong to; undefined for a download that runs. */
   readonly entry: EntryInfo | undefined;
   /**
-   * Whether the bytes are older than `maxAgeMs`: they were stored, or confirmed by the
-   * origin, before that. False without the option, and for a download.
+   * Whether the bytes are older than `maxAgeMs`, counted from when they were stored, or
+   * from when the origin has last confirmed them. False without the option, and for
+   * a download.
    */
   readonly stale: boolean;
   /**
@@ -132,8 +133,9 @@ export interface Media extends AsyncDisposable {
    * is closed; it counts for no limit of the cache.
    *
    * Each call lends a file of its own, in `.media-cache.lent` in the folder of the cache.
-   * If the process ends without giving the file back, the next cache that opens the folder
-   * removes it.
+   * If the process is killed before it has given the file back, any cache on the folder
+   * removes the file, at its start or within a minute: a program that still uses the path
+   * loses it.
    *
    * @param options Whether to copy.
    * @throws {TypeError} If an option has another type, or the Media was disposed.

@@ -17,8 +17,10 @@
  * KEY.note: the handles of uploads, and when the origin confirmed the bytes, see
  *   notes/note.ts. Lies beside the entry of a URL, or without an entry.
  *   Written as a .part file, and renamed by NoteStore; renamed once more by Rekeying.
- *   Removed by delete(), clear() and put({ replace: true }); the oldest of more than
- *   10,000 without an entry by NoteStore.
+ *   Removed by delete(), clear(), put({ replace: true }) and a revalidation that stores
+ *   other bytes, here or on another host; by verify({ fix: true }) if it can't be read;
+ *   by NoteStore when it says nothing any more, and the oldest of more than 10,000
+ *   without an entry.
  *   Lost: the media is uploaded or revalidated once more.
  * KEY.download.part: the body of a download, which other processes may follow.
  *   Written and locked by the process that downloads.
