@@ -8,8 +8,8 @@
  *       --allow-read=media_cache,matrix_bot,node_modules \
  *       --allow-write=media_cache,matrix_bot examples/matrix_bot.ts
  *
- * matrix-bot-sdk loads a binary for encryption, which its install script fetches: `deno
- * install --node-modules-dir=auto --allow-scripts=npm:@matrix-org/matrix-sdk-crypto-nodejs`.
+ * `deno install --allow-scripts=npm:@matrix-org/matrix-sdk-crypto-nodejs` fetches a binary
+ * that matrix-bot-sdk loads. Both commands need `--node-modules-dir=auto`.
  */
 // deno-lint-ignore-file no-console
 import { Buffer } from "node:buffer";
