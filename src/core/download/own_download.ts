@@ -332,11 +332,15 @@ export class OwnDownload {
     this.#link = this.#task.listener.onRefused(this.#link, error);
   }
 
-  /** Waits before another attempt; false if the error is final, or callers have bytes. */
+  /**
+   * Waits before another attempt; false if the error is final, callers have bytes, or nobody
+   * wants the download any more.
+   */
   async #mayRetry(error: unknown, deadline: Deadline): Promise<boolean> {
-    const { listener, controller: { signal } } = this.#task;
+    const { listener, slot, controller: { signal } } = this.#task;
     const receiver = this.#receiver;
-    const isOver = signal.aborted || receiver.isHandedOut ||
+    const isWanted = slot.isWanted || this.isFollowed;
+    const isOver = signal.aborted || receiver.isHandedOut || !isWanted ||
       receiver.retried >= listener.retries || !isPassing(error);
     if (isOver) return false;
     const waitMs = retryWaitMs(error, receiver.retried, deadline.leftMs);

@@ -229,6 +229,30 @@ Deno.test("a caller that leaves during a wait leaves the others alone", async ()
   assertEquals(await (await staying).bytes(), BODY);
 });
 
+Deno.test("a download that all callers have left is not tried again", async () => {
+  const { promise: held, resolve } = Promise.withResolvers<void>();
+  await using server = new RawServer(async () => {
+    await held;
+    return { status: 503 };
+  });
+  await using opened = await emptyCache({ retries: Infinity });
+  const leaving = new AbortController();
+  const { signal } = leaving;
+
+  const left = assertRejects(
+    () => opened.cache.getOrDownload(server.url(), get, { signal }),
+    DOMException,
+  );
+  await server.requests(1);
+  leaving.abort();
+  await left;
+  resolve();
+
+  await opened.recorder.seen("failed");
+  assertEquals(server.asked.length, 1);
+  await opened.assertEmpty();
+});
+
 for (
   const [what, headers, body, cut] of [
     ["a body", HEADERS, BODY, 3],
