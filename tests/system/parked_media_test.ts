@@ -1,8 +1,8 @@
-/** Unread Media where files are few, or get another identity when they are used. */
-import { assertEquals } from "@std/assert";
+/** Unread Media, and lent files, where files are few, refused, or change identity when used. */
+import { assertEquals, assertRejects } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
 import { LENT_NAME } from "../../src/core/disk/file_names.ts";
-import { isThere } from "../fixtures/directory/files.ts";
+import { bytesOf, isThere } from "../fixtures/directory/files.ts";
 import { faultEnv, type OperationName } from "./fault_injection.ts";
 import { Overlay } from "../fixtures/directory/overlay.ts";
 import { tempDir } from "../fixtures/directory/temp_dir.ts";
@@ -84,6 +84,35 @@ for (const [operation, degraded] of refusals) {
     assertEquals(await process.ask("degraded"), [degraded]);
 
     await process.ask("clear");
+
+    assertEquals(await process.ask("read"), []);
+    assertEquals(await process.ask("diskErrors"), 0);
+    await process.ask("close");
+    assertEquals(await isThere(join(cacheDir, LENT_NAME)), false);
+  });
+}
+
+for (const [operation] of refusals) {
+  Deno.test(`files are lent as copies, or not at all, on a mount that refuses ${operation}`, async () => {
+    await using dir = await tempDir();
+    const cacheDir = dir.path;
+    const fault = { action: "fail", code: "EOPNOTSUPP" } as const;
+    const env = await faultEnv(cacheDir, { fault, operations: [operation] });
+    await using process = new CommandedProcess<UnreadWorker>(WORKER, env);
+    await process.ask("open", { cacheDir }, 3);
+    await process.ask("hold", 3);
+
+    if (operation === "link") {
+      const paths = await process.ask("lend", 3);
+      for (const [n, path] of paths.entries()) {
+        assertEquals(await Deno.readFile(path), bytesOf(20_000, n));
+        assertEquals((await Deno.stat(path)).nlink, 1);
+      }
+      assertEquals(paths.length, 3);
+    } else {
+      const asked = () => process.ask("lend", 3);
+      await assertRejects(asked, Error, "the file system has no locks");
+    }
 
     assertEquals(await process.ask("read"), []);
     assertEquals(await process.ask("diskErrors"), 0);

@@ -276,7 +276,9 @@ export class LentFolder {
       } catch (error) {
         lock?.close();
         await this.#fs.removeFolder(path);
-        if (!isNotFound(error) || tries === MAX_TRIES) throw error;
+        if (isNotFound(error) && tries < MAX_TRIES) continue;
+        await this.#fs.removeFolder(this.#path);
+        throw error;
       }
     }
   }
