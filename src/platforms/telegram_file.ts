@@ -1,6 +1,8 @@
 // deno-lint-ignore-file camelcase -- the Bot API's names
-import type { Download, Downloader } from "../core/api/download.ts";
+import type { Downloader } from "../core/api/download.ts";
 import { MediaCacheError } from "../core/api/errors.ts";
+import { formatContentDisposition } from "../core/text/content_disposition.ts";
+import { cleanMimetype } from "../core/text/mimetype.ts";
 import {
   askApi,
   fetchSecretly,
@@ -45,7 +47,8 @@ export interface TelegramFiles {
   /**
    * The downloader of a file. Without a `file_path` it calls `getFile` first. When the
    * file server answers 404, because the path is too old, it calls `getFile` and fetches
-   * once more.
+   * once more. A download that breaks goes on where it stopped, if the file server tells a
+   * version of the file.
    *
    * It rejects with an `HttpStatusError` for another status of the file server or of the
    * API: 400 for a file above 20 MB, 429 with `retryAfterMs`; its `cause` tells what the
@@ -99,22 +102,29 @@ export function telegramFile(
     url: ({ file_unique_id: id }) => `tg:${checked("file_unique_id", id)}`,
     downloader: (file) => {
       checked("file_id", file.file_id);
-      return ({ signal }) => download(api, file, signal);
+      return ({ signal, headers }) => download(api, file, { signal, headers });
     },
   };
+}
+
+/** What a request to the file server is sent with. */
+interface FetchInit {
+  readonly signal: AbortSignal;
+  readonly headers: Headers;
 }
 
 async function download(
   api: PlatformApi,
   file: TelegramFile,
-  signal: AbortSignal,
-): Promise<Response | Download> {
+  init: FetchInit,
+): Promise<Response> {
+  const { signal } = init;
   const known = file.file_path || await askPath(api, file, signal);
-  const first = await fetchFile(api, known, signal);
+  const first = await fetchFile(api, known, init);
   if (first.status !== 404) return answer(first, known, file);
   await first.body?.cancel();
   const path = await askPath(api, file, signal);
-  return answer(await fetchFile(api, path, signal), path, file);
+  return answer(await fetchFile(api, path, init), path, file);
 }
 
 /** Asks for the place of a file on the file server. */
@@ -139,7 +149,7 @@ async function askPath(
 async function fetchFile(
   api: PlatformApi,
   path: string,
-  signal: AbortSignal,
+  init: FetchInit,
 ): Promise<Response> {
   if (/^([/\\]|[a-z]:)/i.test(path)) {
     throw new MediaCacheError(
@@ -149,30 +159,28 @@ async function fetchFile(
   return await fetchSecretly(
     api,
     `${api.root}/file/bot${api.token}/${path}`,
-    { signal },
+    init,
   );
 }
 
 /**
- * The body with the type and name of the message, or else of the server and the path: the
- * URL for the cache names no file. Any other status than 200 is left to the cache.
+ * The answer of the file server with the type and name of the message, or else of the path:
+ * the URL for the cache names no file. It has no URL, which would hold the token. Its other
+ * headers let a download that breaks go on.
  */
 function answer(
-  response: Response,
+  { status, headers: received, body }: Response,
   path: string,
   { mime_type: type, file_name: name }: TelegramFile,
-): Response | Download {
-  if (response.status !== 200) return response;
-  const { headers, body } = response;
-  const length = headers.get("content-encoding") === null
-    ? headers.get("content-length")
-    : null;
-  return {
-    data: body ?? new Uint8Array(0),
-    mimetype: type ?? headers.get("content-type") ?? undefined,
-    filename: name ?? path.slice(path.lastIndexOf("/") + 1),
-    size: length === null ? undefined : Number(length),
-  };
+): Response {
+  const headers = new Headers(received);
+  if (type) headers.set("content-type", cleanMimetype(type));
+  const filename = name || path.slice(path.lastIndexOf("/") + 1);
+  headers.set(
+    "content-disposition",
+    formatContentDisposition("attachment", filename),
+  );
+  return new Response(body, { status, headers });
 }
 
 function checked(name: string, value: unknown): string {

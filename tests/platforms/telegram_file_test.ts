@@ -135,6 +135,36 @@ Deno.test("telegramFile() takes type and name of the message where it has them",
   assertEquals([media.mimetype, media.filename], ["audio/ogg", "talk.ogg"]);
 });
 
+Deno.test("a file of telegramFile() that breaks goes on where it stopped", async () => {
+  const facts = { etag: '"v1"', "content-length": String(BODY.length) };
+  const half = BODY.length / 2;
+  const broken = ReadableStream.from([BODY.slice(0, half)]);
+  const rest = {
+    ...facts,
+    "content-length": String(half),
+    "content-range": `bytes ${half}-${BODY.length - 1}/${BODY.length}`,
+  };
+  await using api = answering(
+    found(),
+    new Response(broken, { headers: facts }),
+    found(),
+    new Response(BODY.slice(half), { status: 206, headers: rest }),
+  );
+  await using made = await openCache();
+  const files = telegramFile(TOKEN, { apiRoot: api.root });
+
+  const url = files.url(FILE);
+  const media = await made.cache.getOrDownload(url, files.downloader(FILE));
+
+  assertEquals(await media.bytes(), BODY);
+  assertEquals([media.filename, await media.stored], ["file_7.jpg", true]);
+  assertEquals(made.cache.stats().resumed, 1);
+  assertEquals(
+    api.requests.map(({ line }) => line),
+    [ASK, FETCH, ASK, FETCH],
+  );
+});
+
 Deno.test("an API that repeats the token in its words is not quoted", async () => {
   const description = `no bot has the token ${TOKEN}`;
   await using api = answering(refusal(401, { description }));
