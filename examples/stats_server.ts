@@ -73,7 +73,9 @@ app.get("/proxy", async (c) => {
       ({ url, signal, headers }) => guarded(url, { signal, headers }),
     );
     return media.response({
-      headers: { "Content-Security-Policy": "default-src 'none'; sandbox" },
+      request: c.req.raw,
+      // Pages of other origins may show what the proxy serves.
+      headers: { "Cross-Origin-Resource-Policy": "cross-origin" },
     });
   } catch (error) {
     if (error instanceof ForbiddenAddressError) {

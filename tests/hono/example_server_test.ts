@@ -27,13 +27,18 @@ Deno.test("the example server caches for its hosts, shows its entries, and ends 
     const policy = response.headers.get("Content-Security-Policy");
     assertEquals(policy, "default-src 'none'; sandbox");
   }
+  const range = await fetch(server.proxied(url), {
+    headers: { Range: "bytes=10-19" },
+  });
+  assertEquals(range.status, 206);
+  assertEquals(await range.bytes(), body.slice(10, 20));
   assertEquals(origin.requests("/a.png"), 1);
   let stats;
   // A body can reach its reader before its entry is stored.
   do ({ media_cache: stats } = await (await server.ask("/stats"))
     .json()); while (stats.in_flight > 0);
   const { entries, hits, coalesced, max_mb: maxMb } = stats;
-  assertEquals([entries, hits + coalesced, maxMb], [1, 2, 7]);
+  assertEquals([entries, hits + coalesced, maxMb], [1, 3, 7]);
   assertEquals(await statusOf(fetch(server.dashboard)), 401);
   assertStringIncludes(await (await server.ask("")).text(), "a.png");
 
