@@ -464,9 +464,9 @@ export class MediaCache implements AsyncDisposable {
    * upload fails, its caller gets the error, and the next caller uploads.
    *
    * Handles are kept in notes beside the entries: over restarts, when the entry is evicted,
-   * and where the media is too large to be stored. `delete()`, `clear()` and
-   * `put({ replace })` forget them. A process that is killed before it has kept a handle
-   * uploads once more.
+   * and where the media is too large to be stored. `delete()`, `clear()`, `put({ replace })`
+   * and other bytes from the origin (`maxAgeMs`) forget them. A process that is killed before
+   * it has kept a handle uploads once more.
    *
    * @param url The URL, compared as given.
    * @param place The account and kind that handles are for, such as
@@ -475,8 +475,9 @@ export class MediaCache implements AsyncDisposable {
    * @param downloader Fetches a URL that has no handle and is not stored, as in
    * {@linkcode MediaCache.getOrDownload}.
    * @param steps How to send by handle (`again`), and how to upload (`first`).
-   * @param options As those of {@linkcode MediaCache.getOrDownload}; the signal also ends
-   * the wait for the upload of another caller.
+   * @param options As those of {@linkcode MediaCache.getOrDownload}, for the media that
+   * `first` gets: a send by a handle asks no origin, whatever `maxAgeMs` is. The signal also
+   * ends the wait for the upload of another caller.
    * @returns The result of `again` or `first`.
    * @throws {TypeError} If an argument is of the wrong type.
    * @throws {RangeError} If the place is empty or above 1 KiB, or the handle that `first`
@@ -665,10 +666,10 @@ export class MediaCache implements AsyncDisposable {
   }
 
   /**
-   * Checks every file: its length, its digest where the sidecar has one, and
-   * whether it belongs to an entry at all; and whether notes can be read. Files of no entry that another process may
-   * be writing are reported but not removed: halves of pairs younger than 10 minutes,
-   * and .part files younger than 5 seconds.
+   * Checks every file: its length, its digest where the sidecar has one, whether it belongs
+   * to an entry at all; and whether notes can be read. Files of no entry that another
+   * process may be writing are reported but not removed: halves of pairs younger than
+   * 10 minutes, and .part files younger than 5 seconds.
    *
    * @param options Whether to remove files that are wrong.
    * @returns The report.
@@ -771,11 +772,11 @@ export class MediaCache implements AsyncDisposable {
   }
 
   /**
-   * Closes the cache. Running downloads, and uploads of `sendOnce()`, may finish within 10 s;
-   * then downloads are aborted, and handles of uploads are lost. Pending uses are written. Uploads to a remote tier may end within the same time, and
-   * those that have not are lost to other hosts. Later calls reject with {@linkcode CacheClosedError};
-   * streams that have begun can be read to their end, and an unread Media rejects.
-   * Idempotent.
+   * Closes the cache. Running downloads, and uploads of `sendOnce()`, may finish within
+   * 10 s; then downloads are aborted, and handles of uploads are lost. Pending uses are
+   * written. Uploads to a remote tier may end within the same time, and those that have not
+   * are lost to other hosts. Later calls reject with {@linkcode CacheClosedError}; streams
+   * that have begun can be read to their end, and an unread Media rejects. Idempotent.
    *
    * @param options How long to wait.
    * @throws {TypeError} If an option has another type.
