@@ -107,7 +107,7 @@ export function telegramFile(
   };
 }
 
-/** What a request to the file server is sent with. */
+/** The signal and headers of a request to the file server. */
 interface FetchInit {
   readonly signal: AbortSignal;
   readonly headers: Headers;
