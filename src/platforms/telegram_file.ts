@@ -1,8 +1,6 @@
 // deno-lint-ignore-file camelcase -- the Bot API's names
-import type { Downloader } from "../core/api/download.ts";
+import type { Download, Downloader } from "../core/api/download.ts";
 import { MediaCacheError } from "../core/api/errors.ts";
-import { formatContentDisposition } from "../core/text/content_disposition.ts";
-import { cleanMimetype } from "../core/text/mimetype.ts";
 import {
   askApi,
   fetchSecretly,
@@ -117,7 +115,7 @@ async function download(
   api: PlatformApi,
   file: TelegramFile,
   init: FetchInit,
-): Promise<Response> {
+): Promise<Response | Download> {
   const { signal } = init;
   const known = file.file_path || await askPath(api, file, signal);
   const first = await fetchFile(api, known, init);
@@ -164,23 +162,27 @@ async function fetchFile(
 }
 
 /**
- * The answer of the file server with the type and name of the message, or else of the path:
- * the URL for the cache names no file. It has no URL, which would hold the token. Its other
- * headers let a download that breaks go on.
+ * The body with the type and name of the message, or else of the server and the path: the
+ * URL for the cache names no file. The headers let a download that breaks go on. Any other
+ * status than 200 is left to the cache.
  */
 function answer(
-  { status, headers: received, body }: Response,
+  response: Response,
   path: string,
   { mime_type: type, file_name: name }: TelegramFile,
-): Response {
-  const headers = new Headers(received);
-  if (type) headers.set("content-type", cleanMimetype(type));
-  const filename = name || path.slice(path.lastIndexOf("/") + 1);
-  headers.set(
-    "content-disposition",
-    formatContentDisposition("attachment", filename),
-  );
-  return new Response(body, { status, headers });
+): Response | Download {
+  if (response.status !== 200) return response;
+  const { headers, body } = response;
+  const length = headers.get("content-encoding") === null
+    ? headers.get("content-length")
+    : null;
+  return {
+    data: body ?? new Uint8Array(0),
+    mimetype: type ?? headers.get("content-type") ?? undefined,
+    filename: name ?? path.slice(path.lastIndexOf("/") + 1),
+    size: length === null ? undefined : Number(length),
+    headers,
+  };
 }
 
 function checked(name: string, value: unknown): string {

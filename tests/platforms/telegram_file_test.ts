@@ -135,6 +135,24 @@ Deno.test("telegramFile() takes type and name of the message where it has them",
   assertEquals([media.mimetype, media.filename], ["audio/ogg", "talk.ogg"]);
 });
 
+Deno.test("telegramFile() leaves the name of a message as it is, whatever the type", async () => {
+  const named = [
+    ["report.final", "application/pdf"],
+    ["README", "text/plain"],
+    ["sticker.webp", "image/jpeg"],
+  ] as const;
+  await using api = answering(body(), body(), body());
+  await using made = await openCache();
+  const files = telegramFile(TOKEN, { apiRoot: api.root });
+
+  for (const [name, type] of named) {
+    const facts = { file_path: "a/b", mime_type: type, file_name: name };
+    const download = files.downloader({ ...FILE, ...facts });
+    const media = await made.cache.getOrDownload(name, download);
+    assertEquals([media.filename, media.mimetype], [name, type]);
+  }
+});
+
 Deno.test("a file of telegramFile() that breaks goes on where it stopped", async () => {
   const facts = { etag: '"v1"', "content-length": String(BODY.length) };
   const half = BODY.length / 2;

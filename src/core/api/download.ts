@@ -66,6 +66,12 @@ export interface Download {
    * error.
    */
   size?: number | undefined;
+  /**
+   * The headers of the response that the data are the body of, if there is one. `ETag` and
+   * `Last-Modified` tell the version of the data, by which a body that breaks goes on, and
+   * an entry older than `maxAgeMs` is compared. Type, name and size are not taken from them.
+   */
+  headers?: Headers | undefined;
 }
 
 /**

@@ -209,8 +209,6 @@ function fromResponse(response: Response, url: string): Source {
     mimetype,
   );
 
-  const etag = headers.get("etag");
-  const lastModified = headers.get("last-modified");
   const coded = headers.get("content-encoding");
   const codings = coded === null ? [] : parseContentCodings(coded);
   const { size, uncachedReason } = contentLength(headers);
@@ -223,23 +221,41 @@ function fromResponse(response: Response, url: string): Source {
     size: codings.length > 0 ? undefined : size,
     codings,
     codedSize: size,
+    ...versionOf(headers, codings.length > 0),
+    ...(uncachedReason !== undefined && { uncachedReason }),
+  };
+}
+
+/** The version of a body, as the headers of its response tell it. */
+function versionOf(
+  headers: Headers,
+  isCoded: boolean,
+): Pick<Source, "validators" | "validator"> {
+  const etag = headers.get("etag");
+  const lastModified = headers.get("last-modified");
+  return {
     validators: {
       ...(etag !== null && etag.length <= MAX_VALIDATOR_CHARS && { etag }),
       ...(lastModified !== null && lastModified.length <= MAX_VALIDATOR_CHARS &&
         { lastModified }),
     },
     // Ranges count the bytes of a coded body, and `fetch` hands out decoded bytes.
-    validator: (etag ?? lastModified) && codings.length === 0
+    validator: (etag ?? lastModified) && !isCoded
       ? strongValidatorOf(headers)
       : undefined,
-    ...(uncachedReason !== undefined && { uncachedReason }),
   };
 }
 
 function fromDownload(download: Download, url: string): Source {
   const { data, mimetype: statedType, filename: statedName, size: declared } =
     download;
+  const headers = download.headers ?? undefined;
   assertBodyData("download", data);
+  if (headers !== undefined && !isHeaders(headers)) {
+    throw new TypeError(
+      `Cannot download: headers must be Headers: received ${describe(headers)}`,
+    );
+  }
   assertString("mimetype", statedType);
   assertString("filename", statedName);
 
@@ -259,6 +275,8 @@ function fromDownload(download: Download, url: string): Source {
     mimetype,
     filename,
     size: checkedSize(declared) ?? lengthOf(data),
+    ...(headers !== undefined &&
+      versionOf(headers, headers.get("content-encoding") !== null)),
   };
 }
 
@@ -310,8 +328,11 @@ function assertString(field: string, value: unknown): void {
 // Looks at the shape, not the class, as body_data.ts does.
 function isResponse(value: unknown): value is Response {
   return isObject<Response>(value) && typeof value.status === "number" &&
-    "body" in value &&
-    isObject<Headers>(value.headers) && typeof value.headers.get === "function";
+    "body" in value && isHeaders(value.headers);
+}
+
+function isHeaders(value: unknown): value is Headers {
+  return isObject<Headers>(value) && typeof value.get === "function";
 }
 
 function isDownload(value: unknown): value is Download {

@@ -487,3 +487,32 @@ Deno.test("toSource() keeps the validators of the origin, unless they are too lo
   };
   assertEquals(of(long), {});
 });
+
+Deno.test("toSource() takes the version of a download from the headers that it gives, and nothing else", () => {
+  const headers = new Headers({
+    "Content-Type": "text/html",
+    "Content-Length": "7",
+    "Content-Disposition": 'attachment; filename="other.html"',
+    ETag: '"v1"',
+  });
+
+  const source = toSource({ data: BYTES, headers }, URL_OF_CAT);
+
+  assertEquals([source.filename, source.size], ["cat.png", BYTES.length]);
+  assertEquals(source.mimetype, "application/octet-stream");
+  assertEquals(source.validators, { etag: '"v1"' });
+  assertEquals(source.validator, '"v1"');
+  headers.set("Content-Encoding", "zstd");
+  const coded = toSource({ data: BYTES, headers }, URL_OF_CAT);
+  assertEquals(coded.validator, undefined);
+});
+
+Deno.test("toSource() throws a TypeError on headers that are none", () => {
+  for (const headers of ["etag", 5, { etag: '"v1"' }]) {
+    assertThrows(
+      () => toSource(untyped({ data: BYTES, headers }), URL_OF_CAT),
+      TypeError,
+      "headers must be Headers",
+    );
+  }
+});
