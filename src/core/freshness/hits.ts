@@ -90,6 +90,9 @@ export class Hits {
       return this.#hand({ ...hit, isStale }, start, signal);
     }
     hit.body.release();
+    // Look at its files again: another process may have replaced them just now, within the
+    // time for which the trust rule needs no look.
+    hit.entry.seenAtMs = 0;
     const now = await lookup.locate(url);
     if (now === undefined) return undefined;
     this.#recheck(now, signal);
