@@ -41,7 +41,7 @@ export function parseHttpDate(
  * @param value The header's value, if there is one.
  * @param now Current time in milliseconds since the epoch.
  * @returns Milliseconds to wait from `now` on; 0 for a date that has passed;
- * undefined for any other value, and for seconds beyond all safe integers.
+ * the largest safe integer for more; undefined for any other value.
  */
 export function parseRetryAfter(
   value: string | null | undefined,
@@ -49,9 +49,7 @@ export function parseRetryAfter(
 ): number | undefined {
   const text = value?.trim() ?? "";
   if (/^\d+$/.test(text)) {
-    const waitMs = Number(text) * 1000;
-
-    return Number.isSafeInteger(waitMs) ? waitMs : undefined;
+    return Math.min(Number(text) * 1000, Number.MAX_SAFE_INTEGER);
   }
   const date = parseHttpDate(text, now);
 
