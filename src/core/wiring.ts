@@ -224,7 +224,16 @@ export function makeParts(
   );
   const handles = new Handles({
     ...{ notes, counters },
-    storedAt: async (key) => (await peek.info(key))?.storedAt,
+    stampOf: async (key) => {
+      try {
+        return await store.sidecarStamp(key);
+      } catch (error) {
+        errors.report("look at an entry", error);
+        return undefined;
+      }
+    },
+    known: (url) => catalog.peek(url),
+    undisturbed: (task) => calls.run(() => writes.undisturbed(task)),
   });
   return {
     ...{ errors, store, catalog, files, leftovers, writes, calls, touches },

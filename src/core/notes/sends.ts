@@ -17,17 +17,26 @@ export interface SendRequest<T> extends SendSteps<T> {
   readonly signal: AbortSignal | undefined;
 }
 
+/** An entry that the cache knows. */
+export interface KnownEntry {
+  /** When the entry was stored, in milliseconds since the epoch. */
+  readonly storedAt: number;
+  /** The stamp of its sidecar, which tells it from any other entry of its URL. */
+  readonly sidecarStamp: number;
+}
+
 /** The parts of the cache that {@linkcode Sends} works on. */
 export interface SendParts {
   /** The notes of URLs. */
   readonly notes: NoteStore;
   /** The counters of the cache. */
   readonly counters: Counters;
-  /**
-   * When the entry of a key was stored, in milliseconds since the epoch; undefined where
-   * there is none.
-   */
-  readonly storedAt: (key: string) => Promise<number | undefined>;
+  /** The stamp of the sidecar of a key, as it is on disk; undefined where there is none. */
+  readonly stampOf: (key: string) => Promise<number | undefined>;
+  /** The entry of a URL, as this cache knows it. */
+  readonly known: (url: string) => KnownEntry | undefined;
+  /** Runs a task while no process changes entries, or all the same if that takes too long. */
+  readonly undisturbed: <T>(task: () => Promise<T>) => Promise<T>;
 }
 
 /** How a turn ended, for the calls that waited for it. */
@@ -52,10 +61,12 @@ interface HeldMedia {
   readonly media: Media;
   readonly watch: NoteWatch;
   /**
-   * When the entry of the bytes was stored, in milliseconds since the epoch; undefined if
-   * they were not stored, and "unknown" while they come.
+   * The stamp of the sidecar of the bytes; undefined if they were not stored, "other" if
+   * the cache knows another entry by now, and "unknown" while they come.
    */
-  storedAt: number | undefined | "unknown";
+  stamp: number | undefined | "other" | "unknown";
+  /** Settles when the stamp is not "unknown" any more. */
+  settled?: Promise<void>;
 }
 
 /**
@@ -144,21 +155,28 @@ export class Sends {
 
   /** Gets the media; if that fails, so does the turn. */
   async #hold<T>(request: SendRequest<T>, turn?: Turn): Promise<HeldMedia> {
-    const { notes, storedAt } = this.#parts;
+    const { notes, stampOf, known } = this.#parts;
     const { key, getMedia } = request;
     let watch = notes.watch(key);
     try {
       const media = await getMedia();
-      if (media.source === "download" && media.entry !== undefined) {
+      const { entry, source, url } = media;
+      if (source === "download" && entry !== undefined) {
         // A check has brought these bytes, and removed the note of the old ones.
         watch[Symbol.dispose]();
         watch = notes.watch(key);
       }
-      const held: HeldMedia = { media, watch, storedAt: "unknown" };
-      if (media.entry !== undefined) held.storedAt = media.entry.storedAt;
-      else {
-        media.stored.then(async (isStored) => {
-          held.storedAt = isStored ? await storedAt(key) : undefined;
+      const held: HeldMedia = { media, watch, stamp: "unknown" };
+      if (entry !== undefined) {
+        const now = known(url);
+        const isKnown = now?.storedAt === entry.storedAt;
+        held.stamp = isKnown ? now?.sidecarStamp : "other";
+      } else {
+        held.settled = media.stored.then(async (isStored) => {
+          // Known at once: the files may be those of another process in a moment.
+          held.stamp = isStored
+            ? known(url)?.sidecarStamp ?? await stampOf(key)
+            : undefined;
         });
       }
       return held;
@@ -212,23 +230,37 @@ export class Sends {
     handle: string,
     held: HeldMedia,
   ): Promise<boolean> {
-    const { notes } = this.#parts;
+    const { notes, undisturbed } = this.#parts;
     const isOutdated = () =>
       held.watch.isRemoved || this.#controller.signal.aborted;
-    if (isOutdated() || await this.#isChanged(key, held)) return false;
-    await notes.change(
-      key,
-      (note) => isOutdated() ? note : withHandle(note, place, handle),
-    );
-    return !isOutdated();
+    if (isOutdated()) return false;
+    // Other processes change the entry and its note in one turn: between the look at the
+    // entry and the change of the note there must be none.
+    const isKept = await undisturbed(async () => {
+      const isChanged = await this.#isChanged(key, held);
+      if (isChanged === undefined) return undefined;
+      if (isChanged || isOutdated()) return false;
+      await notes.change(
+        key,
+        (note) => isOutdated() ? note : withHandle(note, place, handle),
+      );
+      return !isOutdated();
+    });
+    if (isKept !== undefined) return isKept;
+    await held.settled;
+    return await this.#keep(key, place, handle, held);
   }
 
-  /** Whether another process has replaced or removed the entry, which only its files tell. */
-  async #isChanged(key: string, held: HeldMedia): Promise<boolean> {
-    if (held.storedAt === "unknown") return false;
-    const now = await this.#parts.storedAt(key);
+  /**
+   * Whether another process has replaced or removed the entry, which only its files tell.
+   *
+   * @returns Undefined while it is open whether the files are those of the download.
+   */
+  async #isChanged(key: string, held: HeldMedia): Promise<boolean | undefined> {
+    const now = await this.#parts.stampOf(key);
+    if (held.stamp === "unknown") return now === undefined ? false : undefined;
     const isEvicted = now === undefined && held.watch.isEvicted;
-    return now !== held.storedAt && !isEvicted;
+    return now !== held.stamp && !isEvicted;
   }
 
   /** Forgets a handle, unless another one has taken its place. */
