@@ -66,6 +66,8 @@ export class CachedMedia implements Media {
   /** The failed stream that `body` returns from then on. */
   #spent: ReadableStream<Uint8Array<ArrayBuffer>> | undefined;
   #isBegun = false;
+  /** Whether a response without the whole body was the read. */
+  #isAnswered = false;
   #taken = false;
 
   /**
@@ -129,6 +131,7 @@ export class CachedMedia implements Media {
     if (this.#taken) return this.#spent ??= rejecting(alreadyRead());
     return this.#stream ??= toStream(
       () => {
+        if (this.#isAnswered) throw alreadyRead();
         this.#isBegun = true;
         return this.#read(0, Infinity, false);
       },
@@ -226,8 +229,7 @@ export class CachedMedia implements Media {
     }
     const body = range && this.slice(range.start, range.end);
     this.#taken = true;
-    // A stream that was handed out before has nothing to read any more.
-    this.#stream?.cancel();
+    this.#isAnswered = true;
     this.#lease?.taken();
     return new Response(body, { status, headers });
   }
