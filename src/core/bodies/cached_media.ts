@@ -240,11 +240,12 @@ export class CachedMedia implements Media {
     this.#assertReadable();
     const { lender } = this.#lifetime;
     const { key, filename } = this.#facts;
-    const { body } = this.#origin;
+    const { body, entry } = this.#origin;
     const { stored } = this;
     return await this.#hold().during(
       this,
-      (signal) => lender.lend({ key, filename, body, stored, copy, signal }),
+      (signal) =>
+        lender.lend({ key, entry, filename, body, stored, copy, signal }),
     );
   }
 

@@ -185,6 +185,48 @@ for (const where of ["inMemory", "onDisk"] as const) {
   }
 }
 
+Deno.test("a hit in RAM is lent as a link without a read of its file", async () => {
+  await using test = await setUp();
+  const { cache, cacheDir } = test;
+  const pair = { ageMs: 60_000 };
+  const { dat } = await writePair(cacheDir, URL_A, bytesOf(3_000), pair);
+  await using _first = await cache.get(URL_A);
+  await using media = await cache.get(URL_A);
+  assert(media?.source === "memory");
+
+  using fault = new CallFault("readSync", new Error("Input/output error"));
+  await using file = await media.file();
+
+  assertEquals(fault.calls, 0);
+  const { ino } = await Deno.stat(dat);
+  assertEquals((await Deno.stat(file.path)).ino, ino);
+});
+
+Deno.test("a hit in RAM is lent as its own bytes after another program has rewritten its file", async () => {
+  await using test = await setUp();
+  const { cache, cacheDir } = test;
+  const pair = { ageMs: 60_000 };
+  const { dat, json } = await writePair(
+    cacheDir,
+    URL_A,
+    bytesOf(3_000),
+    pair,
+  );
+  await using _first = await cache.get(URL_A);
+  await using media = await cache.get(URL_A);
+  assert(media?.source === "memory");
+  const { mtime } = await Deno.stat(dat);
+  assert(mtime);
+
+  // In place, of equal length and time: only the sidecar tells.
+  await Deno.writeFile(dat, bytesOf(3_000, 5));
+  await Deno.utime(dat, mtime, mtime);
+  await Deno.writeFile(json, await Deno.readFile(json));
+
+  await using file = await media.file();
+  await assertLent(file, bytesOf(3_000));
+});
+
 Deno.test("file() waits for the end of a download, and its link is the entry", async () => {
   await using test = await setUp();
   const { cache, cacheDir } = test;
