@@ -99,6 +99,11 @@ export class NoteStore {
   /** The keys of all notes, since the last listing of the directory. */
   #listed: readonly string[] | undefined;
   #isCounted = false;
+  /**
+   * The keys of known notes without an entry, the oldest first. An entry that was evicted
+   * or stored since the last `tidy()` is not seen here.
+   */
+  #strays = new Set<string>();
   #tidying: Promise<void> | undefined;
 
   constructor(
@@ -134,9 +139,11 @@ export class NoteStore {
    * none; the same note if nothing changes.
    */
   change(key: string, change: (note: Note) => Note): Promise<void> {
-    return this.#parts.calls.run(() =>
-      this.#inTurn(key, () => this.#change(key, change))
-    );
+    return this.#parts.calls.run(async () => {
+      await this.#inTurn(key, () => this.#change(key, change));
+      // After the turn: two changes would wait for each other's keys.
+      await this.#trim();
+    });
   }
 
   /**
@@ -271,6 +278,7 @@ export class NoteStore {
     const counted = this.occupiedBytes;
     let bytes = 0;
     const strays: { key: string; mtimeMs: number }[] = [];
+    this.#strays = new Set();
     for (const key of keys) {
       if (pacer.due) await pacer.yield();
       const facts = await store.facts(noteName(key));
@@ -281,12 +289,33 @@ export class NoteStore {
     }
     // Notes that this process has written meanwhile stay counted.
     this.occupiedBytes += bytes - counted;
-    const excess = strays.length - this.#maxStrays;
-    if (this.#readOnly || excess <= 0) return;
+    if (this.#readOnly) return;
     strays.sort((a, b) => a.mtimeMs - b.mtimeMs);
-    for (const { key } of strays.slice(0, excess)) {
+    const written = this.#strays;
+    this.#strays = new Set(
+      strays.map(({ key }) => key).filter((key) => !written.has(key)),
+    );
+    for (const key of written) this.#strays.add(key);
+    await this.#trim();
+  }
+
+  /** Removes the oldest of too many notes without an entry. A disk fault is reported. */
+  async #trim(): Promise<void> {
+    const { store, errors } = this.#parts;
+    const pacer = new Pacer();
+    for (const key of this.#strays) {
+      if (this.#strays.size <= this.#maxStrays) return;
+      this.#strays.delete(key);
       if (pacer.due) await pacer.yield();
-      await this.#inTurn(key, () => this.#removeFile(key));
+      try {
+        await this.#inTurn(key, async () => {
+          // A change has made the note the newest meanwhile.
+          if (this.#strays.has(key)) return;
+          if (!await store.hasSidecar(key)) await this.#removeFile(key);
+        });
+      } catch (error) {
+        errors.report("remove a note", error);
+      }
     }
   }
 
@@ -306,6 +335,8 @@ export class NoteStore {
         await store.replaceFile(noteName(key), key, bytes);
         this.occupiedBytes += inBlocks(bytes.length) -
           inBlocks(found?.bytes ?? 0);
+        this.#strays.delete(key);
+        if (!await store.hasSidecar(key)) this.#strays.add(key);
       }
       this.#unwritten.delete(key);
     } catch (error) {
@@ -323,6 +354,7 @@ export class NoteStore {
     const isLater = facts.mtimeMs >= beforeMs && facts.mtimeMs <= Date.now();
     if (isLater) return false;
     if (!await store.removeFile(noteName(key))) return false;
+    this.#strays.delete(key);
     this.occupiedBytes -= inBlocks(facts.size);
     return true;
   }

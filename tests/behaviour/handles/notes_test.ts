@@ -259,6 +259,40 @@ Deno.test("notes take room from entries, within maxDiskMb", async () => {
   assert(entries >= 5, `${entries}`);
 });
 
+Deno.test("a handle beyond the share of notes takes the place of the oldest, so that puts go on", async () => {
+  await using it = await open({ maxDiskMb: 0.1 });
+  const url = (i: number) => `https://example.org/${i}`;
+  await it.put(URL);
+  await it.cache.setHandle(URL, PLACE, "of an entry");
+  for (let i = 0; i < 100; i++) await it.cache.setHandle(url(i), PLACE, "h");
+  // The note of 94 becomes the newest.
+  await it.cache.setHandle(url(94), "other", "h");
+  await it.cache.setHandle(url(100), PLACE, "h");
+
+  const kept: number[] = [];
+  for (let i = 0; i <= 100; i++) {
+    if (await it.cache.handle(url(i), PLACE) !== undefined) kept.push(i);
+  }
+  // A quarter of 25 blocks.
+  assertEquals(kept, [94, 96, 97, 98, 99, 100]);
+  assertEquals(await it.cache.handle(URL, PLACE), "of an entry");
+  assertEquals(await it.put("https://example.org/new"), true);
+  assert(it.cache.stats().occupiedBytes <= 0.1 * 1_048_576);
+  assertEquals(it.recorder.of("uncached"), []);
+});
+
+Deno.test("many handles at once leave no more notes than may stay", async () => {
+  await using it = await open({ maxDiskMb: 0.1 });
+  const urls = Array.from({ length: 40 }, (_, i) => `https://example.org/${i}`);
+  await Promise.all(
+    [...urls, ...urls].map((url, i) =>
+      it.cache.setHandle(url, `place ${i}`, "h")
+    ),
+  );
+
+  assertEquals((await namesIn(it.dir)).length, 6);
+});
+
 Deno.test("of more than 10,000 notes without an entry the oldest go, of those with an entry none", async () => {
   await using temp = await tempDir();
   const text = `{"handles":{"${PLACE}":"h"}}`;
@@ -271,6 +305,7 @@ Deno.test("of more than 10,000 notes without an entry the oldest go, of those wi
   await writePair(temp.path, url(0), bytesOf(5));
 
   const cache = await MediaCache.open({ cacheDir: temp.path });
+  await cache.setHandle(url(10_003), PLACE, "h");
   await cache.close();
 
   const names = await namesIn(temp.path);
@@ -278,7 +313,9 @@ Deno.test("of more than 10,000 notes without an entry the oldest go, of those wi
   assertEquals(notes.length, 10_001);
   const has = (i: number) =>
     notes.includes(`${pathsOf(temp.path, url(i)).key}.note`);
-  assertEquals([0, 1, 2, 3, 4].map(has), [true, false, false, true, true]);
+  const oldest = [0, 1, 2, 3, 4].map(has);
+  assertEquals(oldest, [true, false, false, false, true]);
+  assert(has(10_003));
 });
 
 Deno.test("a disk that is full keeps the handle in RAM, and the caller knows nothing", async () => {
