@@ -44,6 +44,42 @@ export function rekeyingOf(
   canonicalUrl: (url: string) => string,
   readOnly: boolean,
 ): Rekeying {
+  const { store, writes } = writingIn(dir, readOnly);
+  return new Rekeying(store, writes, canonicalUrl);
+}
+
+/** Evicts entries from a folder. */
+export interface Evicting extends AsyncDisposable {
+  /**
+   * Removes the entry of a key, and leaves its note, unlike `delete()`.
+   *
+   * @throws The file system's error.
+   */
+  evict(key: string): Promise<void>;
+}
+
+/**
+ * Makes what evicts entries from a folder. Caches that use the folder learn of that.
+ *
+ * @param dir An existing folder.
+ */
+export function evictingOf(dir: string): Evicting {
+  const { store, writes } = writingIn(dir, false);
+  return {
+    evict: (key) =>
+      writes.withLock(async () => {
+        await writes.announceRemoval(key);
+        await store.remove(key);
+      }),
+    [Symbol.asyncDispose]: () => writes.close(),
+  };
+}
+
+/** Makes what changes a folder without a catalog. */
+function writingIn(
+  dir: string,
+  readOnly: boolean,
+): { store: PairStore; writes: WriteTurns } {
   const fs = new FileSystem();
   const store = new PairStore(fs, { dir, durable: false, readOnly });
   const path = store.path(CHANGES_NAME);
@@ -54,7 +90,7 @@ export function rekeyingOf(
     refresh: learnNothing,
     refreshAll: learnNothing,
   });
-  return new Rekeying(store, writes, canonicalUrl);
+  return { store, writes };
 }
 
 /** A .part file: of an entry that is being stored, or left by a killed process. */

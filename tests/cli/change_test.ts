@@ -109,6 +109,23 @@ Deno.test("prune removes the least recently used entries until the rest fits", a
   assertEquals(await namesIn(dir), []);
 });
 
+Deno.test("prune leaves the handles of the entries that it removes", async () => {
+  await using temp = await tempDir();
+  const dir = temp.path;
+  const url = "https://example.org/a.png";
+  const place = "telegram:123:photo";
+  await writePair(dir, url, bytesOf(100));
+  await using cache = await MediaCache.open({ cacheDir: dir });
+  await cache.setHandle(url, place, "AgAC");
+
+  const { code } = await cli(["prune", "--dir", dir, "--max-size-mb", "0"]);
+
+  assertEquals(code, 0);
+  assertEquals(await cache.get(url), undefined);
+  assertEquals((await Array.fromAsync(cache.entries())).length, 0);
+  assertEquals(await cache.handle(url, place), "AgAC");
+});
+
 Deno.test("prune --max-disk-mb removes entries until all files fit on disk", async () => {
   await using temp = await tempDir();
   const dir = temp.path;

@@ -1,11 +1,11 @@
 import type { EntryInfo } from "../../core/api/entry_info.ts";
-import { occupiedBytesOf } from "../../core/inspection.ts";
+import { evictingOf, occupiedBytesOf } from "../../core/inspection.ts";
 import type { Call } from "../call/call.ts";
 import type { Command } from "../call/command.ts";
 import { DIR_OPTION, JSON_OPTION } from "../call/command_option.ts";
 import { openCache } from "../call/directory.ts";
 import { recordOf, shortKey } from "../output/entry_record.ts";
-import { EXIT, UsageError } from "../call/failures.ts";
+import { EXIT, reasonOf, UsageError } from "../call/failures.ts";
 import {
   formatAge,
   formatBytes,
@@ -53,10 +53,10 @@ async function run(call: Call): Promise<number> {
   const withJson = call.flag("json");
   await using opened = await openCache(call, { readOnly: dryRun });
   const { cache } = opened;
+  // Disk errors do not count: opening may fail to write on a full disk, which is a
+  // reason to prune.
   await cache.ensureLoaded();
-  // Disk errors before this point do not count: opening may fail to write on a
-  // full disk, which is a reason to prune.
-  const errorsBefore = opened.diskErrors;
+  await using evicting = evictingOf(call.dir);
 
   // Entries come most recent first, so victims are taken from the end.
   const left = await Array.fromAsync(cache.entries());
@@ -69,16 +69,21 @@ async function run(call: Call): Promise<number> {
   while (!fits()) {
     const victim = left.pop();
     if (victim === undefined) break;
-    // An entry removed by another process takes no room either.
-    if (!dryRun) await cache.delete(victim.url);
-    if (opened.diskErrors > errorsBefore) return EXIT.failure;
+    try {
+      // An entry removed by another process takes no room either.
+      if (!dryRun) await evicting.evict(victim.key);
+    } catch (error) {
+      output.complain(`can't evict an entry: ${reasonOf(error)}`);
+      return EXIT.failure;
+    }
     totalBytes -= victim.size;
-    // Asked again after each removal: the list of changes grows.
-    occupiedBytes = dryRun
-      ? occupiedBytes - occupiedBytesOf(victim)
-      : cache.stats().occupiedBytes;
+    occupiedBytes -= occupiedBytesOf(victim);
     evicted.push(victim);
     if (!withJson) await output.print(lineOf(victim));
+    if (dryRun || !fits() && left.length > 0) continue;
+    // The list of changes has grown: the cache learns of that here.
+    await cache.entries().next();
+    occupiedBytes = cache.stats().occupiedBytes;
   }
 
   if (withJson) {
