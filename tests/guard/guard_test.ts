@@ -308,5 +308,6 @@ Deno.test("a cache hands the error of the guard to the caller, and stores nothin
     ForbiddenAddressError,
   );
 
-  assertEquals(cache.stats().entries, 0);
+  const { entries, failures, addressesRefused } = cache.stats();
+  assertEquals([entries, failures, addressesRefused], [0, 1, 1]);
 });

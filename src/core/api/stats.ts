@@ -66,6 +66,8 @@ export interface CacheStats {
   retried: number;
   /** Calls that were rejected with a failure that was remembered (`failureTtlMs`), without a request. */
   failuresRemembered: number;
+  /** Downloads that failed since `guard()` has refused an address. */
+  addressesRefused: number;
   /** Downloads of no named type whose type their first bytes have told. */
   sniffed: number;
   /**
@@ -154,6 +156,7 @@ export class Counters {
   resumed = 0;
   retried = 0;
   failuresRemembered = 0;
+  addressesRefused = 0;
   sniffed = 0;
   revalidated = 0;
   stale = 0;
@@ -201,6 +204,7 @@ export function snapshot(counters: Counters, gauges: Gauges): CacheStats {
     resumed: counters.resumed,
     retried: counters.retried,
     failuresRemembered: counters.failuresRemembered,
+    addressesRefused: counters.addressesRefused,
     sniffed: counters.sniffed,
     revalidated: counters.revalidated,
     stale: counters.stale,

@@ -8,6 +8,7 @@ import { Deadline } from "../async/deadline.ts";
 import type { Claim } from "../sharing/download_claims.ts";
 import { type ChunkSource, chunkSource } from "../bodies/chunk_source.ts";
 import type { Tee } from "../bodies/tee.ts";
+import { errorFacts } from "../text/failure_reason.ts";
 import { type ReceivedPart, restHeaders } from "../text/partial_content.ts";
 import { refusedStatusOf } from "../text/refused_status.ts";
 import type { CallerLink } from "./caller_links.ts";
@@ -133,6 +134,10 @@ export class OwnDownload {
 
   /** Ends the body with an error. */
   fail(error: unknown): Promise<void> {
+    // Known by its name: the core does not load `guard()`.
+    if (errorFacts(error).name === "ForbiddenAddressError") {
+      this.#parts.counters.addressesRefused++;
+    }
     return this.#receiver.fail(error);
   }
 

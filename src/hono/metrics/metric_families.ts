@@ -51,6 +51,11 @@ export function metricFamilies(
       stats.failuresRemembered,
     ),
     counter(
+      "addresses_refused",
+      "Downloads that failed since their address was refused.",
+      stats.addressesRefused,
+    ),
+    counter(
       "sniffed",
       "Downloads whose type was told by their first bytes.",
       stats.sniffed,

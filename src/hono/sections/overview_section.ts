@@ -123,7 +123,9 @@ export function overviewSection(view: DashboardView): Markup {
         formatCount(stats.retried)
       } tried again; ${
         formatCount(stats.failuresRemembered)
-      } calls failed without a request`,
+      } calls failed without a request, ${
+        formatCount(stats.addressesRefused)
+      } for a refused address`,
     )
   }
   ${

@@ -48,6 +48,7 @@ Deno.test("stats() has the members of the original first, then the others, all p
     "resumed",
     "retried",
     "failuresRemembered",
+    "addressesRefused",
     "sniffed",
     "revalidated",
     "stale",
