@@ -3,6 +3,7 @@ import { PairStore } from "./disk/pair_store.ts";
 import { FileSystem } from "./disk/file_system.ts";
 import { OpenCalls } from "./async/open_calls.ts";
 import { CHANGES_NAME, classify, datName } from "./disk/file_names.ts";
+import { lastValidators } from "./notes/note.ts";
 import { NoteStore } from "./notes/note_store.ts";
 import {
   type PushCall,
@@ -17,6 +18,7 @@ import { OptionCheck } from "./api/option_check.ts";
 import { resolveRemote } from "./api/remote_option.ts";
 import type { RemoteTier } from "./api/remote_tier.ts";
 import type { Sidecar } from "./disk/sidecar.ts";
+import type { OriginValidators } from "./text/origin_conditions.ts";
 
 export { occupiedBytesOf } from "./catalog/entry.ts";
 export type { PushCall, Pushed, Pushing, PushProgress, Rekeyed, Rekeying };
@@ -135,6 +137,8 @@ export interface Inspection {
   readonly places: readonly string[];
   /** When the origin last confirmed the bytes, in milliseconds since the epoch. */
   readonly validatedAt: number | undefined;
+  /** The validators by which the origin is asked. */
+  readonly validators: OriginValidators;
   /** The .part files of the key. */
   readonly staged: readonly StagedPart[];
 }
@@ -168,13 +172,16 @@ export class Inspector {
 
   /** Looks at the files of a key. */
   async inspect(key: string): Promise<Inspection> {
+    const note = await this.#notes.read(key);
     const nothing = {
       key,
       sidecar: undefined,
       size: undefined,
       storedAt: undefined,
       lastAccess: undefined,
-      ...await this.#noted(key),
+      places: [...note?.handles.keys() ?? []].reverse(),
+      validatedAt: note?.validatedAt,
+      validators: {},
       staged: await this.#staged(key),
     };
     try {
@@ -188,6 +195,7 @@ export class Inspector {
           ...nothing,
           ...{ reason: undefined, sidecar, size, lastAccess },
           storedAt: storedAtOf(sidecar.ts),
+          validators: lastValidators(note, sidecar),
         };
       }
       const dat = await this.#store.facts(datName(key));
@@ -200,14 +208,6 @@ export class Inspector {
       const reason = error instanceof Error ? error.message : String(error);
       return { ...nothing, reason };
     }
-  }
-
-  async #noted(
-    key: string,
-  ): Promise<Pick<Inspection, "places" | "validatedAt">> {
-    const note = await this.#notes.read(key);
-    const places = [...note?.handles.keys() ?? []].reverse();
-    return { places, validatedAt: note?.validatedAt };
   }
 
   async #staged(key: string): Promise<StagedPart[]> {

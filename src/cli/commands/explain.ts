@@ -92,7 +92,7 @@ function recordOf(
 ): Record<string, unknown> {
   const { key, reason, sidecar, size, storedAt, lastAccess, staged } =
     inspection;
-  const { places, validatedAt } = inspection;
+  const { places, validatedAt, validators } = inspection;
   return {
     key,
     stored: reason === undefined,
@@ -106,8 +106,8 @@ function recordOf(
     sourceMimetype: sidecar?.sourceMimetype ?? null,
     sourceSize: sidecar?.sourceSize ?? null,
     conversion: sidecar?.conversion ?? null,
-    etag: sidecar?.etag ?? null,
-    lastModified: sidecar?.lastModified ?? null,
+    etag: validators.etag ?? null,
+    lastModified: validators.lastModified ?? null,
     validatedAt: validatedAt ?? null,
     resumed: sidecar?.resumed ?? null,
     retried: sidecar?.retried ?? null,
@@ -138,7 +138,7 @@ function factsOf(
   }
   if (size !== undefined) facts.push(["Size", exactly(size)]);
   const { sourceMimetype, sourceSize, conversion, sha256 } = sidecar ?? {};
-  const { etag, lastModified } = sidecar ?? {};
+  const { etag, lastModified } = inspection.validators;
   if (sourceMimetype !== undefined) {
     const from = sourceSize === undefined ? "" : ` of ${exactly(sourceSize)}`;
     facts.push(["Converted", `from ${sourceMimetype}${from}`]);

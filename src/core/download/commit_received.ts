@@ -47,7 +47,9 @@ export class ReceivedCommit {
   async run(received: Received): Promise<boolean> {
     const task = this.#task;
     const { revalidated } = task;
-    if (revalidated !== undefined && await isSame(received, revalidated)) {
+    const isSame = revalidated !== undefined &&
+      await this.#isSame(received, revalidated);
+    if (isSame) {
       if (await revalidated.isStored()) {
         if ("place" in received) await discard(received.place);
         return false;
@@ -75,6 +77,23 @@ export class ReceivedCommit {
     }
     task.phase = "storing";
     return await this.#storeBody(body);
+  }
+
+  /** Whether the origin has sent a body again that is stored. */
+  async #isSame(
+    received: Received,
+    revalidated: Revalidated,
+  ): Promise<boolean> {
+    const { validators = {} } = this.#receiver.source ?? {};
+    if ("bytes" in received) {
+      const { bytes } = received;
+      const sha256 = digestOf(bytes);
+      return await revalidated.isSame(bytes.length, sha256, validators);
+    }
+    const { body } = received;
+    const { sha256 } = body.digest();
+    return sha256 !== undefined &&
+      await revalidated.isSame(body.tee.received, sha256, validators);
   }
 
   /** Hands out a body that came whole from RAM, and then stores it. */
@@ -272,20 +291,6 @@ export class ReceivedCommit {
 }
 
 type Members = CommitRequest["members"];
-
-/** Whether the origin has sent a body again that is stored. */
-async function isSame(
-  received: Received,
-  revalidated: Revalidated,
-): Promise<boolean> {
-  if ("bytes" in received) {
-    const { bytes } = received;
-    return await revalidated.isSame(bytes.length, digestOf(bytes));
-  }
-  const { sha256 } = received.body.digest();
-  return sha256 !== undefined &&
-    await revalidated.isSame(received.body.tee.received, sha256);
-}
 
 async function discard({ staged, reservation }: StagingPlace): Promise<void> {
   await staged.close();

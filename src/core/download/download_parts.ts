@@ -11,6 +11,7 @@ import type { Lifetime, MediaFacts } from "../bodies/cached_media.ts";
 import type { WindowBudget } from "../bodies/chunk_window.ts";
 import type { GrowingBodyEvents } from "../bodies/growing_body.ts";
 import type { MediaBody } from "../bodies/media_body.ts";
+import type { OriginValidators } from "../text/origin_conditions.ts";
 import type { DownloadClaims } from "../sharing/download_claims.ts";
 import type { GifConversion } from "../gif/gif_conversion.ts";
 import type { EntryWriter } from "../entries/entry_writer.ts";
@@ -108,8 +109,13 @@ export interface Revalidated {
    * have come, before they are converted or stored.
    *
    * @param sha256 Their digest.
+   * @param validators The validators that have come with them.
    */
-  isSame(size: number, sha256: string): Promise<boolean>;
+  isSame(
+    size: number,
+    sha256: string,
+    validators: OriginValidators,
+  ): Promise<boolean>;
   /** Whether the entry still is on disk: it may have been evicted meanwhile. */
   isStored(): Promise<boolean>;
 }

@@ -26,14 +26,15 @@ import {
 import { cleanMimetype, extractMimetype } from "../text/mimetype.ts";
 import { parseRetryAfter } from "../text/http_date.ts";
 import {
+  isKeptValidator,
+  type OriginValidators,
+} from "../text/origin_conditions.ts";
+import {
   type ReceivedPart,
   sizeByRest,
   strongValidatorOf,
 } from "../text/partial_content.ts";
 import type { Rest } from "./continued_body.ts";
-
-/** The longest validator that a sidecar has room for, in characters. */
-const MAX_VALIDATOR_CHARS = 256;
 
 /** The result of a downloader, checked and completed, ready to be pumped. */
 export interface Source {
@@ -50,7 +51,7 @@ export interface Source {
   /** The number of bytes of the body if it is still coded. */
   codedSize?: number | undefined;
   /** The validators that the origin has sent: members of a sidecar. */
-  validators?: Pick<Sidecar, "etag" | "lastModified">;
+  validators?: OriginValidators;
   /** Why the body must not be stored; its readers get it all the same. */
   uncachedReason?: string;
   /** The validator by which the rest of the body can be asked for, if it breaks. */
@@ -235,9 +236,8 @@ function versionOf(
   const lastModified = headers.get("last-modified");
   return {
     validators: {
-      ...(etag !== null && etag.length <= MAX_VALIDATOR_CHARS && { etag }),
-      ...(lastModified !== null && lastModified.length <= MAX_VALIDATOR_CHARS &&
-        { lastModified }),
+      ...(isKeptValidator(etag) && { etag }),
+      ...(isKeptValidator(lastModified) && { lastModified }),
     },
     // Ranges count the bytes of a coded body, and `fetch` hands out decoded bytes.
     validator: (etag ?? lastModified) && !isCoded

@@ -22,11 +22,15 @@ import type {
   Revalidated,
 } from "../download/download_parts.ts";
 import { OwnDownload } from "../download/own_download.ts";
+import { lastValidators } from "../notes/note.ts";
 import type { NoteStore } from "../notes/note_store.ts";
 import { callSafely } from "../reporting/call_safely.ts";
 import { errorFacts, failureReason } from "../text/failure_reason.ts";
 import { isInRanges } from "../text/media_ranges.ts";
-import { conditionsOf } from "../text/origin_conditions.ts";
+import {
+  conditionsOf,
+  type OriginValidators,
+} from "../text/origin_conditions.ts";
 
 /** The time between two looks at the check of another process, in milliseconds. */
 const LOOK_MS = 20;
@@ -80,7 +84,8 @@ export class Revalidation implements DownloadListener {
   #download: OwnDownload | undefined;
   /** The sidecar of the old entry. */
   #sidecar: Sidecar | undefined;
-  #isSame = false;
+  /** The validators that have come with the same bytes. */
+  #validators: OriginValidators | undefined;
   /** Whether the check goes on without a caller. */
   #isBehind = false;
   /** Why other bytes can't be stored. */
@@ -105,8 +110,11 @@ export class Revalidation implements DownloadListener {
     this.#first = first;
     const revalidated: Revalidated = {
       conditions: new Headers(),
-      isSame: async (size, sha256) =>
-        this.#isSame = await this.#isOriginal(size, sha256),
+      isSame: async (size, sha256, validators) => {
+        const isSame = await this.#isOriginal(size, sha256);
+        if (isSame) this.#validators = validators;
+        return isSame;
+      },
       isStored: async () =>
         await parts.store.bodyIdentity(old.key) !== undefined,
     };
@@ -303,8 +311,9 @@ export class Revalidation implements DownloadListener {
     const { store, notes } = this.#parts;
     const { key, controller: { signal }, revalidated } = this.#task;
     signal.throwIfAborted();
-    this.#sidecar = await this.#readSidecar();
-    const conditions = conditionsOf(this.#sidecar ?? {});
+    const sidecar = this.#sidecar = await this.#readSidecar();
+    const known = sidecar && lastValidators(await notes.read(key), sidecar);
+    const conditions = conditionsOf(known ?? {});
     for (const [name, value] of conditions) {
       revalidated?.conditions.set(name, value);
     }
@@ -314,7 +323,7 @@ export class Revalidation implements DownloadListener {
     try {
       const isStored = await download.run();
       if (isStored) return { result: "replaced" };
-      if (!this.#isSame) {
+      if (this.#validators === undefined) {
         return await this.#lookAgain() ??
           { result: "failed", reason: "not stored" };
       }
@@ -329,7 +338,15 @@ export class Revalidation implements DownloadListener {
     // Put by a caller meanwhile, or else evicted: that entry needs no note.
     if (now !== undefined && now !== before) return { result: "replaced" };
     if (now !== undefined) {
-      await notes.change(key, (note) => ({ ...note, validatedAt }));
+      // An answer 304 leaves them: a strong tag that is not known updates nothing stored
+      // (RFC 9111 section 4.3.4).
+      const validators = sidecar && this.#validators &&
+        { ...this.#validators, ts: sidecar.ts };
+      await notes.change(key, (note) => ({
+        ...note,
+        validatedAt,
+        ...(validators !== undefined && { validators }),
+      }));
     }
     return { result, validatedAt };
   }

@@ -4,16 +4,22 @@
  *     {
  *       "version": 1,
  *       "handles": { "telegram:123:photo": "AgACAgIAAxkBAAIB" },
- *       "validatedAt": 1763762612123
+ *       "validatedAt": 1763762612123,
+ *       "validators": { "ts": 1763758611.123456, "etag": "\"v2\"" }
  *     }
  *
  * `handles` has the handle of each place that the media was uploaded to, the place set
  * longest ago first. JavaScript lists members such as "123" before all others, whatever
  * their order in the text; where a place has such a name, `places` lists all of them in
  * order. `validatedAt` is when the origin last confirmed the bytes of the entry, in
- * milliseconds since the epoch. Unknown members are ignored, and `version` may be
- * missing. A note holds no URL.
+ * milliseconds since the epoch. `validators` has the validators with which the origin
+ * sent the bytes again, which its sidecar with that `ts` can't have. Unknown members are
+ * ignored, and `version` may be missing. A note holds no URL.
  */
+import {
+  isKeptValidator,
+  type OriginValidators,
+} from "../text/origin_conditions.ts";
 
 /** The most places of a note; then the place that was set longest ago goes. */
 export const MAX_PLACES = 32;
@@ -39,14 +45,23 @@ export interface Note {
   readonly handles: ReadonlyMap<string, string>;
   /** When the origin last confirmed the bytes, in milliseconds since the epoch. */
   readonly validatedAt?: number;
+  /** The validators of the last answer 200 that brought the bytes again. */
+  readonly validators?: NotedValidators;
+}
+
+/** Validators, and the entry that they are about: a note may outlive it. */
+export interface NotedValidators extends OriginValidators {
+  /** The `ts` of the sidecar of the entry. */
+  readonly ts: number;
 }
 
 /** The note of a URL that has none. */
 export const NO_NOTE: Note = { handles: new Map() };
 
 /** Whether a note says nothing, and need not be kept. */
-export function isBlank({ handles, validatedAt }: Note): boolean {
-  return handles.size === 0 && validatedAt === undefined;
+export function isBlank({ handles, validatedAt, validators }: Note): boolean {
+  return handles.size === 0 && validatedAt === undefined &&
+    validators === undefined;
 }
 
 /**
@@ -69,8 +84,22 @@ export function withHandle(
   return { ...note, handles };
 }
 
+/**
+ * Picks the validators that the origin has sent last with the bytes of an entry: those of
+ * the note if they are about this entry, else those of its sidecar.
+ */
+export function lastValidators(
+  note: Note | undefined,
+  sidecar: NotedValidators,
+): OriginValidators {
+  const noted = note?.validators;
+  return noted?.ts === sidecar.ts ? noted : sidecar;
+}
+
 /** Writes the text of a note. */
-export function formatNote({ handles, validatedAt }: Note): string {
+export function formatNote(
+  { handles, validatedAt, validators }: Note,
+): string {
   const places = [...handles.keys()];
   const members = Object.fromEntries(handles);
   const isInOrder = Object.keys(members).every((it, i) => it === places[i]);
@@ -79,6 +108,7 @@ export function formatNote({ handles, validatedAt }: Note): string {
     handles: members,
     ...(!isInOrder && { places }),
     ...(validatedAt !== undefined && { validatedAt }),
+    ...(validators !== undefined && { validators }),
   });
 }
 
@@ -107,10 +137,27 @@ export function parseNote(text: string): Note | string {
     note.set(place, handle);
   }
   if (note.size > MAX_PLACES) return `more than ${MAX_PLACES} places`;
-  if (validatedAt === undefined) return { handles: note };
-  return typeof validatedAt === "number" && Number.isFinite(validatedAt)
-    ? { handles: note, validatedAt }
-    : "validatedAt is not a number";
+  const isTime = validatedAt === undefined ||
+    typeof validatedAt === "number" && Number.isFinite(validatedAt);
+  if (!isTime) return "validatedAt is not a number";
+  const validators = readValidators(value["validators"]);
+  return {
+    handles: note,
+    ...(validatedAt !== undefined && { validatedAt }),
+    ...(validators !== undefined && { validators }),
+  };
+}
+
+/** Reads validators; undefined if they are about no entry. What is none is left out. */
+function readValidators(value: unknown): NotedValidators | undefined {
+  if (!isObject(value)) return undefined;
+  const { ts, etag, lastModified } = value;
+  if (typeof ts !== "number") return undefined;
+  return {
+    ts,
+    ...(isKeptValidator(etag) && { etag }),
+    ...(isKeptValidator(lastModified) && { lastModified }),
+  };
 }
 
 /** Whether a value is a string that may be a place or a handle. */

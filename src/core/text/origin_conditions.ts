@@ -1,11 +1,19 @@
 import { parseHttpDate } from "./http_date.ts";
 
+/** The longest validator that is kept, in characters. */
+const MAX_VALIDATOR_CHARS = 256;
+
 /** The validators that an origin has sent with a body. */
 export interface OriginValidators {
   /** The entity tag, strong or weak. */
   readonly etag?: string;
   /** The `Last-Modified` date. */
   readonly lastModified?: string;
+}
+
+/** Whether a value is a string that is short enough to be kept as a validator. */
+export function isKeptValidator(value: unknown): value is string {
+  return typeof value === "string" && value.length <= MAX_VALIDATOR_CHARS;
 }
 
 /** An entity tag (RFC 9110 §8.8.3). */

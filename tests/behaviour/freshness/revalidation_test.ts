@@ -559,6 +559,55 @@ Deno.test("an entry is still confirmed after a restart", async () => {
   assertEquals(origin.requests.length, 2);
 });
 
+for (const size of [10_000, 9_000_000]) {
+  Deno.test(`the same ${size} bytes with another ETag are asked for by that one from then on`, async () => {
+    const body = pattern(size);
+    await using aging = await agingCache({ body, headers: { etag: '"1"' } }, {
+      maxAgeMs: 0,
+    });
+    const { cache, cacheDir, origin } = aging;
+    await read(aging);
+    await cache.setHandle(origin.url, "place", "handle");
+    const before = await filesOf(aging);
+
+    origin.version = { body, headers: { etag: '"2"' } };
+    assertEquals(await read(aging), [body, false]);
+    assertEquals(await read(aging), [body, false]);
+    await using again = await MediaCache.open({ cacheDir, maxAgeMs: 0 });
+    await (await again.getOrDownload(origin.url, passing)).bytes();
+
+    assertEquals(origin.statuses, [200, 200, 304, 304]);
+    assertEquals(await filesOf(aging), before);
+    assertEquals(await cache.handle(origin.url, "place"), "handle");
+
+    // No validator any more: nothing is known by which to ask.
+    origin.version = { body };
+    await read(aging);
+    await read(aging);
+    const last = origin.requests.at(-1);
+    assertEquals(last?.has("if-none-match"), false);
+    assertEquals(await filesOf(aging), before);
+  });
+}
+
+Deno.test("an entry that is stored anew is not asked for by the ETag of the one before", async () => {
+  const options = { maxAgeMs: 0, maxSizeMb: 0.1 };
+  await using aging = await agingCache(TAGGED, options);
+  const { cache, origin } = aging;
+  await read(aging);
+  origin.version = { body: OLD, headers: { etag: '"2"' } };
+  await read(aging);
+  await cache.put("other", pattern(80_000), "image/png", "other.png");
+  assertEquals(await cache.has(origin.url), false);
+  // The note outlives the entry, and other bytes come meanwhile.
+  origin.version = { body: NEW, headers: { etag: '"3"' } };
+  assertEquals(await read(aging), [NEW, false]);
+  origin.version = { body: OLD, headers: { etag: '"2"' } };
+
+  assertEquals(await read(aging), [OLD, false]);
+  assertEquals(origin.requests.at(-1)?.get("if-none-match"), '"3"');
+});
+
 Deno.test("a sidecar with hostile validators does not keep its entry from being checked", async () => {
   await using aging = await agingCache({ body: OLD });
   const { cache, cacheDir, origin } = aging;

@@ -3,6 +3,7 @@ import {
   formatNote,
   isBlank,
   isShort,
+  lastValidators,
   MAX_NOTE_BYTES,
   MAX_PLACES,
   NO_NOTE,
@@ -41,6 +42,28 @@ Deno.test("a note is a JSON object of handles by place, and when the bytes were 
     handles: new Map([["x", "y"]]),
   });
   assertEquals(parseNote("{}"), NO_NOTE);
+});
+
+Deno.test("validators are about one entry, and hostile ones are ignored", () => {
+  const sidecar = { ts: 5.25, etag: '"1"', lastModified: "x" };
+  const note: Note = { ...noteOf("x"), validators: { ts: 5.25, etag: '"2"' } };
+
+  assertEquals(copyOf(note), note);
+  assertEquals(lastValidators(copyOf(note), sidecar), note.validators);
+  assertEquals(lastValidators(note, { ...sidecar, ts: 5 }).etag, '"1"');
+  assertEquals(lastValidators(undefined, sidecar), sidecar);
+  assertEquals(isBlank({ ...NO_NOTE, validators: { ts: 1 } }), false);
+  const read = (validators: unknown) =>
+    parseNote(JSON.stringify({ validators, validatedAt: 1 }));
+  const bare = { ...NO_NOTE, validatedAt: 1 };
+  for (const wrong of [null, 7, "x", [], {}, { ts: "1" }, { etag: '"1"' }]) {
+    assertEquals(read(wrong), bare);
+  }
+  const long = "x".repeat(257);
+  for (const wrong of [7, null, ["a"], {}, long]) {
+    const validators = { ts: 1, etag: wrong, lastModified: wrong };
+    assertEquals(read(validators), { ...bare, validators: { ts: 1 } });
+  }
 });
 
 Deno.test("the order of places survives, whatever their names", () => {
