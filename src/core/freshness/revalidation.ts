@@ -1,17 +1,10 @@
 import type { GetOrDownloadOptions } from "../api/call_options.ts";
-import {
-  DownloadTimeoutError,
-  MediaCacheError,
-  UnacceptableTypeError,
-} from "../api/errors.ts";
+import { MediaCacheError, UnacceptableTypeError } from "../api/errors.ts";
 import type { DownloadInfo } from "../api/download.ts";
 import type { RevalidatedEvent } from "../api/events.ts";
-import { Deadline } from "../async/deadline.ts";
-import { startWait } from "../async/timer.ts";
 import { Waiters } from "../async/waiters.ts";
 import { digestOfFile } from "../bodies/digest.ts";
 import { type Entry, storedAtOf } from "../catalog/entry.ts";
-import type { DiskFile } from "../disk/disk_file.ts";
 import type { Sidecar } from "../disk/sidecar.ts";
 import { type CallerLink, CallerLinks } from "../download/caller_links.ts";
 import { ClaimTurns } from "../download/claim_turns.ts";
@@ -25,15 +18,14 @@ import { OwnDownload } from "../download/own_download.ts";
 import { lastValidators } from "../notes/note.ts";
 import type { NoteStore } from "../notes/note_store.ts";
 import { callSafely } from "../reporting/call_safely.ts";
+import type { Claim } from "../sharing/download_claims.ts";
 import { errorFacts, failureReason } from "../text/failure_reason.ts";
 import { isInRanges } from "../text/media_ranges.ts";
 import {
   conditionsOf,
   type OriginValidators,
 } from "../text/origin_conditions.ts";
-
-/** The time between two looks at the check of another process, in milliseconds. */
-const LOOK_MS = 20;
+import { outlast } from "./outlast.ts";
 
 /** The status of an origin whose bytes are still the same (RFC 9110 §15.4.5). */
 const NOT_MODIFIED = 304;
@@ -265,17 +257,31 @@ export class Revalidation implements DownloadListener {
 
   /** Asks the origin, or waits for the process that does. */
   async #check(): Promise<RevalidationEnd> {
-    const { slots, store } = this.#parts;
+    const { slots, claims } = this.#parts;
     const { url, key, slot, controller: { signal } } = this.#task;
-    if (!slots.tryTake(slot)) await slots.wait(slot, signal);
     const turns = new ClaimTurns(this.#parts, url, key);
-    const claim = await turns.claim(this.mayStore);
-    if (claim.role === "follow") {
+    for (;;) {
+      if (!slots.tryTake(slot)) await slots.wait(slot, signal);
+      const claim = await turns.claim(this.mayStore);
+      if (claim.role !== "follow") return await this.#lead(claim);
       slots.leave(slot);
-      await this.#outlast(claim.file);
-      return await this.#lookAgain() ??
-        { result: "failed", reason: "the check of another process has failed" };
+      await outlast(this.#parts, this.#task, claim.file);
+      const end = await this.#lookAgain();
+      if (end !== undefined) return end;
+      // A process removes the name of its download at its end, unless it was killed.
+      if (!await claims.isClaimed(key)) {
+        const reason = "the check of another process has failed";
+        return { result: "failed", reason };
+      }
     }
+  }
+
+  /** Asks the origin as the process that has the claim. */
+  async #lead(
+    claim: Exclude<Claim, { role: "follow" }>,
+  ): Promise<RevalidationEnd> {
+    const { store } = this.#parts;
+    const { key } = this.#task;
     const before = await store.bodyIdentity(key);
     const download = new OwnDownload(this.#parts, this.#task, claim, before);
     this.#download = download;
@@ -388,35 +394,6 @@ export class Revalidation implements DownloadListener {
     } catch (error) {
       errors.report("read an entry", error);
       return undefined;
-    }
-  }
-
-  /** Waits until the process that has claimed the URL has ended its download. */
-  async #outlast(file: DiskFile): Promise<void> {
-    const { claims, options: { idleTimeoutMs, timeoutMs } } = this.#parts;
-    const { key, controller } = this.#task;
-    const { signal } = controller;
-    const deadline = new Deadline(
-      idleTimeoutMs,
-      timeoutMs,
-      (kind, limitMs) =>
-        controller.abort(new DownloadTimeoutError(limitMs, kind)),
-    );
-    let bytes = 0;
-    try {
-      for (;;) {
-        signal.throwIfAborted();
-        const isFree = file.tryLock(true);
-        if (isFree) file.unlock();
-        if (isFree || !await claims.isCurrent(key, file.identity)) return;
-        const { size } = await file.facts();
-        if (size !== bytes) deadline.alive();
-        bytes = size;
-        await startWait(LOOK_MS, signal).ended;
-      }
-    } finally {
-      deadline.stop();
-      file.close();
     }
   }
 

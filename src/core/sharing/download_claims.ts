@@ -160,6 +160,11 @@ export class DownloadClaims {
     return facts?.identity === identity;
   }
 
+  /** Whether a download of `key` has its name: it runs, or its process was killed. */
+  async isClaimed(key: string): Promise<boolean> {
+    return await this.#store.facts(downloadName(key)) !== undefined;
+  }
+
   /** Gives a claim up: the download goes on under names that no other process looks for. */
   async giveUp(key: string, { staged, identity }: Lead): Promise<void> {
     const led = this.#led.get(key);
