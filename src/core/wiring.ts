@@ -226,14 +226,16 @@ export function makeParts(
     ...{ notes, counters },
     stampOf: async (key) => {
       try {
-        return await store.sidecarStamp(key);
+        return store.ready ? await store.sidecarStamp(key) : undefined;
       } catch (error) {
         errors.report("look at an entry", error);
         return undefined;
       }
     },
     known: (url) => catalog.peek(url),
-    undisturbed: (task) => calls.run(() => writes.undisturbed(task)),
+    // Without a directory there is nothing to lock, and Deno might ask for a permission.
+    undisturbed: (task) =>
+      store.ready ? calls.run(() => writes.undisturbed(task)) : task(),
   });
   return {
     ...{ errors, store, catalog, files, leftovers, writes, calls, touches },
