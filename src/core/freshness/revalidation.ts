@@ -23,6 +23,7 @@ import { errorFacts, failureReason } from "../text/failure_reason.ts";
 import { isInRanges } from "../text/media_ranges.ts";
 import {
   conditionsOf,
+  nextValidators,
   type OriginValidators,
 } from "../text/origin_conditions.ts";
 import { outlast } from "./outlast.ts";
@@ -344,10 +345,12 @@ export class Revalidation implements DownloadListener {
     // Put by a caller meanwhile, or else evicted: that entry needs no note.
     if (now !== undefined && now !== before) return { result: "replaced" };
     if (now !== undefined) {
-      // An answer 304 leaves them: a strong tag that is not known updates nothing stored
-      // (RFC 9111 section 4.3.4).
-      const validators = sidecar && this.#validators &&
-        { ...this.#validators, ts: sidecar.ts };
+      // An answer 304 leaves them: each tag that was sent names the stored bytes, and another
+      // strong tag updates nothing stored (RFC 9111 section 4.3.4).
+      const validators = sidecar && known && this.#validators && {
+        ...nextValidators(this.#validators, known, sidecar),
+        ts: sidecar.ts,
+      };
       await notes.change(key, (note) => ({
         ...note,
         validatedAt,

@@ -13,8 +13,9 @@
  * their order in the text; where a place has such a name, `places` lists all of them in
  * order. `validatedAt` is when the origin last confirmed the bytes of the entry, in
  * milliseconds since the epoch. `validators` has the validators with which the origin
- * sent the bytes again, which its sidecar with that `ts` can't have. Unknown members are
- * ignored, and `version` may be missing. A note holds no URL.
+ * sent the bytes again, which its sidecar with that `ts` can't have; several tags, separated
+ * by a comma and a space, if the servers of the origin tag them differently. Unknown members
+ * are ignored, and `version` may be missing. A note holds no URL.
  */
 import {
   isKeptValidator,
@@ -45,7 +46,7 @@ export interface Note {
   readonly handles: ReadonlyMap<string, string>;
   /** When the origin last confirmed the bytes, in milliseconds since the epoch. */
   readonly validatedAt?: number;
-  /** The validators of the last answer 200 that brought the bytes again. */
+  /** The validators by which to ask after an answer 200 that brought the bytes again. */
   readonly validators?: NotedValidators;
 }
 
@@ -85,8 +86,8 @@ export function withHandle(
 }
 
 /**
- * Picks the validators that the origin has sent last with the bytes of an entry: those of
- * the note if they are about this entry, else those of its sidecar.
+ * Picks the validators by which the origin is asked about an entry: those of the note if they
+ * are about this entry, else those of its sidecar.
  */
 export function lastValidators(
   note: Note | undefined,

@@ -590,6 +590,44 @@ for (const size of [10_000, 9_000_000]) {
   });
 }
 
+Deno.test("servers that tag the same bytes differently all answer 304 once a tag has come back", async () => {
+  const servers = ["1", "2", "3"].map((tag) => ({
+    body: OLD,
+    headers: {
+      etag: `"${tag}"`,
+      "last-modified": `Sun, 0${tag} Nov 2020 08:49:37 GMT`,
+    },
+  }));
+  await using aging = await agingCache(TAGGED, { maxAgeMs: 0 });
+  const { cacheDir, origin } = aging;
+  const ask = async (server: number) => {
+    origin.version = servers[server]!;
+    assertEquals(await read(aging), [OLD, false]);
+  };
+  for (const server of [0, 1, 0, 1, 0, 1, 0]) await ask(server);
+  const before = await filesOf(aging);
+  assertEquals(origin.statuses, [200, 200, 200, 304, 304, 304, 304]);
+  assertEquals(origin.requests.at(-1)?.get("if-none-match"), '"1", "2"');
+  assertEquals(origin.requests.at(-1)?.has("if-modified-since"), false);
+
+  // Another process knows them from the note.
+  await using again = await MediaCache.open({ cacheDir, maxAgeMs: 0 });
+  for (const server of [0, 1]) {
+    origin.version = servers[server]!;
+    await (await again.getOrDownload(origin.url, passing)).bytes();
+  }
+  for (const server of [2, 0, 1, 2]) await ask(server);
+  const later = [304, 304, 200, 304, 304, 304];
+  assertEquals(origin.statuses.slice(-6), later);
+  assertEquals(await filesOf(aging), before);
+
+  // New bytes have one tag, and the list has ended.
+  origin.version = { body: NEW, headers: { etag: '"4"' } };
+  assertEquals(await read(aging), [NEW, false]);
+  await read(aging);
+  assertEquals(origin.requests.at(-1)?.get("if-none-match"), '"4"');
+});
+
 Deno.test("an entry that is stored anew is not asked for by the ETag of the one before", async () => {
   const options = { maxAgeMs: 0, maxSizeMb: 0.1 };
   await using aging = await agingCache(TAGGED, options);
