@@ -58,6 +58,7 @@ Deno.test("the router tells numbers of the remote tier, and its name only with f
         "media_cache_remote_received_bytes_total 5000",
         "media_cache_remote_up 1",
         'media_cache_remote_lease{state="off"} 1',
+        'media_cache_remote_lease{state="paused"} 0',
         'media_cache_remote_lease{state="on"} 0',
         'media_cache_hit_duration_seconds_count{tier="remote"} 1',
         // The body of the tier was no download.

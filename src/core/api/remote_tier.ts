@@ -242,9 +242,9 @@ export interface RemoteStats {
   state: "up" | "down";
   /**
    * Whether hosts download by lease: "off" by option, "unproven" before the probe,
-   * "refused" by the probe, else "on".
+   * "refused" by the probe, "paused" for a minute after failures, else "on".
    */
-  lease: "off" | "unproven" | "refused" | "on";
+  lease: "off" | "unproven" | "refused" | "paused" | "on";
   /** Misses here that an object has answered. */
   hits: number;
   /** Misses here without an object. */

@@ -43,8 +43,8 @@ const WITHOUT_MS = 60_000;
  * that is lost costs a second download and no byte: the last whole object wins.
  */
 export class Leases {
-  /** Whether hosts download by lease. */
-  state: RemoteStats["lease"];
+  /** The state of leases but for their pauses. */
+  #known: Exclude<RemoteStats["lease"], "paused">;
   readonly #remote: ResolvedRemote;
   readonly #calls: RemoteCalls;
   readonly #counters: RemoteCounters;
@@ -69,16 +69,22 @@ export class Leases {
     this.#counters = counters;
     this.#find = find;
     const isOff = remote.tier.lease === undefined || !mayUpload;
-    this.state = isOff ? "off" : "unproven";
+    this.#known = isOff ? "off" : "unproven";
+  }
+
+  /** Whether hosts download by lease. */
+  get state(): RemoteStats["lease"] {
+    const isPossible = this.#known === "on" || this.#known === "unproven";
+    const { round, pausedUntil } = this.#failures;
+    const isPaused = performance.now() < pausedUntil &&
+      round === this.#calls.round;
+    return isPossible && isPaused ? "paused" : this.#known;
   }
 
   /** Whether a download may have to wait for its turn. */
   get isUsed(): boolean {
-    const isPossible = this.state === "on" || this.state === "unproven";
-    const { round, pausedUntil } = this.#failures;
-    const isPaused = performance.now() < pausedUntil &&
-      round === this.#calls.round;
-    return isPossible && !isPaused;
+    const { state } = this;
+    return state === "on" || state === "unproven";
   }
 
   /**
@@ -91,7 +97,7 @@ export class Leases {
     if (this.state === "unproven") await this.#prove(signal);
     const { leaseWaitMs } = this.#remote.limits;
     const until = performance.now() + leaseWaitMs;
-    while (this.state === "on" && this.isUsed) {
+    while (this.state === "on") {
       const lease = await this.#take(key, signal);
       if (lease === undefined || lease.held) break;
       // A lease that has just ended is not asked for again and again.
@@ -155,7 +161,7 @@ export class Leases {
     this.#note(outcome, round);
     // A tier that can't be reached has told nothing: the next download asks again.
     if (typeof outcome === "string") return;
-    this.state = outcome.value ? "on" : "refused";
+    this.#known = outcome.value ? "on" : "refused";
   }
 
   /** Asks for the lease; undefined when this host downloads without one. */

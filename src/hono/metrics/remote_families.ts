@@ -2,7 +2,7 @@ import type { RemoteStats } from "../../core/api/remote_tier.ts";
 import { counter, gauge, type MetricFamily } from "./metric_family.ts";
 
 /** Whether hosts download by lease, as labels. */
-const LEASES = ["off", "unproven", "refused", "on"] as const;
+const LEASES = ["off", "unproven", "refused", "paused", "on"] as const;
 
 /** The metrics of a remote tier. None tells its name, which may be that of a host. */
 export function remoteFamilies(stats: RemoteStats): MetricFamily[] {

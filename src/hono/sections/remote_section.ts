@@ -9,6 +9,7 @@ const LEASES: Readonly<Record<RemoteStats["lease"], string>> = {
   off: "each host downloads for itself",
   unproven: "leases are not tried yet",
   refused: "its leases don't hold: each host downloads for itself",
+  paused: "its leases fail: for a minute each host downloads for itself",
   on: "one host downloads for all, by lease",
 };
 

@@ -130,6 +130,34 @@ for (
   });
 }
 
+Deno.test("stats() tells that leases are paused after failures, and go on after an outage", async () => {
+  await using host = await openHost({ leases: true });
+  const { cache, tier } = host;
+  let count = 0;
+  const download = async () => {
+    const url = `https://example.org/${count++}`;
+    const { download } = origin(BYTES.slice(0, 1000));
+    await (await cache.getOrDownload(url, download)).bytes();
+  };
+  const lease = () => cache.stats().remote?.lease;
+  await download();
+  tier.before = (method) => {
+    if (method === "lease") throw new TypeError("reset");
+  };
+  await download();
+  await download();
+  assertEquals(lease(), "on");
+  await download();
+  assertEquals(lease(), "paused");
+  const asked = tier.count("lease");
+  await download();
+  assertEquals(tier.count("lease"), asked);
+
+  tier.before = () => Promise.reject(new TypeError("reset"));
+  while (cache.stats().remote?.state === "up") await download();
+  assertEquals(lease(), "on");
+});
+
 Deno.test("a lease that fails or hangs costs no caller a failure", async () => {
   for (const fault of [never, () => Promise.reject(new TypeError("reset"))]) {
     await using host = await openHost({
