@@ -65,8 +65,11 @@ async function proveLease(
     }
     const reason = doubtOf(statuses, won);
     if (reason === undefined) return { reachable: true, lease: true };
-    // A store that has failed for some of the writers has told nothing of its leases.
-    const reachable = won !== 1 || !statuses.some(isFault);
+    // A store that was busy, or has failed for some of the writers, has told nothing of its
+    // leases: the next download asks again.
+    const isMute = (status: number) =>
+      BUSY.has(status) || won === 1 && isFault(status);
+    const reachable = won > 1 || !statuses.some(isMute);
     return { reachable, lease: false, reason };
   } finally {
     await client.request({ method: "DELETE", name }, signal)
@@ -84,10 +87,12 @@ function doubtOf(statuses: readonly number[], won: number): string | undefined {
   if (strange !== undefined) {
     return `the store answers ${strange} to a PUT with If-None-Match`;
   }
-  if (won === 0) return `none of ${WRITERS} writers could create an object`;
-  return others.some((each) => REFUSALS.has(each))
-    ? undefined
-    : "the store was too busy to prove it";
+  if (others.every((each) => BUSY.has(each))) {
+    return "the store was too busy to prove it";
+  }
+  return won === 0
+    ? `none of ${WRITERS} writers could create an object`
+    : undefined;
 }
 
 /** Whether a store has failed. 501 is an answer to the condition. */

@@ -67,12 +67,36 @@ Deno.test("a write that is refused by a busy engine does not matter where anothe
   engine.refuse = ({ method }) =>
     method === "PUT" && ++puts > 5 ? { status: 429 } : undefined;
   assertEquals((await probe(engine)).lease, true);
+});
 
-  puts = 0;
+Deno.test("an engine that is too busy for all losers, or for all writers, is to be asked later", async () => {
+  await using engine = new S3Engine();
+  for (const status of [429, 503]) {
+    for (const winners of [0, 1]) {
+      let puts = 0;
+      engine.refuse = ({ method, headers }) =>
+        method === "PUT" && headers.has("if-none-match") && ++puts > winners
+          ? { status }
+          : undefined;
+      assertEquals(await probe(engine), {
+        reachable: false,
+        lease: false,
+        reason: "the store was too busy to prove it",
+      });
+    }
+  }
+});
+
+Deno.test("a busy engine that lets two writers win has none", async () => {
+  await using engine = new S3Engine();
+  engine.conditions = "ignored";
+  let puts = 0;
   engine.refuse = ({ method }) =>
-    method === "PUT" && ++puts > 1 ? { status: 429 } : undefined;
-  const { lease, reason } = await probe(engine);
-  assertEquals([lease, reason], [false, "the store was too busy to prove it"]);
+    method === "PUT" && ++puts > 2 ? { status: 429 } : undefined;
+
+  const { reachable, lease } = await probe(engine);
+
+  assertEquals([reachable, lease], [true, false]);
 });
 
 Deno.test("an engine that fails for some of the writers has told nothing of its leases", async () => {

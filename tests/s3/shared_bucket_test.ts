@@ -84,25 +84,29 @@ Deno.test("where the store ignores conditions, each host downloads", async () =>
   assertEquals(cache.stats().remote?.lease, "refused");
 });
 
-Deno.test("a host whose first probe meets an outage downloads by lease after it", async () => {
-  await using hosts = await start();
-  const { engine } = hosts;
-  let puts = 0;
-  engine.refuse = ({ method, name }) =>
-    method === "PUT" && name.startsWith("probe/") && ++puts > 1
-      ? { status: 503 }
-      : undefined;
-  const cache = await hosts.host({ lease: "bucket" });
-  assertEquals(await hosts.get(cache), LARGE);
-  assertEquals(cache.stats().remote?.lease, "unproven");
+for (
+  const [fault, status] of [["an outage", 503], ["a busy store", 429]] as const
+) {
+  Deno.test(`a host whose first probe meets ${fault} downloads by lease after it`, async () => {
+    await using hosts = await start();
+    const { engine } = hosts;
+    let puts = 0;
+    engine.refuse = ({ method, name }) =>
+      method === "PUT" && name.startsWith("probe/") && ++puts > 1
+        ? { status }
+        : undefined;
+    const cache = await hosts.host({ lease: "bucket" });
+    assertEquals(await hosts.get(cache), LARGE);
+    assertEquals(cache.stats().remote?.lease, "unproven");
 
-  engine.refuse = () => undefined;
-  await cache.delete(hosts.url);
-  assertEquals(await hosts.get(cache), LARGE);
+    engine.refuse = () => undefined;
+    await cache.delete(hosts.url);
+    assertEquals(await hosts.get(cache), LARGE);
 
-  assertEquals(cache.stats().remote?.lease, "on");
-  assertEquals(cache.stats().remote?.leasesHeld, 1);
-});
+    assertEquals(cache.stats().remote?.lease, "on");
+    assertEquals(cache.stats().remote?.leasesHeld, 1);
+  });
+}
 
 Deno.test("a URL with a token is nowhere in the bucket", async () => {
   await using hosts = await start();
