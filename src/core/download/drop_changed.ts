@@ -34,7 +34,8 @@ export interface ChangeParts {
 
 /**
  * Drops the entry of a key that another host has deleted or replaced, as `delete()` does, and
- * detaches a download that began before. An entry that the remote tier has as well stays.
+ * detaches a download that began before. An entry that the remote tier has as well stays; an
+ * entry that another process may have stored since, and still uploads, stays for that long.
  * The object of the remote tier stays, unless this cache may have uploaded it after the
  * change with bytes of before.
  *
@@ -66,6 +67,9 @@ export async function dropChanged(
     const isForgotten = await notes.remove(key, changedAt + GRACE_MS)
       .then(() => true, () => false);
     const entry = await old();
+    const isUnsure = entry !== undefined && entry.storedAt >= since &&
+      remote?.awaitsUpload(entry, changedAt) === true;
+    if (isUnsure) return "failed";
     const isDropped = entry !== undefined &&
       await deletion.deleteByKey(key, entry.url, REASON);
     // After the entry has gone, no other upload of its bytes begins.

@@ -45,11 +45,11 @@ interface Sent {
   readonly sha256: string;
   /** When the download of its bytes began, or they were stored, in milliseconds since the epoch. */
   readonly startedAt: number;
-  /** When its upload ended, in milliseconds since the epoch. */
+  /** When its upload ended, in milliseconds since the epoch; 0 once that was undone. */
   readonly sentAt: number;
 }
 
-/** The effect of a change here: "failed" where the entry should have gone, and is still there. */
+/** The effect of a change here: "failed" where the entry may have to go, and is still there. */
 export type ChangeEnd = "dropped" | "none" | "failed";
 
 /**
@@ -230,12 +230,9 @@ export class Remote {
   }
 
   /** When the download of an entry had begun, or else when the entry was stored, in milliseconds since the epoch. */
-  startOf({ key, storedAt }: Pick<EntryInfo, "key" | "storedAt">): number {
-    const begun = this.#begun.get(key);
-    // A later entry of the key has nothing to do with that download.
-    const isOf = begun !== undefined &&
-      Math.floor(storedAt) <= begun.storedAt;
-    return isOf ? Math.min(begun.startedAt, storedAt) : storedAt;
+  startOf(entry: Pick<EntryInfo, "key" | "storedAt">): number {
+    const { startedAt = Infinity } = this.#begunOf(entry) ?? {};
+    return Math.min(startedAt, entry.storedAt);
   }
 
   /**
@@ -279,8 +276,8 @@ export class Remote {
     );
     const sent = this.#sent.get(key);
     if (sent === undefined || !isOld(sent.startedAt)) return;
-    this.#sent.delete(key);
     if (sent.sentAt < since) return;
+    remember(this.#sent, key, { ...sent, sentAt: 0 });
     const outcome = await this.#factsOf(key);
     // An object that another host has put there since stays.
     const isOther = typeof outcome !== "string" &&
@@ -305,6 +302,21 @@ export class Remote {
       facts.filename === filename;
   }
 
+  /**
+   * Whether another process on this directory may have stored an entry after a change, and
+   * still uploads it: this cache has neither downloaded nor uploaded the entry.
+   *
+   * @param changedAt The time of the change, in milliseconds since the epoch.
+   */
+  awaitsUpload(entry: EntryInfo, changedAt: number): boolean {
+    const { key, sha256 } = entry;
+    const isOwn = this.#begunOf(entry) !== undefined ||
+      this.#uploads.has(key) || this.#sent.get(key)?.sha256 === sha256;
+    const ageMs = Date.now() - changedAt;
+    const { uploadTimeoutMs } = this.#remote.limits;
+    return !isOwn && ageMs >= 0 && ageMs < uploadTimeoutMs;
+  }
+
   /** Lets uploads and deletions end, and closes the tier. Never rejects. */
   async close(): Promise<void> {
     await this.#uploads.settled();
@@ -321,6 +333,16 @@ export class Remote {
   abort(): void {
     this.#stop();
     this.#aborted.abort();
+  }
+
+  /** The download here that has stored an entry. */
+  #begunOf(
+    { key, storedAt }: Pick<EntryInfo, "key" | "storedAt">,
+  ): Begun | undefined {
+    const begun = this.#begun.get(key);
+    // A later entry of the key has nothing to do with that download.
+    const isOf = begun !== undefined && Math.floor(storedAt) <= begun.storedAt;
+    return isOf ? begun : undefined;
   }
 
   /** The facts of an object, without its bytes. */

@@ -110,6 +110,7 @@ Deno.test("an entry that was stored after the change stays", async () => {
 });
 
 Deno.test("a host that was away learns of changes when its cache is first used", async () => {
+  using clock = new ShiftedClock();
   await using opened = await openHosts(2);
   const [one, two] = opened.hosts as [Host, Host];
   const { bucket } = opened;
@@ -117,6 +118,7 @@ Deno.test("a host that was away learns of changes when its cache is first used",
   await one.tier.ended("put");
   await (await two.cache.getOrDownload(URL_A, origin(OLD).download)).bytes();
   await two.cache.close();
+  clock.aheadMs += 30_000;
   await one.cache.delete(URL_A);
   assertEquals(bucket.changes.length, 1);
 
@@ -403,7 +405,9 @@ Deno.test("a change that the disk has kept from its effect is tried again", asyn
 });
 
 Deno.test("a change is tried again if the disk could not tell whether there is an entry", async () => {
-  await using opened = await openHosts(2, { limits: { changesEveryMs: 20 } });
+  await using opened = await openHosts(2, {
+    limits: { changesEveryMs: 20, uploadTimeoutMs: 1 },
+  });
   using _awake = awake();
   const [one, two] = opened.hosts as [Host, Host];
   // The cache of the host has not seen the entry of another process.
@@ -444,6 +448,43 @@ Deno.test("a replacement by another process on the same directory stays", async 
   }
   assertEquals(two.recorder.of("dropped"), []);
 });
+
+for (const change of ["replacement", "deletion"]) {
+  Deno.test(`what another process on the same directory puts right after a ${change} stays while it is uploaded`, async () => {
+    await using dir = await tempDir();
+    await using opened = await openHosts(2, {
+      limits: { changesEveryMs: 20 },
+      options: { cacheDir: dir.path },
+    });
+    using _awake = awake();
+    const [one, two] = opened.hosts as [Host, Host];
+    const { bucket } = opened;
+    const put = (bytes: Uint8Array, replace: boolean) =>
+      one.cache.put(URL_A, bytes, "a/b", "a", { replace });
+    await put(pattern(1_000, 3), false);
+    await one.tier.ended("put");
+    if (change === "deletion") await one.cache.delete(URL_A);
+    else await put(OLD, true);
+    while (bucket.changes.length === 0) await turn();
+    const count = one.tier.count("put");
+    const upload = Promise.withResolvers<void>();
+    one.tier.before = (method) => method === "put" ? upload.promise : undefined;
+
+    await put(NEW, true);
+    await one.tier.begun("put", count + 1);
+    await two.cache.get(`${URL_A}?other`);
+    await two.tier.ended("changes", 3);
+    upload.resolve();
+    await one.tier.ended("put", count + 1);
+    await two.tier.ended("changes", two.tier.count("changes") + 2);
+
+    assertEquals(two.recorder.of("dropped"), []);
+    for (const { cache } of [one, two]) {
+      assertEquals(await (await cache.get(URL_A))?.bytes(), NEW);
+    }
+    assertEquals([...bucket.objects.values()][0]?.bytes, NEW);
+  });
+}
 
 Deno.test("a replacement that changes the name alone reaches other hosts", async () => {
   await using opened = await openHosts(2, { limits: { changesEveryMs: 20 } });
