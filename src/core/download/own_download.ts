@@ -87,11 +87,6 @@ export class OwnDownload {
     return this.#receiver.isUncached;
   }
 
-  /** The URL that was asked for last; undefined before. */
-  get askedUrl(): string | undefined {
-    return this.#attempts === 0 ? undefined : this.#link.url;
-  }
-
   /** Whether other processes follow the download. */
   get isFollowed(): boolean {
     return this.#claim.role === "lead" &&
@@ -134,6 +129,7 @@ export class OwnDownload {
 
   /** Ends the body with an error. */
   fail(error: unknown): Promise<void> {
+    if (this.#attempts > 0) this.#remember(error);
     // Known by its name: the core does not load `guard()`.
     if (errorFacts(error).name === "ForbiddenAddressError") {
       this.#parts.counters.addressesRefused++;
@@ -334,7 +330,21 @@ export class OwnDownload {
   #useNextLink(error: unknown): void {
     // Callers that have just left still have their links in the list.
     this.#task.controller.signal.throwIfAborted();
-    this.#link = this.#task.listener.onRefused(this.#link, error);
+    const next = this.#task.listener.onRefused(this.#link, error);
+    this.#remember(error);
+    this.#link = next;
+  }
+
+  /**
+   * Remembers the failure of the present link, unless the cache or its callers have ended the
+   * download. After a deletion the link is to be asked for anew.
+   */
+  #remember(error: unknown): void {
+    const { key, controller: { signal }, listener } = this.#task;
+    const isEnded = signal.aborted &&
+      !(signal.reason instanceof DownloadTimeoutError);
+    if (isEnded || !listener.mayStore) return;
+    this.#parts.failures?.add(this.#link.url, key, error);
   }
 
   /**

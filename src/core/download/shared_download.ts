@@ -226,15 +226,8 @@ export class SharedDownload implements DownloadListener {
       this.#onUnjoinable();
       throw error;
     }
-    this.#remember(link.url, error);
     this.#parts.counters.failedOver++;
     return next;
-  }
-
-  /** Remembers the failure of a link. After a deletion the link is to be asked for anew. */
-  #remember(url: string | undefined, error: unknown): void {
-    if (url === undefined || this.#isAborted || !this.mayStore) return;
-    this.#parts.failures?.add(url, this.key, error);
   }
 
   /** Hands the body to all waiting callers: its type is certain. */
@@ -355,7 +348,6 @@ export class SharedDownload implements DownloadListener {
     try {
       return await download.run();
     } catch (error) {
-      this.#remember(download.askedUrl, error);
       return await this.#fail(error, download);
     } finally {
       await download.close();

@@ -142,13 +142,13 @@ export class Revalidation implements DownloadListener {
     options: GetOrDownloadOptions,
     link: CallerLink,
   ): Promise<RevalidationEnd> {
-    const { slots } = this.#parts;
+    const { slots, failures } = this.#parts;
     const { slot } = this.#task;
     const { signal, accept } = options;
     const leave = link === this.#first
       ? slot.leaveFirst
       : slots.enter(slot, "download");
-    if (link.url !== this.#first.url) {
+    if (link.url !== this.#first.url && !failures?.find(link.url)) {
       this.#links ??= new CallerLinks();
       this.#links.add(link);
     }

@@ -65,6 +65,10 @@ export class Revalidations {
     if (freshness === "fresh") return freshness;
     if (freshness === "deferred" || readOnly || this.#hasEnded) return "stale";
     let running = this.#running.get(entry.key);
+    // No request is made by a link whose failure is remembered.
+    const hasFailed = running === undefined &&
+      this.#parts.failures?.find(link.url) !== undefined;
+    if (hasFailed) return "stale";
     if (freshness === "usable") {
       if (running === undefined) {
         running = this.#start(entry, link);

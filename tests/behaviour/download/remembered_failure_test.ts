@@ -3,6 +3,7 @@ import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { type Downloader, HttpStatusError } from "../../../mod.ts";
 import { keyOf } from "../../../src/core/text/key.ts";
 import { pattern } from "../../fixtures/bodies/bytes.ts";
+import { agingCache } from "../../fixtures/cache/aging_cache.ts";
 import { emptyCache } from "../../fixtures/cache/empty_cache.ts";
 import {
   SignedOrigin,
@@ -82,6 +83,55 @@ for (const how of ["delete", "deleteByKey", "clear"] as const) {
     assertEquals(origin.calls, 2);
   });
 }
+
+Deno.test("a URL whose check has failed is not asked for, and the stored bytes serve", async () => {
+  await using aging = await agingCache({
+    body: BODY,
+    headers: { etag: '"1"' },
+  }, { maxAgeMs: 0, failureTtlMs: HOUR_MS, canonicalUrl: withoutSignature });
+  const { cache, origin } = aging;
+  const read = async (query: string, staleWhileRevalidateMs = 0) => {
+    const url = `${origin.url}?signature=${query}`;
+    const options = { staleWhileRevalidateMs };
+    const media = await cache.getOrDownload(url, get, options);
+    return [await media.bytes(), media.stale];
+  };
+  await read("a");
+  origin.status = 404;
+
+  for (let i = 0; i < 3; i++) assertEquals(await read("a"), [BODY, true]);
+  assertEquals(await read("a", HOUR_MS), [BODY, true]);
+  assertEquals(origin.statuses, [200, 404]);
+  const { failures, failuresRemembered, stale } = cache.stats();
+  assertEquals([failures, failuresRemembered, stale], [0, 0, 4]);
+
+  // Another link to the same media may work.
+  origin.status = undefined;
+  assertEquals(await read("b"), [BODY, false]);
+  await cache.delete(origin.url);
+  assertEquals(await read("a"), [BODY, false]);
+  assertEquals(await read("a"), [BODY, false]);
+  assertEquals(origin.statuses, [200, 404, 304, 200, 304]);
+});
+
+Deno.test("a check that is ended by a deletion is not remembered as a failure", async () => {
+  const options = { maxAgeMs: 0, failureTtlMs: HOUR_MS };
+  await using aging = await agingCache({ body: BODY }, options);
+  const { cache, origin } = aging;
+  const read = async () =>
+    await (await cache.getOrDownload(origin.url, get)).bytes();
+  await read();
+  const release = origin.hold();
+  const call = read();
+  await origin.asked(2);
+
+  await cache.delete(origin.url);
+  assertEquals(await call, BODY);
+  release();
+  assertEquals(await read(), BODY);
+
+  assertEquals(cache.stats().failuresRemembered, 0);
+});
 
 Deno.test("a failure of a download that was deleted is not remembered", async () => {
   await using opened = await emptyCache({ failureTtlMs: HOUR_MS });
