@@ -1,6 +1,9 @@
 import { verify } from "./entries/verify.ts";
 import {
   assertCloseOptions,
+  assertGetByKeyOptions,
+  assertPutOptions,
+  assertVerifyOptions,
   checkCallerOptions,
   type CloseOptions,
   type GetByKeyOptions,
@@ -46,8 +49,8 @@ import { Deadline } from "./async/deadline.ts";
 import type { VerifyReport } from "./api/verify_report.ts";
 import { wrongType } from "./api/wrong_type.ts";
 
-/** The options of a call that has none. */
-const NO_OPTIONS: GetOrDownloadOptions = {};
+/** The options of a call that has none, which need no check. */
+const NO_OPTIONS = {};
 
 /** How long `close()` waits for running downloads by default, in milliseconds. */
 const CLOSE_TIMEOUT_MS = 10_000;
@@ -246,13 +249,14 @@ export class MediaCache implements AsyncDisposable {
    * @param key 64 lower-case hexadecimal digits; with others nothing is found.
    * @param options Whether recency and counts stay.
    * @returns The media, or undefined when it is not stored.
-   * @throws {TypeError} If `key` is not a string.
+   * @throws {TypeError} If `key` is not a string, or an option is unknown or of another type.
    * @throws {CacheClosedError} If the cache is closed.
    */
   async getByKey(
     key: string,
-    options: GetByKeyOptions = {},
+    options: GetByKeyOptions = NO_OPTIONS,
   ): Promise<Media | undefined> {
+    if (options !== NO_OPTIONS) assertGetByKeyOptions(options);
     if (!this.#isKey(key)) return undefined;
     if (!options.peek) {
       const url = await this.#parts.peek.urlOf(key);
@@ -283,7 +287,7 @@ export class MediaCache implements AsyncDisposable {
    * @param options The caller's signal, its listener for progress, its retries, and what it
    * accepts; no age.
    * @returns The media, or undefined when no such download runs.
-   * @throws {TypeError} If `key` is not a string, or an option has another type.
+   * @throws {TypeError} If `key` is not a string, or an option is unknown or of another type.
    * @throws {RangeError} If `accept` has a member that is no type.
    * @throws {UnacceptableTypeError} If the type is not among those that are accepted.
    * @throws {MediaCacheError} If the download waits for the downloader that calls.
@@ -327,7 +331,7 @@ export class MediaCache implements AsyncDisposable {
    * @param options Whether to replace a stored entry.
    * @returns True when the URL is on disk afterwards; false for empty or
    * oversize data, a URL of more than some 1 MiB, or when the disk fails.
-   * @throws {TypeError} If an argument is of the wrong type.
+   * @throws {TypeError} If an argument is of the wrong type, or an option is unknown.
    * @throws {DownloadTimeoutError} If a given stream brings no byte for `idleTimeoutMs`.
    * @throws {MediaCacheError} If a downloader calls for its own URL, or for a URL
    * whose download waits for that downloader.
@@ -351,9 +355,10 @@ export class MediaCache implements AsyncDisposable {
     data: PutData,
     mimetype: string,
     filename: string,
-    options: PutOptions = {},
+    options: PutOptions = NO_OPTIONS,
   ): Promise<boolean> {
     const canonical = this.#canonical(url);
+    if (options !== NO_OPTIONS) assertPutOptions(options);
     for (
       let running = this.#downloads.find(canonical);
       running !== undefined;
@@ -392,8 +397,8 @@ export class MediaCache implements AsyncDisposable {
    * @throws {MediaCacheError} If a downloader calls for its own URL, or for a URL
    * whose download waits for that downloader.
    * @throws {CacheClosedError} If the cache is or becomes closed.
-   * @throws {TypeError} If `downloader` is not a function, or an option has another
-   * type.
+   * @throws {TypeError} If `downloader` is not a function, or an option is unknown or of
+   * another type.
    * @throws {RangeError} If `accept` has a member that is no type, `retries` is no integer of
    * at least 0, or a time is negative.
    * @throws The downloader's own error, also one that is remembered (`failureTtlMs`), or the
@@ -427,7 +432,9 @@ export class MediaCache implements AsyncDisposable {
     if (typeof downloader !== "function") {
       throw wrongType("download", "downloader", "a function", downloader);
     }
-    const own = options === NO_OPTIONS ? options : checkCallerOptions(options);
+    const own: GetOrDownloadOptions = options === NO_OPTIONS
+      ? options
+      : checkCallerOptions(options);
     const { accept = this.#options.accept, signal } = own;
     const { maxAgeMs = this.#options.maxAgeMs } = own;
     signal?.throwIfAborted();
@@ -479,7 +486,7 @@ export class MediaCache implements AsyncDisposable {
    * `first` gets: a send by a handle asks no origin, whatever `maxAgeMs` is. The signal also
    * ends the wait for the upload of another caller.
    * @returns The result of `again` or `first`.
-   * @throws {TypeError} If an argument is of the wrong type.
+   * @throws {TypeError} If an argument is of the wrong type, or an option is unknown.
    * @throws {RangeError} If the place is empty or above 1 KiB, or the handle that `first`
    * has returned is: the media has been sent by then.
    * @throws {CacheClosedError} If the cache is or becomes closed before the upload.
@@ -515,6 +522,8 @@ export class MediaCache implements AsyncDisposable {
     options: GetOrDownloadOptions = NO_OPTIONS,
   ): Promise<T> {
     const canonical = this.#canonical(url);
+    // Also for a send by a handle, which never gets to the options otherwise.
+    if (options !== NO_OPTIONS) checkCallerOptions(options);
     const getMedia = () => this.getOrDownload(url, downloader, options);
     const { handles } = this.#parts;
     return await handles.send(canonical, place, steps, getMedia, options);
@@ -673,6 +682,7 @@ export class MediaCache implements AsyncDisposable {
    *
    * @param options Whether to remove files that are wrong.
    * @returns The report.
+   * @throws {TypeError} If an option is unknown, or has another type.
    * @throws {MediaCacheError} If the directory can't be used.
    * @throws {CacheClosedError} If the cache is closed.
    *
@@ -693,8 +703,9 @@ export class MediaCache implements AsyncDisposable {
    * assertEquals([problems.length, fixed], [1, 1]);
    * ```
    */
-  async verify(options: VerifyOptions = {}): Promise<VerifyReport> {
+  async verify(options: VerifyOptions = NO_OPTIONS): Promise<VerifyReport> {
     this.#assertOpen();
+    if (options !== NO_OPTIONS) assertVerifyOptions(options);
     const { calls, loader } = this.#parts;
     return await calls.run(async () => {
       await loader.settled();
@@ -779,7 +790,7 @@ export class MediaCache implements AsyncDisposable {
    * that have begun can be read to their end, and an unread Media rejects. Idempotent.
    *
    * @param options How long to wait.
-   * @throws {TypeError} If an option has another type.
+   * @throws {TypeError} If an option is unknown, or has another type.
    * @throws {RangeError} If `timeoutMs` is negative or NaN.
    */
   async close(options: CloseOptions = {}): Promise<void> {

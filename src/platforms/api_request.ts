@@ -1,4 +1,5 @@
 import { HttpStatusError, MediaCacheError } from "../core/api/errors.ts";
+import { OptionCheck } from "../core/api/option_check.ts";
 import { errorFacts } from "../core/text/failure_reason.ts";
 import { parseRetryAfter } from "../core/text/http_date.ts";
 
@@ -24,14 +25,21 @@ export interface PlatformApi {
 /**
  * Checks the arguments that lead to an API.
  *
- * @throws {TypeError} If the token or the address has another form. The message holds
- * neither.
+ * @param defaultRoot The address where the options name none.
+ * @throws {TypeError} If an option is unknown: a bot with a misspelt `apiRoot` would give its
+ * token to another server. Or if the token or the address has another form. The message
+ * holds neither.
  */
 export function platformApi(
   platform: string,
   token: unknown,
-  apiRoot: unknown,
+  options: { readonly apiRoot?: string | undefined },
+  defaultRoot: string,
 ): PlatformApi {
+  const check = new OptionCheck(`use ${platform}`);
+  check.object("options", options);
+  const { apiRoot = defaultRoot, ...others } = options;
+  check.nothingLeft(others);
   if (typeof token !== "string" || !TOKEN_REGEXP.test(token)) {
     throw new TypeError(
       `Cannot use ${platform}: token must be ASCII without spaces, and without a word before it: received ${
@@ -51,7 +59,7 @@ export function platformApi(
       }`,
     );
   }
-  return { platform, token, root: String(apiRoot).replace(/\/+$/, "") };
+  return { platform, token, root: apiRoot.replace(/\/+$/, "") };
 }
 
 /**

@@ -51,7 +51,7 @@ interface Batch {
  * @param token The token of the bot, without the word `Bot`.
  * @param options The address of the API.
  * @returns The function that asks for a new link.
- * @throws {TypeError} If an argument is of a wrong form.
+ * @throws {TypeError} If an argument is of a wrong form, or an option is unknown.
  *
  * @example A bot for Discord
  * ```ts ignore
@@ -65,9 +65,10 @@ interface Batch {
  */
 export function discordRefresh(
   token: string,
-  { apiRoot = "https://discord.com/api/v10" }: DiscordRefreshOptions = {},
+  options: DiscordRefreshOptions = {},
 ): Refresh {
-  const api = platformApi("Discord", token, apiRoot);
+  const root = "https://discord.com/api/v10";
+  const api = platformApi("Discord", token, options, root);
   const collecting = new Set<Batch>();
 
   /** The batch that has the link, or takes it. */

@@ -67,7 +67,7 @@ export interface TelegramFiles {
  * @param token The token of the bot.
  * @param options The address of the API.
  * @returns The URL and the downloader of each file.
- * @throws {TypeError} If an argument is of a wrong form.
+ * @throws {TypeError} If an argument is of a wrong form, or an option is unknown.
  *
  * @example A photo that a message brings
  * ```ts ignore
@@ -93,9 +93,10 @@ export interface TelegramFiles {
  */
 export function telegramFile(
   token: string,
-  { apiRoot = "https://api.telegram.org" }: TelegramFileOptions = {},
+  options: TelegramFileOptions = {},
 ): TelegramFiles {
-  const api = platformApi("Telegram", token, apiRoot);
+  const root = "https://api.telegram.org";
+  const api = platformApi("Telegram", token, options, root);
   return {
     url: ({ file_unique_id: id }) => `tg:${checked("file_unique_id", id)}`,
     downloader: (file) => {

@@ -224,6 +224,12 @@ Deno.test("discordRefresh() refuses a token or an address of a wrong form, and s
       "apiRoot must be",
     );
   }
+  const options: object = { apiroot: "http://localhost" };
+  assertThrows(
+    () => discordRefresh(TOKEN, options),
+    TypeError,
+    'must be one that is known: received "apiroot"',
+  );
 });
 
 Deno.test("expired links of Discord's own host are refreshed, and all signatures are one entry", async () => {

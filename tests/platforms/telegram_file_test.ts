@@ -298,4 +298,10 @@ Deno.test("telegramFile() refuses arguments of a wrong form, and shows no token"
   const wrong = { file_id: "", file_unique_id: "" };
   assertThrows(() => url(wrong), TypeError, "file_unique_id");
   assertThrows(() => downloader(wrong), TypeError, "file_id");
+  const options: object = { apiroot: "http://localhost" };
+  assertThrows(
+    () => telegramFile(TOKEN, options),
+    TypeError,
+    'must be one that is known: received "apiroot"',
+  );
 });

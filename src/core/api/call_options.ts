@@ -2,6 +2,9 @@ import { checkRetries } from "./failure_options.ts";
 import { OptionCheck } from "./option_check.ts";
 
 const JOIN = new OptionCheck("get or download");
+const PUT = new OptionCheck("put");
+const PEEK = new OptionCheck("get by key");
+const VERIFY = new OptionCheck("verify");
 const CLOSE = new OptionCheck("close");
 const LEND = new OptionCheck("lend media");
 
@@ -117,15 +120,25 @@ export interface VerifyOptions {
  * Checks the options of one caller.
  *
  * @returns The options, with `accept` in lower case.
- * @throws {TypeError} If `signal` is no AbortSignal, `onProgress` no function, `accept` no
- * array of strings, or a number is none.
+ * @throws {TypeError} If an option is unknown, `signal` is no AbortSignal, `onProgress` no
+ * function, `accept` no array of strings, or a number is none.
  * @throws {RangeError} If `accept` is empty, or has a member that is no type, a time is
  * negative or NaN, or `retries` is no integer of at least 0.
  */
 export function checkCallerOptions(
   options: GetOrDownloadOptions,
 ): GetOrDownloadOptions {
-  const { signal, onProgress, retries } = options;
+  JOIN.object("options", options);
+  const {
+    signal,
+    onProgress,
+    accept,
+    maxAgeMs,
+    staleWhileRevalidateMs,
+    retries,
+    ...others
+  } = options;
+  JOIN.nothingLeft(others);
   // AbortSignals of a polyfill are objects of another class.
   if (
     signal !== undefined && typeof signal?.throwIfAborted !== "function"
@@ -136,36 +149,71 @@ export function checkCallerOptions(
   if (onProgress !== undefined) {
     JOIN.value("onProgress", onProgress, "function");
   }
-  JOIN.age("maxAgeMs", options.maxAgeMs);
-  JOIN.age("staleWhileRevalidateMs", options.staleWhileRevalidateMs);
+  JOIN.age("maxAgeMs", maxAgeMs);
+  JOIN.age("staleWhileRevalidateMs", staleWhileRevalidateMs);
   if (retries !== undefined) checkRetries(JOIN, retries);
-  if (options.accept === undefined) return options;
-  return { ...options, accept: JOIN.mediaRanges("accept", options.accept) };
+  if (accept === undefined) return options;
+  return { ...options, accept: JOIN.mediaRanges("accept", accept) };
+}
+
+/**
+ * Throws unless these are options of `put()`.
+ *
+ * @throws {TypeError} If an option is unknown, or has another type.
+ */
+export function assertPutOptions(options: PutOptions): void {
+  assertFlag(PUT, "replace", options);
+}
+
+/**
+ * Throws unless these are options of `getByKey()`.
+ *
+ * @throws {TypeError} If an option is unknown, or has another type.
+ */
+export function assertGetByKeyOptions(options: GetByKeyOptions): void {
+  assertFlag(PEEK, "peek", options);
+}
+
+/**
+ * Throws unless these are options of `verify()`.
+ *
+ * @throws {TypeError} If an option is unknown, or has another type.
+ */
+export function assertVerifyOptions(options: VerifyOptions): void {
+  assertFlag(VERIFY, "fix", options);
 }
 
 /**
  * Throws unless these are options of `media.file()`.
  *
- * @throws {TypeError} If an option has another type.
+ * @throws {TypeError} If an option is unknown, or has another type.
  */
-export function assertLentFileOptions({ copy }: LentFileOptions): void {
-  LEND.value("copy", copy, "boolean");
+export function assertLentFileOptions(options: LentFileOptions): void {
+  assertFlag(LEND, "copy", options);
 }
 
 /**
  * Throws unless these are options of `close()`.
  *
- * @throws {TypeError} If an option has another type.
+ * @throws {TypeError} If an option is unknown, or has another type.
  * @throws {RangeError} If `timeoutMs` is negative or NaN.
  */
-export function assertCloseOptions({ abort, timeoutMs }: CloseOptions): void {
+export function assertCloseOptions(options: CloseOptions): void {
+  CLOSE.object("options", options);
+  const { abort, timeoutMs, ...others } = options;
+  CLOSE.nothingLeft(others);
   CLOSE.value("abort", abort, "boolean");
-  const wanted = "a number of at least 0";
-  CLOSE.value(
-    "timeoutMs",
-    timeoutMs,
-    "number",
-    wanted,
-    (ms) => ms === undefined || ms >= 0,
-  );
+  CLOSE.age("timeoutMs", timeoutMs);
+}
+
+/** Throws unless the options have at most one member, a boolean of that name. */
+function assertFlag<Name extends string>(
+  check: OptionCheck,
+  name: Name,
+  options: { readonly [name in Name]?: boolean },
+): void {
+  check.object("options", options);
+  const { [name]: value, ...others } = options;
+  check.nothingLeft(others);
+  check.value(name, value, "boolean");
 }

@@ -138,7 +138,8 @@ export interface Media extends AsyncDisposable {
    * loses it.
    *
    * @param options Whether to copy.
-   * @throws {TypeError} If an option has another type, or the Media was disposed.
+   * @throws {TypeError} If an option is unknown or of another type, or the Media was
+   * disposed.
    * @throws {MediaCacheError} If the body goes uncached, the cache is read-only, or no
    * file can be made, as on a full disk, on a mount without locks, and on Windows, where
    * folders have none. The Media can be read all the same.
