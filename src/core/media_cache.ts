@@ -489,6 +489,8 @@ export class MediaCache implements AsyncDisposable {
    * @throws {TypeError} If an argument is of the wrong type, or an option is unknown.
    * @throws {RangeError} If the place is empty or above 1 KiB, or the handle that `first`
    * has returned is: the media has been sent by then.
+   * @throws {MediaCacheError} If `first` or a downloader calls for its own URL and place, or
+   * for those of an upload that waits for this one.
    * @throws {CacheClosedError} If the cache is or becomes closed before the upload.
    * @throws The error of `again`, of `first` or of the download, or the reason of the
    * signal.

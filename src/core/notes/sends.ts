@@ -4,6 +4,7 @@ import type { Counters } from "../api/stats.ts";
 import { untilAborted } from "../async/until_aborted.ts";
 import { withHandle } from "./note.ts";
 import type { NoteStore, NoteWatch } from "./note_store.ts";
+import { SendTurn } from "./send_turn.ts";
 
 /** A call of `sendOnce()`. */
 export interface SendRequest<T> extends SendSteps<T> {
@@ -39,23 +40,6 @@ export interface SendParts {
   readonly undisturbed: <T>(task: () => Promise<T>) => Promise<T>;
 }
 
-/** How a turn ended, for the calls that waited for it. */
-type TurnEnd =
-  /** There is a handle. */
-  | { readonly handle: string }
-  /** The media was sent and has no handle: the others upload at once, and don't wait. */
-  | "sent"
-  /** The media could not be had: the others try that together. */
-  | "unavailable"
-  /** The upload failed, or its handle is outdated: the next call has its turn. */
-  | "over";
-
-/** The turn of a call to look for the handle, and to upload where there is none. */
-interface Turn extends Disposable {
-  /** Ends the turn; disposal ends it with "over" unless it has ended. */
-  end(end: TurnEnd): void;
-}
-
 /** A media to be uploaded, and what tells whether its bytes are outdated meanwhile. */
 interface HeldMedia {
   readonly media: Media;
@@ -77,7 +61,7 @@ interface HeldMedia {
 export class Sends {
   readonly #parts: SendParts;
   /** The running turn of each key and place. */
-  readonly #turns = new Map<string, Promise<TurnEnd>>();
+  readonly #turns = new Map<string, SendTurn>();
   /** The running uploads. */
   readonly #uploads = new Set<Promise<unknown>>();
   readonly #controller = new AbortController();
@@ -114,12 +98,15 @@ export class Sends {
           using turn = this.#begin(waits ? id : undefined);
           handle = (await this.#parts.notes.read(key))?.handles.get(place);
           if (handle === undefined) {
-            held ??= await this.#hold(request, turn);
-            return await this.#upload(request, held, turn);
+            return await turn.run(async () => {
+              held ??= await this.#hold(request, turn);
+              return await this.#upload(request, held, turn);
+            });
           }
           turn.end({ handle });
         } else {
-          const end = await this.#unlessAborted(running, request);
+          using _call = running.enter();
+          const end = await this.#unlessAborted(running.ended, request);
           if (end === "sent") waits = false;
           else if (end === "unavailable") held ??= await this.#hold(request);
           else if (end !== "over") handle = end.handle;
@@ -141,20 +128,18 @@ export class Sends {
   }
 
   /** Begins a turn; without an id no other call waits for it. */
-  #begin(id: string | undefined): Turn {
-    const { promise, resolve } = Promise.withResolvers<TurnEnd>();
-    if (id !== undefined) this.#turns.set(id, promise);
-    const end = (end: TurnEnd) => {
-      if (id !== undefined && this.#turns.get(id) === promise) {
+  #begin(id: string | undefined): SendTurn {
+    const turn: SendTurn = new SendTurn(() => {
+      if (id !== undefined && this.#turns.get(id) === turn) {
         this.#turns.delete(id);
       }
-      resolve(end);
-    };
-    return { end, [Symbol.dispose]: () => end("over") };
+    });
+    if (id !== undefined) this.#turns.set(id, turn);
+    return turn;
   }
 
   /** Gets the media; if that fails, so does the turn. */
-  async #hold<T>(request: SendRequest<T>, turn?: Turn): Promise<HeldMedia> {
+  async #hold<T>(request: SendRequest<T>, turn?: SendTurn): Promise<HeldMedia> {
     const { notes, stampOf, known } = this.#parts;
     const { key, getMedia } = request;
     let watch = notes.watch(key);
@@ -191,7 +176,7 @@ export class Sends {
   async #upload<T>(
     { key, place, first }: SendRequest<T>,
     held: HeldMedia,
-    turn: Turn,
+    turn: SendTurn,
   ): Promise<T> {
     const { media } = held;
     const { counters } = this.#parts;

@@ -6,6 +6,7 @@ import {
   type GetOrDownloadOptions,
   type Media,
   MediaCache,
+  MediaCacheError,
   type MediaCacheOptions,
   type SendSteps,
   type Uploaded,
@@ -356,6 +357,81 @@ Deno.test("a handle of bytes that were evicted during the upload is kept", async
   await it.send({ first });
 
   assertEquals(await it.cache.handle(URL, PLACE), "handle 1");
+});
+
+const circles: Record<
+  string,
+  (it: Platform, send: () => Promise<number>) => Promise<number>
+> = {
+  "itself": (_it, send) => send(),
+  "an upload that waits for it": (it, send) =>
+    it.cache.sendOnce(OTHER, PLACE, it.download, {
+      again: it.again,
+      first: async () => ({ result: await send() }),
+    }),
+  "an upload whose download waits for it": (it, send) =>
+    it.cache.sendOnce(OTHER, PLACE, async () => {
+      await send();
+      return await it.download();
+    }, it),
+};
+
+for (const [what, call] of Object.entries(circles)) {
+  Deno.test(`an upload that waits for ${what} gets an error at once`, async () => {
+    await using it = await platform();
+    const seen = Promise.withResolvers<unknown>();
+
+    const outer = it.send({
+      first: async (media) => {
+        await call(it, () => it.send()).catch(seen.resolve);
+        return await it.first(media);
+      },
+    });
+
+    const error = await seen.promise;
+    assert(error instanceof MediaCacheError, `${error}`);
+    assert(/must not wait for itself/.test(error.message));
+    // The upload has caught the error, and goes on.
+    assertEquals(await outer, 1);
+    assertEquals(await it.cache.handle(URL, PLACE), "handle 1");
+  });
+}
+
+Deno.test("of two uploads that wait for each other one gets an error, and both send", async () => {
+  await using it = await platform();
+  const begun = [OTHER, URL].map(() => Promise.withResolvers<void>());
+  const errors: unknown[] = [];
+  const send = (url: string, other: string, mine: PromiseWithResolvers<void>) =>
+    it.cache.sendOnce(url, PLACE, it.download, {
+      again: it.again,
+      first: async (media) => {
+        mine.resolve();
+        await Promise.all(begun.map(({ promise }) => promise));
+        await it.cache.sendOnce(other, PLACE, it.download, it)
+          .catch((error) => errors.push(error));
+        return await it.first(media);
+      },
+    });
+
+  await Promise.all([
+    send(URL, OTHER, begun[0]!),
+    send(OTHER, URL, begun[1]!),
+  ]);
+
+  assertEquals(errors.length, 1);
+  assert(errors[0] instanceof MediaCacheError, `${errors[0]}`);
+  assertEquals(it.cache.stats().uploads, 2);
+});
+
+Deno.test("an upload may send other media, and the same media to another place", async () => {
+  await using it = await platform();
+  const first = async (media: Media) => {
+    await it.cache.sendOnce(OTHER, PLACE, it.download, it);
+    await it.cache.sendOnce(URL, "telegram:123:document", it.download, it);
+    return await it.first(media);
+  };
+
+  assertEquals(await it.send({ first }), 3);
 });
 
 Deno.test("wrong arguments are refused before anything is downloaded", async () => {
