@@ -180,44 +180,48 @@ export class CacheDirectory {
   }
 
   /**
-   * Runs a step on a .part file that no process writes, under the lock of the file: a
-   * download that claims the name at the same moment has another file.
+   * Looks at a .part file that no process writes. The lock is held within one run: a
+   * download that has just made the file finds it free, and so becomes its owner.
    *
-   * @param step Gets the facts of the file; undefined where the file system has no locks,
-   * or the name is not that of a file that this user may open.
-   * @returns Undefined if a process has the lock, or the file is gone.
+   * @returns The state of the file; undefined if a process has the lock or the file is gone;
+   * "unknown" where the file system has no locks, or the name is not that of a file that this
+   * user may open.
    * @throws The file system's error.
    */
-  async whileUnlocked<T>(
-    name: string,
-    step: (facts: FileFacts | undefined) => MaybePromise<T>,
-  ): Promise<T | undefined> {
-    let file: DiskFile | undefined;
-    try {
-      file = await this.#fs.open(this.path(name));
-    } catch (error) {
-      if (!isNotFound(error) && !isDenied(error)) throw error;
-    }
-    if (file === undefined) return await step(undefined);
-    try {
-      if (!file.tryLock()) return undefined;
-      const named = await this.facts(name);
-      if (named?.identity !== file.identity) return undefined;
-      return await step(this.refuses("flock") ? undefined : named);
-    } finally {
-      file.close();
-    }
+  async unlocked(name: string): Promise<FileState | "unknown" | undefined> {
+    const file = await this.#openIfAllowed(name);
+    if (file === undefined) return "unknown";
+    if (!isFree(file)) return undefined;
+    const named = await this.facts(name);
+    if (named?.identity !== file.identity) return undefined;
+    return this.refuses("flock") ? "unknown" : file.opened;
   }
 
   /**
-   * Removes a .part file that no process writes.
+   * Removes a .part file that no process writes, under the lock of the file: a download that
+   * claims the name at the same moment has another file.
    *
    * @returns False if a process writes it, or it is gone.
    * @throws The file system's error.
    */
   async removeStaged(name: string): Promise<boolean> {
-    const remove = () => this.#fs.remove(this.path(name));
-    return await this.whileUnlocked(name, remove) ?? false;
+    using file = await this.#openIfAllowed(name);
+    if (file !== undefined) {
+      if (!file.tryLock()) return false;
+      const named = await this.facts(name);
+      if (named?.identity !== file.identity) return false;
+    }
+    return await this.#fs.remove(this.path(name));
+  }
+
+  /** Opens a file; undefined if it is gone, or this user may not. */
+  async #openIfAllowed(name: string): Promise<DiskFile | undefined> {
+    try {
+      return await this.#fs.open(this.path(name));
+    } catch (error) {
+      if (isNotFound(error) || isDenied(error)) return undefined;
+      throw error;
+    }
   }
 
   /** Sets the times of a file, in milliseconds since the epoch; false where refused. */
@@ -392,6 +396,15 @@ export class CacheDirectory {
       }
       this.#left.delete(path);
     }
+  }
+}
+
+/** Closes a file; whether its lock was free. */
+function isFree(file: DiskFile): boolean {
+  try {
+    return file.tryLock();
+  } finally {
+    file.close();
   }
 }
 

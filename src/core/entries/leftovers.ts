@@ -55,18 +55,13 @@ export async function stagedLeftoverOf(
   if (store.isOwn(name)) return undefined;
   const names = [name];
   const reason = "nobody writes it any more";
-  const ofUnknownLock = () => leftoverOf(store, names, reason);
-  try {
-    return await store.whileUnlocked(name, (facts) => {
-      if (facts === undefined) return ofUnknownLock();
-      const { size: bytes, mtimeMs } = facts;
-      const occupiedBytes = inBlocks(bytes);
-      const graceMs = STAGED_GRACE_MS;
-      return { names, bytes, occupiedBytes, mtimeMs, graceMs, reason };
-    });
-  } catch {
-    return await ofUnknownLock();
-  }
+  const state = await store.unlocked(name).catch(() => "unknown" as const);
+  if (state === "unknown") return await leftoverOf(store, names, reason);
+  if (state === undefined) return undefined;
+  const { size: bytes, mtimeMs } = state;
+  const occupiedBytes = inBlocks(bytes);
+  const graceMs = STAGED_GRACE_MS;
+  return { names, bytes, occupiedBytes, mtimeMs, graceMs, reason };
 }
 
 /** Looks at files that belong to no entry; undefined when all of them are gone. */

@@ -10,10 +10,13 @@ import {
 import { SlowDisk } from "../../fixtures/faults/disk_faults.ts";
 import { ReadySource } from "../../fixtures/bodies/ready_source.ts";
 import { turn } from "../../fixtures/cache/recorder.ts";
+import { namesIn } from "../../fixtures/directory/files.ts";
 import { tempDir } from "../../fixtures/directory/temp_dir.ts";
 
 const BODY = pattern(6 * 2 ** 20);
 const download = () => Promise.resolve({ data: new ReadySource(BODY).data });
+
+const gate = () => Promise.withResolvers<void>();
 
 /** A cache that does all I/O asynchronously. */
 async function slowCache(options = {}) {
@@ -27,6 +30,7 @@ async function slowCache(options = {}) {
   await cache.put("first:", pattern(1), "", "");
   return {
     cache,
+    cacheDir: temp.path,
     async [Symbol.asyncDispose]() {
       await cache.close();
       slow[Symbol.dispose]();
@@ -230,5 +234,61 @@ Deno.test("on a slow disk a download that is aborted keeps its file locked until
     assertEquals(await media.stored, false);
   } finally {
     Object.assign(Deno, { remove });
+  }
+});
+
+Deno.test("on a slow disk verify() takes no lock from a download that is deleted while it makes its file", async () => {
+  await using opened = await slowCache();
+  const { cache, cacheDir } = opened;
+  const { open, lstat } = Deno;
+  const [opening, made, looked] = [gate(), gate(), gate()];
+  const [mayOpen, mayLock, mayEnd] = [gate(), gate(), gate()];
+  let looks = 0;
+  Object.assign(Deno, {
+    open: async (path: string, options?: Deno.OpenOptions) => {
+      const isClaim = options?.createNew && path.endsWith(".download.part");
+      if (!isClaim) return await open(path, options);
+      opening.resolve();
+      await mayOpen.promise;
+      const file = await open(path, options);
+      made.resolve();
+      await mayLock.promise;
+      return file;
+    },
+    lstat: async (path: string) => {
+      // verify() looks at the name to open the file, and again after it has tried the lock.
+      if (path.endsWith(".download.part") && ++looks === 2) {
+        looked.resolve();
+        await mayEnd.promise;
+      }
+      return await lstat(path);
+    },
+  });
+  try {
+    const [asked, joined] = [gate(), gate()];
+    cache.subscribe(({ type }) => type === "joined" && joined.resolve());
+    const call = cache.getOrDownload("a:", () => {
+      asked.resolve();
+      return Promise.resolve({ data: pattern(10) });
+    });
+    await opening.promise;
+    await cache.delete("a:");
+    mayOpen.resolve();
+    await made.promise;
+    const verifying = cache.verify({ fix: true });
+    await looked.promise;
+
+    mayLock.resolve();
+    // Without its lock the download would follow verify(), as if that were a download.
+    await Promise.race([asked.promise, joined.promise]);
+    mayEnd.resolve();
+
+    await verifying;
+    assertEquals(await (await call).bytes(), pattern(10));
+    await cache.close();
+    const names = await namesIn(cacheDir);
+    assertEquals(names.filter((name) => name.endsWith(".part")), []);
+  } finally {
+    Object.assign(Deno, { open, lstat });
   }
 });
