@@ -122,7 +122,7 @@ export class Scenes {
     );
     const { entries, entriesInMemory, totalMb, maxMb } = stats;
     line(
-      `  ${entries} entries (${entriesInMemory} in memory), ${totalMb} of ${maxMb} MB`,
+      `  ${entries} entries (${entriesInMemory} in memory), ${totalMb} of ${maxMb} MiB`,
     );
     const { bytesDownloaded, bytesServed } = stats;
     line(`  ${size(bytesDownloaded)} downloaded, ${size(bytesServed)} served`);

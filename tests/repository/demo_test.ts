@@ -20,6 +20,7 @@ Deno.test("the demo shows a miss, hits, one download for many callers, and a GIF
       /popular.mp4 +11.6 MiB +downloaded once, 232.6 MiB read, digests: 1\n/,
       /cradle.mp4 .* video\/mp4 after /,
       /misses \(19 joined\)/,
+      /entries \(\d+ in memory\), [\d.]+ of 500 MiB\n/,
       /cat.png +91.1 KiB +disk in /,
       /The files stay in .*media-cache-demo-/,
     ]
