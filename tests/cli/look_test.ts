@@ -272,6 +272,46 @@ $`,
   assertEquals(await snapshotOf(dir), before);
 });
 
+for (const isNoted of [true, false]) {
+  const what = isNoted ? "the note of this entry" : "the sidecar";
+  Deno.test(`explain shows the validators of ${what}, and when the origin confirmed the bytes`, async () => {
+    await using temp = await tempDir();
+    const dir = temp.path;
+    const url = "https://a/checked.png";
+    const ts = 1_767_225_600;
+    const lastModified = "Sun, 06 Nov 1994 08:49:37 GMT";
+    const { key } = await writePair(dir, url, bytesOf(3), {
+      sidecar: { ts, etag: '"sidecar"', lastModified },
+      ageMs: MINUTE,
+    });
+    const noted = { ts: isNoted ? ts : ts - 1, etag: '"note"' };
+    const validatedAt = Date.now() - MINUTE;
+    await Deno.writeTextFile(
+      `${dir}/${key}.note`,
+      JSON.stringify({ handles: {}, validatedAt, validators: noted }),
+    );
+
+    const { code, stdout } = await cli(["explain", url, "--dir", dir]);
+    const json = await cli(["explain", url, "--dir", dir, "--json"]);
+
+    const shown = isNoted
+      ? 'Entity tag    "note"\n'
+      : `Entity tag    "sidecar"\nModified at   ${lastModified}\n`;
+    assertEquals(code, 0);
+    assertMatch(
+      stdout,
+      new RegExp(`${shown}Confirmed at  \\S+ \\S+ \\(1m ago\\)\n$`),
+    );
+    const record = JSON.parse(json.stdout);
+    assertEquals(
+      [record.etag, record.lastModified, record.validatedAt],
+      isNoted
+        ? ['"note"', null, validatedAt]
+        : ['"sidecar"', lastModified, validatedAt],
+    );
+  });
+}
+
 Deno.test("explain shows the places that have a handle, and no handle, with or without an entry", async () => {
   await using temp = await tempDir();
   const dir = temp.path;
