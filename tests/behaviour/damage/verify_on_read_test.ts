@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { assertBytes } from "../../fixtures/bodies/bytes.ts";
 import { MediaCache } from "../../../mod.ts";
 import { digestOf } from "../../../src/core/bodies/digest.ts";
 import { keyOf } from "../../../src/core/text/key.ts";
@@ -106,7 +107,7 @@ for (const [size, maxMemoryItemMb] of SIZES) {
 
     for (const url of ["good", "unknown", "good"]) {
       await using media = await cache.get(url);
-      assertEquals(await media?.bytes(), bytes);
+      assertBytes(await media?.bytes(), bytes);
     }
     assertEquals(cache.stats().hits, 3);
   });

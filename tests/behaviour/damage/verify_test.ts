@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { assertBytes } from "../../fixtures/bodies/bytes.ts";
 import { join } from "@std/path";
 import { crypto } from "@std/crypto/crypto";
 import { MediaCache } from "../../../mod.ts";
@@ -192,7 +193,7 @@ Deno.test("verify() leaves a running download alone, also with fix", async () =>
   await writer.close();
 
   assertEquals(report.problems, []);
-  assertEquals(await media.bytes(), bytesOf(9));
+  assertBytes(await media.bytes(), bytesOf(9));
   assertEquals(await media.stored, true);
 });
 

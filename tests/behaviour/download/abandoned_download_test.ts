@@ -1,6 +1,11 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { MediaCache } from "../../../mod.ts";
-import { pattern, readRest, readSome } from "../../fixtures/bodies/bytes.ts";
+import {
+  assertBytes,
+  pattern,
+  readRest,
+  readSome,
+} from "../../fixtures/bodies/bytes.ts";
 import { Origin } from "../../fixtures/servers/origin.ts";
 import { Progress, Recorder } from "../../fixtures/cache/recorder.ts";
 import { Tap } from "../../fixtures/bodies/tap.ts";
@@ -26,7 +31,7 @@ Deno.test("a reader that cancels affects neither other readers nor the stored en
   await two!.body.cancel();
   tap.write(body.slice(500_000));
 
-  assertEquals(await three!.bytes(), body);
+  assertBytes(await three!.bytes(), body);
   assertEquals(await three!.stored, true);
   assertEquals(origin.requests("/a.bin"), 1);
 });
@@ -52,7 +57,7 @@ Deno.test("a download continues to its end after every reader has left", async (
 
   assertEquals(await one!.stored, true);
   const hit = await cache.get(url);
-  assertEquals(await hit?.bytes(), body);
+  assertBytes(await hit?.bytes(), body);
 });
 
 Deno.test("a download continues to its end after every caller has stopped waiting", async () => {
@@ -91,7 +96,7 @@ Deno.test("a download continues to its end after every caller has stopped waitin
   tap.write(pattern(10));
   tap.end();
   await recorder.seen("stored");
-  assertEquals(await (await cache.get("a:"))?.bytes(), pattern(10));
+  assertBytes(await (await cache.get("a:"))?.bytes(), pattern(10));
 });
 
 Deno.test('whenAbandoned "abort" ends a download when the last one leaves', async () => {
@@ -146,7 +151,7 @@ Deno.test("no caller joins an abandoned download that is about to end", async ()
     .getOrDownload("a:", () => Promise.resolve({ data: pattern(7) }));
   await leaving;
 
-  assertEquals(await (await again).bytes(), pattern(7));
+  assertBytes(await (await again).bytes(), pattern(7));
 });
 
 Deno.test('whenAbandoned "abort" ends a downloader that nobody waits for', async () => {
@@ -192,11 +197,11 @@ for (const how of ["delete", "clear"] as const) {
     await cache[how]("a:");
     const other = await cache
       .getOrDownload("a:", () => Promise.resolve({ data: pattern(7) }));
-    assertEquals(await other.bytes(), pattern(7));
+    assertBytes(await other.bytes(), pattern(7));
     tap.write(pattern(10, 2));
     tap.end();
 
-    assertEquals(await readRest(reader), pattern(10, 2));
+    assertBytes(await readRest(reader), pattern(10, 2));
     assertEquals(await media.stored, false);
     assertEquals((await cache.get("a:"))?.size, 7);
   });

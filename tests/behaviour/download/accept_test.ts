@@ -15,7 +15,7 @@ import { emptyCache } from "../../fixtures/cache/empty_cache.ts";
 import { turn } from "../../fixtures/cache/recorder.ts";
 import { gifOfDelays } from "../../fixtures/gif/gif_writer.ts";
 import { pair } from "../../fixtures/sharing/pair.ts";
-import { pattern } from "../../fixtures/bodies/bytes.ts";
+import { assertBytes, pattern } from "../../fixtures/bodies/bytes.ts";
 import { Tap } from "../../fixtures/bodies/tap.ts";
 import { tempDir } from "../../fixtures/directory/temp_dir.ts";
 
@@ -163,7 +163,7 @@ Deno.test("image/* does not include SVG, which must be named", async () => {
   await refused(opened.cache.getOrDownload("a", svg, IMAGES), "image/svg+xml");
   await using media = await opened.cache
     .getOrDownload("a", svg, { accept: ["image/*", "Image/SVG+XML"] });
-  assertEquals(await media.bytes(), bytesOf(9));
+  assertBytes(await media.bytes(), bytesOf(9));
 });
 
 Deno.test("accept of a call takes the place of that of the cache, and get() asks for none", async () => {
@@ -174,7 +174,7 @@ Deno.test("accept of a call takes the place of that of the cache, and get() asks
   await refused(cache.getOrDownload("a", page), "text/html");
   await refused(cache.getOrDownload("a", page, {}), "text/html");
   await using media = await cache.getOrDownload("a", page, { accept: ["*/*"] });
-  assertEquals(await media.bytes(), bytesOf(9));
+  assertBytes(await media.bytes(), bytesOf(9));
   await media.stored;
   await refused(cache.getOrDownload("a", never), "text/html");
   assertEquals((await cache.get("a"))?.mimetype, "text/html");
@@ -197,7 +197,7 @@ for (const maxMemoryItems of [64, 0]) {
     await using page = await cache.getOrDownload("page", never);
 
     assertEquals(video.mimetype, "video/mp4");
-    assertEquals(await page.bytes(), pattern(100_000));
+    assertBytes(await page.bytes(), pattern(100_000));
     const { hits, unacceptable, entries } = counts(cache);
     assertEquals({ hits, unacceptable, entries }, {
       hits: 4,
@@ -230,7 +230,7 @@ Deno.test("of callers that share a download, only those are refused that do not 
   tap.end();
 
   for (const each of [...media, late]) {
-    assertEquals(await each.bytes(), bytesOf(10));
+    assertBytes(await each.bytes(), bytesOf(10));
     assertEquals(await each.stored, true);
   }
   assertEquals(counts(cache), {
@@ -253,7 +253,7 @@ Deno.test("a caller that accepts every type gets the body that all others refuse
   tap.end();
 
   const media = await call;
-  assertEquals(await media.bytes(), bytesOf(10));
+  assertBytes(await media.bytes(), bytesOf(10));
   assertEquals(await media.stored, true);
 });
 
@@ -345,7 +345,7 @@ Deno.test("a put() that waits for a download that is refused stores its bytes", 
 
   await refused(call, "text/html");
   assertEquals(await putting, true);
-  assertEquals(await (await cache.get("a"))?.bytes(), bytesOf(3));
+  assertBytes(await (await cache.get("a"))?.bytes(), bytesOf(3));
 });
 
 Deno.test("a follower that does not accept the type of another cache's download leaves it alone", async () => {
@@ -359,7 +359,7 @@ Deno.test("a follower that does not accept the type of another cache's download 
   await refused(following, "image/png");
   tap.end();
 
-  assertEquals(await media.bytes(), bytesOf(10));
+  assertBytes(await media.bytes(), bytesOf(10));
   assertEquals(await media.stored, true);
   assertEquals([one, two].map((each) => counts(each).unacceptable), [0, 1]);
 });
@@ -377,7 +377,7 @@ Deno.test("a follower of a download that none accepts in its own cache downloads
   await refused(refusing, "text/html");
 
   const media = await following;
-  assertEquals(await media.bytes(), bytesOf(7));
+  assertBytes(await media.bytes(), bytesOf(7));
   assertEquals(await media.stored, true);
 });
 

@@ -12,7 +12,12 @@ import {
   MediaCacheError,
 } from "../../../mod.ts";
 import { digestOf } from "../../../src/core/bodies/digest.ts";
-import { pattern, readAll, readRest } from "../../fixtures/bodies/bytes.ts";
+import {
+  assertBytes,
+  pattern,
+  readAll,
+  readRest,
+} from "../../fixtures/bodies/bytes.ts";
 import { emptyCache } from "../../fixtures/cache/empty_cache.ts";
 import { Progress, turn } from "../../fixtures/cache/recorder.ts";
 import { gifOfDelays } from "../../fixtures/gif/gif_writer.ts";
@@ -68,11 +73,11 @@ for (const place of PLACES) {
       .then((media) => media.bytes());
 
     for (const reader of [ahead, joined, behind]) {
-      assertEquals(await reader, BODY);
+      assertBytes(await reader, BODY);
     }
     const late = await stalled;
     assertEquals(await late.stored, true);
-    assertEquals(await late.bytes(), BODY);
+    assertBytes(await late.bytes(), BODY);
     assertEquals(server.ranges, [null, `bytes=${place}-`]);
     assertEquals(server.asked[1]?.headers.get("if-range"), '"one"');
     const hit = await cache.get(server.url());
@@ -100,7 +105,7 @@ Deno.test("a body whose connection breaks again and again goes on each time, fir
 
   const media = await cache.getOrDownload(server.url(), get);
 
-  assertEquals(await media.bytes(), BODY);
+  assertBytes(await media.bytes(), BODY);
   const { resumed } = cache.stats();
   assertEquals(server.asked.length, resumed + 1);
   assertEquals(waits.all.length, resumed - 1);
@@ -122,7 +127,7 @@ Deno.test("a body of unknown length goes on, and ends where the rest says", asyn
   first.go();
   const media = await call;
 
-  assertEquals(await media.bytes(), BODY);
+  assertBytes(await media.bytes(), BODY);
   assertEquals(await media.stored, true);
 });
 
@@ -140,7 +145,7 @@ Deno.test("a date that is a strong validator serves where there is no tag", asyn
 
   const media = await opened.cache.getOrDownload(server.url(), get);
 
-  assertEquals(await media.bytes(), BODY);
+  assertBytes(await media.bytes(), BODY);
   assertEquals(
     server.asked[1]?.headers.get("if-range"),
     facts["Last-Modified"],
@@ -339,7 +344,7 @@ Deno.test("a new byte lets the rest be asked for 3 times again", async () => {
 
   const media = await opened.cache.getOrDownload(server.url(), get);
 
-  assertEquals(await media.bytes(), BODY);
+  assertBytes(await media.bytes(), BODY);
   assertEquals(server.asked.length, 7);
 });
 
@@ -368,7 +373,7 @@ Deno.test("a body goes on when its origin comes back after a restart", async () 
   first.go();
   await ended;
 
-  assertEquals(await (await call).bytes(), BODY);
+  assertBytes(await (await call).bytes(), BODY);
   assertEquals(revived?.ranges, ["bytes=100000-"]);
   assertEquals(waits.all.length, 1);
   await revived?.[Symbol.asyncDispose]();
@@ -404,7 +409,7 @@ for (
       await assertRejects(() => media.bytes(), TypeError);
       assertEquals([server.asked.length, waits.all], [2, []]);
     } else {
-      assertEquals(await media.bytes(), BODY);
+      assertBytes(await media.bytes(), BODY);
       assertEquals(waits.all.length, 1);
       if (wanted) assertEquals(waits.all, [...wanted]);
     }
@@ -482,8 +487,8 @@ Deno.test("a body that is not stored goes on as well, for slow readers too", asy
     readRest(reader),
   ]);
 
-  assertEquals(all, BODY);
-  assertEquals(new Uint8Array([...start.value ?? [], ...rest]), BODY);
+  assertBytes(all, BODY);
+  assertBytes(new Uint8Array([...start.value ?? [], ...rest]), BODY);
   assertEquals([await media.stored, cache.stats().resumed], [false, 1]);
 });
 
@@ -526,7 +531,7 @@ Deno.test("the rest comes by the link of another caller, if the first has expire
   first.go();
 
   for (const call of [one, two]) {
-    assertEquals(await (await call).bytes(), BODY);
+    assertBytes(await (await call).bytes(), BODY);
   }
   assertEquals(
     server.asked.map(({ path }) => path.split("=")[1]),
@@ -552,5 +557,5 @@ Deno.test("an error that readers get after a break has no URL of ours, and the n
   isWell = true;
   const media = await cache.getOrDownload(server.url(), get);
 
-  assertEquals(await media.bytes(), BODY);
+  assertBytes(await media.bytes(), BODY);
 });

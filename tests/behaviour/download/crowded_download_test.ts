@@ -1,6 +1,11 @@
 import { assert, assertEquals } from "@std/assert";
 import { MediaCache, type MediaCacheOptions } from "../../../mod.ts";
-import { pattern, readRest, readSome } from "../../fixtures/bodies/bytes.ts";
+import {
+  assertBytes,
+  pattern,
+  readRest,
+  readSome,
+} from "../../fixtures/bodies/bytes.ts";
 import { begin } from "../../fixtures/cache/begun.ts";
 import { Recorder } from "../../fixtures/cache/recorder.ts";
 import { tempDir } from "../../fixtures/directory/temp_dir.ts";
@@ -53,7 +58,7 @@ Deno.test("beside a download of maxEntryMb that trickles, 20 calls of another UR
 
   for (let call = 0; call < 20; call++) {
     const media = await cache.getOrDownload(other, download);
-    assertEquals(await media.bytes(), body);
+    assertBytes(await media.bytes(), body);
     assertEquals(media.source === "download" && await media.stored, call === 0);
   }
 
@@ -61,7 +66,7 @@ Deno.test("beside a download of maxEntryMb that trickles, 20 calls of another UR
   // What it lent has come back: it is stored, too.
   tap.write(large.slice(1000));
   tap.end();
-  assertEquals(await slow.bytes(), large);
+  assertBytes(await slow.bytes(), large);
   assertEquals([await slow.stored, uncached()], [true, []]);
 });
 
@@ -139,8 +144,8 @@ Deno.test("a download goes uncached when it needs bytes that it has lent, and it
   borrower.tap.write(small.slice(1000));
   borrower.tap.end();
 
-  assertEquals(await new Blob([start, rest]).bytes(), large);
-  assertEquals(await other.bytes(), small);
+  assertBytes(await new Blob([start, rest]).bytes(), large);
+  assertBytes(await other.bytes(), small);
   assertEquals([await media.stored, await other.stored], [false, true]);
   assertEquals(uncached(), ["lender:"]);
 });

@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { type Download, MediaCache } from "../../../mod.ts";
-import { pattern } from "../../fixtures/bodies/bytes.ts";
+import { assertBytes, pattern } from "../../fixtures/bodies/bytes.ts";
 import { Origin } from "../../fixtures/servers/origin.ts";
 import { Recorder } from "../../fixtures/cache/recorder.ts";
 import { tempDir } from "../../fixtures/directory/temp_dir.ts";
@@ -22,10 +22,10 @@ Deno.test("getOrDownload() fetches a URL once and then serves it from the cache"
     origin.bytes("/cat.png", body, { "content-type": "image/png; q=1" }),
     get,
   );
-  assertEquals(await first.bytes(), body);
+  assertBytes(await first.bytes(), body);
   assertEquals(await first.stored, true);
   const again = await cache.getOrDownload(origin.url("/cat.png"), get);
-  assertEquals(await again.bytes(), body);
+  assertBytes(await again.bytes(), body);
 
   assertEquals([first.source, again.source], ["download", "memory"]);
   assertEquals([first.mimetype, again.mimetype], ["image/png", "image/png"]);
@@ -45,10 +45,10 @@ Deno.test("getOrDownload() yields the first bytes before the download has ended"
   tap.write(pattern(10));
   const media = await calling;
   const reader = media.body.getReader();
-  assertEquals((await reader.read()).value, pattern(10));
+  assertBytes((await reader.read()).value, pattern(10));
   assertEquals(media.size, 20);
   tap.write(pattern(10, 2));
-  assertEquals((await reader.read()).value, pattern(10, 2));
+  assertBytes((await reader.read()).value, pattern(10, 2));
   tap.end();
   assertEquals((await reader.read()).done, true);
 
@@ -67,12 +67,12 @@ Deno.test("getOrDownload() works before the cache has loaded", async () => {
     cache.getOrDownload("a:", download),
     cache.getOrDownload("a:", download),
   ]);
-  assertEquals(await one.bytes(), body);
+  assertBytes(await one.bytes(), body);
   assertEquals(await one.stored, true);
-  assertEquals(await two.bytes(), body);
+  assertBytes(await two.bytes(), body);
 
   const hit = await cache.get("a:");
-  assertEquals(await hit?.bytes(), body);
+  assertBytes(await hit?.bytes(), body);
   assertEquals(recorder.of("diskError"), []);
 });
 
@@ -128,13 +128,13 @@ for (const [what, download, mimetype, filename] of downloads) {
       "tg:/voice",
       () => Promise.resolve(download()),
     );
-    assertEquals(await media.bytes(), body);
+    assertBytes(await media.bytes(), body);
 
     assertEquals([media.mimetype, media.filename], [mimetype, filename]);
     assertEquals(await media.stored, true);
     assertEquals(media.size, body.length);
     const hit = await cache.get("tg:/voice");
-    assertEquals(await hit?.bytes(), body);
+    assertBytes(await hit?.bytes(), body);
     assertEquals([hit?.mimetype, hit?.filename], [mimetype, filename]);
   });
 }

@@ -5,7 +5,7 @@ import {
   type Media,
   MediaCache,
 } from "../../../mod.ts";
-import { pattern } from "../../fixtures/bodies/bytes.ts";
+import { assertBytes, pattern } from "../../fixtures/bodies/bytes.ts";
 import { begin } from "../../fixtures/cache/begun.ts";
 import { Recorder } from "../../fixtures/cache/recorder.ts";
 import { tempDir } from "../../fixtures/directory/temp_dir.ts";
@@ -66,7 +66,7 @@ for (
 
     for (const call of calls) {
       await using media = await call;
-      assertEquals(await media.bytes(), BODY);
+      assertBytes(await media.bytes(), BODY);
     }
     assertEquals(origin.asked, Array.from({ length: tried }, (_, n) => `${n}`));
     const { failedOver, failures, misses, coalesced } = cache.stats();
@@ -190,7 +190,7 @@ Deno.test("the link of a caller that joins during a later attempt is tried, that
   gates.get("4")!.open();
 
   for (const each of [second, late]) {
-    assertEquals(await (await each).bytes(), BODY);
+    assertBytes(await (await each).bytes(), BODY);
   }
   assertEquals(origin.asked, ["1", "2", "4"]);
 });
@@ -252,7 +252,7 @@ Deno.test("a caller that asks again right after the last refusal is answered by 
   stop();
 
   assert(again !== undefined);
-  assertEquals(await (await again).bytes(), BODY);
+  assertBytes(await (await again).bytes(), BODY);
   assertEquals(asked, ["x?signature=1", "x?signature=2", "x?signature=9"]);
 });
 
@@ -309,7 +309,7 @@ Deno.test("callers of another process whose link holds get the file when the lin
   open();
 
   for (const call of followers) {
-    assertEquals(await (await call).bytes(), BODY);
+    assertBytes(await (await call).bytes(), BODY);
   }
   await Promise.all(refused);
   assertEquals(origin.asked, ["expired1", "expired2", "expired3", "good"]);
@@ -336,7 +336,7 @@ Deno.test("a Media without a byte read gets the file by another caller's link wh
   ];
   await recorder.seen("miss");
 
-  for (const each of media) assertEquals(await each.bytes(), BODY);
+  for (const each of media) assertBytes(await each.bytes(), BODY);
   assertEquals(two.stats().failedOver, 1);
   tap.end();
 });

@@ -2,7 +2,7 @@
 import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { type Downloader, HttpStatusError } from "../../../mod.ts";
 import { keyOf } from "../../../src/core/text/key.ts";
-import { pattern } from "../../fixtures/bodies/bytes.ts";
+import { assertBytes, pattern } from "../../fixtures/bodies/bytes.ts";
 import { agingCache } from "../../fixtures/cache/aging_cache.ts";
 import { emptyCache } from "../../fixtures/cache/empty_cache.ts";
 import {
@@ -126,9 +126,9 @@ Deno.test("a check that is ended by a deletion is not remembered as a failure", 
   await origin.asked(2);
 
   await cache.delete(origin.url);
-  assertEquals(await call, BODY);
+  assertBytes(await call, BODY);
   release();
-  assertEquals(await read(), BODY);
+  assertBytes(await read(), BODY);
 
   assertEquals(cache.stats().failuresRemembered, 0);
 });
@@ -153,7 +153,7 @@ Deno.test("a failure of a download that was deleted is not remembered", async ()
     "a:",
     () => Promise.resolve({ data: BODY }),
   );
-  assertEquals(await media.bytes(), BODY);
+  assertBytes(await media.bytes(), BODY);
 });
 
 Deno.test("one expired signature never shuts out the valid ones, and shuts out itself", async () => {
@@ -171,7 +171,7 @@ Deno.test("one expired signature never shuts out the valid ones, and shuts out i
 
   const first = await assertRejects(old, HttpStatusError);
   const media = await cache.getOrDownload(origin.link("new"), get);
-  assertEquals(await media.bytes(), BODY);
+  assertBytes(await media.bytes(), BODY);
   assertStrictEquals(await assertRejects(old), first);
 
   assertEquals(origin.asked, ["old", "new"]);
@@ -200,7 +200,7 @@ Deno.test("a link that was refused for another is remembered, and joins download
   const joined = call("old");
   gates[1]!.resolve();
   for (const each of [...first, joined]) {
-    assertEquals(await (await each).bytes(), BODY);
+    assertBytes(await (await each).bytes(), BODY);
   }
 
   await cache.delete(origin.link("new"));
@@ -243,7 +243,7 @@ Deno.test("a download that the cache or its callers end is no failure to remembe
     "a:",
     () => Promise.resolve({ data: BODY }),
   );
-  assertEquals(await media.bytes(), BODY);
+  assertBytes(await media.bytes(), BODY);
 });
 
 Deno.test("failureTtlMs must be a number of at least 0, or a function", async () => {

@@ -10,7 +10,7 @@ import {
   type Downloader,
   HttpStatusError,
 } from "../../../mod.ts";
-import { pattern } from "../../fixtures/bodies/bytes.ts";
+import { assertBytes, pattern } from "../../fixtures/bodies/bytes.ts";
 import { emptyCache } from "../../fixtures/cache/empty_cache.ts";
 import { turn } from "../../fixtures/cache/recorder.ts";
 import { gifOfDelays } from "../../fixtures/gif/gif_writer.ts";
@@ -44,7 +44,7 @@ for (const status of [408, 429, 502, 503, 504, 0]) {
       { length: 100 },
       () => cache.getOrDownload(server.url(), get),
     );
-    for (const call of calls) assertEquals(await (await call).bytes(), BODY);
+    for (const call of calls) assertBytes(await (await call).bytes(), BODY);
 
     assertEquals(server.asked.length, 3);
     const [first = 0, second = 0] = waits.all;
@@ -112,7 +112,7 @@ Deno.test("a call has retries of its own, and callers that share a download the 
   const calls = [0, 1, 3].map((retries) =>
     cache.getOrDownload(server.url(), get, { retries })
   );
-  for (const call of calls) assertEquals(await (await call).bytes(), BODY);
+  for (const call of calls) assertBytes(await (await call).bytes(), BODY);
   assertEquals(server.asked.length, 5);
 });
 
@@ -146,7 +146,7 @@ for (
     const call = () => opened.cache.getOrDownload(server.url(), get);
 
     if (waited) {
-      assertEquals(await (await call()).bytes(), BODY);
+      assertBytes(await (await call()).bytes(), BODY);
       if (form === "seconds") assertEquals(waits.all, [2_000]);
       assertEquals(waits.all.length, 1);
     } else {
@@ -194,7 +194,7 @@ Deno.test("a download that waits for its next attempt holds no slot, and ends wi
   }
   const media = await cache.getOrDownload(server.url("/other"), get);
 
-  assertEquals(await media.bytes(), BODY);
+  assertBytes(await media.bytes(), BODY);
   await media.stored;
   assertEquals(cache.inFlight().map(({ phase }) => phase), ["waiting"]);
   await cache.close({ abort: true });
@@ -207,7 +207,7 @@ Deno.test("a wait for the next attempt does not count as silence", async () => {
 
   const media = await opened.cache.getOrDownload(server.url(), get);
 
-  assertEquals(await media.bytes(), BODY);
+  assertBytes(await media.bytes(), BODY);
 });
 
 Deno.test("a caller that leaves during a wait leaves the others alone", async () => {
@@ -226,7 +226,7 @@ Deno.test("a caller that leaves during a wait leaves the others alone", async ()
   leaving.abort();
 
   await left;
-  assertEquals(await (await staying).bytes(), BODY);
+  assertBytes(await (await staying).bytes(), BODY);
 });
 
 Deno.test("a download that all callers have left is not tried again", async () => {
@@ -272,7 +272,7 @@ for (
     const media = await cache.getOrDownload(server.url(), get);
     const bytes = await media.bytes();
 
-    if (what === "a body") assertEquals(bytes, body);
+    if (what === "a body") assertBytes(bytes, body);
     else assertEquals(media.mimetype, "video/mp4");
     assertEquals([await media.stored, server.asked.length], [true, 2]);
     assertEquals(cache.stats().retried, 1);
@@ -314,7 +314,7 @@ Deno.test("a refused link gives way to that of another caller, whose failures ar
   await server.requests(1);
   resolve();
 
-  for (const call of calls) assertEquals(await (await call).bytes(), BODY);
+  for (const call of calls) assertBytes(await (await call).bytes(), BODY);
   assertEquals(
     server.asked.map(({ path }) => path.split("=")[1]),
     ["old", "new", "new"],

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { MediaCache } from "../../../mod.ts";
 import {
+  assertBytes,
   digest,
   pattern,
   readRest,
@@ -34,7 +35,7 @@ Deno.test("getOrDownload() joins a running download at any point", async () => {
   tap.end();
   const bodies = calls.map(async (call) => await (await call).bytes());
 
-  for (const bytes of await Promise.all(bodies)) assertEquals(bytes, body);
+  for (const bytes of await Promise.all(bodies)) assertBytes(bytes, body);
   assertEquals(origin.requests("/a.bin"), 1);
   const { misses, coalesced, hits } = cache.stats();
   assertEquals({ misses, coalesced, hits }, {
@@ -83,13 +84,13 @@ Deno.test("a stalled reader delays neither the disk nor other readers", async ()
   const reader = stalled.body.getReader();
   const start = await readSome(reader, 1);
   const other = await cache.getOrDownload(url, get);
-  assertEquals(await other.bytes(), body);
+  assertBytes(await other.bytes(), body);
   assertEquals(await other.stored, true);
   const hit = await cache.get(url);
-  assertEquals(await hit?.bytes(), body);
+  assertBytes(await hit?.bytes(), body);
 
   const rest = await readRest(reader);
-  assertEquals(await new Blob([start, rest]).bytes(), body);
+  assertBytes(await new Blob([start, rest]).bytes(), body);
 });
 
 Deno.test("readers that keep up get the same chunk object, not a copy", async () => {
@@ -191,7 +192,7 @@ Deno.test("callers that come after a failed download do not share the failure", 
   );
   for (const call of waiting) await assertRejects(() => call, Error, "first");
   for (const retry of retries) {
-    assertEquals(await (await retry).bytes(), pattern(10));
+    assertBytes(await (await retry).bytes(), pattern(10));
   }
 
   assertEquals(calls, 2);

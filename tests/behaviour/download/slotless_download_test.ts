@@ -2,7 +2,12 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { type Downloader, MediaCache } from "../../../mod.ts";
-import { pattern, readRest, readSome } from "../../fixtures/bodies/bytes.ts";
+import {
+  assertBytes,
+  pattern,
+  readRest,
+  readSome,
+} from "../../fixtures/bodies/bytes.ts";
 import { ReadySource } from "../../fixtures/bodies/ready_source.ts";
 import { Tap } from "../../fixtures/bodies/tap.ts";
 import { begin } from "../../fixtures/cache/begun.ts";
@@ -36,7 +41,7 @@ Deno.test("GIFs in conversion hold up no picture that comes behind them", async 
 
   const media = await cache.getOrDownload("picture:", picture);
 
-  assertEquals(await media.bytes(), PICTURE);
+  assertBytes(await media.bytes(), PICTURE);
   assertEquals(cache.inFlight().map(({ phase }) => phase), [
     "converting",
     "converting",
@@ -68,13 +73,13 @@ Deno.test("64 stalled readers of bodies that are not stored hold up no other URL
 
   for (const url of ["a:", "b:"]) {
     const media = await cache.getOrDownload(url, picture);
-    assertEquals(await media.bytes(), PICTURE);
+    assertBytes(await media.bytes(), PICTURE);
     assertEquals(await media.stored, true);
   }
 
   for (const { reader, start } of stalled) {
     const rest = await readRest(reader);
-    assertEquals(await new Blob([start, rest]).bytes(), body);
+    assertBytes(await new Blob([start, rest]).bytes(), body);
   }
 });
 
@@ -95,7 +100,7 @@ Deno.test("a download whose reader reads on goes on at once, and others begin af
   const { tap, call } = await begin(cache, "small:");
   const third = cache.getOrDownload("third:", picture);
   const rest = await readRest(reader);
-  assertEquals(await new Blob([start, rest]).bytes(), body);
+  assertBytes(await new Blob([start, rest]).bytes(), body);
   assertEquals(cache.inFlight().map(({ phase }) => phase), [
     "downloading",
     "waiting",
@@ -103,7 +108,7 @@ Deno.test("a download whose reader reads on goes on at once, and others begin af
   tap.end();
 
   assertEquals((await (await call).bytes()).length, 0);
-  assertEquals(await (await third).bytes(), PICTURE);
+  assertBytes(await (await third).bytes(), PICTURE);
 });
 
 Deno.test("a cache that follows another holds no slot, and waits for one when it takes over", async () => {
@@ -127,6 +132,6 @@ Deno.test("a cache that follows another holds no slot, and waits for one when it
   assert(await ended instanceof Error);
   tap.end();
 
-  assertEquals(await media.bytes(), pattern(10));
-  assertEquals(await (await following).bytes(), PICTURE);
+  assertBytes(await media.bytes(), pattern(10));
+  assertBytes(await (await following).bytes(), PICTURE);
 });

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { MediaCache } from "../../../mod.ts";
-import { pattern, readSome } from "../../fixtures/bodies/bytes.ts";
+import { assertBytes, pattern, readSome } from "../../fixtures/bodies/bytes.ts";
 import { ReadySource } from "../../fixtures/bodies/ready_source.ts";
 import { turn } from "../../fixtures/cache/recorder.ts";
 import { smallCache } from "../../fixtures/cache/small_cache.ts";
@@ -25,7 +25,7 @@ for (const declared of [true, false]) {
 
     for (let call = 1; call <= 2; call++) {
       const media = await cache.getOrDownload("a:", download);
-      assertEquals(await media.bytes(), body);
+      assertBytes(await media.bytes(), body);
       assertEquals(await media.stored, false);
       assertEquals(media.size, body.length);
       assertEquals(calls, call);
@@ -56,7 +56,7 @@ Deno.test("callers that come during an uncached download start their own", async
 
   const other = await opened.cache
     .getOrDownload("a:", () => Promise.resolve({ data: pattern(10) }));
-  assertEquals(await other.bytes(), pattern(10));
+  assertBytes(await other.bytes(), pattern(10));
   assertEquals(await other.stored, true);
   tap.write(pattern(MB));
   tap.end();
@@ -121,7 +121,7 @@ Deno.test("maxSizeMb 0 stores nothing and downloads every time", async () => {
 
   for (let i = 0; i < 2; i++) {
     const media = await cache.getOrDownload("a:", download);
-    assertEquals(await media.bytes(), pattern(100_000));
+    assertBytes(await media.bytes(), pattern(100_000));
     assertEquals(await media.stored, false);
   }
 
@@ -145,7 +145,7 @@ Deno.test("concurrent downloads that together exceed maxEntryMb continue uncache
   const media = await first;
   const other = await cache
     .getOrDownload("b:", () => Promise.resolve({ data: pattern(400_000) }));
-  assertEquals(await other.bytes(), pattern(400_000));
+  assertBytes(await other.bytes(), pattern(400_000));
   assertEquals(await other.stored, false);
   tap.write(pattern(350_000));
   tap.end();

@@ -1,6 +1,11 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { MediaCacheError } from "../../../mod.ts";
-import { pattern, readRest, readSome } from "../../fixtures/bodies/bytes.ts";
+import {
+  assertBytes,
+  pattern,
+  readRest,
+  readSome,
+} from "../../fixtures/bodies/bytes.ts";
 import { ReadySource } from "../../fixtures/bodies/ready_source.ts";
 import { turn } from "../../fixtures/cache/recorder.ts";
 import { smallCache } from "../../fixtures/cache/small_cache.ts";
@@ -15,7 +20,7 @@ Deno.test("a single chunk larger than the window passes through", async () => {
   const media = await opened.cache
     .getOrDownload("a:", () => Promise.resolve({ data, size: body.length }));
 
-  assertEquals(await media.bytes(), body);
+  assertBytes(await media.bytes(), body);
 });
 
 Deno.test("an uncached download is at most 1 Mb ahead of its slowest reader", async () => {
@@ -43,8 +48,8 @@ Deno.test("an uncached download is at most 1 Mb ahead of its slowest reader", as
 
   const rest = [slowReader, fastReader].map(readRest);
   const [slowRest, fastRest] = await Promise.all(rest);
-  assertEquals(await new Blob([slowly, slowRest!]).bytes(), body);
-  assertEquals(await new Blob([fastly, fastRest!]).bytes(), body);
+  assertBytes(await new Blob([slowly, slowRest!]).bytes(), body);
+  assertBytes(await new Blob([fastly, fastRest!]).bytes(), body);
 });
 
 Deno.test("an unread Media rejects when the window has moved past its start", async () => {
@@ -57,7 +62,7 @@ Deno.test("an unread Media rejects when the window has moved past its start", as
     opened.cache.getOrDownload("a:", download),
     opened.cache.getOrDownload("a:", download),
   ]);
-  assertEquals(await first.bytes(), body);
+  assertBytes(await first.bytes(), body);
 
   await assertRejects(() => late.bytes(), MediaCacheError, "not read in time");
   assertEquals(await late.stored, false);
@@ -75,7 +80,7 @@ Deno.test("an uncached download waits for the first reader", async () => {
   for (let i = 0; i < 50; i++) await turn();
   assert(source.pulled <= MB + 2 * 65_536, `${source.pulled}`);
 
-  assertEquals(await media.bytes(), body);
+  assertBytes(await media.bytes(), body);
 });
 
 Deno.test("a range far ahead of the window is read when the window reaches it", async () => {
@@ -86,7 +91,7 @@ Deno.test("a range far ahead of the window is read when the window reaches it", 
     .getOrDownload("a:", () => Promise.resolve({ data, size: body.length }));
 
   const range = await new Response(media.slice(4 * MB, 4 * MB + 10)).bytes();
-  assertEquals(range, body.slice(4 * MB, 4 * MB + 10));
+  assertBytes(range, body.slice(4 * MB, 4 * MB + 10));
 
   await media[Symbol.asyncDispose]();
   assertEquals(await media.stored, false);
@@ -106,8 +111,8 @@ Deno.test("slow readers read the staged bytes of a download that became uncached
   const start = await readSome(reader, 1);
   const [bytes, rest] = await Promise.all([first.bytes(), readRest(reader)]);
 
-  assertEquals(bytes, body);
-  assertEquals(await new Blob([start, rest]).bytes(), body);
+  assertBytes(bytes, body);
+  assertBytes(await new Blob([start, rest]).bytes(), body);
 });
 
 Deno.test("the windows of any number of uncached downloads share maxMemoryMb", async () => {
@@ -168,7 +173,7 @@ Deno.test("windows that are read to their end make room for others", async () =>
     const { data } = new ReadySource(body);
     const media = await opened.cache
       .getOrDownload("a:", () => Promise.resolve({ data, size: body.length }));
-    if (n % 2 === 0) assertEquals(await media.bytes(), body);
+    if (n % 2 === 0) assertBytes(await media.bytes(), body);
     else await media.body.cancel();
   }
   const source = new ReadySource(body);
@@ -178,7 +183,7 @@ Deno.test("windows that are read to their end make room for others", async () =>
     .getOrDownload("a:", () => Promise.resolve({ data, size: body.length }));
   while (source.pulled < MB) await turn();
 
-  assertEquals(await media.bytes(), body);
+  assertBytes(await media.bytes(), body);
 });
 
 Deno.test("maxMemoryMb 0 leaves each uncached download a chunk", async () => {
@@ -189,5 +194,5 @@ Deno.test("maxMemoryMb 0 leaves each uncached download a chunk", async () => {
   const media = await opened.cache
     .getOrDownload("a:", () => Promise.resolve({ data, size: body.length }));
 
-  assertEquals(await media.bytes(), body);
+  assertBytes(await media.bytes(), body);
 });

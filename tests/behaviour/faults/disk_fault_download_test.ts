@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { MediaCache } from "../../../mod.ts";
 import {
+  assertBytes,
   pattern,
   readAll,
   readRest,
@@ -47,14 +48,14 @@ for (const after of [0, 1, 65_536, 2 * MB + 5, 4 * MB]) {
       using _fault = new WriteFault(after);
 
       const media = await cache.getOrDownload("a:", download);
-      assertEquals(await media.bytes(), BODY);
+      assertBytes(await media.bytes(), BODY);
       assertEquals(await media.stored, false);
     }
 
     assert(cache.stats().diskErrors > 0);
     assertEquals(recorder.of("evicted"), []);
     const again = await cache.getOrDownload("a:", download);
-    assertEquals(await again.bytes(), BODY);
+    assertBytes(await again.bytes(), BODY);
     assertEquals(await again.stored, true);
   });
 }
@@ -70,9 +71,9 @@ Deno.test("readers of a download continue when its disk fails, at any position",
   const slice = readAll(first!.slice(MB, 3 * MB));
   const [bytes, rest] = await Promise.all([first!.bytes(), readRest(reader)]);
 
-  assertEquals(bytes, BODY);
-  assertEquals(await new Blob([start, rest]).bytes(), BODY);
-  assertEquals(await slice, BODY.slice(MB, 3 * MB));
+  assertBytes(bytes, BODY);
+  assertBytes(await new Blob([start, rest]).bytes(), BODY);
+  assertBytes(await slice, BODY.slice(MB, 3 * MB));
 });
 
 Deno.test("later callers run their own downloader once the disk has failed", async () => {
@@ -89,8 +90,8 @@ Deno.test("later callers run their own downloader once the disk has failed", asy
   const second = await cache.getOrDownload("a:", counted);
   const [one, two] = await Promise.all([first.bytes(), second.bytes()]);
 
-  assertEquals(one, BODY);
-  assertEquals(two, BODY);
+  assertBytes(one, BODY);
+  assertBytes(two, BODY);
   assertEquals(calls, 2);
 });
 
@@ -112,7 +113,7 @@ for (const name of ["openSync", "renameSync", "utimeSync"] as const) {
           using fault = new CallFault(name, error, skip);
 
           const media = await cache.getOrDownload("a:", download);
-          assertEquals(await media.bytes(), BODY);
+          assertBytes(await media.bytes(), BODY);
           const isStored = await media.stored;
           // A file system that refuses to set times can be used on.
           const isRefused = name === "utimeSync" && error === DENIED;
@@ -122,7 +123,7 @@ for (const name of ["openSync", "renameSync", "utimeSync"] as const) {
         }
 
         const again = await cache.getOrDownload("a:", download);
-        assertEquals(await again.bytes(), BODY);
+        assertBytes(await again.bytes(), BODY);
         assertEquals(await again.stored, true);
       });
     }
@@ -136,7 +137,7 @@ Deno.test("a directory deleted while the cache runs is made again", async () => 
   await Deno.remove(cacheDir);
 
   const media = await cache.getOrDownload("a:", download);
-  assertEquals(await media.bytes(), BODY);
+  assertBytes(await media.bytes(), BODY);
 
   assertEquals(await media.stored, true);
 });
@@ -163,7 +164,7 @@ Deno.test("a directory deleted during a download costs its readers nothing", asy
   tap.write(BODY.slice(MB));
   tap.end();
 
-  assertEquals(await media.bytes(), BODY);
+  assertBytes(await media.bytes(), BODY);
   assertEquals(await media.stored, false);
 });
 
@@ -177,6 +178,6 @@ Deno.test("without a usable directory downloads are uncached", async () => {
   await assertRejects(() => cache.ensureLoaded(), Error, cacheDir);
   const media = await cache.getOrDownload("a:", download);
 
-  assertEquals(await media.bytes(), BODY);
+  assertBytes(await media.bytes(), BODY);
   assertEquals(await media.stored, false);
 });

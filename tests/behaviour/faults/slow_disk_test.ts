@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert";
 import { MediaCache } from "../../../mod.ts";
 import { begin } from "../../fixtures/cache/begun.ts";
 import {
+  assertBytes,
   pattern,
   readAll,
   readRest,
@@ -53,15 +54,15 @@ Deno.test("on a slow disk readers at any distance from each other get the same b
   const slice = readAll(others[0]!.slice(1_000_001, 5_000_001));
   const bodies = others.map((media) => media.bytes());
 
-  for (const body of bodies) assertEquals(await body, BODY);
-  assertEquals(await slice, BODY.slice(1_000_001, 5_000_001));
+  for (const body of bodies) assertBytes(await body, BODY);
+  assertBytes(await slice, BODY.slice(1_000_001, 5_000_001));
   assertEquals(await late!.stored, true);
   const rest = await readRest(reader);
-  assertEquals(await new Blob([start, rest]).bytes(), BODY);
+  assertBytes(await new Blob([start, rest]).bytes(), BODY);
   const hits = await Promise.all(
     Array.from({ length: 8 }, async () => (await cache.get("a:"))!.bytes()),
   );
-  for (const hit of hits) assertEquals(hit, BODY);
+  for (const hit of hits) assertBytes(hit, BODY);
 });
 
 Deno.test("on a slow disk readers share a file, each at its own position", async () => {
@@ -76,7 +77,7 @@ Deno.test("on a slow disk readers share a file, each at its own position", async
   );
 
   for (const [n, start] of ranges.entries()) {
-    assertEquals(await slices[n], BODY.slice(start, start + 700_000));
+    assertBytes(await slices[n], BODY.slice(start, start + 700_000));
   }
   await media[Symbol.asyncDispose]();
 });
@@ -94,8 +95,8 @@ Deno.test("on a slow disk readers continue when their entry is deleted, and unre
   assertEquals(await deleting, true);
 
   const rest = await readRest(reader);
-  assertEquals(await new Blob([start, rest]).bytes(), BODY);
-  assertEquals(await unread.bytes(), BODY);
+  assertBytes(await new Blob([start, rest]).bytes(), BODY);
+  assertBytes(await unread.bytes(), BODY);
 });
 
 Deno.test("on a slow disk a reader may cancel during a read", async () => {
@@ -112,7 +113,7 @@ Deno.test("on a slow disk a reader may cancel during a read", async () => {
     reader.releaseLock();
   }
 
-  assertEquals(await (await cache.get("a:"))!.bytes(), BODY);
+  assertBytes(await (await cache.get("a:"))!.bytes(), BODY);
 });
 
 Deno.test("close() on a slow disk waits for running writes", async () => {
@@ -125,7 +126,7 @@ Deno.test("close() on a slow disk waits for running writes", async () => {
   await cache.close();
 
   const rest = await readRest(reader);
-  assertEquals(await new Blob([start, rest]).bytes(), BODY);
+  assertBytes(await new Blob([start, rest]).bytes(), BODY);
   assertEquals(await media.stored, true);
 });
 
@@ -195,7 +196,7 @@ Deno.test("on a slow disk a download deleted while its description is written le
 
     await cache.delete("a:");
     tap.end();
-    assertEquals(await media.bytes(), pattern(10));
+    assertBytes(await media.bytes(), pattern(10));
     gate.resolve();
 
     assertEquals(await media.stored, false);

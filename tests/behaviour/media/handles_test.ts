@@ -1,6 +1,11 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { type Media, MediaCache } from "../../../mod.ts";
-import { pattern, readRest, readSome } from "../../fixtures/bodies/bytes.ts";
+import {
+  assertBytes,
+  pattern,
+  readRest,
+  readSome,
+} from "../../fixtures/bodies/bytes.ts";
 import { Tap } from "../../fixtures/bodies/tap.ts";
 import {
   openFiles,
@@ -52,7 +57,7 @@ async function getAll({ cache }: DiskCache, count: number): Promise<Media[]> {
 
 async function assertReadable(all: Media[]): Promise<void> {
   for (const [n, media] of all.entries()) {
-    assertEquals(await media.bytes(), pattern(SMALL, n + 1));
+    assertBytes(await media.bytes(), pattern(SMALL, n + 1));
   }
 }
 
@@ -135,7 +140,7 @@ for (const [what, go] of goings) {
 
     for (const { reader, start } of readers) {
       const rest = await readRest(reader);
-      assertEquals(await new Blob([start, rest]).bytes(), body);
+      assertBytes(await new Blob([start, rest]).bytes(), body);
     }
     assertEquals(opened.openFiles(), 0);
   });
@@ -158,7 +163,7 @@ Deno.test("close() closes the files of unread Media, and readers continue", asyn
   }
   const rest = await readRest(reader);
 
-  assertEquals(await new Blob([start, rest]).bytes(), pattern(SIZE));
+  assertBytes(await new Blob([start, rest]).bytes(), pattern(SIZE));
   await opened[Symbol.asyncDispose]();
 });
 
@@ -184,7 +189,7 @@ Deno.test("a body that may not be stored is readable until close()", async () =>
     assertEquals(await all[n]!.stored, false);
   }
   assertEquals(opened.openFiles(), 2);
-  assertEquals(await all[0]!.bytes(), pattern(SMALL, 1));
+  assertBytes(await all[0]!.bytes(), pattern(SMALL, 1));
 
   await cache.close();
   assertEquals(opened.openFiles(), 0);

@@ -6,6 +6,7 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
+import { assertBytes } from "../../fixtures/bodies/bytes.ts";
 import { walk } from "@std/fs/walk";
 import { basename, dirname, fromFileUrl, join } from "@std/path";
 import {
@@ -118,7 +119,7 @@ for (const where of ["inMemory", "onDisk"] as const) {
     ]);
     assertEquals([linked.ino, nlink], [ino, 2]);
     assertEquals((await Deno.stat(dirname(file.path))).mode! & 0o777, 0o700);
-    assertEquals(await media.bytes(), bytesOf(LENGTHS[where]));
+    assertBytes(await media.bytes(), bytesOf(LENGTHS[where]));
     // After the one read, too.
     await using again = await media.file();
     await assertLent(again, bytesOf(LENGTHS[where]));
@@ -139,7 +140,7 @@ for (const where of ["inMemory", "onDisk"] as const) {
     await Deno.writeTextFile(file.path, "changed");
 
     assertEquals(await snapshotOf(cacheDir), before);
-    assertEquals(await media.bytes(), bytesOf(LENGTHS[where]));
+    assertBytes(await media.bytes(), bytesOf(LENGTHS[where]));
     const { bytesServed, diskErrors } = cache.stats();
     assertEquals([bytesServed, diskErrors], [LENGTHS[where], 0]);
   });
@@ -249,7 +250,7 @@ Deno.test("file() waits for the end of a download, and its link is the entry", a
     await assertLent(file, bytes);
     const { ino } = await Deno.stat(pathsOf(cacheDir, url).dat);
     assertEquals((await Deno.stat(file.path)).ino, ino);
-    assertEquals(await media.bytes(), bytes);
+    assertBytes(await media.bytes(), bytes);
   }
 });
 
@@ -331,7 +332,7 @@ Deno.test("file() goes on with the download that takes the place of another cach
 
   await using file = await lending;
   await assertLent(file, bytesOf(3_000));
-  assertEquals(await media.bytes(), bytesOf(3_000));
+  assertBytes(await media.bytes(), bytesOf(3_000));
   await assertRejects(() => first.bytes());
 });
 
@@ -419,7 +420,7 @@ Deno.test("file() rejects once a download goes uncached, and the Media can still
   const reading = media.bytes();
   tap.end();
   const expected = new Blob([bytesOf(1_000), bytesOf(200_000)]);
-  assertEquals(await reading, await expected.bytes());
+  assertBytes(await reading, await expected.bytes());
 });
 
 Deno.test("nothing is lent by caches that may not write or store", async () => {
@@ -446,7 +447,7 @@ Deno.test("nothing is lent by caches that may not write or store", async () => {
       () => Promise.resolve(new Response("new")),
     );
     await assertRejects(() => media.file(), MediaCacheError, "be stored");
-    assertEquals(await media.bytes(), new TextEncoder().encode("new"));
+    assertBytes(await media.bytes(), new TextEncoder().encode("new"));
   }
   assertEquals(await snapshotOf(cacheDir), before);
 });
@@ -712,7 +713,7 @@ for (const [what, put] of obstacles) {
       await assertRejects(() => media.file({ copy }), MediaCacheError);
     }
     assertEquals(await Array.fromAsync(Deno.readDir(outside)), []);
-    assertEquals(await media.bytes(), bytesOf(LENGTHS.onDisk));
+    assertBytes(await media.bytes(), bytesOf(LENGTHS.onDisk));
 
     await Deno.remove(lent);
     await using again = await cache.get(URL_A);

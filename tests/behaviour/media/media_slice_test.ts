@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { MediaCache, MediaCacheError } from "../../../mod.ts";
-import { pattern, readAll } from "../../fixtures/bodies/bytes.ts";
+import { assertBytes, pattern, readAll } from "../../fixtures/bodies/bytes.ts";
 import { openFiles } from "../../fixtures/directory/open_files.ts";
 import { Tap } from "../../fixtures/bodies/tap.ts";
 import { tempDir } from "../../fixtures/directory/temp_dir.ts";
@@ -18,11 +18,11 @@ onEach("slice() streams a range beside the one read", async (media) => {
   const tail = readAll(media.slice(999_000));
 
   for (const [i, [start, end]] of ranges.entries()) {
-    assertEquals(await slices[i], BODY.slice(start, end));
+    assertBytes(await slices[i], BODY.slice(start, end));
   }
-  assertEquals(await tail, BODY.slice(999_000));
-  assertEquals(await media.bytes(), BODY);
-  assertEquals(await readAll(media.slice(5, 10)), BODY.slice(5, 10));
+  assertBytes(await tail, BODY.slice(999_000));
+  assertBytes(await media.bytes(), BODY);
+  assertBytes(await readAll(media.slice(5, 10)), BODY.slice(5, 10));
 });
 
 onEach("slice() refuses what is no range", async (media) => {
@@ -51,12 +51,12 @@ Deno.test("slice() waits for bytes that are still downloading", async () => {
   const slices = ranges.map(([start, end]) => readAll(media.slice(start, end)));
   tap.write(BODY.slice(10, 20));
   tap.write(BODY.slice(20, 30));
-  assertEquals(await slices[0], BODY.slice(5, 20));
-  assertEquals(await slices[1], BODY.slice(10, 30));
-  assertEquals(await slices[2], BODY.slice(25, 30));
+  assertBytes(await slices[0], BODY.slice(5, 20));
+  assertBytes(await slices[1], BODY.slice(10, 30));
+  assertBytes(await slices[2], BODY.slice(25, 30));
   tap.end();
 
-  assertEquals(await slices[3], BODY.slice(29, 30));
+  assertBytes(await slices[3], BODY.slice(29, 30));
   assertEquals(await slices[4], new Uint8Array(0));
 });
 
@@ -78,7 +78,7 @@ for (const change of ["deleted", "replaced"] as const) {
     }
 
     await cancelled.cancel();
-    assertEquals(await new Response(slice).bytes(), body.slice(1000));
+    assertBytes(await new Response(slice).bytes(), body.slice(1000));
     assertEquals(openFiles(dir.path).length, 0);
   });
 }
@@ -91,7 +91,7 @@ Deno.test("a slice begun after all other readers are done never has the bytes of
     await cache.put("a", pattern(20_000, 1), "image/png", "a.png");
     const media = await cache.get("a");
     await media!.bytes();
-    assertEquals(
+    assertBytes(
       await new Response(media!.slice(0)).bytes(),
       pattern(20_000, 1),
     );
@@ -112,5 +112,5 @@ Deno.test("a response that cannot be made leaves the Media unread", async () => 
   await using media = await cache.get("a");
 
   assertThrows(() => media!.response({ status: 204 }), TypeError);
-  assertEquals(await media!.bytes(), pattern(1000));
+  assertBytes(await media!.bytes(), pattern(1000));
 });

@@ -1,5 +1,6 @@
 /** Media that nobody has read yet, more than may keep their files open. */
 import { assert, assertEquals, assertFalse } from "@std/assert";
+import { assertBytes } from "../../fixtures/bodies/bytes.ts";
 import { walk } from "@std/fs/walk";
 import { fromFileUrl, join } from "@std/path";
 import {
@@ -187,7 +188,7 @@ Deno.test("the link to an entry goes when the last of its Media is read, cancell
   await assertReadable(all);
   assertEquals((await links(dir.path)).length, 3);
   const [read, cancelled, disposed] = others;
-  assertEquals(await read?.bytes(), bytesOf(LENGTH, 0));
+  assertBytes(await read?.bytes(), bytesOf(LENGTH, 0));
   assertEquals((await links(dir.path)).length, 2);
   await cancelled?.body.cancel();
   assertEquals((await links(dir.path)).length, 1);
@@ -221,7 +222,7 @@ Deno.test("parked files count nowhere, and close() leaves no link", async () => 
     await cache.close();
     const rest = await reader.read(new Uint8Array(LENGTH));
     const parts = [start.value!, rest.value!];
-    assertEquals(await new Blob(parts).bytes(), bytesOf(LENGTH, 0));
+    assertBytes(await new Blob(parts).bytes(), bytesOf(LENGTH, 0));
     await reader.cancel();
   }
 

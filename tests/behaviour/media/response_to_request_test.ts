@@ -1,7 +1,7 @@
 /** `media.response({ request })`: answers as the router does. */
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { type Media, MediaCache } from "../../../mod.ts";
-import { pattern } from "../../fixtures/bodies/bytes.ts";
+import { assertBytes, pattern } from "../../fixtures/bodies/bytes.ts";
 import { begin } from "../../fixtures/cache/begun.ts";
 import { pathsOf } from "../../fixtures/directory/files.ts";
 import {
@@ -178,7 +178,7 @@ Deno.test("without a request, response() sends the whole body as ever", async ()
       "content-type",
       "x-content-type-options",
     ]);
-    assertEquals(await response.bytes(), pattern(1_000));
+    assertBytes(await response.bytes(), pattern(1_000));
   }
 });
 
@@ -193,7 +193,7 @@ Deno.test("a range can be read to its end when the entry goes before the first b
     false,
   );
 
-  assertEquals(await response.bytes(), pattern(5 * MB).subarray(9));
+  assertBytes(await response.bytes(), pattern(5 * MB).subarray(9));
 });
 
 Deno.test("a range reads no more than its reader asks for", async () => {
@@ -219,7 +219,7 @@ Deno.test("a download of unknown length sends the whole body for a range", async
   tap.end();
   assertEquals(response.status, 200);
   assertEquals(response.headers.get("Content-Length"), null);
-  assertEquals(await response.bytes(), pattern(1_000));
+  assertBytes(await response.bytes(), pattern(1_000));
   assertEquals(pathsOf(test.cacheDir, "b:").key, media.key);
 });
 

@@ -8,7 +8,7 @@ import {
   signedStores,
   tenor,
 } from "../../../src/platforms/platforms.ts";
-import { pattern } from "../../fixtures/bodies/bytes.ts";
+import { assertBytes, pattern } from "../../fixtures/bodies/bytes.ts";
 import { Tap } from "../../fixtures/bodies/tap.ts";
 import { Recorder } from "../../fixtures/cache/recorder.ts";
 import { namesIn, pathsOf } from "../../fixtures/directory/files.ts";
@@ -44,10 +44,10 @@ Deno.test("two links to an attachment are one download, and the downloader gets 
   const { asked, download } = counted();
 
   const first = await cache.getOrDownload(FIRST, download);
-  assertEquals(await first.bytes(), BODY);
+  assertBytes(await first.bytes(), BODY);
   assertEquals([first.url, first.filename], [FILE, "cat.png"]);
   const second = await cache.getOrDownload(SECOND, download);
-  assertEquals(await second.bytes(), BODY);
+  assertBytes(await second.bytes(), BODY);
 
   assertEquals(asked, [FIRST]);
   assertEquals(await cache.has(FILE), true);
@@ -77,7 +77,7 @@ Deno.test("two links to an attachment that is being downloaded are one download"
   const media = await Promise.all(calls);
   tap.end();
 
-  for (const each of media) assertEquals(await each.bytes(), BODY);
+  for (const each of media) assertBytes(await each.bytes(), BODY);
   assertEquals(asked, [FIRST]);
   const { misses, coalesced, entries } = cache.stats();
   assertEquals({ misses, coalesced, entries }, {
@@ -133,7 +133,7 @@ Deno.test("caches with other rules share a folder: each finds what has the name 
 
   for (const cache of [all, some, others, none]) {
     await using media = await cache.getOrDownload(FIRST, download);
-    assertEquals(await media.bytes(), BODY);
+    assertBytes(await media.bytes(), BODY);
     assertEquals(await media.stored, true);
   }
 

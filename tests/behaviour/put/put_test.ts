@@ -5,6 +5,7 @@ import {
   assertStrictEquals,
   assertStringIncludes,
 } from "@std/assert";
+import { assertBytes } from "../../fixtures/bodies/bytes.ts";
 import { DownloadTimeoutError, MediaCache } from "../../../mod.ts";
 import {
   bytesOf,
@@ -32,9 +33,9 @@ Deno.test("put() stores a Uint8Array, a Blob and a stream alike, in pairs named 
   for (const [name, data] of Object.entries(kinds)) {
     const url = `https://example.org/${name}`;
     assertEquals(await cache.put(url, data, "image/png", "a.png"), true);
-    assertEquals(await stored(cache, url), bytes);
+    assertBytes(await stored(cache, url), bytes);
     const { dat, json } = pathsOf(dir.path, url);
-    assertEquals(await Deno.readFile(dat), bytes);
+    assertBytes(await Deno.readFile(dat), bytes);
     const sidecar = JSON.parse(await Deno.readTextFile(json));
     const { ts, ...rest } = sidecar;
     assertEquals(rest, {
@@ -106,8 +107,8 @@ Deno.test("put() with replace stores the new bytes, under the new name and type"
 
   await using media = await cache.get(URL_A);
   assertEquals([media?.mimetype, media?.filename], ["image/webp", "b.webp"]);
-  assertEquals(await media?.bytes(), bytesOf(5));
-  assertEquals(await before?.bytes(), bytesOf(300));
+  assertBytes(await media?.bytes(), bytesOf(5));
+  assertBytes(await before?.bytes(), bytesOf(300));
   assertEquals([cache.stats().entries, cache.stats().totalBytes], [1, 5]);
   assertEquals((await namesIn(dir.path)).length, 2);
 });
@@ -143,7 +144,7 @@ Deno.test("put() with durable stores the same files", async () => {
       await cache.put(URL_A, bytes, "image/png", "a.png", { replace }),
       true,
     );
-    assertEquals(await stored(cache), bytes);
+    assertBytes(await stored(cache), bytes);
   }
   assertEquals((await namesIn(dir.path)).length, 2);
   assertEquals(cache.stats().diskErrors, 0);

@@ -1,6 +1,6 @@
 /** Objects that break, and whose origin breaks as well while it completes them. */
 import { assertEquals } from "@std/assert";
-import { pattern } from "../../fixtures/bodies/bytes.ts";
+import { assertBytes, pattern } from "../../fixtures/bodies/bytes.ts";
 import { type Host, openHosts } from "../../fixtures/remote/hosts.ts";
 import { inChunks } from "../../fixtures/remote/stand_in_tier.ts";
 import { RawServer, wholeOrRest } from "../../fixtures/servers/raw_server.ts";
@@ -30,7 +30,7 @@ for (
       ({ url, signal, headers }) => fetch(url, { signal, headers }),
     );
 
-    assertEquals(await media.bytes(), BODY);
+    assertBytes(await media.bytes(), BODY);
     assertEquals(await media.stored, true);
     assertEquals(server.ranges, [null, `bytes=${cut}-`]);
     const { resumed, remote } = two.cache.stats();

@@ -1,6 +1,6 @@
 /** Hosts that download by lease: one downloads, the others get its object. */
 import { assertEquals, assertRejects } from "@std/assert";
-import { pattern } from "../../fixtures/bodies/bytes.ts";
+import { assertBytes, pattern } from "../../fixtures/bodies/bytes.ts";
 import { begin } from "../../fixtures/cache/begun.ts";
 import { turn } from "../../fixtures/cache/recorder.ts";
 import { origin } from "../../fixtures/remote/counted_origin.ts";
@@ -24,7 +24,7 @@ Deno.test("three hosts of 50 callers download a URL once", async () => {
     ),
   );
 
-  for (const each of all) assertEquals(each, BYTES);
+  for (const each of all) assertBytes(each, BYTES);
   assertEquals(source.calls, 1);
   const stats = opened.hosts.map(({ cache }) => cache.stats().remote);
   assertEquals(stats.map((each) => each?.leasesHeld).sort(), [0, 0, 1]);
@@ -44,7 +44,7 @@ Deno.test("a host whose download fails gives its lease back", async () => {
   );
   const media = await two.cache.getOrDownload(URL_A, origin(BYTES).download);
 
-  assertEquals(await media.bytes(), BYTES);
+  assertBytes(await media.bytes(), BYTES);
   assertEquals(one.tier.released.length, 1);
   assertEquals(two.cache.stats().remote?.leasesHeld, 1);
 });
@@ -87,7 +87,7 @@ Deno.test("when the holder of a lease has died, another host downloads after its
 
   const media = await cache.getOrDownload(URL_A, source.download);
 
-  assertEquals(await media.bytes(), BYTES);
+  assertBytes(await media.bytes(), BYTES);
   assertEquals(source.calls, 1);
   assertEquals(cache.stats().remote?.leasesHeld, 1);
 });
@@ -105,7 +105,7 @@ Deno.test("a host waits for another for leaseWaitMs at most", async () => {
 
   const media = await cache.getOrDownload(URL_A, source.download);
 
-  assertEquals(await media.bytes(), BYTES);
+  assertBytes(await media.bytes(), BYTES);
   assertEquals(source.calls, 1);
 });
 
@@ -121,7 +121,7 @@ for (
     tier.probed = probed;
 
     const media = await cache.getOrDownload(URL_A, origin(BYTES).download);
-    assertEquals(await media.bytes(), BYTES);
+    assertBytes(await media.bytes(), BYTES);
     await tier.ended("put");
 
     assertEquals(cache.stats().remote?.lease, lease);
@@ -169,7 +169,7 @@ Deno.test("a lease that fails or hangs costs no caller a failure", async () => {
 
     const media = await cache.getOrDownload(URL_A, origin(BYTES).download);
 
-    assertEquals(await media.bytes(), BYTES);
+    assertBytes(await media.bytes(), BYTES);
   }
 });
 
@@ -225,7 +225,7 @@ Deno.test("downloads that have waited for leases keep to maxConcurrentDownloads"
   await tier.begun("lease", 8);
   gate.resolve();
 
-  for (const call of calls) assertEquals(await (await call).bytes(), BYTES);
+  for (const call of calls) assertBytes(await (await call).bytes(), BYTES);
   assertEquals(most, 2);
 });
 
@@ -242,7 +242,7 @@ Deno.test("a downloader that calls for a URL whose lease was awaited lends its s
     return { data: await inner.bytes(), mimetype: "a/b" };
   });
 
-  assertEquals(await media.bytes(), BYTES);
+  assertBytes(await media.bytes(), BYTES);
 });
 
 Deno.test("a deleted download gives its lease back at once, and leaves that of the next one alone", async () => {
@@ -263,7 +263,7 @@ Deno.test("a deleted download gives its lease back at once, and leaves that of t
   assertEquals(cache.stats().remote?.leasesHeld, 2);
   next.tap.write(BYTES);
   next.tap.end();
-  assertEquals(await (await next.call).bytes(), BYTES);
+  assertBytes(await (await next.call).bytes(), BYTES);
 });
 
 Deno.test("a download that goes uncached gives its lease back at once", async () => {
@@ -281,7 +281,7 @@ Deno.test("a download that goes uncached gives its lease back at once", async ()
 
   tap.write(BYTES.subarray(100_000));
   tap.end();
-  assertEquals(await reading, BYTES);
+  assertBytes(await reading, BYTES);
 });
 
 Deno.test("an upload that a change elsewhere has ended gives its lease back", async () => {
@@ -322,14 +322,14 @@ Deno.test("a lease or probe of another shape costs no caller a failure", async (
     const strange = () => Promise.resolve(answer);
     Object.assign(tier, { lease: strange });
     const media = await cache.getOrDownload(URL_A, origin(BYTES).download);
-    assertEquals(await media.bytes(), BYTES);
+    assertBytes(await media.bytes(), BYTES);
 
     Object.assign(tier, { probe: strange });
     const other = await cache.getOrDownload(
       `${URL_A}?2`,
       origin(BYTES).download,
     );
-    assertEquals(await other.bytes(), BYTES);
+    assertBytes(await other.bytes(), BYTES);
   }
 });
 
@@ -347,7 +347,7 @@ Deno.test("a lease whose time is no number is a failure of the tier, asked for t
     for (let i = 0; i < 5; i++) {
       const url = `${URL_A}?${i}`;
       const media = await cache.getOrDownload(url, origin(BYTES).download);
-      assertEquals(await media.bytes(), BYTES);
+      assertBytes(await media.bytes(), BYTES);
     }
 
     // Then this host downloads without leases for a while.
@@ -369,7 +369,7 @@ for (const method of ["lease", "probe"] as const) {
     for (let i = 0; i < 6; i++) {
       const url = `${URL_A}?${i}`;
       const media = await cache.getOrDownload(url, origin(BYTES).download);
-      assertEquals(await media.bytes(), BYTES);
+      assertBytes(await media.bytes(), BYTES);
     }
 
     assertEquals(tier.count(method), 3);

@@ -4,7 +4,7 @@ import { join } from "@std/path";
 import { HttpStatusError, MediaCache } from "../../../mod.ts";
 import { yieldToEventLoop } from "../../../src/core/async/pacer.ts";
 import { CHANGES_NAME } from "../../../src/core/disk/file_names.ts";
-import { pattern } from "../../fixtures/bodies/bytes.ts";
+import { assertBytes, pattern } from "../../fixtures/bodies/bytes.ts";
 import { origin } from "../../fixtures/remote/counted_origin.ts";
 import { tempDir } from "../../fixtures/directory/temp_dir.ts";
 import { remoteKey } from "../../fixtures/remote/entries.ts";
@@ -92,7 +92,7 @@ Deno.test("another host gets the new bytes after a replacement", async () => {
   await two.recorder.seen("dropped");
 
   const media = await two.cache.getOrDownload(URL_A, origin(OLD).download);
-  assertEquals(await media.bytes(), NEW);
+  assertBytes(await media.bytes(), NEW);
 });
 
 Deno.test("an entry that was stored after the change stays", async () => {
@@ -131,7 +131,7 @@ Deno.test("a host that was away learns of changes when its cache is first used",
   });
   for (let i = 0; i < 20; i++) await turn();
   assertEquals(tier.calls, []);
-  assertEquals(await (await cache.get(URL_A))?.bytes(), OLD);
+  assertBytes(await (await cache.get(URL_A))?.bytes(), OLD);
   await promise;
 
   assertEquals(await cache.has(URL_A), false);
@@ -153,7 +153,7 @@ Deno.test("a deletion that fails is made good later, and its object is not serve
   assertEquals(bucket.objects.size, 1);
   const source = origin(NEW);
   const media = await cache.getOrDownload(URL_A, source.download);
-  assertEquals(await media.bytes(), NEW);
+  assertBytes(await media.bytes(), NEW);
   assertEquals(source.calls, 1);
   await cache.close();
 
@@ -175,7 +175,7 @@ Deno.test("an object is not served while the deletion of its entry waits for the
   const media = await two.cache.getOrDownload(URL_A, origin(NEW).download);
   await holder.unlock();
 
-  assertEquals(await media.bytes(), NEW);
+  assertBytes(await media.bytes(), NEW);
   await deleted;
   assertEquals(opened.bucket.objects.size, 0);
 });
@@ -237,7 +237,7 @@ Deno.test("a deletion while the object is received stores nothing", async () => 
   const media = await two.cache.getOrDownload(URL_A, origin(bytes).download);
   await two.cache.delete(URL_A);
 
-  assertEquals(await media.bytes(), bytes);
+  assertBytes(await media.bytes(), bytes);
   assertEquals(await media.stored, false);
   assertEquals(opened.bucket.objects.size, 0);
 });
@@ -270,7 +270,7 @@ Deno.test("a download that began before a change, and still runs, is not stored"
   await two.tier.ended("changes", two.tier.count("changes") + 2);
   tap.end();
 
-  assertEquals(await media.bytes(), OLD);
+  assertBytes(await media.bytes(), OLD);
   assertEquals(await media.stored, false);
 });
 
@@ -290,7 +290,7 @@ Deno.test("a download that began before a change, and was stored after it, is dr
   await one.cache.delete(URL_A);
   clock.aheadMs += 30_000;
   tap.end();
-  assertEquals(await media.bytes(), OLD);
+  assertBytes(await media.bytes(), OLD);
   assertEquals(await media.stored, true);
   await two.tier.ended("put");
   assertEquals(bucket.objects.size, 1);
@@ -560,7 +560,7 @@ Deno.test("changes of another shape are a failure of the tier, and no more", asy
 
     const media = await cache.getOrDownload(URL_A, origin(OLD).download);
 
-    assertEquals(await media.bytes(), OLD);
+    assertBytes(await media.bytes(), OLD);
   }
 });
 
@@ -580,7 +580,7 @@ Deno.test("an entry that was put after a change stays, also if a download of the
   gate.resolve();
   await two.tier.ended("changes", two.tier.count("changes") + 3);
 
-  assertEquals(await (await two.cache.get(URL_A))?.bytes(), NEW);
+  assertBytes(await (await two.cache.get(URL_A))?.bytes(), NEW);
 });
 
 Deno.test("a deletion waits for an upload whose bytes the store has, and that it may store", async () => {

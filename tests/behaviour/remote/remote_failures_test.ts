@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { HttpStatusError, MediaCache, MediaCacheError } from "../../../mod.ts";
 import { tempDir } from "../../fixtures/directory/temp_dir.ts";
-import { pattern } from "../../fixtures/bodies/bytes.ts";
+import { assertBytes, pattern } from "../../fixtures/bodies/bytes.ts";
 import { origin } from "../../fixtures/remote/counted_origin.ts";
 import { type Host, openHost, openHosts } from "../../fixtures/remote/hosts.ts";
 import {
@@ -84,7 +84,7 @@ Deno.test("a tier that refuses four calls is left alone", async () => {
 
   for (const url of urls(20)) {
     const media = await cache.getOrDownload(url, source.download);
-    assertEquals(await media.bytes(), SMALL);
+    assertBytes(await media.bytes(), SMALL);
   }
 
   assertEquals(source.calls, 20);
@@ -202,10 +202,10 @@ Deno.test("a small object on a slow line may take longer than a lookup", async (
   // Another lookup takes all of its time meanwhile.
   tier.before = (method) => method === "get" ? never() : undefined;
   const other = await cache.getOrDownload(`${URL_A}?2`, source.download);
-  assertEquals(await other.bytes(), SMALL);
+  assertBytes(await other.bytes(), SMALL);
   gate.resolve();
 
-  assertEquals(await (await call).bytes(), SMALL);
+  assertBytes(await (await call).bytes(), SMALL);
   assertEquals(source.calls, 1);
 });
 
@@ -233,7 +233,7 @@ for (const [size, bytes] of [["small", SMALL], ["large", LARGE]] as const) {
 
     const media = await two.cache.getOrDownload(URL_A, source.download);
 
-    assertEquals(await media.bytes(), bytes);
+    assertBytes(await media.bytes(), bytes);
     assertEquals(await media.stored, true);
     assertEquals(source.calls, 1);
     const { remote } = two.cache.stats();
@@ -249,7 +249,7 @@ for (const [size, bytes] of [["small", SMALL], ["large", LARGE]] as const) {
 
     const media = await two.cache.getOrDownload(URL_A, source.download);
 
-    assertEquals(await media.bytes(), bytes);
+    assertBytes(await media.bytes(), bytes);
     assertEquals(source.calls, 1);
   });
 
@@ -261,7 +261,7 @@ for (const [size, bytes] of [["small", SMALL], ["large", LARGE]] as const) {
 
     const media = await two.cache.getOrDownload(URL_A, source.download);
 
-    assertEquals(await media.bytes(), bytes);
+    assertBytes(await media.bytes(), bytes);
     assertEquals(source.calls, 1);
     const { remote } = two.cache.stats();
     assertEquals([remote?.errors, remote?.timeouts], [1, 1]);
@@ -276,7 +276,7 @@ Deno.test("a small object of other bytes is not served: the origin is asked", as
 
   const media = await two.cache.getOrDownload(URL_A, source.download);
 
-  assertEquals(await media.bytes(), SMALL);
+  assertBytes(await media.bytes(), SMALL);
   assertEquals(await media.stored, true);
   await two.tier.ended("delete");
   await two.tier.ended("put");
@@ -302,7 +302,7 @@ for (const at of [0, 700_000, LARGE.length - 1]) {
     assertEquals(two.cache.stats().remote?.corrupt, 1);
     // The next call asks the origin.
     const next = await two.cache.getOrDownload(URL_A, source.download);
-    assertEquals(await next.bytes(), LARGE);
+    assertBytes(await next.bytes(), LARGE);
     assertEquals(source.calls, 1);
   });
 }
@@ -316,7 +316,7 @@ for (const [kind, length] of [["longer", 1], ["shorter", -1]] as const) {
 
     const media = await two.cache.getOrDownload(URL_A, source.download);
 
-    assertEquals(await media.bytes(), SMALL);
+    assertBytes(await media.bytes(), SMALL);
     assertEquals(source.calls, 1);
   });
 }
@@ -361,7 +361,7 @@ Deno.test("a tier that gives no stream, or no facts, is a miss", async () => {
 
     const media = await cache.getOrDownload(URL_A, source.download);
 
-    assertEquals(await media.bytes(), SMALL);
+    assertBytes(await media.bytes(), SMALL);
     assertEquals(source.calls, 1);
   }
 });
@@ -381,7 +381,7 @@ Deno.test("a caller that leaves during the lookup does not fail the others", asy
   await assertRejects(() => leaver, DOMException);
   gate.resolve();
 
-  assertEquals(await (await stayer).bytes(), SMALL);
+  assertBytes(await (await stayer).bytes(), SMALL);
 });
 
 function controller() {
@@ -415,7 +415,7 @@ for (
 
     const next = await cache.getOrDownload(URL_A, source.download);
 
-    assertEquals(await next.bytes(), LARGE);
+    assertBytes(await next.bytes(), LARGE);
     assertEquals(source.calls, 1);
     assertEquals(tier.count("get"), 1);
   });

@@ -1,7 +1,7 @@
 /** GIFs and the videos that were made of them, between hosts. */
 import { assertEquals, assertRejects } from "@std/assert";
 import { UnacceptableTypeError } from "../../../mod.ts";
-import { pattern } from "../../fixtures/bodies/bytes.ts";
+import { assertBytes, pattern } from "../../fixtures/bodies/bytes.ts";
 import { gifOfDelays } from "../../fixtures/gif/gif_writer.ts";
 import { origin } from "../../fixtures/remote/counted_origin.ts";
 import { type Host, openHosts } from "../../fixtures/remote/hosts.ts";
@@ -38,7 +38,7 @@ Deno.test("a GIF is converted by one host, and its video shared", async () => {
 
   assertEquals(second.mimetype, "video/mp4");
   assertEquals(second.filename, "dance.mp4");
-  assertEquals(await second.bytes(), video);
+  assertBytes(await second.bytes(), video);
   assertEquals(await second.stored, true);
   assertEquals(source.calls, 1);
   assertEquals(two.cache.stats().conversions, 0);
@@ -86,7 +86,7 @@ Deno.test("a host that keeps GIFs takes no video, and leaves the object as it is
   const media = await two.cache.getOrDownload(URL_GIF, source.download);
 
   assertEquals(media.mimetype, "image/gif");
-  assertEquals(await media.bytes(), GIF);
+  assertBytes(await media.bytes(), GIF);
   assertEquals(await media.stored, true);
   await two.cache.close();
   assertEquals(two.tier.count("put"), 0);
@@ -126,7 +126,7 @@ Deno.test("a GIF that one host could not convert is served as it is by others", 
   const media = await two.cache.getOrDownload(URL_GIF, source.download);
 
   assertEquals(media.mimetype, "image/gif");
-  assertEquals(await media.bytes(), GIF);
+  assertBytes(await media.bytes(), GIF);
   assertEquals(two.recorder.of("kept").length, 0);
   assertEquals(source.calls, 1);
 });
@@ -167,7 +167,7 @@ Deno.test("a large video of a GIF is handed out when it is whole", async () => {
   const media = await two.cache.getOrDownload(URL_GIF, source.download);
 
   assertEquals(media.mimetype, "video/mp4");
-  assertEquals(await media.bytes(), bytes);
+  assertBytes(await media.bytes(), bytes);
   assertEquals(await media.stored, true);
 });
 

@@ -1,7 +1,12 @@
 /** A miss that the remote tier answers. */
 import { assertEquals, assertStrictEquals } from "@std/assert";
 import { MediaCache } from "../../../mod.ts";
-import { pattern, readRest, readSome } from "../../fixtures/bodies/bytes.ts";
+import {
+  assertBytes,
+  pattern,
+  readRest,
+  readSome,
+} from "../../fixtures/bodies/bytes.ts";
 import { pathsOf } from "../../fixtures/directory/files.ts";
 import { tempDir } from "../../fixtures/directory/temp_dir.ts";
 import { WriteFault } from "../../fixtures/faults/disk_faults.ts";
@@ -28,7 +33,7 @@ for (
     const source = origin(bytes, { filename: "a.bin" });
 
     const first = await one.cache.getOrDownload(URL_A, source.download);
-    assertEquals(await first.bytes(), bytes);
+    assertBytes(await first.bytes(), bytes);
     await one.tier.ended("put");
     const second = await two.cache.getOrDownload(URL_A, source.download);
 
@@ -36,7 +41,7 @@ for (
     assertEquals(second.filename, first.filename);
     assertEquals(second.size, size);
     assertEquals(second.source, "download");
-    assertEquals(await second.bytes(), bytes);
+    assertBytes(await second.bytes(), bytes);
     assertEquals(await second.stored, true);
     assertEquals(source.calls, 1);
     // The object is not uploaded again.
@@ -105,7 +110,7 @@ Deno.test("many callers of a URL share one lookup", async () => {
     ),
   );
 
-  for (const each of all) assertEquals(each, bytes);
+  for (const each of all) assertBytes(each, bytes);
   assertEquals(source.calls, 1);
   assertEquals(two.tier.count("get"), 1);
 });
@@ -128,7 +133,7 @@ Deno.test("two caches on one directory ask the tier once", async () => {
     return await media.bytes();
   }));
 
-  for (const each of all) assertEquals(each, bytes);
+  for (const each of all) assertBytes(each, bytes);
   assertEquals(source.calls, 1);
   assertEquals(tiers.map((tier) => tier.count("get")).sort(), [0, 1]);
   for (const cache of caches) await cache.close();
@@ -149,7 +154,7 @@ Deno.test("a read-only cache hands out an object, and stores nothing", async () 
 
   const media = await two.cache.getOrDownload(URL_A, source.download);
 
-  assertEquals(await media.bytes(), bytes);
+  assertBytes(await media.bytes(), bytes);
   assertEquals(await media.stored, false);
   await two.cache.delete(URL_A);
   assertEquals([two.tier.count("put"), two.tier.count("delete")], [0, 0]);
@@ -216,12 +221,12 @@ Deno.test("a disk that is full during a remote hit breaks no caller", async () =
   for (const after of [0, 65_536, 1_000_000]) {
     using _fault = new WriteFault(after);
     const media = await two.cache.getOrDownload(URL_A, source.download);
-    assertEquals(await media.bytes(), bytes);
+    assertBytes(await media.bytes(), bytes);
     assertEquals(await media.stored, false);
   }
   const media = await two.cache.getOrDownload(URL_A, source.download);
 
-  assertEquals(await media.bytes(), bytes);
+  assertBytes(await media.bytes(), bytes);
   assertEquals(await media.stored, true);
   assertEquals(source.calls, 0);
 });
@@ -239,9 +244,9 @@ Deno.test("a reader that lags, and a second that joins late, get all bytes of an
   const start = await readSome(reader, 1);
   const second = await two.cache.getOrDownload(URL_A, download);
 
-  assertEquals(await second.bytes(), bytes);
+  assertBytes(await second.bytes(), bytes);
   const rest = await readRest(reader);
-  assertEquals(await new Blob([start, rest]).bytes(), bytes);
+  assertBytes(await new Blob([start, rest]).bytes(), bytes);
   assertEquals(two.tier.count("get"), 1);
 });
 
@@ -257,5 +262,5 @@ Deno.test("an object without a named type gets the type that its bytes tell", as
   const media = await two.cache.getOrDownload(URL_A, source.download);
 
   assertEquals([media.mimetype, media.filename], ["image/png", "a.png"]);
-  assertEquals(await media.bytes(), png);
+  assertBytes(await media.bytes(), png);
 });

@@ -1,7 +1,7 @@
 /** Entries are uploaded after they were stored, and nobody waits for that. */
 import { assertEquals } from "@std/assert";
 import { MediaCache } from "../../../mod.ts";
-import { pattern } from "../../fixtures/bodies/bytes.ts";
+import { assertBytes, pattern } from "../../fixtures/bodies/bytes.ts";
 import { origin } from "../../fixtures/remote/counted_origin.ts";
 import { openHost } from "../../fixtures/remote/hosts.ts";
 import { never, StandInTier } from "../../fixtures/remote/stand_in_tier.ts";
@@ -20,8 +20,8 @@ Deno.test("a put and a download are uploaded, with facts and never with the URL"
   await tier.ended("put", 2);
 
   const [first, second] = [...bucket.objects.values()];
-  assertEquals(first?.bytes, bytes);
-  assertEquals(second?.bytes, bytes);
+  assertBytes(first?.bytes, bytes);
+  assertBytes(second?.bytes, bytes);
   assertEquals(first?.entry.mimetype, "image/png");
   assertEquals(first?.entry.filename, "a.png");
   assertEquals(first?.entry.size, 300_000);

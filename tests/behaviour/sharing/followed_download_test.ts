@@ -10,6 +10,7 @@ import { keyOf } from "../../../src/core/text/key.ts";
 import { begin } from "../../fixtures/cache/begun.ts";
 import { pair } from "../../fixtures/sharing/pair.ts";
 import {
+  assertBytes,
   pattern,
   readAll,
   readRest,
@@ -41,7 +42,7 @@ for (const size of [BODY.length, undefined]) {
     assertEquals([media.mimetype, media.filename], ["image/png", "a.png"]);
     assertEquals([media.source, media.size], ["download", size]);
     const reader = media.body.getReader();
-    assertEquals(await readSome(reader, 1000), BODY.slice(0, 1000));
+    assertBytes(await readSome(reader, 1000), BODY.slice(0, 1000));
     const [info] = two.inFlight();
     assertEquals([info?.received, info?.total], [1000, size]);
     tap.write(BODY.slice(1000, 200_000));
@@ -50,9 +51,9 @@ for (const size of [BODY.length, undefined]) {
     tap.write(BODY.slice(200_000));
     tap.end();
 
-    assertEquals(await readRest(reader), BODY.slice(1000));
-    assertEquals(await late.bytes(), BODY);
-    assertEquals(await first.bytes(), BODY);
+    assertBytes(await readRest(reader), BODY.slice(1000));
+    assertBytes(await late.bytes(), BODY);
+    assertBytes(await first.bytes(), BODY);
     assertEquals([await media.stored, await late.stored], [true, true]);
     const { hits, misses, coalesced, bytesDownloaded, entries } = two.stats();
     assertEquals([hits, misses, coalesced, bytesDownloaded], [0, 2, 2, 0]);
@@ -60,7 +61,7 @@ for (const size of [BODY.length, undefined]) {
     assertEquals(recorder.of("joined").length, 2);
     assertEquals(recorder.of("miss").length, 0);
     await using hit = await two.get("a");
-    assertEquals(await hit?.bytes(), BODY);
+    assertBytes(await hit?.bytes(), BODY);
   });
 }
 
@@ -78,7 +79,7 @@ Deno.test("many callers of two caches cause one download", async () => {
   }));
 
   assertEquals(calls, 1);
-  for (const body of bodies) assertEquals(body, BODY);
+  for (const body of bodies) assertBytes(body, BODY);
 });
 
 Deno.test("a caller that waits for the downloader of the other cache stops waiting alone", async () => {
@@ -94,7 +95,7 @@ Deno.test("a caller that waits for the downloader of the other cache stops waiti
   await assertRejects(() => waiting, Error, "enough");
   tap.write(BODY);
   tap.end();
-  assertEquals(await (await call).bytes(), BODY);
+  assertBytes(await (await call).bytes(), BODY);
 });
 
 Deno.test("a download that every follower has left may fail, and the next caller starts anew", async () => {
@@ -113,7 +114,7 @@ Deno.test("a download that every follower has left may fail, and the next caller
 
   const download = () => Promise.resolve({ data: BODY, ...PNG });
   const media = await caches.two.getOrDownload("a", download);
-  assertEquals(await media.bytes(), BODY);
+  assertBytes(await media.bytes(), BODY);
 });
 
 Deno.test("followers of a failed download start it again", async () => {
@@ -126,7 +127,7 @@ Deno.test("followers of a failed download start it again", async () => {
   tap.fail(new Error("broken"));
 
   await assertRejects(() => call, Error, "broken");
-  assertEquals(await (await waiting).bytes(), BODY);
+  assertBytes(await (await waiting).bytes(), BODY);
 });
 
 Deno.test("with bytes of a failed download a reader gets an error, without bytes it continues", async () => {
@@ -146,11 +147,11 @@ Deno.test("with bytes of a failed download a reader gets an error, without bytes
   tap.fail(new Error("broken"));
 
   await assertRejects(() => reader.read(), MediaCacheError, "has ended");
-  assertEquals(await unread.bytes(), BODY);
+  assertBytes(await unread.bytes(), BODY);
   const first = await waiting;
   const rest = await readRest(unreadReader);
   const slice = await new Blob([first.value!, rest]).bytes();
-  assertEquals(slice, BODY.slice(2000));
+  assertBytes(slice, BODY.slice(2000));
   await assertRejects(async () => (await call).bytes(), Error, "broken");
   assertEquals(await unread.stored, true);
 });
@@ -190,14 +191,14 @@ Deno.test("a Media with a slice that has bytes never gives the body of another d
   await using begun = await caches.two.getOrDownload("a", download);
   await using unread = await caches.two.getOrDownload("a", download);
   const slice = begun.slice(0, 1000);
-  assertEquals(await readAll(slice), BODY.slice(0, 1000));
+  assertBytes(await readAll(slice), BODY.slice(0, 1000));
   const late = begun.slice(500, 2000).getReader();
-  assertEquals((await late.read()).value, BODY.slice(500, 1000));
+  assertBytes((await late.read()).value, BODY.slice(500, 1000));
 
   tap.fail(new Error("broken"));
 
   await assertRejects(() => late.read(), MediaCacheError, "has ended");
-  assertEquals(await unread.bytes(), other);
+  assertBytes(await unread.bytes(), other);
   await assertRejects(() => begun.bytes(), MediaCacheError, "has ended");
   await assertRejects(
     () => readAll(begun.slice(0, 10)),
@@ -220,8 +221,8 @@ Deno.test("a deleted download reaches its followers whole, and is not stored", a
   tap.write(BODY.slice(1000));
   tap.end();
 
-  assertEquals(await readRest(reader), BODY.slice(1000));
-  assertEquals(await mine.bytes(), BODY);
+  assertBytes(await readRest(reader), BODY.slice(1000));
+  assertBytes(await mine.bytes(), BODY);
   assertEquals([await mine.stored, await theirs.stored], [false, false]);
   assertEquals(await two.has("a"), false);
 });
@@ -257,7 +258,7 @@ Deno.test("whenAbandoned abort does not abort a download that another cache foll
   tap.write(BODY.slice(1000));
   tap.end();
 
-  assertEquals(await theirs.bytes(), BODY);
+  assertBytes(await theirs.bytes(), BODY);
 });
 
 Deno.test("a follower that stops with whenAbandoned abort leaves the download to the other cache", async () => {
@@ -274,7 +275,7 @@ Deno.test("a follower that stops with whenAbandoned abort leaves the download to
   tap.write(BODY.slice(1000));
   tap.end();
 
-  assertEquals(await mine.bytes(), BODY);
+  assertBytes(await mine.bytes(), BODY);
 });
 
 Deno.test("a download that the other cache cannot store is downloaded by each", async () => {
@@ -294,8 +295,8 @@ Deno.test("a download that the other cache cannot store is downloaded by each", 
   tap.end();
   await caches.recorder.seen("miss");
 
-  assertEquals(await media.bytes(), BODY);
-  assertEquals(await mine, BODY);
+  assertBytes(await media.bytes(), BODY);
+  assertBytes(await mine, BODY);
   assertEquals(calls, 1);
 });
 
@@ -312,7 +313,7 @@ Deno.test("a read-only cache follows the download of another", async () => {
   tap.write(BODY.slice(1000));
   tap.end();
 
-  assertEquals(await media.bytes(), BODY);
+  assertBytes(await media.bytes(), BODY);
   assertEquals(await media.stored, true);
 });
 
@@ -331,7 +332,7 @@ Deno.test("a cache that closes ends its followed downloads, and the other cache 
   await assertRejects(() => reader.read());
   tap.write(BODY.slice(1000));
   tap.end();
-  assertEquals(await mine.bytes(), BODY);
+  assertBytes(await mine.bytes(), BODY);
 });
 
 Deno.test("unread Media of followed downloads are readable until close()", async () => {
@@ -349,7 +350,7 @@ Deno.test("unread Media of followed downloads are readable until close()", async
 
   await one.delete("a");
 
-  assertEquals(await theirs.bytes(), BODY);
+  assertBytes(await theirs.bytes(), BODY);
   await two.close();
   await assertRejects(() => left.bytes());
   await mine[Symbol.asyncDispose]();
@@ -368,7 +369,7 @@ Deno.test("a download of a process that died without a description is taken over
     holder.close();
 
     const media = await call;
-    assertEquals(await media.bytes(), BODY);
+    assertBytes(await media.bytes(), BODY);
     assert(await media.stored);
   }
 });
@@ -383,7 +384,7 @@ Deno.test("a file that a process left half-written when it died is written anew"
   const download = () => Promise.resolve({ data: BODY, ...PNG });
   const media = await caches.one.getOrDownload("a", download);
 
-  assertEquals(await media.bytes(), BODY);
+  assertBytes(await media.bytes(), BODY);
   assert(await media.stored);
 });
 
@@ -400,8 +401,8 @@ Deno.test("files of a process that died during a commit do not keep others from 
   tap.write(BODY.slice(1000));
   tap.end();
 
-  assertEquals(await theirs.bytes(), BODY);
-  assertEquals(await mine.bytes(), BODY);
+  assertBytes(await theirs.bytes(), BODY);
+  assertBytes(await mine.bytes(), BODY);
 });
 
 Deno.test("a download of a URL of 100 KiB is followed to its end", async () => {
@@ -415,7 +416,7 @@ Deno.test("a download of a URL of 100 KiB is followed to its end", async () => {
   tap.write(BODY.slice(1000));
   tap.end();
 
-  assertEquals(await theirs.bytes(), BODY);
+  assertBytes(await theirs.bytes(), BODY);
   assertEquals([await mine.stored, await theirs.stored], [true, true]);
 });
 
@@ -471,7 +472,7 @@ Deno.test("a followed download declared above maxDownloadMb is an error at once"
 
   tap.write(BODY.slice(1000));
   tap.end();
-  assertEquals(await mine.bytes(), BODY);
+  assertBytes(await mine.bytes(), BODY);
 });
 
 Deno.test("a lookup that finds a body without its sidecar waits for the running commit", async () => {
@@ -488,12 +489,12 @@ Deno.test("a lookup that finds a body without its sidecar waits for the running 
   };
   try {
     tap.end();
-    assertEquals(await mine.bytes(), BODY);
+    assertBytes(await mine.bytes(), BODY);
   } finally {
     Deno.renameSync = renameSync;
   }
 
-  assertEquals(await (await late)?.bytes(), BODY);
+  assertBytes(await (await late)?.bytes(), BODY);
 });
 
 Deno.test("readers of a followed download continue when others read its entry already", async () => {
@@ -507,13 +508,13 @@ Deno.test("readers of a followed download continue when others read its entry al
   await readSome(reader, 1000);
   tap.write(BODY.slice(1000));
   tap.end();
-  assertEquals(await mine.bytes(), BODY);
+  assertBytes(await mine.bytes(), BODY);
   await using held = await two.get("a");
 
   assertEquals(await theirs.stored, true);
 
-  assertEquals(await readRest(reader), BODY.slice(1000));
-  assertEquals(await held?.bytes(), BODY);
+  assertBytes(await readRest(reader), BODY.slice(1000));
+  assertBytes(await held?.bytes(), BODY);
 });
 
 Deno.test("a single failed look at a followed file blocks no reader", async () => {
@@ -531,7 +532,7 @@ Deno.test("a single failed look at a followed file blocks no reader", async () =
 
   tap.write(BODY.slice(1000));
   tap.end();
-  assertEquals(await readRest(reader), BODY.slice(start.length));
+  assertBytes(await readRest(reader), BODY.slice(start.length));
   assertEquals([await media.stored, await (await call).bytes()], [true, BODY]);
 });
 
@@ -557,11 +558,11 @@ Deno.test("when a followed file cannot be read any more, new callers download, a
 
   await assertRejects(() => readRest(reader), Error, "Input/output error");
   const next = await two.getOrDownload("a", download);
-  assertEquals(await next.bytes(), BODY);
-  assertEquals(await unread.bytes(), BODY);
-  assertEquals(await readAll(slice), BODY.slice(5, 1005));
+  assertBytes(await next.bytes(), BODY);
+  assertBytes(await unread.bytes(), BODY);
+  assertBytes(await readAll(slice), BODY.slice(5, 1005));
   assertEquals(calls, 1);
   tap.write(BODY.slice(1000));
   tap.end();
-  assertEquals(await (await call).bytes(), BODY);
+  assertBytes(await (await call).bytes(), BODY);
 });

@@ -1,6 +1,11 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { DownloadTimeoutError, MediaCacheError } from "../../../mod.ts";
-import { pattern, readRest, readSome } from "../../fixtures/bodies/bytes.ts";
+import {
+  assertBytes,
+  pattern,
+  readRest,
+  readSome,
+} from "../../fixtures/bodies/bytes.ts";
 import { begin } from "../../fixtures/cache/begun.ts";
 import { turn } from "../../fixtures/cache/recorder.ts";
 import { namesIn, pathsOf } from "../../fixtures/directory/files.ts";
@@ -36,13 +41,13 @@ Deno.test("a download that falls silent in another process is started anew here"
 
   const error = await assertRejects(() => reader.read(), DownloadTimeoutError);
   assertEquals([error.kind, error.timeoutMs], ["idle", 100]);
-  assertEquals(await unread.bytes(), BODY);
+  assertBytes(await unread.bytes(), BODY);
   assertEquals([await unread.stored, calls], [true, 1]);
 
   // The silent process goes on for its own readers, and stores nothing over it.
   tap.write(BODY.slice(1000, 50_000));
   tap.end();
-  assertEquals(await mine.bytes(), BODY.slice(0, 50_000));
+  assertBytes(await mine.bytes(), BODY.slice(0, 50_000));
   assertEquals(await mine.stored, false);
   assertEquals((await one.get("a"))?.size, BODY.length);
 });
@@ -60,7 +65,7 @@ Deno.test("a process whose callers have left takes no silent download over", asy
   tap.write(BODY.slice(1000));
   tap.end();
 
-  assertEquals(await mine.bytes(), BODY);
+  assertBytes(await mine.bytes(), BODY);
   assertEquals(await mine.stored, true);
 });
 
@@ -75,11 +80,11 @@ Deno.test("a read-only cache downloads for itself when another process falls sil
   const theirs = await two.getOrDownload("a", download);
   await recorder.seen("miss");
 
-  assertEquals(await theirs.bytes(), OTHER);
+  assertBytes(await theirs.bytes(), OTHER);
   assertEquals(await theirs.stored, false);
   tap.write(BODY.slice(1000));
   tap.end();
-  assertEquals(await mine.bytes(), BODY);
+  assertBytes(await mine.bytes(), BODY);
   assertEquals(await mine.stored, true);
 });
 
@@ -98,12 +103,12 @@ for (const how of ["delete", "clear"] as const) {
       "a",
       () => Promise.resolve({ data: OTHER, ...PNG }),
     );
-    assertEquals(await next.bytes(), OTHER);
+    assertBytes(await next.bytes(), OTHER);
     await two[how]("a");
     tap.write(BODY.slice(1000));
     tap.end();
 
-    assertEquals(await readRest(reader), BODY.slice(1000));
+    assertBytes(await readRest(reader), BODY.slice(1000));
     assertEquals([await mine.stored, await next.stored], [false, true]);
     assertEquals([await one.has("a"), await two.has("a")], [false, false]);
     assertEquals(one.stats().diskErrors, 0);
@@ -132,10 +137,10 @@ for (const how of ["ends", "fails", "is abandoned"] as const) {
     next.tap.write(BODY.slice(1000));
     next.tap.end();
 
-    assertEquals(await theirs.bytes(), BODY);
-    assertEquals(await late.bytes(), BODY);
+    assertBytes(await theirs.bytes(), BODY);
+    assertBytes(await late.bytes(), BODY);
     assertEquals(await theirs.stored, true);
-    if (how === "ends") assertEquals(await mine.bytes(), OTHER);
+    if (how === "ends") assertBytes(await mine.bytes(), OTHER);
     assertEquals(one.stats().diskErrors, 0);
   });
 }
@@ -172,7 +177,7 @@ Deno.test("a GIF that was deleted elsewhere while it waits for ffmpeg never beco
   const mine = await call;
   assertEquals([mine.mimetype, await mine.bytes()], ["image/gif", gif]);
   assertEquals(await mine.stored, false);
-  assertEquals(await (await first).bytes(), gif);
+  assertBytes(await (await first).bytes(), gif);
   next.tap.end();
   assertEquals([await theirs.bytes(), await theirs.stored], [other, true]);
   assertEquals(one.stats().diskErrors, 0);
@@ -189,7 +194,7 @@ Deno.test("deleteByKey() keeps what another process downloads from being stored"
   tap.write(BODY.slice(1000));
   tap.end();
 
-  assertEquals(await mine.bytes(), BODY);
+  assertBytes(await mine.bytes(), BODY);
   assertEquals([await mine.stored, await one.has("a")], [false, false]);
 });
 
@@ -208,12 +213,12 @@ for (const replace of [true, false]) {
     tap.write(BODY.slice(1000));
     tap.end();
 
-    assertEquals(await mine.bytes(), BODY);
+    assertBytes(await mine.bytes(), BODY);
     assertEquals(await mine.stored, false);
     for (const cache of [one, two]) {
       await using hit = await cache.getOrDownload("a", never);
       assertEquals(hit.mimetype, "image/webp");
-      assertEquals(await hit.bytes(), OTHER);
+      assertBytes(await hit.bytes(), OTHER);
       assertEquals(cache.stats().diskErrors, 0);
     }
   });
@@ -232,7 +237,7 @@ Deno.test("a download is stored although a leftover of its URL is removed meanwh
   tap.write(BODY.slice(1000));
   tap.end();
 
-  assertEquals(await mine.bytes(), BODY);
+  assertBytes(await mine.bytes(), BODY);
   assertEquals(await mine.stored, true);
 });
 
@@ -260,11 +265,11 @@ Deno.test("a download that goes uncached in another process is started anew, and
     MediaCacheError,
     "goes on uncached: running downloads take all that maxEntryMb allows",
   );
-  assertEquals(await unread.bytes(), BODY);
+  assertBytes(await unread.bytes(), BODY);
   assertEquals(await unread.stored, true);
   tap.write(BODY.slice(100_000));
   tap.end();
-  assertEquals(await mine.bytes(), BODY);
+  assertBytes(await mine.bytes(), BODY);
   await one.delete("b");
   await crowding[Symbol.asyncDispose]();
 });
@@ -287,12 +292,12 @@ Deno.test("a download that another process follows takes the room of one that no
   tap.write(BODY.slice(1000));
   tap.end();
 
-  assertEquals(await readRest(reader), BODY.slice(1000));
-  assertEquals(await mine.bytes(), BODY);
+  assertBytes(await readRest(reader), BODY.slice(1000));
+  assertBytes(await mine.bytes(), BODY);
   assertEquals([await mine.stored, await theirs.stored], [true, true]);
   other.tap.write(large.slice(1000));
   other.tap.end();
-  assertEquals(await crowding.bytes(), large);
+  assertBytes(await crowding.bytes(), large);
 });
 
 Deno.test("a reader with bytes of a download that fails in another process gets the name of the error", async () => {
