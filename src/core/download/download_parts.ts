@@ -92,8 +92,6 @@ export interface DownloadListener extends GrowingBodyEvents {
   onHandout(handout: Handout): void;
   /** Called with the bytes received so far, and the bytes of the whole body, where known. */
   onProgress(received: number, total: number | undefined): void;
-  /** Called when another process shows that its download goes on, though no bytes come. */
-  onAlive(): void;
   /** Called once the body can't be stored and goes on for its readers alone. */
   onUncached(reason: string): void;
   /** Called once the body is received, and stored if possible. */

@@ -1,7 +1,15 @@
+import type { DownloadInfo } from "../api/download.ts";
 import type { ResolvedOptions } from "../api/options.ts";
 import { DownloadTimeoutError } from "../api/errors.ts";
 import { Deadline } from "../async/deadline.ts";
-import type { FollowedDownload } from "./followed_download.ts";
+
+/** A followed download, as its time limits see it. */
+export interface Followed {
+  /** The present step. */
+  readonly info: Pick<DownloadInfo, "phase">;
+  /** Ends the following: the bytes don't come soon enough. */
+  lose(reason: unknown): void;
+}
 
 /**
  * The time limits of a download that follows other processes, one after the other. At the
@@ -9,11 +17,14 @@ import type { FollowedDownload } from "./followed_download.ts";
  */
 export class FollowDeadline {
   readonly #deadline: Deadline;
-  #followed: FollowedDownload | undefined;
+  #followed: Followed | undefined;
 
   /** Starts both clocks; `controller` ends the download. */
   constructor(
-    { idleTimeoutMs, timeoutMs }: ResolvedOptions,
+    { idleTimeoutMs, timeoutMs }: Pick<
+      ResolvedOptions,
+      "idleTimeoutMs" | "timeoutMs"
+    >,
     controller: AbortController,
   ) {
     this.#deadline = new Deadline(idleTimeoutMs, timeoutMs, (kind, limitMs) => {
@@ -24,7 +35,7 @@ export class FollowDeadline {
   }
 
   /** Starts the idle clock anew: this followed download has shown that it lives. */
-  alive(followed: FollowedDownload): void {
+  alive(followed: Followed): void {
     this.#followed = followed;
     this.#deadline.alive();
     const { phase } = followed.info;

@@ -9,6 +9,7 @@ import type {
 import type { MediaFacts } from "../bodies/cached_media.ts";
 import { FollowedBody } from "../sharing/followed_body.ts";
 import type { DownloadParts, DownloadTask, Handout } from "./download_parts.ts";
+import type { FollowDeadline } from "./follow_deadline.ts";
 
 /** The time between two looks at the file (ms), so that readers are at most 50 ms behind. */
 const LOOK_MS = 20;
@@ -29,6 +30,7 @@ export class FollowedDownload {
   readonly #parts: DownloadParts;
   readonly #task: DownloadTask;
   readonly #file: DiskFile;
+  readonly #deadline: FollowDeadline;
   readonly #description: FollowedDescription;
   #facts: FollowedFacts | undefined;
   #handed: MediaFacts | undefined;
@@ -38,11 +40,20 @@ export class FollowedDownload {
   #failures = 0;
   #lost: { reason: unknown } | undefined;
 
-  /** Takes over `file`, the open staged file. */
-  constructor(parts: DownloadParts, task: DownloadTask, file: DiskFile) {
+  /**
+   * @param file The open staged file of the other process, which is taken over.
+   * @param deadline The time limits, told of each sign of life.
+   */
+  constructor(
+    parts: DownloadParts,
+    task: DownloadTask,
+    file: DiskFile,
+    deadline: FollowDeadline,
+  ) {
     this.#parts = parts;
     this.#task = task;
     this.#file = file;
+    this.#deadline = deadline;
     this.#description = parts.claims.follow(task.key, file);
   }
 
@@ -85,6 +96,7 @@ export class FollowedDownload {
    */
   async run(): Promise<FollowEnd> {
     const { signal } = this.#task.controller;
+    this.#deadline.alive(this);
     for (;;) {
       signal.throwIfAborted();
       const isWhole = await this.#tryLook();
@@ -160,13 +172,12 @@ export class FollowedDownload {
       else this.#body.grow(size);
     }
     const { writtenMs } = this.#description;
-    if (writtenMs !== this.#writtenMs) this.#task.listener.onAlive();
-    this.#writtenMs = writtenMs;
+    const hasGrown = size > this.#received;
     // Bytes before the type is certain count as progress, too.
-    if (size > this.#received) {
-      this.#received = size;
-      this.#task.listener.onProgress(size, facts?.size);
-    }
+    if (hasGrown) this.#received = size;
+    if (hasGrown || writtenMs !== this.#writtenMs) this.#deadline.alive(this);
+    this.#writtenMs = writtenMs;
+    if (hasGrown) this.#task.listener.onProgress(size, facts?.size);
     return facts?.isComplete ?? false;
   }
 

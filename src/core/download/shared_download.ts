@@ -241,19 +241,12 @@ export class SharedDownload implements DownloadListener {
 
   /** Reports the progress to callers. */
   onProgress(received: number, total: number | undefined): void {
-    this.onAlive();
     for (const { onProgress, signal } of this.#watchers) {
       if (signal?.aborted) continue;
       callSafely(() => onProgress?.({ received, total }));
     }
     // The processes that the download was kept for may have left, too.
     if (this.#isKept) this.#endIfUnneeded();
-  }
-
-  /** Starts the idle clock for a followed download anew. */
-  onAlive(): void {
-    const origin = this.#origin;
-    if (origin.is === "followed") this.#followDeadline?.alive(origin.download);
   }
 
   /** Reports that the body is not stored: later callers start a download of their own. */
@@ -362,13 +355,21 @@ export class SharedDownload implements DownloadListener {
    */
   async #follow(file: DiskFile): Promise<boolean | undefined> {
     const { errors, lookup, options } = this.#parts;
-    const download = new FollowedDownload(this.#parts, this.#task, file);
+    const isFirst = this.#followDeadline === undefined;
+    const deadline = this.#followDeadline ??= new FollowDeadline(
+      options,
+      this.#task.controller,
+    );
+    const download = new FollowedDownload(
+      this.#parts,
+      this.#task,
+      file,
+      deadline,
+    );
     this.#origin = { is: "followed", download };
     // Counted for the first followed process alone; for each later one there is an event.
-    if (this.#followDeadline === undefined) this.#countJoin();
+    if (isFirst) this.#countJoin();
     else this.#tellJoined();
-    this.#followDeadline ??= new FollowDeadline(options, this.#task.controller);
-    this.onAlive();
     let lost: unknown;
     try {
       const end = await download.run();

@@ -1,10 +1,15 @@
 import type { GetOrDownloadOptions } from "../api/call_options.ts";
-import { MediaCacheError, UnacceptableTypeError } from "../api/errors.ts";
+import {
+  DownloadTimeoutError,
+  MediaCacheError,
+  UnacceptableTypeError,
+} from "../api/errors.ts";
 import type { DownloadInfo } from "../api/download.ts";
 import type { RevalidatedEvent } from "../api/events.ts";
 import { Waiters } from "../async/waiters.ts";
 import { digestOfFile } from "../bodies/digest.ts";
 import { type Entry, storedAtOf } from "../catalog/entry.ts";
+import type { DiskFile } from "../disk/disk_file.ts";
 import type { Sidecar } from "../disk/sidecar.ts";
 import { type CallerLink, CallerLinks } from "../download/caller_links.ts";
 import { ClaimTurns } from "../download/claim_turns.ts";
@@ -14,6 +19,8 @@ import type {
   DownloadTask,
   Revalidated,
 } from "../download/download_parts.ts";
+import { FollowDeadline } from "../download/follow_deadline.ts";
+import { FollowedDownload } from "../download/followed_download.ts";
 import { OwnDownload } from "../download/own_download.ts";
 import { lastValidators } from "../notes/note.ts";
 import type { NoteStore } from "../notes/note_store.ts";
@@ -26,7 +33,6 @@ import {
   nextValidators,
   type OriginValidators,
 } from "../text/origin_conditions.ts";
-import { outlast } from "./outlast.ts";
 
 /** The status of an origin whose bytes are still the same (RFC 9110 §15.4.5). */
 const NOT_MODIFIED = 304;
@@ -220,9 +226,6 @@ export class Revalidation implements DownloadListener {
   /** Called when the body is received; `ended` tells the rest. */
   onEnded(): void {}
 
-  /** Called by a followed download; there is none. */
-  onAlive(): void {}
-
   /** Called for a reader; there is none. */
   onServed(): void {}
 
@@ -266,7 +269,7 @@ export class Revalidation implements DownloadListener {
       const claim = await turns.claim(this.mayStore);
       if (claim.role !== "follow") return await this.#lead(claim);
       slots.leave(slot);
-      await outlast(this.#parts, this.#task, claim.file);
+      await this.#follow(claim.file);
       const end = await this.#lookAgain();
       if (end !== undefined) return end;
       // A process removes the name of its download at its end, unless it was killed.
@@ -274,6 +277,30 @@ export class Revalidation implements DownloadListener {
         const reason = "the check of another process has failed";
         return { result: "failed", reason };
       }
+    }
+  }
+
+  /**
+   * Waits for the end of the check of another process.
+   *
+   * @throws {DownloadTimeoutError} If it is silent for too long: the old bytes serve.
+   */
+  async #follow(file: DiskFile): Promise<void> {
+    const { options } = this.#parts;
+    const deadline = new FollowDeadline(options, this.#task.controller);
+    const download = new FollowedDownload(
+      this.#parts,
+      this.#task,
+      file,
+      deadline,
+    );
+    try {
+      const end = await download.run();
+      const lost = "lost" in end ? end.lost : undefined;
+      if (lost instanceof DownloadTimeoutError) throw lost;
+    } finally {
+      deadline.stop();
+      download.close();
     }
   }
 

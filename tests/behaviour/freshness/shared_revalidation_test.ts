@@ -9,6 +9,8 @@ import {
   sumOf,
 } from "../../fixtures/bodies/bytes.ts";
 import { gifOfDelays } from "../../fixtures/gif/gif_writer.ts";
+import { temporaryFolder } from "../../fixtures/gif/stub.ts";
+import { CONVERT, waitingFfmpeg } from "../../fixtures/gif/waiting_ffmpeg.ts";
 import { begin } from "../../fixtures/cache/begun.ts";
 import { openHosts } from "../../fixtures/remote/hosts.ts";
 import { pathsOf, writePair } from "../../fixtures/directory/files.ts";
@@ -18,6 +20,7 @@ import {
 } from "../../fixtures/servers/versioned_origin.ts";
 import { pair } from "../../fixtures/sharing/pair.ts";
 import { share } from "../../fixtures/sharing/sharing_processes.ts";
+import { idle } from "../../fixtures/time/idle.ts";
 import { ShiftedClock } from "../../fixtures/time/shifted_clock.ts";
 
 const OLD = pattern(50_000);
@@ -166,6 +169,37 @@ Deno.test("a cache that waits for the check of a killed process asks in its plac
   const found = await digest(media.body);
   assertEquals([found, media.stale], [wanted, false]);
 });
+
+for (
+  const limit of [{ idleTimeoutMs: 200 }, { timeoutMs: 1_000 }]
+) {
+  Deno.test(`a cache waits for the check of another process while that converts, beyond ${Object.keys(limit)}`, async () => {
+    const body = gifOfDelays([10, 20]);
+    await using origin = new VersionedOrigin({ body, type: "image/gif" });
+    await using folder = await temporaryFolder();
+    const { ffmpeg, begun } = await waitingFfmpeg(folder, CONVERT);
+    const options = { ...limit, maxAgeMs: HOUR_MS, gifToMp4: { ffmpeg } };
+    await using processes = await share(1, options);
+    const [other] = processes.all;
+    assert(other);
+    const { cacheDir } = processes;
+    await writePair(cacheDir, origin.url, OLD, { ageMs: 2 * HOUR_MS });
+    await using cache = await MediaCache.open({ ...options, cacheDir });
+    const wanted = other.ask("want", origin.url, 1, 50_000);
+    wanted.catch(() => {});
+    const convert = await begun();
+    const call = cache.getOrDownload(origin.url, passing);
+
+    await idle(cache, 3);
+    await convert();
+
+    const media = await call;
+    assertEquals([media.mimetype, media.stale], ["video/mp4", false]);
+    await media.bytes();
+    assertEquals((await wanted).errors, []);
+    assertEquals(origin.requests.length, 1);
+  });
+}
 
 Deno.test("a revalidation that replaces reaches the remote tier, and other hosts", async () => {
   await using origin = new VersionedOrigin(TAGGED);

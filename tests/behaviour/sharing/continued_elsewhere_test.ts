@@ -1,16 +1,12 @@
 /** Downloads of another process that break and go on, or are tried again. */
-import { assertEquals, assertRejects } from "@std/assert";
-import {
-  type Downloader,
-  DownloadTimeoutError,
-  type MediaCache,
-} from "../../../mod.ts";
+import { assertEquals } from "@std/assert";
+import type { Downloader } from "../../../mod.ts";
 import { pattern, readRest, readSome } from "../../fixtures/bodies/bytes.ts";
-import { begin } from "../../fixtures/cache/begun.ts";
 import { Progress, turn } from "../../fixtures/cache/recorder.ts";
 import { RawServer, wholeOrRest } from "../../fixtures/servers/raw_server.ts";
 import { pair } from "../../fixtures/sharing/pair.ts";
 import { HastenedWaits } from "../../fixtures/time/hastened_waits.ts";
+import { idle } from "../../fixtures/time/idle.ts";
 
 const BODY = pattern(400_000);
 const FACTS = { "Content-Type": "application/x-test", ETag: '"one"' };
@@ -21,15 +17,6 @@ const IMPATIENT = { idleTimeoutMs: 400 };
 
 function never(): Promise<never> {
   throw new Error("not called");
-}
-
-/** Lets the idle timeout of a cache pass, twice. */
-async function idle(cache: MediaCache): Promise<void> {
-  for (let times = 0; times < 2; times++) {
-    const { tap, call } = await begin(cache, "silent:");
-    await assertRejects(() => call, DownloadTimeoutError);
-    await tap.cancelled;
-  }
 }
 
 Deno.test("followers in another process wait while a body that broke is asked for again", async () => {
@@ -53,7 +40,7 @@ Deno.test("followers in another process wait while a body that broke is asked fo
   const unread = await two.getOrDownload(server.url(), never);
   breakOff();
   await server.requests(2);
-  await idle(two);
+  await idle(two, 2);
   goOn();
 
   assertEquals(await (await mine).bytes(), BODY);
@@ -80,7 +67,7 @@ Deno.test("followers in another process wait while a failed download is tried ag
   await server.requests(1);
   while (one.inFlight()[0]?.phase !== "waiting") await turn();
   const theirs = two.getOrDownload(server.url(), never);
-  await idle(two);
+  await idle(two, 2);
   assertEquals(two.inFlight()[0]?.phase, "waiting");
   goOn();
 

@@ -5,53 +5,19 @@ import { turn } from "../../fixtures/cache/recorder.ts";
 import { HeldListing } from "../../fixtures/directory/held_listing.ts";
 import { tempDir } from "../../fixtures/directory/temp_dir.ts";
 import { pattern, readRest, readSome } from "../../fixtures/bodies/bytes.ts";
-import { type Folder, temporaryFolder } from "../../fixtures/gif/stub.ts";
-import { heard, stub } from "../../fixtures/gif/stub.ts";
+import { temporaryFolder } from "../../fixtures/gif/stub.ts";
 import { gifOfDelays } from "../../fixtures/gif/gif_writer.ts";
+import { CONVERT, waitingFfmpeg } from "../../fixtures/gif/waiting_ffmpeg.ts";
 import { Origin } from "../../fixtures/servers/origin.ts";
 import { pair } from "../../fixtures/sharing/pair.ts";
 import { share } from "../../fixtures/sharing/sharing_processes.ts";
+import { idle } from "../../fixtures/time/idle.ts";
 
 const GIF = gifOfDelays([10, 20, 30]);
-const CONVERT = 'exec ffmpeg "$@"';
 const IDLE = { idleTimeoutMs: 200 };
 
 function never(): Promise<never> {
   throw new Error("not called");
-}
-
-/** An ffmpeg whose processes each say that they have begun, and wait for `go()`. */
-interface WaitingFfmpeg {
-  /** The path of the program. */
-  readonly ffmpeg: string;
-  /** Waits for the next process; returns the function that lets it go on. */
-  begun(): Promise<() => Promise<void>>;
-}
-
-/** Makes an ffmpeg that then does what a script says. */
-async function waitingFfmpeg(
-  { path }: Folder,
-  script: string,
-): Promise<WaitingFfmpeg> {
-  const ffmpeg = await stub(
-    path,
-    `PATH='${Deno.env.get("PATH")}'
-     mkfifo "$here/$$"; echo $$ >"$here/said"; read -r _ <"$here/$$"; ${script}`,
-  );
-  const begun = async () => {
-    const id = await heard(path);
-    return () => Deno.writeTextFile(`${path}/${id}`, "\n");
-  };
-  return { ffmpeg, begun };
-}
-
-/** Lets the idle timeout of a cache pass, several times. */
-async function idle(cache: MediaCache): Promise<void> {
-  for (let times = 0; times < 3; times++) {
-    const { tap, call } = await begin(cache, "silent:");
-    await assertRejects(() => call, DownloadTimeoutError);
-    await tap.cancelled;
-  }
 }
 
 Deno.test("followers wait for the video while another process converts, and while its conversion waits for its turn", async () => {
@@ -71,11 +37,11 @@ Deno.test("followers wait for the video while another process converts, and whil
     two.inFlight().filter(({ phase }) => phase === "converting").length === 2;
   while (!isConverting()) await turn();
 
-  await idle(two);
+  await idle(two, 3);
   assert(isConverting());
   await goFirst();
   const goWaiting = await begun();
-  await idle(two);
+  await idle(two, 3);
   await goWaiting();
 
   for (const call of [first, waiting, ...followed]) {
@@ -185,7 +151,7 @@ for (const [size, isDeleted] of [[1000], [300_000], [1000, true]] as const) {
 
       reader = theirs.body.getReader();
       start = await readSome(reader, 500);
-      await idle(two);
+      await idle(two, 3);
       if (isDeleted) await one.delete("a");
     }
 
