@@ -1,11 +1,11 @@
 import type { GetOrDownloadOptions } from "../api/call_options.ts";
 import type { Entry } from "../catalog/entry.ts";
 import type { CallerLink } from "../download/caller_links.ts";
-import { CheckRecords } from "./check_records.ts";
 import {
   type Freshness,
   type FreshnessLimits,
   freshnessOf,
+  type FreshnessTimes,
 } from "./freshness.ts";
 import { Revalidation, type RevalidationParts } from "./revalidation.ts";
 
@@ -23,10 +23,20 @@ export type CheckOptions = GetOrDownloadOptions & {
   readonly maxAgeMs: number;
 };
 
+/** The last checks of an entry. */
+type CheckTimes = Pick<FreshnessTimes, "validatedAt" | "failedAt">;
+
+/** The times of an entry that was never checked. */
+const UNCHECKED: CheckTimes = { validatedAt: undefined, failedAt: undefined };
+
 /** Judges how old entries are, and asks the origin about those that are too old, each once at a time. */
 export class Revalidations {
   readonly #parts: RevalidationParts;
-  readonly #records = new CheckRecords();
+  /**
+   * The last checks of known entries: most hits need no look at a note, and an origin that
+   * fails is not asked at each call.
+   */
+  readonly #checks = new WeakMap<Entry, CheckTimes>();
   /** The running checks by key. */
   readonly #running = new Map<string, Revalidation>();
   #hasEnded = false;
@@ -113,31 +123,39 @@ export class Revalidations {
   /** Judges an entry by what is remembered, and by its note only where that says stale. */
   async #judge(entry: Entry, limits: FreshnessLimits): Promise<Freshness> {
     const { key, storedAt } = entry;
-    const known = this.#records.get(key);
-    const freshness = freshnessOf({ storedAt, ...known }, limits, Date.now());
+    const judge = () =>
+      freshnessOf({ storedAt, ...this.#checksOf(entry) }, limits, Date.now());
+    const freshness = judge();
     if (freshness === "fresh" || freshness === "deferred") return freshness;
     const note = await this.#parts.notes.read(key);
     const validatedAt = note?.validatedAt;
-    const now = this.#records.get(key);
+    const now = this.#checksOf(entry);
     // Another process has confirmed the bytes, or this one during the look.
     if (validatedAt !== undefined && validatedAt !== now.validatedAt) {
-      this.#records.validated(key, validatedAt);
+      this.#checks.set(entry, { validatedAt, failedAt: undefined });
     }
-    const times = { storedAt, ...this.#records.get(key) };
-    return freshnessOf(times, limits, Date.now());
+    return judge();
+  }
+
+  #checksOf(entry: Entry): CheckTimes {
+    return this.#checks.get(entry) ?? UNCHECKED;
   }
 
   #start(entry: Entry, link: CallerLink): Revalidation {
     const { key } = entry;
-    const { validatedAt } = this.#records.get(key);
+    const { validatedAt } = this.#checksOf(entry);
     const running = new Revalidation(this.#parts, entry, validatedAt, link);
     this.#running.set(key, running);
     running.ended.then((end) => {
-      // Ended first, so that a caller that comes at once finds the record.
+      // Ended first, so that a caller that comes at once finds the times.
       this.#running.delete(key);
-      if (end.result === "failed") this.#records.failed(key, Date.now());
-      else if (end.result === "replaced") this.#records.forget(key);
-      else this.#records.validated(key, end.validatedAt);
+      const { result, validatedAt } = end;
+      this.#checks.set(
+        entry,
+        result === "failed"
+          ? { ...this.#checksOf(entry), failedAt: Date.now() }
+          : { validatedAt, failedAt: undefined },
+      );
       running.release(end);
     });
     return running;
