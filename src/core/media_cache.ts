@@ -24,7 +24,7 @@ import type { EntryInfo } from "./api/entry_info.ts";
 import { infoOf } from "./catalog/entry.ts";
 import { CacheClosedError } from "./api/errors.ts";
 import { EventHub } from "./reporting/event_hub.ts";
-import { Hits } from "./freshness/hits.ts";
+import { Hits } from "./entries/hits.ts";
 import { Revalidations } from "./freshness/revalidations.ts";
 import type { MediaCacheListener } from "./api/events.ts";
 import { GifConversion } from "./gif/gif_conversion.ts";
@@ -154,7 +154,10 @@ export class MediaCache implements AsyncDisposable {
     const revalidations = new Revalidations(downloading);
     this.#revalidations = revalidations;
     this.#hits = new Hits(
-      { ...downloading, revalidations },
+      {
+        ...downloading,
+        isStale: (entry) => revalidations.isStale(entry),
+      },
       () => this.#assertOpen(),
     );
   }
@@ -444,8 +447,13 @@ export class MediaCache implements AsyncDisposable {
         ? await this.#hits.get(canonical, signal)
         : await this.#hits.getChecked(
           canonical,
-          { url: String(url), downloader },
-          { ...own, accept, maxAgeMs },
+          (entry) =>
+            this.#revalidations.check(
+              entry,
+              { url: String(url), downloader },
+              { ...own, accept, maxAgeMs },
+            ),
+          signal,
         );
       signal?.throwIfAborted();
       if (media !== undefined) {

@@ -1,6 +1,7 @@
 import type { GetOrDownloadOptions } from "../api/call_options.ts";
 import type { Entry } from "../catalog/entry.ts";
 import type { CallerLink } from "../download/caller_links.ts";
+import type { CheckedEntry } from "../entries/hits.ts";
 import {
   type Freshness,
   type FreshnessLimits,
@@ -8,15 +9,6 @@ import {
   type FreshnessTimes,
 } from "./freshness.ts";
 import { Revalidation, type RevalidationParts } from "./revalidation.ts";
-
-/** The answer to a caller that wants an entry younger than its `maxAgeMs`. */
-export type CheckedEntry =
-  /** The bytes of the entry are young enough, or were confirmed. */
-  | "fresh"
-  /** The bytes are older, and serve all the same. */
-  | "stale"
-  /** Other bytes have taken their place. */
-  | "replaced";
 
 /** The options of a caller, completed by those of the cache. */
 export type CheckOptions = GetOrDownloadOptions & {

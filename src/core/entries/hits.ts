@@ -9,12 +9,19 @@ import {
 } from "../bodies/cached_media.ts";
 import type { Entry } from "../catalog/entry.ts";
 import type { MaybePromise } from "../disk/io_mode.ts";
-import type { CallerLink } from "../download/caller_links.ts";
-import type { Lookup } from "../entries/lookup.ts";
-import type { Peek } from "../entries/peek.ts";
 import type { EventHub } from "../reporting/event_hub.ts";
 import { isInRanges } from "../text/media_ranges.ts";
-import type { CheckOptions, Revalidations } from "./revalidations.ts";
+import type { Lookup } from "./lookup.ts";
+import type { Peek } from "./peek.ts";
+
+/** The answer to a caller that wants an entry younger than its `maxAgeMs`. */
+export type CheckedEntry =
+  /** The bytes of the entry are young enough, or were confirmed. */
+  | "fresh"
+  /** The bytes are older, and serve all the same. */
+  | "stale"
+  /** Other bytes have taken their place. */
+  | "replaced";
 
 /** The parts of the cache that {@linkcode Hits} works on. */
 export interface HitParts {
@@ -24,8 +31,8 @@ export interface HitParts {
   readonly lookup: Lookup;
   /** Looks at entries and changes nothing. */
   readonly peek: Peek;
-  /** Judges how old entries are. */
-  readonly revalidations: Revalidations;
+  /** Whether an entry is older than the `maxAgeMs` of the cache. */
+  readonly isStale: (entry: Entry) => Promise<boolean>;
   /** Emits events. */
   readonly hub: EventHub;
   /** The counters of the cache. */
@@ -66,22 +73,22 @@ export class Hits {
    * Finds the entry of a URL that is young enough, or that the origin confirms, or that
    * serves all the same; or the entry of the bytes that have taken its place.
    *
-   * @param link The caller's link, by which the origin is asked.
+   * @param check Judges the entry by the caller's `maxAgeMs`, and asks the origin if need
+   * be. Rejects by the signal alone.
    * @throws {CacheClosedError} If the cache was closed meanwhile.
    * @throws The reason of the signal.
    */
   async getChecked(
     url: string,
-    link: CallerLink,
-    options: CheckOptions,
+    check: (entry: Entry) => Promise<CheckedEntry>,
+    signal?: AbortSignal,
   ): Promise<Media | undefined> {
-    const { lookup, revalidations, counters, lifetime } = this.#parts;
-    const { signal } = options;
+    const { lookup, counters, lifetime } = this.#parts;
     const start = performance.now();
     const hit = await lookup.locate(url);
     if (hit === undefined) return undefined;
-    const checked = await revalidations.check(hit.entry, link, options)
-      // Only by the caller's signal, which the next line tells.
+    const checked = await check(hit.entry)
+      // The next line tells the reason of the signal.
       .catch(() => "fresh" as const);
     this.#recheck(hit, signal);
     if (checked !== "replaced") {
@@ -142,8 +149,8 @@ export class Hits {
   }
 
   async #isStale(entry: Entry): Promise<boolean> {
-    const { options, revalidations } = this.#parts;
-    return options.maxAgeMs !== undefined && await revalidations.isStale(entry);
+    const { options, isStale } = this.#parts;
+    return options.maxAgeMs !== undefined && await isStale(entry);
   }
 
   /** Counts a hit, and makes its Media. */
