@@ -21,7 +21,6 @@ import type { Remote } from "../remote/remote.ts";
 import type { CallerLink } from "./caller_links.ts";
 import type { DownloadSlot, DownloadSlots } from "./download_slots.ts";
 import type { RememberedFailures } from "./remembered_failures.ts";
-import type { SelectiveCallers } from "./selective_callers.ts";
 
 /** The parts of the cache that its downloads work on. */
 export interface DownloadParts {
@@ -79,8 +78,10 @@ export interface DownloadListener extends GrowingBodyEvents {
   readonly mayStore: boolean;
   /** How often a failure that may pass is retried, before callers have bytes. */
   readonly retries: number;
-  /** The callers that accept some types only; undefined while there is none. */
-  readonly selective: Pick<SelectiveCallers, "refuse"> | undefined;
+  /** The callers; if one accepts some types only, `refuse()` is to be told the type. */
+  readonly callers: { readonly isSelective: boolean };
+  /** Refuses a type, which is certain, to callers that don't accept it; ends the task if none does. */
+  refuse(mimetype: string): void;
   /**
    * Called when the downloader of a link has failed.
    *

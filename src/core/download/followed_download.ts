@@ -183,7 +183,7 @@ export class FollowedDownload {
 
   #hand({ mimetype, filename, size }: FollowedFacts): FollowedBody {
     const { key, url, listener, controller } = this.#task;
-    listener.selective?.refuse(mimetype);
+    if (listener.callers.isSelective) listener.refuse(mimetype);
     controller.signal.throwIfAborted();
     const body = new FollowedBody(this.#file, size, listener);
     const facts = this.#handed = { key, url, mimetype, filename };

@@ -8,7 +8,9 @@ export async function handOutEntry(
   listener: DownloadListener,
   { entry, file }: OpenEntry,
 ): Promise<true> {
-  listener.selective?.refuse(await peek.sourceType(entry));
+  if (listener.callers.isSelective) {
+    listener.refuse(await peek.sourceType(entry));
+  }
   listener.onHandout({
     facts: entry,
     size: entry.size,

@@ -206,8 +206,9 @@ export class BodyReceiver {
   /** Hands the body out, if the type is certain and no conversion follows. */
   decide(verdict: TypeVerdict | undefined, body: DownloadBody): void {
     if (verdict === undefined || verdict.type === "convert") return;
-    const { selective } = this.#task.listener;
-    if (verdict.type === "labelled" && selective !== undefined) {
+    if (
+      verdict.type === "labelled" && this.#task.listener.callers.isSelective
+    ) {
       this.#settle(this.source?.mimetype ?? "");
     }
     if (verdict.type === "sniffed") this.#rename(verdict.mimetype);
@@ -249,7 +250,7 @@ export class BodyReceiver {
       this.#parts.counters.sniffed++;
     }
     const { listener, controller } = this.#task;
-    listener.selective?.refuse(mimetype);
+    if (listener.callers.isSelective) listener.refuse(mimetype);
     controller.signal.throwIfAborted();
   }
 
@@ -334,7 +335,7 @@ export class BodyReceiver {
     this.#count(size, size);
     const sniffed = this.#isUnnamed ? sniffedType(chunk) : undefined;
     if (sniffed !== undefined) this.#rename(sniffed);
-    else if (listener.selective !== undefined) this.#settle(mimetype);
+    else if (listener.callers.isSelective) this.#settle(mimetype);
     // The place belongs to the result from here on.
     this.#place = undefined;
     const bytes = new Uint8Array(chunk);

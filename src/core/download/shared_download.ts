@@ -1,16 +1,15 @@
-import { Waiters } from "../async/waiters.ts";
 import type { DownloadInfo } from "../api/download.ts";
 import type { GetOrDownloadOptions } from "../api/call_options.ts";
 import { DownloadTimeoutError, MediaCacheError } from "../api/errors.ts";
 import type { Media } from "../api/media.ts";
-import { callSafely } from "../reporting/call_safely.ts";
 import { keyOf } from "../text/key.ts";
 import { errorFacts } from "../text/failure_reason.ts";
 import type { DiskFile } from "../disk/disk_file.ts";
 import { CachedMedia, type MediaFacts } from "../bodies/cached_media.ts";
 import type { MediaBody } from "../bodies/media_body.ts";
 import type { Claim } from "../sharing/download_claims.ts";
-import { type CallerLink, CallerLinks } from "./caller_links.ts";
+import type { CallerLink } from "./caller_links.ts";
+import { Callers } from "./callers.ts";
 import type {
   DownloadListener,
   DownloadParts,
@@ -22,7 +21,6 @@ import { FollowDeadline } from "./follow_deadline.ts";
 import { FollowedDownload } from "./followed_download.ts";
 import { handOutEntry } from "./hand_out_entry.ts";
 import { OwnDownload } from "./own_download.ts";
-import { SelectiveCallers } from "./selective_callers.ts";
 
 /** The present origin of the bytes of a download. */
 type Origin =
@@ -46,22 +44,16 @@ export class SharedDownload implements DownloadListener {
   readonly key: string;
   /** Resolves at the end: whether the body is on disk. Never rejects. */
   readonly stored: Promise<boolean>;
+  /** The callers that share the download. */
+  readonly callers: Callers<{ facts: MediaFacts; body: MediaBody }>;
   /** Whether the body is still to be stored. */
   mayStore = true;
-  /** The callers that accept some types only; undefined while there is none. */
-  selective: SelectiveCallers | undefined;
-  /** Whether a caller has joined that accepts every type. */
-  acceptsAll = false;
   /** The most retries that a caller wants. */
   retries = 0;
   readonly #parts: DownloadParts;
   readonly #task: DownloadTask;
   readonly #turns: ClaimTurns;
   readonly #onUnjoinable: () => void;
-  readonly #waiters = new Waiters<{ facts: MediaFacts; body: MediaBody }>();
-  /** The links of all callers; undefined while all have the URL of the first. */
-  #links: CallerLinks | undefined;
-  readonly #watchers = new Set<GetOrDownloadOptions>();
   #origin: Origin = { is: "waiting" };
   #handout: Handout | undefined;
   /** The last followed download that was lost: its Media without a byte read wait for the next handout. */
@@ -105,6 +97,7 @@ export class SharedDownload implements DownloadListener {
       phase: "waiting",
       listener: this,
     };
+    this.callers = new Callers(parts, this.#task);
     this.stored = this.#run();
   }
 
@@ -122,11 +115,6 @@ export class SharedDownload implements DownloadListener {
     return { key, url, ...unknown, ...none, startedAt, phase: "waiting" };
   }
 
-  /** The type of what the origin sends, once it is certain. */
-  get originType(): string | undefined {
-    return "download" in this.#origin ? this.#origin.download.type : undefined;
-  }
-
   /**
    * Waits until the type is certain, and makes a Media of the body.
    *
@@ -137,42 +125,30 @@ export class SharedDownload implements DownloadListener {
    * @throws The error of the download, or the reason of the caller's signal.
    */
   async join(options: GetOrDownloadOptions, link?: CallerLink): Promise<Media> {
-    const { slot, link: first } = this.#task;
-    const isFirst = link === first;
-    // A single URL needs no list: no other link could be tried.
-    const isOther = link !== undefined && link.url !== first.url;
-    if (isOther && !this.#parts.failures?.find(link.url)) {
-      this.#links ??= new CallerLinks();
-      this.#links.add(link);
-    }
-    const leave = isFirst
-      ? slot.leaveFirst
-      : this.#parts.slots.enter(slot, "download");
-    if (!isFirst) this.#countJoin();
+    const leave = this.callers.join(options, link);
+    if (link !== this.#task.link) this.#countJoin();
     const { accept, signal, retries = this.#parts.options.retries } = options;
     this.retries = Math.max(this.retries, retries);
-    if (options.onProgress !== undefined) this.#watchers.add(options);
-    if (accept === undefined) this.acceptsAll = true;
-    else this.selective ??= new SelectiveCallers(this, this.#parts.counters);
-    const wait = accept ? this.selective?.add(accept, signal) : signal;
     try {
-      const { facts, body } = this.#handout !== undefined
-        ? { facts: this.#handout.facts, body: this.#handout.body() }
-        : await this.#waiters.wait(wait, () => this.#endIfUnneeded());
-      if (wait?.aborted) {
+      const result = this.callers
+        .wait(options, link, () => this.#endIfUnneeded());
+      // The type or the body of a download that runs may be known already.
+      if (accept !== undefined && "download" in this.#origin) {
+        const { type } = this.#origin.download;
+        if (type !== undefined) this.refuse(type);
+      }
+      if (this.#handout !== undefined) this.onHandout(this.#handout);
+      const { facts, body } = await result;
+      if (signal?.aborted) {
         body.release();
-        throw wait.reason;
+        throw signal.reason;
       }
       const { stored } = this;
       const origin = { body, source: "download", stored } as const;
       return new CachedMedia(facts, origin, this.#parts.lifetime, signal);
     } catch (error) {
-      leave?.();
-      if (link === undefined || this.#links === undefined) throw error;
-      this.#links.remove(link);
-      throw wait?.aborted ? error : this.#links.errorOf(link.url, error);
-    } finally {
-      if (wait !== undefined) this.selective?.leave(wait);
+      leave();
+      throw error;
     }
   }
 
@@ -220,31 +196,35 @@ export class SharedDownload implements DownloadListener {
 
   /** Picks the link of another caller if the origin refuses one; else throws the error. */
   onRefused(link: CallerLink, error: unknown): CallerLink {
-    const next = this.#links?.next(link, error);
+    const next = this.callers.nextLink(link, error);
     if (next === undefined) {
       // The link of a caller that joined after this look would never be tried.
       this.#onUnjoinable();
       throw error;
     }
-    this.#parts.counters.failedOver++;
     return next;
+  }
+
+  /** Refuses a type to the callers that don't accept it, and ends the download if none does. */
+  refuse(mimetype: string): void {
+    const refusal = this.callers.refusalOf(mimetype);
+    // Ended first, so that no caller joins it any more.
+    if (refusal !== undefined) this.end(refusal);
+    this.callers.refuse(mimetype);
   }
 
   /** Hands the body to all waiting callers: its type is certain. */
   onHandout(handout: Handout): void {
-    const { facts } = handout;
     this.#lost?.succeed(handout);
     this.#lost = undefined;
     this.#handout = handout;
-    this.#waiters.resolve(() => ({ facts, body: handout.body() }));
+    const { facts } = handout;
+    this.callers.resolve(() => ({ facts, body: handout.body() }));
   }
 
   /** Reports the progress to callers. */
   onProgress(received: number, total: number | undefined): void {
-    for (const { onProgress, signal } of this.#watchers) {
-      if (signal?.aborted) continue;
-      callSafely(() => onProgress?.({ received, total }));
-    }
+    this.callers.progress(received, total);
     // The processes that the download was kept for may have left, too.
     if (this.#isKept) this.#endIfUnneeded();
   }
@@ -271,7 +251,7 @@ export class SharedDownload implements DownloadListener {
     const isRead = bodies.length === 0
       ? this.#handout !== undefined
       : bodies.some((each) => each?.idle === false);
-    if (isRead || this.#waiters.count > 0) return;
+    if (isRead || this.callers.count > 0) return;
     const { slots, options } = this.#parts;
     if (this.#puts === 0) slots.abandon(this.#task.slot);
     const own = origin.is === "own" ? origin.download : undefined;
@@ -298,7 +278,6 @@ export class SharedDownload implements DownloadListener {
   /** Ends the download for callers: everything is received, and stored if possible. */
   onEnded(): void {
     this.#origin = { is: "over" };
-    this.#watchers.clear();
     this.#onUnjoinable();
   }
 
@@ -395,7 +374,7 @@ export class SharedDownload implements DownloadListener {
     if (opened !== undefined) {
       return await handOutEntry(this.#parts, this, opened);
     }
-    const hasCallers = this.#waiters.count > 0 ||
+    const hasCallers = this.callers.count > 0 ||
       this.#lost?.body?.idle === false;
     if (!hasCallers) {
       this.onEnded();
@@ -433,7 +412,7 @@ export class SharedDownload implements DownloadListener {
     if (isFailure) counters.failures++;
     const facts = errorFacts(error);
     hub.emit({ type: "failed", url, key, error, ...facts, received });
-    this.#waiters.reject(error);
+    this.callers.reject(error);
     return false;
   }
 

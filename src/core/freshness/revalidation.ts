@@ -1,17 +1,13 @@
 import type { GetOrDownloadOptions } from "../api/call_options.ts";
-import {
-  DownloadTimeoutError,
-  MediaCacheError,
-  UnacceptableTypeError,
-} from "../api/errors.ts";
+import { DownloadTimeoutError, MediaCacheError } from "../api/errors.ts";
 import type { DownloadInfo } from "../api/download.ts";
 import type { RevalidatedEvent } from "../api/events.ts";
-import { Waiters } from "../async/waiters.ts";
 import { digestOfFile } from "../bodies/digest.ts";
 import { type Entry, storedAtOf } from "../catalog/entry.ts";
 import type { DiskFile } from "../disk/disk_file.ts";
 import type { Sidecar } from "../disk/sidecar.ts";
-import { type CallerLink, CallerLinks } from "../download/caller_links.ts";
+import type { CallerLink } from "../download/caller_links.ts";
+import { Callers } from "../download/callers.ts";
 import { ClaimTurns } from "../download/claim_turns.ts";
 import type {
   DownloadListener,
@@ -24,10 +20,8 @@ import { FollowedDownload } from "../download/followed_download.ts";
 import { OwnDownload } from "../download/own_download.ts";
 import { lastValidators } from "../notes/note.ts";
 import type { NoteStore } from "../notes/note_store.ts";
-import { callSafely } from "../reporting/call_safely.ts";
 import type { Claim } from "../sharing/download_claims.ts";
 import { errorFacts, failureReason } from "../text/failure_reason.ts";
-import { isInRanges } from "../text/media_ranges.ts";
 import {
   conditionsOf,
   nextValidators,
@@ -61,25 +55,16 @@ export interface RevalidationEnd {
 export class Revalidation implements DownloadListener {
   /** The end of the check; never rejects. */
   readonly ended: Promise<RevalidationEnd>;
+  /** The callers that share the check. */
+  readonly callers: Callers<RevalidationEnd>;
   /** Whether other bytes are still to be stored. */
   mayStore = true;
   /** No failure is retried: the old bytes serve. */
   readonly retries = 0;
-  /** Refuses a type that no caller accepts: the old bytes then stay. */
-  readonly selective = {
-    refuse: (mimetype: string): void => this.#refuse(mimetype),
-  };
   readonly #parts: RevalidationParts;
   readonly #old: Entry;
   readonly #knownAt: number | undefined;
-  readonly #first: CallerLink;
   readonly #task: DownloadTask;
-  readonly #waiters = new Waiters<RevalidationEnd>();
-  readonly #watchers = new Set<GetOrDownloadOptions>();
-  /** The types that callers accept; undefined once a caller accepts all. */
-  #accepted: Set<string> | undefined = new Set();
-  /** The links of all callers; undefined while all have the URL of the first. */
-  #links: CallerLinks | undefined;
   #download: OwnDownload | undefined;
   /** The sidecar of the old entry. */
   #sidecar: Sidecar | undefined;
@@ -106,7 +91,6 @@ export class Revalidation implements DownloadListener {
     this.#parts = parts;
     this.#old = old;
     this.#knownAt = knownAt;
-    this.#first = first;
     const revalidated: Revalidated = {
       conditions: new Headers(),
       isSame: async (size, sha256, validators) => {
@@ -129,6 +113,7 @@ export class Revalidation implements DownloadListener {
       listener: this,
       revalidated,
     };
+    this.callers = new Callers(parts, this.#task);
     this.ended = this.#run();
   }
 
@@ -148,23 +133,11 @@ export class Revalidation implements DownloadListener {
     options: GetOrDownloadOptions,
     link: CallerLink,
   ): Promise<RevalidationEnd> {
-    const { slots, failures } = this.#parts;
-    const { slot } = this.#task;
-    const { signal, accept } = options;
-    const leave = link === this.#first
-      ? slot.leaveFirst
-      : slots.enter(slot, "download");
-    if (link.url !== this.#first.url && !failures?.find(link.url)) {
-      this.#links ??= new CallerLinks();
-      this.#links.add(link);
-    }
-    this.#accept(accept);
-    if (options.onProgress !== undefined) this.#watchers.add(options);
+    const leave = this.callers.join(options, link);
     try {
-      return await this.#waiters.wait(signal, () => this.#onLeft());
+      return await this.callers.wait(options, link, () => this.#onLeft());
     } finally {
-      leave?.();
-      this.#links?.remove(link);
+      leave();
     }
   }
 
@@ -175,7 +148,7 @@ export class Revalidation implements DownloadListener {
    */
   goBehind(accept: readonly string[] | undefined): void {
     this.#isBehind = true;
-    this.#accept(accept);
+    this.callers.accept(accept);
     const { slot } = this.#task;
     slot.leaveFirst?.();
     this.#parts.slots.abandon(slot);
@@ -195,10 +168,15 @@ export class Revalidation implements DownloadListener {
 
   /** Picks the link of another caller if the origin refuses one; else throws the error. */
   onRefused(link: CallerLink, error: unknown): CallerLink {
-    const next = this.#links?.next(link, error);
+    const next = this.callers.nextLink(link, error);
     if (next === undefined) throw error;
-    this.#parts.counters.failedOver++;
     return next;
+  }
+
+  /** Ends the check if no caller accepts a type: the old bytes then stay. */
+  refuse(mimetype: string): void {
+    const refusal = this.callers.refusalOf(mimetype);
+    if (refusal !== undefined) this.abort(refusal);
   }
 
   /** Hands nothing out: callers look the new entry up when it is stored. */
@@ -206,10 +184,7 @@ export class Revalidation implements DownloadListener {
 
   /** Reports the progress to callers. */
   onProgress(received: number, total: number | undefined): void {
-    for (const { onProgress, signal } of this.#watchers) {
-      if (signal?.aborted) continue;
-      callSafely(() => onProgress?.({ received, total }));
-    }
+    this.callers.progress(received, total);
   }
 
   /** Ends the check: a body without a place on disk has no reader here. */
@@ -255,8 +230,7 @@ export class Revalidation implements DownloadListener {
 
   /** Lets all callers go on; called by the owner once it knows the end. */
   release(end: RevalidationEnd): void {
-    this.#watchers.clear();
-    this.#waiters.resolve(() => end);
+    this.callers.resolve(() => end);
   }
 
   /** Asks the origin, or waits for the process that does. */
@@ -427,21 +401,9 @@ export class Revalidation implements DownloadListener {
     }
   }
 
-  #accept(types: readonly string[] | undefined): void {
-    if (types === undefined) this.#accepted = undefined;
-    for (const type of types ?? []) this.#accepted?.add(type);
-  }
-
-  #refuse(mimetype: string): void {
-    if (this.#accepted === undefined) return;
-    const accepted = [...this.#accepted];
-    if (isInRanges(mimetype, accepted)) return;
-    this.abort(new UnacceptableTypeError(mimetype, accepted));
-  }
-
   /** Called when a caller waits no more. */
   #onLeft(): void {
-    if (this.#waiters.count > 0 || this.#isBehind) return;
+    if (this.callers.count > 0 || this.#isBehind) return;
     const { slots, options } = this.#parts;
     slots.abandon(this.#task.slot);
     if (options.whenAbandoned === "abort") this.#endAbandoned();
