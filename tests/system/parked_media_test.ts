@@ -78,7 +78,7 @@ for (const [operation, degraded] of refusals) {
     const cacheDir = dir.path;
     const fault = { action: "fail", code: "EOPNOTSUPP" } as const;
     const env = await faultEnv(cacheDir, { fault, operations: [operation] });
-    await using process = new CommandedProcess<UnreadWorker>(WORKER, env);
+    await using process = new CommandedProcess<UnreadWorker>(WORKER, { env });
     await process.ask("open", { cacheDir }, 300);
     assertEquals(await process.ask("hold", 300), 300);
     assertEquals(await process.ask("degraded"), [degraded]);
@@ -98,7 +98,7 @@ for (const [operation] of refusals) {
     const cacheDir = dir.path;
     const fault = { action: "fail", code: "EOPNOTSUPP" } as const;
     const env = await faultEnv(cacheDir, { fault, operations: [operation] });
-    await using process = new CommandedProcess<UnreadWorker>(WORKER, env);
+    await using process = new CommandedProcess<UnreadWorker>(WORKER, { env });
     await process.ask("open", { cacheDir }, 3);
     await process.ask("hold", 3);
 

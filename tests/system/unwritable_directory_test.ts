@@ -6,12 +6,9 @@ import { join } from "@std/path";
 import type { MediaCacheOptions } from "../../mod.ts";
 import { cli } from "../fixtures/processes/cli.ts";
 import { SMALL_MEMORY } from "../fixtures/faults/endured_fault.ts";
-import {
-  FaultedCache,
-  type FaultedCacheOptions,
-  MODES_COUNT,
-} from "../fixtures/faults/faulted_cache.ts";
+import { FaultedCache, MODES_COUNT } from "../fixtures/faults/faulted_cache.ts";
 import { namesIn } from "../fixtures/directory/files.ts";
+import type { StartOptions } from "../fixtures/processes/commanded_process.ts";
 import { tempDir } from "../fixtures/directory/temp_dir.ts";
 import { readOnlyMount, Tmpfs } from "../fixtures/directory/tmpfs.ts";
 import { type ErrorCode, faultEnv } from "./fault_injection.ts";
@@ -43,7 +40,7 @@ async function usedBefore(cacheDir: string): Promise<void> {
 
 async function opened(
   options: MediaCacheOptions,
-  how: FaultedCacheOptions = {},
+  how: StartOptions = {},
 ) {
   const cache = new FaultedCache(how);
   const problem = await cache.ask("open", options);
