@@ -7,6 +7,21 @@ import { errorFacts } from "../text/failure_reason.ts";
  */
 const PASSING: ReadonlySet<number> = new Set([408, 429, 502, 503, 504]);
 
+/**
+ * The codes of failures that pass: of connections and of bodies that broke, as Node names
+ * them, and as `errorFacts()` does for Deno's `fetch`; the last four are those of undici. A
+ * URL that `fetch` refuses, a permission that is missing and a fault of the downloader have
+ * none of them.
+ */
+const PASSING_CODES: ReadonlySet<string> = new Set([
+  ...["ENOTFOUND", "EAI_AGAIN"],
+  ...["ECONNREFUSED", "ECONNRESET", "ECONNABORTED", "EPIPE", "ETIMEDOUT"],
+  ...["EHOSTUNREACH", "EHOSTDOWN", "ENETUNREACH", "ENETDOWN"],
+  ...["ERR_HTTP2_STREAM_ERROR", "Z_BUF_ERROR"],
+  ...["UND_ERR_SOCKET", "UND_ERR_CONNECT_TIMEOUT"],
+  ...["UND_ERR_HEADERS_TIMEOUT", "UND_ERR_BODY_TIMEOUT"],
+]);
+
 /** The shortest wait before another attempt, in milliseconds. */
 const MIN_WAIT_MS = 300;
 
@@ -17,22 +32,15 @@ const MAX_WAIT_MS = 3_000;
 const MAX_ASKED_MS = 10_000;
 
 /**
- * Whether a request that failed so may succeed when it is repeated: by its status, since the
- * body was cut, or since `fetch` had no answer, which it tells by a TypeError.
+ * Whether a request that failed so may succeed when it is repeated: by its status, by the
+ * code of the error or of a cause, or since the body was cut.
  */
 export function isPassing(error: unknown): boolean {
   if (error instanceof IncompleteBodyError) {
     return error.received < error.expected;
   }
-  if (isOwnFault(error)) return false;
-  const { name, status } = errorFacts(error);
-  return status === undefined ? name === "TypeError" : PASSING.has(status);
-}
-
-/** Whether a TypeError is the cache's own: the result of a downloader is of a wrong kind. */
-function isOwnFault(error: unknown): boolean {
-  return error instanceof TypeError &&
-    /^Cannot (?:download|read)/.test(error.message);
+  const { status, code = "" } = errorFacts(error);
+  return status === undefined ? PASSING_CODES.has(code) : PASSING.has(status);
 }
 
 /**

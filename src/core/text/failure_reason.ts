@@ -59,6 +59,8 @@ const FETCH_CODES: readonly (readonly [RegExp, code: string])[] = [
   [/connection reset|os error 10054/i, "ECONNRESET"],
   [/connection closed before message completed/, "ECONNRESET"],
   [/^error reading a body from connection/, "ECONNRESET"],
+  [/^stream error received/, "ERR_HTTP2_STREAM_ERROR"],
+  [/^unexpected end of file$/, "Z_BUF_ERROR"],
   [/broken pipe/i, "EPIPE"],
   [/timed out|os error 10060/i, "ETIMEDOUT"],
   [/no route to host|os error 10065/i, "EHOSTUNREACH"],

@@ -330,6 +330,7 @@ Deno.test("a downloader with a fault of its own is called once", async () => {
     // deno-lint-ignore no-explicit-any -- a downloader that breaks its contract
     () => Promise.resolve("text" as any),
     () => Promise.reject(new Error("no luck")),
+    () => Promise.reject(new TypeError("x is not a function")),
   ];
   for (const fault of faults) {
     let calls = 0;
@@ -341,6 +342,60 @@ Deno.test("a downloader with a fault of its own is called once", async () => {
     );
     assertEquals(calls, 1);
   }
+});
+
+for (
+  const [what, url] of [
+    ["a blocked port", () => "http://127.0.0.1:25/"],
+    ["another scheme", () => "ftp://127.0.0.1/"],
+    ["no URL", () => "http://["],
+    ["a redirect to a blocked port", (server) => server.url("/blocked")],
+    ["a redirect without end", (server) => server.url("/again")],
+  ] as [string, (server: RawServer) => string][]
+) {
+  Deno.test(`a URL that fetch refuses is tried once: ${what}`, async () => {
+    using _waits = new HastenedWaits();
+    await using server = new RawServer(({ path }) => ({
+      status: 302,
+      headers: {
+        Location: path === "/again" ? path : "http://127.0.0.1:25/",
+      },
+    }));
+    await using opened = await emptyCache({ retries: 2 });
+    let calls = 0;
+
+    await assertRejects(
+      () =>
+        opened.cache.getOrDownload(url(server), (context) => {
+          calls++;
+          return get(context);
+        }),
+      TypeError,
+    );
+
+    assertEquals([calls, opened.cache.stats().retried], [1, 0]);
+  });
+}
+
+Deno.test({
+  name: "a request without the permission to make it is tried once",
+  permissions: { read: true, write: true, net: false },
+  async fn() {
+    using _waits = new HastenedWaits();
+    await using opened = await emptyCache({ retries: 2 });
+    let calls = 0;
+
+    await assertRejects(
+      () =>
+        opened.cache.getOrDownload("http://127.0.0.1:59999/", (context) => {
+          calls++;
+          return get(context);
+        }),
+      Deno.errors.NotCapable,
+    );
+
+    assertEquals(calls, 1);
+  },
 });
 
 Deno.test("retries must be a whole number of at least 0, of the cache and of a call", async () => {
@@ -358,7 +413,9 @@ Deno.test("retries must be a whole number of at least 0, of the cache and of a c
 Deno.test("an error that was retried is the downloader's own", async () => {
   using _waits = new HastenedWaits();
   await using opened = await emptyCache({ retries: 1 });
-  const errors = [new TypeError("first"), new TypeError("second")];
+  const errors = ["first", "second"].map((text) =>
+    Object.assign(new Error(text), { code: "ECONNRESET" })
+  );
   let calls = 0;
 
   const error = await assertRejects(() =>

@@ -7,7 +7,11 @@ import {
 
 const ALMOST_ONE = 1 - 2 ** -53;
 
-Deno.test("isPassing() takes the statuses of passing failures, cut bodies, and TypeErrors of fetch", () => {
+function coded(code: string): Error {
+  return Object.assign(new Error("no luck"), { code });
+}
+
+Deno.test("isPassing() takes the statuses of passing failures, cut bodies, and codes of connections", () => {
   const passing = [408, 429, 502, 503, 504];
   for (const status of [400, 401, 403, 404, 410, 416, 500, 501, ...passing]) {
     const isWanted = passing.includes(status);
@@ -15,11 +19,18 @@ Deno.test("isPassing() takes the statuses of passing failures, cut bodies, and T
     assertEquals(isPassing(Object.assign(new Error(), { status })), isWanted);
   }
   const others: [unknown, boolean][] = [
-    [new TypeError("error sending request"), true],
     [new TypeError("Cannot fetch from example.org: connection refused"), true],
+    [coded("ENOTFOUND"), true],
+    [new Error("no luck", { cause: coded("UND_ERR_SOCKET") }), true],
+    [coded("ERR_TLS_CERT_INVALID"), false],
+    [coded("ENOENT"), false],
+    [Object.assign(coded("ECONNRESET"), { status: 404 }), false],
+    [new TypeError("Fetch failed: Requests to port 25 are blocked"), false],
+    [new TypeError("Cannot read properties of undefined"), false],
+    [new Deno.errors.NotCapable("Requires net access"), false],
     [new IncompleteBodyError(5, 10), true],
     [new IncompleteBodyError(11, 10), false],
-    // A downloader whose result is of a wrong kind gives it again.
+    // A downloader whose result is of a wrong kind gives the same again.
     [new TypeError("Cannot download: size must be an integer"), false],
     [new TypeError("Cannot read body: chunks must be Uint8Array"), false],
     [new Error("no luck"), false],

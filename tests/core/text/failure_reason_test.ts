@@ -149,6 +149,12 @@ Deno.test("errorFacts() reads messages of fetch alone, and never the URL in them
     "TypeError",
   );
   assertEquals(reasonOf(new Error("dns error")), "Error");
+  assertEquals(
+    reasonOf(failed(
+      "stream error received: refused stream before processing any application logic",
+    )),
+    "ERR_HTTP2_STREAM_ERROR",
+  );
 });
 
 /** The error of a fetch from a server that treats its connections so. */
@@ -173,6 +179,8 @@ async function served(
     await new Promise((resolve) => server.close(resolve));
   }
 }
+
+const CODED = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n";
 
 const HEAD = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n";
 
@@ -204,6 +212,11 @@ const REAL: [what: string, fail: () => Promise<unknown>, reason: string][] = [
     "a body that breaks off",
     () => served((socket) => socket.once("data", () => socket.end(HEAD))),
     "ECONNRESET",
+  ],
+  [
+    "a compressed body that breaks off",
+    () => served((socket) => socket.once("data", () => socket.end(CODED))),
+    "Z_BUF_ERROR",
   ],
   [
     "a server that does not speak TLS",
