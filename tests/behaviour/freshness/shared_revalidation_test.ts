@@ -12,7 +12,7 @@ import { gifOfDelays } from "../../fixtures/gif/gif_writer.ts";
 import { temporaryFolder } from "../../fixtures/gif/stub.ts";
 import { CONVERT, waitingFfmpeg } from "../../fixtures/gif/waiting_ffmpeg.ts";
 import { begin } from "../../fixtures/cache/begun.ts";
-import { openHosts } from "../../fixtures/remote/hosts.ts";
+import { openTwo } from "../../fixtures/remote/hosts.ts";
 import { pathsOf, writePair } from "../../fixtures/directory/files.ts";
 import {
   passing,
@@ -203,9 +203,8 @@ for (
 
 Deno.test("a revalidation that replaces reaches the remote tier, and other hosts", async () => {
   await using origin = new VersionedOrigin(TAGGED);
-  await using opened = await openHosts(2, { options: { maxAgeMs: HOUR_MS } });
-  const [one, two] = opened.hosts;
-  assert(one && two);
+  await using opened = await openTwo({ options: { maxAgeMs: HOUR_MS } });
+  const { one, two } = opened;
   const get = (cache: MediaCache, maxAgeMs = HOUR_MS) =>
     cache.getOrDownload(origin.url, passing, { maxAgeMs });
   await (await get(one.cache)).bytes();
@@ -231,9 +230,8 @@ Deno.test("an entry from the remote tier is checked by the validators of its ori
     const version = { body, type, headers: { etag: '"1"' } };
     await using origin = new VersionedOrigin(version);
     using clock = new ShiftedClock();
-    await using opened = await openHosts(2, { options: { maxAgeMs: HOUR_MS } });
-    const [one, two] = opened.hosts;
-    assert(one && two);
+    await using opened = await openTwo({ options: { maxAgeMs: HOUR_MS } });
+    const { one, two } = opened;
     const get = async (cache: MediaCache) => {
       const media = await cache.getOrDownload(origin.url, passing);
       return await media.bytes();
@@ -258,9 +256,8 @@ Deno.test("an entry from the remote tier is checked by the validators of its ori
 Deno.test("an object of the remote tier that is older than maxAgeMs counts as none, and is replaced", async () => {
   await using origin = new VersionedOrigin(TAGGED);
   using clock = new ShiftedClock();
-  await using opened = await openHosts(2, { options: { maxAgeMs: HOUR_MS } });
-  const [one, two] = opened.hosts;
-  assert(one && two);
+  await using opened = await openTwo({ options: { maxAgeMs: HOUR_MS } });
+  const { one, two } = opened;
   const media = await one.cache.getOrDownload(origin.url, passing);
   await media.bytes();
   await one.tier.ended("put");

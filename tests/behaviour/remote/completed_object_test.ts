@@ -1,7 +1,7 @@
 /** Objects that break, and whose origin breaks as well while it completes them. */
 import { assertEquals } from "@std/assert";
 import { assertBytes, pattern } from "../../fixtures/bodies/bytes.ts";
-import { type Host, openHosts } from "../../fixtures/remote/hosts.ts";
+import { openTwo } from "../../fixtures/remote/hosts.ts";
 import { inChunks } from "../../fixtures/remote/stand_in_tier.ts";
 import { RawServer, wholeOrRest } from "../../fixtures/servers/raw_server.ts";
 
@@ -19,8 +19,8 @@ for (
       ...wholeOrRest(request, BODY, FACTS),
       ...(request.index === 0 && { cut }),
     }));
-    await using opened = await openHosts(2);
-    const [one, two] = opened.hosts as [Host, Host];
+    await using opened = await openTwo();
+    const { one, two } = opened;
     await one.cache.put(server.url(), BODY, "application/x-test", "a.bin");
     await one.tier.ended("put");
     two.tier.stream = (bytes) => inChunks(bytes.slice(0, bytes.length / 2));

@@ -4,7 +4,7 @@ import { assertBytes, pattern } from "../../fixtures/bodies/bytes.ts";
 import { begin } from "../../fixtures/cache/begun.ts";
 import { turn } from "../../fixtures/cache/recorder.ts";
 import { origin } from "../../fixtures/remote/counted_origin.ts";
-import { type Host, openHost, openHosts } from "../../fixtures/remote/hosts.ts";
+import { openHost, openHosts, openTwo } from "../../fixtures/remote/hosts.ts";
 import { never } from "../../fixtures/remote/stand_in_tier.ts";
 import { awake } from "../../fixtures/time/awake.ts";
 
@@ -36,8 +36,8 @@ Deno.test("three hosts of 50 callers download a URL once", async () => {
 });
 
 Deno.test("a host whose download fails gives its lease back", async () => {
-  await using opened = await openHosts(2, { leases: true });
-  const [one, two] = opened.hosts as [Host, Host];
+  await using opened = await openTwo({ leases: true });
+  const { one, two } = opened;
 
   await assertRejects(() =>
     one.cache.getOrDownload(URL_A, () => Promise.reject(new Error("gone")))
@@ -285,12 +285,12 @@ Deno.test("a download that goes uncached gives its lease back at once", async ()
 });
 
 Deno.test("an upload that a change elsewhere has ended gives its lease back", async () => {
-  await using opened = await openHosts(2, {
+  await using opened = await openTwo({
     leases: true,
     limits: { changesEveryMs: 20 },
   });
   using _awake = awake();
-  const [one, two] = opened.hosts as [Host, Host];
+  const { one, two } = opened;
   two.tier.before = (method) => method === "put" ? never() : undefined;
   await (await two.cache.getOrDownload(URL_A, origin(BYTES).download)).bytes();
   await two.tier.begun("put");

@@ -8,7 +8,11 @@ import { assertBytes, pattern } from "../../fixtures/bodies/bytes.ts";
 import { origin } from "../../fixtures/remote/counted_origin.ts";
 import { tempDir } from "../../fixtures/directory/temp_dir.ts";
 import { remoteKey } from "../../fixtures/remote/entries.ts";
-import { type Host, openHost, openHosts } from "../../fixtures/remote/hosts.ts";
+import {
+  openHost,
+  openTwo,
+  openWatching,
+} from "../../fixtures/remote/hosts.ts";
 import { never, StandInTier } from "../../fixtures/remote/stand_in_tier.ts";
 import { begin } from "../../fixtures/cache/begun.ts";
 import { CallFault } from "../../fixtures/faults/disk_faults.ts";
@@ -40,8 +44,8 @@ Deno.test("delete() and deleteByKey() delete the object", async () => {
 });
 
 Deno.test("a deletion of what is not stored here deletes the object, too", async () => {
-  await using opened = await openHosts(2);
-  const [one, two] = opened.hosts as [Host, Host];
+  await using opened = await openTwo();
+  const { one, two } = opened;
   await one.cache.put(URL_A, OLD, "a/b", "a");
   await one.tier.ended("put");
 
@@ -51,9 +55,8 @@ Deno.test("a deletion of what is not stored here deletes the object, too", async
 });
 
 Deno.test("another host forgets its handles after a deletion, also without an entry", async () => {
-  await using opened = await openHosts(2, { limits: { changesEveryMs: 20 } });
-  using _awake = awake();
-  const [one, two] = opened.hosts as [Host, Host];
+  await using opened = await openWatching();
+  const { one, two } = opened;
   await one.cache.put(URL_A, OLD, "a/b", "a");
   await one.tier.ended("put");
   await two.cache.setHandle(URL_A, "place", "old");
@@ -64,9 +67,8 @@ Deno.test("another host forgets its handles after a deletion, also without an en
 });
 
 Deno.test("another host drops its entry after a deletion", async () => {
-  await using opened = await openHosts(2, { limits: { changesEveryMs: 20 } });
-  using _awake = awake();
-  const [one, two] = opened.hosts as [Host, Host];
+  await using opened = await openWatching();
+  const { one, two } = opened;
   await one.cache.put(URL_A, OLD, "a/b", "a");
   await one.tier.ended("put");
   await (await two.cache.getOrDownload(URL_A, origin(OLD).download)).bytes();
@@ -81,9 +83,8 @@ Deno.test("another host drops its entry after a deletion", async () => {
 });
 
 Deno.test("another host gets the new bytes after a replacement", async () => {
-  await using opened = await openHosts(2, { limits: { changesEveryMs: 20 } });
-  using _awake = awake();
-  const [one, two] = opened.hosts as [Host, Host];
+  await using opened = await openWatching();
+  const { one, two } = opened;
   await one.cache.put(URL_A, OLD, "a/b", "a");
   await one.tier.ended("put");
   await (await two.cache.getOrDownload(URL_A, origin(OLD).download)).bytes();
@@ -96,10 +97,8 @@ Deno.test("another host gets the new bytes after a replacement", async () => {
 });
 
 Deno.test("an entry that was stored after the change stays", async () => {
-  await using opened = await openHosts(2, { limits: { changesEveryMs: 20 } });
-  using _awake = awake();
-  const [, two] = opened.hosts as [Host, Host];
-  const { bucket } = opened;
+  await using opened = await openWatching();
+  const { two, bucket } = opened;
   await two.cache.put(URL_A, NEW, "a/b", "a");
   const [key = ""] = [...bucket.objects.keys()];
   bucket.changes.push({ key, host: "0", at: Date.now() - 60_000 });
@@ -111,9 +110,8 @@ Deno.test("an entry that was stored after the change stays", async () => {
 
 Deno.test("a host that was away learns of changes when its cache is first used", async () => {
   using clock = new ShiftedClock();
-  await using opened = await openHosts(2);
-  const [one, two] = opened.hosts as [Host, Host];
-  const { bucket } = opened;
+  await using opened = await openTwo();
+  const { one, two, bucket } = opened;
   await one.cache.put(URL_A, OLD, "a/b", "a");
   await one.tier.ended("put");
   await (await two.cache.getOrDownload(URL_A, origin(OLD).download)).bytes();
@@ -163,8 +161,8 @@ Deno.test("a deletion that fails is made good later, and its object is not serve
 });
 
 Deno.test("an object is not served while the deletion of its entry waits for the lock", async () => {
-  await using opened = await openHosts(2, { others: [{}, { maxEntryMb: 0 }] });
-  const [one, two] = opened.hosts as [Host, Host];
+  await using opened = await openTwo({ others: [{}, { maxEntryMb: 0 }] });
+  const { one, two } = opened;
   await one.cache.put(URL_A, OLD, "a/b", "a");
   await one.tier.ended("put");
   const path = join(two.cacheDir, CHANGES_NAME);
@@ -212,15 +210,14 @@ Deno.test("delete() waits for a tier that hangs no longer than for a lookup", as
 Deno.test("a deletion during the upload leaves no object", async () => {
   await using host = await openHost();
   const { cache, tier, bucket, recorder } = host;
-  const gate = Promise.withResolvers<void>();
-  tier.before = (method) => method === "put" ? gate.promise : undefined;
+  const gate = tier.hold("put");
   await cache.put(URL_A, OLD, "a/b", "a");
   await tier.begun("put");
 
   const deleted = cache.delete(URL_A);
   await recorder.seen("deleted");
   for (let i = 0; i < 20; i++) await turn();
-  gate.resolve();
+  gate();
   assertEquals(await deleted, true);
   await cache.close();
 
@@ -228,8 +225,8 @@ Deno.test("a deletion during the upload leaves no object", async () => {
 });
 
 Deno.test("a deletion while the object is received stores nothing", async () => {
-  await using opened = await openHosts(2);
-  const [one, two] = opened.hosts as [Host, Host];
+  await using opened = await openTwo();
+  const { one, two } = opened;
   const bytes = pattern(1_000_000);
   await one.cache.put(URL_A, bytes, "a/b", "a");
   await one.tier.ended("put");
@@ -256,10 +253,9 @@ Deno.test("a replacement that can't be uploaded deletes the old object", async (
 });
 
 Deno.test("a download that began before a change, and still runs, is not stored", async () => {
-  await using opened = await openHosts(2, { limits: { changesEveryMs: 20 } });
-  using _awake = awake();
+  await using opened = await openWatching();
   using clock = new ShiftedClock();
-  const [one, two] = opened.hosts as [Host, Host];
+  const { one, two } = opened;
   const { tap, call } = await begin(two.cache, URL_A);
   tap.write(OLD);
   const media = await call;
@@ -275,14 +271,11 @@ Deno.test("a download that began before a change, and still runs, is not stored"
 });
 
 Deno.test("a download that began before a change, and was stored after it, is dropped here and there", async () => {
-  await using opened = await openHosts(2, { limits: { changesEveryMs: 20 } });
-  using _awake = awake();
+  await using opened = await openWatching();
   using clock = new ShiftedClock();
-  const [one, two] = opened.hosts as [Host, Host];
-  const { bucket } = opened;
-  const gate = Promise.withResolvers<void>();
+  const { one, two, bucket } = opened;
   const { tap, call } = await begin(two.cache, URL_A);
-  two.tier.before = (method) => method === "changes" ? gate.promise : undefined;
+  const gate = two.tier.hold("changes");
   tap.write(OLD);
   const media = await call;
 
@@ -294,7 +287,7 @@ Deno.test("a download that began before a change, and was stored after it, is dr
   assertEquals(await media.stored, true);
   await two.tier.ended("put");
   assertEquals(bucket.objects.size, 1);
-  gate.resolve();
+  gate();
   await two.recorder.seen("dropped");
   await two.tier.ended("delete");
 
@@ -305,31 +298,20 @@ Deno.test("a download that began before a change, and was stored after it, is dr
 for (const isEvicted of [false, true]) {
   const title = isEvicted ? " and evicted" : "";
   Deno.test(`an entry that was stored before a change, uploaded after it${title} leaves no object`, async () => {
-    await using opened = await openHosts(2, {
-      limits: { changesEveryMs: 20 },
-      options: { maxSizeMb: 0.0015 },
-    });
-    using _awake = awake();
-    const [one, two] = opened.hosts as [Host, Host];
-    const { bucket } = opened;
-    const upload = Promise.withResolvers<void>();
-    const look = Promise.withResolvers<void>();
-    two.tier.before = (method) =>
-      method === "put"
-        ? upload.promise
-        : method === "changes"
-        ? look.promise
-        : undefined;
+    await using opened = await openWatching({ options: { maxSizeMb: 0.0015 } });
+    const { one, two, bucket } = opened;
+    const upload = two.tier.hold("put");
+    const look = two.tier.hold("changes");
     await two.cache.put(URL_A, OLD, "a/b", "a");
     await two.tier.begun("put");
 
     await one.cache.delete(URL_A);
-    upload.resolve();
+    upload();
     await two.tier.ended("put");
     assertEquals(bucket.objects.size, 1);
     if (isEvicted) await two.cache.put(`${URL_A}?2`, OLD, "a/b", "a");
     if (isEvicted) await two.tier.ended("put", 2);
-    look.resolve();
+    look();
     await two.tier.ended("delete");
 
     assertEquals(await two.cache.has(URL_A), false);
@@ -338,27 +320,19 @@ for (const isEvicted of [false, true]) {
 }
 
 Deno.test("what another host has put after its deletion stays, also over a late upload", async () => {
-  await using opened = await openHosts(2, { limits: { changesEveryMs: 20 } });
-  using _awake = awake();
-  const [one, two] = opened.hosts as [Host, Host];
-  const { bucket } = opened;
-  const upload = Promise.withResolvers<void>();
-  const look = Promise.withResolvers<void>();
-  two.tier.before = (method) =>
-    method === "put"
-      ? upload.promise
-      : method === "changes"
-      ? look.promise
-      : undefined;
+  await using opened = await openWatching();
+  const { one, two, bucket } = opened;
+  const upload = two.tier.hold("put");
+  const look = two.tier.hold("changes");
   await two.cache.put(URL_A, OLD, "a/b", "a");
   await two.tier.begun("put");
   await one.cache.delete(URL_A);
-  upload.resolve();
+  upload();
   await two.tier.ended("put");
   await one.cache.put(URL_A, NEW, "a/b", "a");
   await one.tier.ended("put");
 
-  look.resolve();
+  look();
   await two.recorder.seen("dropped");
   await two.tier.ended("get");
   await two.cache.close();
@@ -368,27 +342,24 @@ Deno.test("what another host has put after its deletion stays, also over a late 
 });
 
 Deno.test("an upload that runs when a change is learnt of leaves no object", async () => {
-  await using opened = await openHosts(2, { limits: { changesEveryMs: 20 } });
-  using _awake = awake();
-  const [one, two] = opened.hosts as [Host, Host];
-  const upload = Promise.withResolvers<void>();
-  two.tier.before = (method) => method === "put" ? upload.promise : undefined;
+  await using opened = await openWatching();
+  const { one, two } = opened;
+  const upload = two.tier.hold("put");
   await two.cache.put(URL_A, OLD, "a/b", "a");
   await two.tier.begun("put");
 
   await one.cache.delete(URL_A);
   await two.recorder.seen("dropped");
   for (let i = 0; i < 20; i++) await turn();
-  upload.resolve();
+  upload();
   await two.cache.close();
 
   assertEquals(opened.bucket.objects.size, 0);
 });
 
 Deno.test("a change that the disk has kept from its effect is tried again", async () => {
-  await using opened = await openHosts(2, { limits: { changesEveryMs: 20 } });
-  using _awake = awake();
-  const [one, two] = opened.hosts as [Host, Host];
+  await using opened = await openWatching();
+  const { one, two } = opened;
   await two.cache.put(URL_A, OLD, "a/b", "a");
   await two.tier.ended("put");
   {
@@ -405,21 +376,17 @@ Deno.test("a change that the disk has kept from its effect is tried again", asyn
 });
 
 Deno.test("a change is tried again if the disk could not tell whether there is an entry", async () => {
-  await using opened = await openHosts(2, {
-    limits: { changesEveryMs: 20, uploadTimeoutMs: 1 },
-  });
-  using _awake = awake();
-  const [one, two] = opened.hosts as [Host, Host];
+  await using opened = await openWatching({ limits: { uploadTimeoutMs: 1 } });
+  const { one, two } = opened;
   // The cache of the host has not seen the entry of another process.
   await using neighbour = new MediaCache({ cacheDir: two.cacheDir });
   await neighbour.put(URL_A, OLD, "a/b", "a");
-  const gate = Promise.withResolvers<void>();
-  two.tier.before = (method) => method === "changes" ? gate.promise : undefined;
+  const gate = two.tier.hold("changes");
   await two.cache.get(`${URL_A}?other`);
   await one.cache.delete(URL_A);
   {
     using _fault = new CallFault("openSync", new Error("I/O error"));
-    gate.resolve();
+    gate();
     await two.tier.ended("changes", two.tier.count("changes") + 2);
   }
   await two.tier.ended("changes", two.tier.count("changes") + 2);
@@ -429,12 +396,8 @@ Deno.test("a change is tried again if the disk could not tell whether there is a
 
 Deno.test("a replacement by another process on the same directory stays", async () => {
   await using dir = await tempDir();
-  await using opened = await openHosts(2, {
-    limits: { changesEveryMs: 20 },
-    options: { cacheDir: dir.path },
-  });
-  using _awake = awake();
-  const [one, two] = opened.hosts as [Host, Host];
+  await using opened = await openWatching({ options: { cacheDir: dir.path } });
+  const { one, two } = opened;
   await two.cache.put(URL_A, OLD, "a/b", "a");
   await two.tier.ended("put");
 
@@ -452,13 +415,10 @@ Deno.test("a replacement by another process on the same directory stays", async 
 for (const change of ["replacement", "deletion"]) {
   Deno.test(`what another process on the same directory puts right after a ${change} stays while it is uploaded`, async () => {
     await using dir = await tempDir();
-    await using opened = await openHosts(2, {
-      limits: { changesEveryMs: 20 },
+    await using opened = await openWatching({
       options: { cacheDir: dir.path },
     });
-    using _awake = awake();
-    const [one, two] = opened.hosts as [Host, Host];
-    const { bucket } = opened;
+    const { one, two, bucket } = opened;
     const put = (bytes: Uint8Array, replace: boolean) =>
       one.cache.put(URL_A, bytes, "a/b", "a", { replace });
     await put(pattern(1_000, 3), false);
@@ -467,14 +427,13 @@ for (const change of ["replacement", "deletion"]) {
     else await put(OLD, true);
     while (bucket.changes.length === 0) await turn();
     const count = one.tier.count("put");
-    const upload = Promise.withResolvers<void>();
-    one.tier.before = (method) => method === "put" ? upload.promise : undefined;
+    const upload = one.tier.hold("put");
 
     await put(NEW, true);
     await one.tier.begun("put", count + 1);
     await two.cache.get(`${URL_A}?other`);
     await two.tier.ended("changes", 3);
-    upload.resolve();
+    upload();
     await one.tier.ended("put", count + 1);
     await two.tier.ended("changes", two.tier.count("changes") + 2);
 
@@ -487,9 +446,8 @@ for (const change of ["replacement", "deletion"]) {
 }
 
 Deno.test("a replacement that changes the name alone reaches other hosts", async () => {
-  await using opened = await openHosts(2, { limits: { changesEveryMs: 20 } });
-  using _awake = awake();
-  const [one, two] = opened.hosts as [Host, Host];
+  await using opened = await openWatching();
+  const { one, two } = opened;
   await one.cache.put(URL_A, OLD, "a/b", "old");
   await one.tier.ended("put");
   await (await two.cache.getOrDownload(URL_A, origin(OLD).download)).bytes();
@@ -502,10 +460,9 @@ Deno.test("a replacement that changes the name alone reaches other hosts", async
 });
 
 Deno.test("a host whose clock was set back learns of changes all the same", async () => {
-  await using opened = await openHosts(2, { limits: { changesEveryMs: 20 } });
-  using _awake = awake();
+  await using opened = await openWatching();
   using clock = new ShiftedClock();
-  const [one, two] = opened.hosts as [Host, Host];
+  const { one, two } = opened;
   await one.cache.put(URL_A, OLD, "a/b", "a");
   await one.tier.ended("put");
   await (await two.cache.getOrDownload(URL_A, origin(OLD).download)).bytes();
@@ -525,8 +482,7 @@ Deno.test("a look that finds many changes lets others work meanwhile", async () 
   await using host = await openHost({ limits: { changesEveryMs: 20 } });
   using _awake = awake();
   const { cache, tier, bucket, recorder } = host;
-  const gate = Promise.withResolvers<void>();
-  tier.before = (method) => method === "changes" ? gate.promise : undefined;
+  const gate = tier.hold("changes");
   for (const url of [URL_A, `${URL_A}?last`]) {
     await cache.put(url, OLD, "a/b", "a");
   }
@@ -538,7 +494,7 @@ Deno.test("a look that finds many changes lets others work meanwhile", async () 
     bucket.changes.push({ key, host: "another", at: Date.now() });
   }
 
-  gate.resolve();
+  gate();
   await recorder.seen("dropped");
   let turns = 0;
   for (; recorder.of("dropped").length < 2; turns++) await yieldToEventLoop();
@@ -565,19 +521,17 @@ Deno.test("changes of another shape are a failure of the tier, and no more", asy
 });
 
 Deno.test("an entry that was put after a change stays, also if a download of the URL began before", async () => {
-  await using opened = await openHosts(2, { limits: { changesEveryMs: 20 } });
-  using _awake = awake();
+  await using opened = await openWatching();
   using clock = new ShiftedClock();
-  const [one, two] = opened.hosts as [Host, Host];
+  const { one, two } = opened;
   await (await two.cache.getOrDownload(URL_A, origin(OLD).download)).bytes();
-  const gate = Promise.withResolvers<void>();
-  two.tier.before = (method) => method === "changes" ? gate.promise : undefined;
+  const gate = two.tier.hold("changes");
 
   clock.aheadMs += 30_000;
   await one.cache.delete(URL_A);
   clock.aheadMs += 30_000;
   await two.cache.put(URL_A, NEW, "a/b", "a", { replace: true });
-  gate.resolve();
+  gate();
   await two.tier.ended("changes", two.tier.count("changes") + 3);
 
   assertBytes(await (await two.cache.get(URL_A))?.bytes(), NEW);

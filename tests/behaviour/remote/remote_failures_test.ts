@@ -4,7 +4,12 @@ import { HttpStatusError, MediaCache, MediaCacheError } from "../../../mod.ts";
 import { tempDir } from "../../fixtures/directory/temp_dir.ts";
 import { assertBytes, pattern } from "../../fixtures/bodies/bytes.ts";
 import { origin } from "../../fixtures/remote/counted_origin.ts";
-import { type Host, openHost, openHosts } from "../../fixtures/remote/hosts.ts";
+import {
+  type Host,
+  openHost,
+  openHosts,
+  openTwo,
+} from "../../fixtures/remote/hosts.ts";
 import {
   inChunks,
   never,
@@ -22,8 +27,8 @@ const urls = (count: number) =>
 
 /** Opens two hosts; the first has uploaded `bytes` for URL_A. */
 async function warmed(bytes: Uint8Array<ArrayBuffer>) {
-  const opened = await openHosts(2, { limits: { idleTimeoutMs: 100 } });
-  const [one, two] = opened.hosts as [Host, Host];
+  const opened = await openTwo({ limits: { idleTimeoutMs: 100 } });
+  const { one, two } = opened;
   await one.cache.put(URL_A, bytes, "application/x-test", "a.bin");
   await one.tier.ended("put");
   const dispose = () => opened[Symbol.asyncDispose]();
@@ -178,8 +183,8 @@ for (
 }
 
 Deno.test("a small object on a slow line may take longer than a lookup", async () => {
-  await using opened = await openHosts(2, { limits: { lookupTimeoutMs: 50 } });
-  const [one, { cache, tier }] = opened.hosts as [Host, Host];
+  await using opened = await openTwo({ limits: { lookupTimeoutMs: 50 } });
+  const { one, two: { cache, tier } } = opened;
   await one.cache.put(URL_A, SMALL, "application/x-test", "a.bin");
   await one.tier.ended("put");
   const gate = Promise.withResolvers<void>();

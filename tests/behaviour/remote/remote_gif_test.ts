@@ -4,7 +4,7 @@ import { UnacceptableTypeError } from "../../../mod.ts";
 import { assertBytes, pattern } from "../../fixtures/bodies/bytes.ts";
 import { gifOfDelays } from "../../fixtures/gif/gif_writer.ts";
 import { origin } from "../../fixtures/remote/counted_origin.ts";
-import { type Host, openHosts } from "../../fixtures/remote/hosts.ts";
+import { openTwo } from "../../fixtures/remote/hosts.ts";
 import {
   inChunks,
   type StandInBucket,
@@ -27,8 +27,8 @@ async function enlarge(bucket: StandInBucket) {
 }
 
 Deno.test("a GIF is converted by one host, and its video shared", async () => {
-  await using opened = await openHosts(2);
-  const [one, two] = opened.hosts as [Host, Host];
+  await using opened = await openTwo();
+  const { one, two } = opened;
   const source = origin(GIF, GIF_FACTS);
 
   const first = await one.cache.getOrDownload(URL_GIF, source.download);
@@ -53,8 +53,8 @@ Deno.test("a GIF is converted by one host, and its video shared", async () => {
 });
 
 Deno.test("a video that was made of a GIF is refused to callers that don't accept GIFs", async () => {
-  await using opened = await openHosts(2);
-  const [one, two] = opened.hosts as [Host, Host];
+  await using opened = await openTwo();
+  const { one, two } = opened;
   const source = origin(GIF, GIF_FACTS);
   await (await one.cache.getOrDownload(URL_GIF, source.download)).bytes();
   await one.tier.ended("put");
@@ -75,10 +75,10 @@ Deno.test("a video that was made of a GIF is refused to callers that don't accep
 });
 
 Deno.test("a host that keeps GIFs takes no video, and leaves the object as it is", async () => {
-  await using opened = await openHosts(2, {
+  await using opened = await openTwo({
     others: [{}, { gifToMp4: false }],
   });
-  const [one, two] = opened.hosts as [Host, Host];
+  const { one, two } = opened;
   const source = origin(GIF, GIF_FACTS);
   await (await one.cache.getOrDownload(URL_GIF, source.download)).bytes();
   await one.tier.ended("put");
@@ -95,10 +95,10 @@ Deno.test("a host that keeps GIFs takes no video, and leaves the object as it is
 });
 
 Deno.test("a GIF of a host that keeps GIFs is converted by one that does not, and replaced", async () => {
-  await using opened = await openHosts(2, {
+  await using opened = await openTwo({
     others: [{ gifToMp4: false }, {}],
   });
-  const [one, two] = opened.hosts as [Host, Host];
+  const { one, two } = opened;
   const source = origin(GIF, GIF_FACTS);
   await (await one.cache.getOrDownload(URL_GIF, source.download)).bytes();
   await one.tier.ended("put");
@@ -115,10 +115,10 @@ Deno.test("a GIF of a host that keeps GIFs is converted by one that does not, an
 });
 
 Deno.test("a GIF that one host could not convert is served as it is by others", async () => {
-  await using opened = await openHosts(2, {
+  await using opened = await openTwo({
     options: { gifToMp4: { maxFrames: 1 } },
   });
-  const [one, two] = opened.hosts as [Host, Host];
+  const { one, two } = opened;
   const source = origin(GIF, GIF_FACTS);
   await (await one.cache.getOrDownload(URL_GIF, source.download)).bytes();
   await one.tier.ended("put");
@@ -138,8 +138,8 @@ for (
   ] as const
 ) {
   Deno.test(`a large video of a GIF that ${title} is not handed out: the GIF is downloaded`, async () => {
-    await using opened = await openHosts(2);
-    const [one, two] = opened.hosts as [Host, Host];
+    await using opened = await openTwo();
+    const { one, two } = opened;
     const source = origin(GIF, GIF_FACTS);
     await (await one.cache.getOrDownload(URL_GIF, source.download)).bytes();
     await one.tier.ended("put");
@@ -157,8 +157,8 @@ for (
 }
 
 Deno.test("a large video of a GIF is handed out when it is whole", async () => {
-  await using opened = await openHosts(2);
-  const [one, two] = opened.hosts as [Host, Host];
+  await using opened = await openTwo();
+  const { one, two } = opened;
   const source = origin(GIF, GIF_FACTS);
   await (await one.cache.getOrDownload(URL_GIF, source.download)).bytes();
   await one.tier.ended("put");
@@ -172,10 +172,10 @@ Deno.test("a large video of a GIF is handed out when it is whole", async () => {
 });
 
 Deno.test("a GIF that a host without ffmpeg has stored is converted by others", async () => {
-  await using opened = await openHosts(2, {
+  await using opened = await openTwo({
     others: [{ gifToMp4: { ffmpeg: "/nonexistent/ffmpeg" } }],
   });
-  const [one, two] = opened.hosts as [Host, Host];
+  const { one, two } = opened;
   const source = origin(GIF, GIF_FACTS);
   await (await one.cache.getOrDownload(URL_GIF, source.download)).bytes();
   await one.tier.ended("put");

@@ -11,7 +11,7 @@ import { pathsOf } from "../../fixtures/directory/files.ts";
 import { tempDir } from "../../fixtures/directory/temp_dir.ts";
 import { WriteFault } from "../../fixtures/faults/disk_faults.ts";
 import { origin } from "../../fixtures/remote/counted_origin.ts";
-import { type Host, openHost, openHosts } from "../../fixtures/remote/hosts.ts";
+import { openHost, openTwo } from "../../fixtures/remote/hosts.ts";
 import { StandInTier } from "../../fixtures/remote/stand_in_tier.ts";
 
 const URL_A = "https://example.org/a.bin";
@@ -24,11 +24,8 @@ for (
   ] as const
 ) {
   Deno.test(`${kind} that one host has downloaded is not downloaded by another`, async () => {
-    await using opened = await openHosts(2);
-    const [one, two] = opened.hosts as [
-      typeof opened.hosts[0],
-      typeof opened.hosts[0],
-    ];
+    await using opened = await openTwo();
+    const { one, two } = opened;
     const bytes = pattern(size);
     const source = origin(bytes, { filename: "a.bin" });
 
@@ -90,11 +87,8 @@ Deno.test("get() and has() ask no tier for an object", async () => {
 });
 
 Deno.test("many callers of a URL share one lookup", async () => {
-  await using opened = await openHosts(2);
-  const [one, two] = opened.hosts as [
-    typeof opened.hosts[0],
-    typeof opened.hosts[0],
-  ];
+  await using opened = await openTwo();
+  const { one, two } = opened;
   const bytes = pattern(600_000);
   const source = origin(bytes);
   await (await one.cache.getOrDownload(URL_A, source.download)).bytes();
@@ -140,13 +134,10 @@ Deno.test("two caches on one directory ask the tier once", async () => {
 });
 
 Deno.test("a read-only cache hands out an object, and stores nothing", async () => {
-  await using opened = await openHosts(2, {
+  await using opened = await openTwo({
     others: [{}, { readOnly: true }],
   });
-  const [one, two] = opened.hosts as [
-    typeof opened.hosts[0],
-    typeof opened.hosts[0],
-  ];
+  const { one, two } = opened;
   const bytes = pattern(600_000);
   const source = origin(bytes);
   await (await one.cache.getOrDownload(URL_A, source.download)).bytes();
@@ -162,13 +153,10 @@ Deno.test("a read-only cache hands out an object, and stores nothing", async () 
 });
 
 Deno.test("an object above maxDownloadMb is not used, nor replaced", async () => {
-  await using opened = await openHosts(2, {
+  await using opened = await openTwo({
     others: [{}, { maxDownloadMb: 0.5 }],
   });
-  const [one, two] = opened.hosts as [
-    typeof opened.hosts[0],
-    typeof opened.hosts[0],
-  ];
+  const { one, two } = opened;
   await one.cache.put(URL_A, pattern(600_000), "application/x-test", "a.bin");
   await one.tier.ended("put");
   const source = origin(pattern(1_000));
@@ -211,8 +199,8 @@ Deno.test("facts that a hostile host has stored are made safe", async () => {
 });
 
 Deno.test("a disk that is full during a remote hit breaks no caller", async () => {
-  await using opened = await openHosts(2);
-  const [one, two] = opened.hosts as [Host, Host];
+  await using opened = await openTwo();
+  const { one, two } = opened;
   const bytes = pattern(2_000_000);
   const source = origin(bytes);
   await one.cache.put(URL_A, bytes, "a/b", "a");
@@ -232,8 +220,8 @@ Deno.test("a disk that is full during a remote hit breaks no caller", async () =
 });
 
 Deno.test("a reader that lags, and a second that joins late, get all bytes of an object", async () => {
-  await using opened = await openHosts(2);
-  const [one, two] = opened.hosts as [Host, Host];
+  await using opened = await openTwo();
+  const { one, two } = opened;
   const bytes = pattern(5_000_000);
   await one.cache.put(URL_A, bytes, "a/b", "a");
   await one.tier.ended("put");
@@ -251,8 +239,8 @@ Deno.test("a reader that lags, and a second that joins late, get all bytes of an
 });
 
 Deno.test("an object without a named type gets the type that its bytes tell", async () => {
-  await using opened = await openHosts(2, { others: [{ sniff: false }, {}] });
-  const [one, two] = opened.hosts as [Host, Host];
+  await using opened = await openTwo({ others: [{ sniff: false }, {}] });
+  const { one, two } = opened;
   const png = new Uint8Array([137, 80, 78, 71, 13, 10, 26, 10]);
   const untyped = { mimetype: "application/octet-stream", filename: "a" };
   const source = origin(png, untyped);
