@@ -7,7 +7,7 @@ import {
   TooLargeError,
 } from "../../../mod.ts";
 import { keyOf } from "../../../src/core/text/key.ts";
-import { begin } from "../../fixtures/cache/begun.ts";
+import { begin, underway } from "../../fixtures/cache/begun.ts";
 import { pair } from "../../fixtures/sharing/pair.ts";
 import {
   assertBytes,
@@ -32,9 +32,10 @@ for (const size of [BODY.length, undefined]) {
   Deno.test(`a download of ${length} length is followed by the other cache while it runs`, async () => {
     await using caches = await pair();
     const { one, two, recorder } = caches;
-    const { tap, call } = await begin(one, "a", { ...PNG, size });
-    tap.write(BODY.slice(0, 1000));
-    const first = await call;
+    const { media: first, tap } = await underway(one, "a", BODY, {
+      ...PNG,
+      size,
+    });
 
     const progress = new Progress();
     const { onProgress } = progress;
@@ -183,9 +184,7 @@ for (
 
 Deno.test("a Media with a slice that has bytes never gives the body of another download", async () => {
   await using caches = await pair();
-  const { tap, call } = await begin(caches.one, "a", PNG);
-  tap.write(BODY.slice(0, 1000));
-  await call;
+  const { tap } = await underway(caches.one, "a", BODY, PNG);
   const other = pattern(BODY.length, 7);
   const download = () => Promise.resolve({ data: other, ...PNG });
   await using begun = await caches.two.getOrDownload("a", download);
@@ -210,16 +209,13 @@ Deno.test("a Media with a slice that has bytes never gives the body of another d
 Deno.test("a deleted download reaches its followers whole, and is not stored", async () => {
   await using caches = await pair();
   const { one, two } = caches;
-  const { tap, call } = await begin(one, "a", PNG);
-  tap.write(BODY.slice(0, 1000));
-  const mine = await call;
+  const { media: mine, finish } = await underway(one, "a", BODY, PNG);
   const theirs = await two.getOrDownload("a", never);
   const reader = theirs.body.getReader();
   await readSome(reader, 1000);
 
   await one.delete("a");
-  tap.write(BODY.slice(1000));
-  tap.end();
+  finish();
 
   assertBytes(await readRest(reader), BODY.slice(1000));
   assertBytes(await mine.bytes(), BODY);
@@ -230,9 +226,7 @@ Deno.test("a deleted download reaches its followers whole, and is not stored", a
 Deno.test("a deleted download is not followed any more", async () => {
   await using caches = await pair();
   const { one, two } = caches;
-  const { tap, call } = await begin(one, "a", PNG);
-  tap.write(BODY.slice(0, 1000));
-  await call;
+  const { tap } = await underway(one, "a", BODY, PNG);
 
   await one.delete("a");
   const download = () => Promise.resolve({ data: BODY, ...PNG });
@@ -249,14 +243,11 @@ Deno.test("a deleted download is not followed any more", async () => {
 Deno.test("whenAbandoned abort does not abort a download that another cache follows", async () => {
   await using caches = await pair({ whenAbandoned: "abort" });
   const { one, two } = caches;
-  const { tap, call } = await begin(one, "a", PNG);
-  tap.write(BODY.slice(0, 1000));
-  const mine = await call;
+  const { media: mine, finish } = await underway(one, "a", BODY, PNG);
   const theirs = await two.getOrDownload("a", never);
 
   await mine.body.cancel();
-  tap.write(BODY.slice(1000));
-  tap.end();
+  finish();
 
   assertBytes(await theirs.bytes(), BODY);
 });
@@ -264,16 +255,13 @@ Deno.test("whenAbandoned abort does not abort a download that another cache foll
 Deno.test("a follower that stops with whenAbandoned abort leaves the download to the other cache", async () => {
   await using caches = await pair({ whenAbandoned: "abort" });
   const { one, two } = caches;
-  const { tap, call } = await begin(one, "a", PNG);
-  tap.write(BODY.slice(0, 1000));
-  const mine = await call;
+  const { media: mine, finish } = await underway(one, "a", BODY, PNG);
   const theirs = await two.getOrDownload("a", never);
 
   await theirs.body.cancel();
   assertEquals(await theirs.stored, false);
   assertEquals(two.inFlight(), []);
-  tap.write(BODY.slice(1000));
-  tap.end();
+  finish();
 
   assertBytes(await mine.bytes(), BODY);
 });
@@ -305,13 +293,10 @@ Deno.test("a read-only cache follows the download of another", async () => {
   const cacheDir = dir.path;
   await using one = await MediaCache.open({ cacheDir });
   await using two = await MediaCache.open({ cacheDir, readOnly: true });
-  const { tap, call } = await begin(one, "a", PNG);
-  tap.write(BODY.slice(0, 1000));
-  await call;
+  const { finish } = await underway(one, "a", BODY, PNG);
 
   const media = await two.getOrDownload("a", never);
-  tap.write(BODY.slice(1000));
-  tap.end();
+  finish();
 
   assertBytes(await media.bytes(), BODY);
   assertEquals(await media.stored, true);
@@ -320,9 +305,7 @@ Deno.test("a read-only cache follows the download of another", async () => {
 Deno.test("a cache that closes ends its followed downloads, and the other cache continues", async () => {
   await using caches = await pair();
   const { one, two } = caches;
-  const { tap, call } = await begin(one, "a", PNG);
-  tap.write(BODY.slice(0, 1000));
-  const mine = await call;
+  const { media: mine, finish } = await underway(one, "a", BODY, PNG);
   const theirs = await two.getOrDownload("a", never);
   const reader = theirs.body.getReader();
   await readSome(reader, 1000);
@@ -330,21 +313,17 @@ Deno.test("a cache that closes ends its followed downloads, and the other cache 
   await two.close({ abort: true });
 
   await assertRejects(() => reader.read());
-  tap.write(BODY.slice(1000));
-  tap.end();
+  finish();
   assertBytes(await mine.bytes(), BODY);
 });
 
 Deno.test("unread Media of followed downloads are readable until close()", async () => {
   await using caches = await pair();
   const { one, two } = caches;
-  const { tap, call } = await begin(one, "a", PNG);
-  tap.write(BODY.slice(0, 1000));
-  const mine = await call;
+  const { media: mine, finish } = await underway(one, "a", BODY, PNG);
   const theirs = await two.getOrDownload("a", never);
   const left = await two.getOrDownload("a", never);
-  tap.write(BODY.slice(1000));
-  tap.end();
+  finish();
   await mine.stored;
   await theirs.stored;
 
@@ -393,13 +372,10 @@ Deno.test("files of a process that died during a commit do not keep others from 
   const { one, two, cacheDir } = caches;
   const path = join(cacheDir, `${keyOf("a")}.description.part`);
   await Deno.writeTextFile(path, "left");
-  const { tap, call } = await begin(one, "a", PNG);
-  tap.write(BODY.slice(0, 1000));
-  const mine = await call;
+  const { media: mine, finish } = await underway(one, "a", BODY, PNG);
 
   const theirs = await two.getOrDownload("a", never);
-  tap.write(BODY.slice(1000));
-  tap.end();
+  finish();
 
   assertBytes(await theirs.bytes(), BODY);
   assertBytes(await mine.bytes(), BODY);
@@ -409,12 +385,9 @@ Deno.test("a download of a URL of 100 KiB is followed to its end", async () => {
   await using caches = await pair();
   const { one, two } = caches;
   const url = "a".repeat(100_000);
-  const { tap, call } = await begin(one, url, PNG);
-  tap.write(BODY.slice(0, 1000));
-  const mine = await call;
+  const { media: mine, finish } = await underway(one, url, BODY, PNG);
   const theirs = await two.getOrDownload(url, never);
-  tap.write(BODY.slice(1000));
-  tap.end();
+  finish();
 
   assertBytes(await theirs.bytes(), BODY);
   assertEquals([await mine.stored, await theirs.stored], [true, true]);
@@ -444,9 +417,7 @@ Deno.test("bytes count as a sign of life before the type is certain", async () =
 Deno.test("whenAbandoned abort ends a download when its followers have left, too", async () => {
   await using caches = await pair({ whenAbandoned: "abort" });
   const { one, two } = caches;
-  const { tap, call } = await begin(one, "a", PNG);
-  tap.write(BODY.slice(0, 1000));
-  const mine = await call;
+  const { media: mine, tap } = await underway(one, "a", BODY, PNG);
   const theirs = await two.getOrDownload("a", never);
   await mine.body.cancel();
 
@@ -464,14 +435,14 @@ Deno.test("a followed download declared above maxDownloadMb is an error at once"
   await using one = await MediaCache.open({ cacheDir });
   await using two = await MediaCache.open({ cacheDir, maxDownloadMb: 0.1 });
   const size = BODY.length;
-  const { tap, call } = await begin(one, "a", { ...PNG, size });
-  tap.write(BODY.slice(0, 1000));
-  const mine = await call;
+  const { media: mine, finish } = await underway(one, "a", BODY, {
+    ...PNG,
+    size,
+  });
 
   await assertRejects(() => two.getOrDownload("a", never), TooLargeError);
 
-  tap.write(BODY.slice(1000));
-  tap.end();
+  finish();
   assertBytes(await mine.bytes(), BODY);
 });
 
@@ -500,14 +471,11 @@ Deno.test("a lookup that finds a body without its sidecar waits for the running 
 Deno.test("readers of a followed download continue when others read its entry already", async () => {
   await using caches = await pair({ maxMemoryItems: 0 });
   const { one, two } = caches;
-  const { tap, call } = await begin(one, "a", PNG);
-  tap.write(BODY.slice(0, 1000));
-  const mine = await call;
+  const { media: mine, finish } = await underway(one, "a", BODY, PNG);
   const theirs = await two.getOrDownload("a", never);
   const reader = theirs.body.getReader();
   await readSome(reader, 1000);
-  tap.write(BODY.slice(1000));
-  tap.end();
+  finish();
   assertBytes(await mine.bytes(), BODY);
   await using held = await two.get("a");
 
@@ -533,7 +501,8 @@ Deno.test("a single failed look at a followed file blocks no reader", async () =
   tap.write(BODY.slice(1000));
   tap.end();
   assertBytes(await readRest(reader), BODY.slice(start.length));
-  assertEquals([await media.stored, await (await call).bytes()], [true, BODY]);
+  assertEquals(await media.stored, true);
+  assertBytes(await (await call).bytes(), BODY);
 });
 
 Deno.test("when a followed file cannot be read any more, new callers download, and readers with bytes get the error", async () => {

@@ -6,7 +6,7 @@ import {
   readRest,
   readSome,
 } from "../../fixtures/bodies/bytes.ts";
-import { begin } from "../../fixtures/cache/begun.ts";
+import { begin, underway } from "../../fixtures/cache/begun.ts";
 import { turn } from "../../fixtures/cache/recorder.ts";
 import { namesIn, pathsOf } from "../../fixtures/directory/files.ts";
 import { tempDir } from "../../fixtures/directory/temp_dir.ts";
@@ -26,9 +26,7 @@ function never(): Promise<never> {
 Deno.test("a download that falls silent in another process is started anew here", async () => {
   await using caches = await pair({}, { idleTimeoutMs: 100 });
   const { one, two } = caches;
-  const { tap, call } = await begin(one, "a", PNG);
-  tap.write(BODY.slice(0, 1000));
-  const mine = await call;
+  const { media: mine, tap } = await underway(one, "a", BODY, PNG);
   let calls = 0;
   const download = () => {
     calls++;
@@ -55,15 +53,12 @@ Deno.test("a download that falls silent in another process is started anew here"
 Deno.test("a process whose callers have left takes no silent download over", async () => {
   await using caches = await pair({}, { idleTimeoutMs: 100 });
   const { one, two } = caches;
-  const { tap, call } = await begin(one, "a", PNG);
-  tap.write(BODY.slice(0, 1000));
-  const mine = await call;
+  const { media: mine, finish } = await underway(one, "a", BODY, PNG);
   const theirs = await two.getOrDownload("a", never);
   await theirs.body.cancel();
 
   assertEquals(await theirs.stored, false);
-  tap.write(BODY.slice(1000));
-  tap.end();
+  finish();
 
   assertBytes(await mine.bytes(), BODY);
   assertEquals(await mine.stored, true);
@@ -72,9 +67,7 @@ Deno.test("a process whose callers have left takes no silent download over", asy
 Deno.test("a read-only cache downloads for itself when another process falls silent, and takes nothing away", async () => {
   await using caches = await pair({}, { idleTimeoutMs: 100, readOnly: true });
   const { one, two, recorder } = caches;
-  const { tap, call } = await begin(one, "a", PNG);
-  tap.write(BODY.slice(0, 1000));
-  const mine = await call;
+  const { media: mine, finish } = await underway(one, "a", BODY, PNG);
   const download = () => Promise.resolve({ data: OTHER, ...PNG });
 
   const theirs = await two.getOrDownload("a", download);
@@ -82,8 +75,7 @@ Deno.test("a read-only cache downloads for itself when another process falls sil
 
   assertBytes(await theirs.bytes(), OTHER);
   assertEquals(await theirs.stored, false);
-  tap.write(BODY.slice(1000));
-  tap.end();
+  finish();
   assertBytes(await mine.bytes(), BODY);
   assertEquals(await mine.stored, true);
 });
@@ -92,9 +84,7 @@ for (const how of ["delete", "clear"] as const) {
   Deno.test(`${how}() keeps what another process downloads from being stored`, async () => {
     await using caches = await pair();
     const { one, two, cacheDir } = caches;
-    const { tap, call } = await begin(one, "a", PNG);
-    tap.write(BODY.slice(0, 1000));
-    const mine = await call;
+    const { media: mine, finish } = await underway(one, "a", BODY, PNG);
     const reader = mine.body.getReader();
     await readSome(reader, 1000);
 
@@ -105,8 +95,7 @@ for (const how of ["delete", "clear"] as const) {
     );
     assertBytes(await next.bytes(), OTHER);
     await two[how]("a");
-    tap.write(BODY.slice(1000));
-    tap.end();
+    finish();
 
     assertBytes(await readRest(reader), BODY.slice(1000));
     assertEquals([await mine.stored, await next.stored], [false, true]);
@@ -186,13 +175,10 @@ Deno.test("a GIF that was deleted elsewhere while it waits for ffmpeg never beco
 Deno.test("deleteByKey() keeps what another process downloads from being stored", async () => {
   await using caches = await pair();
   const { one, two } = caches;
-  const { tap, call } = await begin(one, "a", PNG);
-  tap.write(BODY.slice(0, 1000));
-  const mine = await call;
+  const { media: mine, finish } = await underway(one, "a", BODY, PNG);
 
   await two.deleteByKey(mine.key);
-  tap.write(BODY.slice(1000));
-  tap.end();
+  finish();
 
   assertBytes(await mine.bytes(), BODY);
   assertEquals([await mine.stored, await one.has("a")], [false, false]);
@@ -202,16 +188,13 @@ for (const replace of [true, false]) {
   Deno.test(`put() with replace ${replace} stays when another process has downloaded the URL meanwhile`, async () => {
     await using caches = await pair();
     const { one, two } = caches;
-    const { tap, call } = await begin(one, "a", PNG);
-    tap.write(BODY.slice(0, 1000));
-    const mine = await call;
+    const { media: mine, finish } = await underway(one, "a", BODY, PNG);
 
     assertEquals(
       await two.put("a", OTHER, "image/webp", "b.webp", { replace }),
       true,
     );
-    tap.write(BODY.slice(1000));
-    tap.end();
+    finish();
 
     assertBytes(await mine.bytes(), BODY);
     assertEquals(await mine.stored, false);
@@ -229,13 +212,10 @@ Deno.test("a download is stored although a leftover of its URL is removed meanwh
   const { one, cacheDir } = caches;
   const { dat } = pathsOf(cacheDir, "a");
   await Deno.writeFile(dat, OTHER);
-  const { tap, call } = await begin(one, "a", PNG);
-  tap.write(BODY.slice(0, 1000));
-  const mine = await call;
+  const { media: mine, finish } = await underway(one, "a", BODY, PNG);
 
   await Deno.remove(dat);
-  tap.write(BODY.slice(1000));
-  tap.end();
+  finish();
 
   assertBytes(await mine.bytes(), BODY);
   assertEquals(await mine.stored, true);
