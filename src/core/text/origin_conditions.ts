@@ -47,7 +47,7 @@ export function conditionsOf(
  * Picks the validators by which an origin is asked next, after an answer 200 has brought the
  * same bytes again. A tag that comes back tells of several servers that tag the bytes
  * differently: all their tags are then sent. A tag alone is sent before that, and to a server
- * that has a tag of the list and answers 200: MinIO and Ceph compare the header as a whole.
+ * that has a tag of the list and answers 200: MinIO and Ceph read no list.
  *
  * @param received The validators of that answer.
  * @param sent The validators by which the origin was asked.
