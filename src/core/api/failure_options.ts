@@ -16,8 +16,8 @@ export interface FailureOptions {
    * For how long a URL that has failed rejects with the same error without a request, in
    * milliseconds, or a function that returns this time for an error. Stored bytes that are too
    * old (`maxAgeMs`) serve meanwhile. Counts for the URL as the caller gives it, so that a link
-   * that has expired shuts out no other link to the same media. At most 10,000 failures are remembered, in RAM; `delete()` and `clear()` forget
-   * them.
+   * that has expired shuts out no other link to the same media. At most 10,000 failures are
+   * remembered, in RAM; `delete()` and `clear()` forget them.
    *
    * @default {0}
    */
