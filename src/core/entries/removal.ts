@@ -51,7 +51,10 @@ export class Removal {
     { failure, isWanted = () => true, known }: RemovalOptions,
   ): Promise<boolean> {
     const { writes, files, store, catalog } = this.#parts;
-    await writes.announceRemoval(key);
+    const isThere = (known ?? catalog.peek(url)) !== undefined ||
+      pairOf(key).some((name) => store.exists(name));
+    // A record of nothing could begin a block that maxDiskMb has no room for.
+    if (isThere) await writes.announceRemoval(key);
     await files.rescue(store.datPath(key));
     if (!isWanted()) return false;
     const end = catalog.keyChanges.begin(key);

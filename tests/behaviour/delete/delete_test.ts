@@ -49,6 +49,20 @@ Deno.test("delete() removes both files, the entry, and its bytes in memory", asy
   assertEquals(key.length, 64);
 });
 
+Deno.test("a deletion that finds nothing writes nothing", async () => {
+  await using dir = await tempDir();
+  await using cache = await MediaCache.open({ cacheDir: dir.path });
+  await cache.put("a", bytesOf(3), "image/png", "a.png");
+  const list = join(dir.path, ".media-cache.changes");
+  const before = await Deno.readTextFile(list);
+
+  assertEquals(await cache.delete("b"), false);
+
+  assertEquals(await Deno.readTextFile(list), before);
+  assertEquals(await cache.delete("a"), true);
+  assertEquals((await Deno.stat(list)).size > before.length, true);
+});
+
 Deno.test("delete() of an unknown URL returns false and sends no event", async () => {
   await using dir = await tempDir();
   const recorder = new Recorder();

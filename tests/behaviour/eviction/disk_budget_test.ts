@@ -121,10 +121,9 @@ class Model {
     this.entries.set(url, size);
   }
 
-  /** Also a deletion of no entry is told: only the disk knows that there is none. */
+  /** A deletion of no entry writes nothing. */
   delete(url: string): void {
-    this.entries.delete(url);
-    this.#changes++;
+    if (this.entries.delete(url)) this.#changes++;
   }
 
   get #entryBlocks(): number {
@@ -178,8 +177,7 @@ Deno.test("entries, victims and occupiedBytes are those of a simple model, for b
       } else {
         await cache.close();
         cache = await open(dir.path, options);
-        // The list of changes is first looked at by the next change.
-        model.delete("none");
+        // The list of changes is first looked at under its lock.
         await cache.delete("none");
       }
       assertEquals(await order(cache), [...model.entries.keys()].reverse());
