@@ -10,8 +10,7 @@ const PASSING: ReadonlySet<number> = new Set([408, 429, 502, 503, 504]);
 /**
  * The codes of failures that pass: of connections and of bodies that broke, as Node names
  * them, and as `errorFacts()` does for Deno's `fetch`; the last four are those of undici. A
- * URL that `fetch` refuses, a permission that is missing and a fault of the downloader have
- * none of them.
+ * URL that `fetch` refuses has another.
  */
 const PASSING_CODES: ReadonlySet<string> = new Set([
   ...["ENOTFOUND", "EAI_AGAIN"],
@@ -33,14 +32,16 @@ const MAX_ASKED_MS = 10_000;
 
 /**
  * Whether a request that failed so may succeed when it is repeated: by its status, by the
- * code of the error or of a cause, or since the body was cut.
+ * code of the error or of a cause, or since the body was cut. A TypeError without a code
+ * counts as well: `fetch` tells by it that there was no answer, for whatever reason.
  */
 export function isPassing(error: unknown): boolean {
   if (error instanceof IncompleteBodyError) {
     return error.received < error.expected;
   }
-  const { status, code = "" } = errorFacts(error);
-  return status === undefined ? PASSING_CODES.has(code) : PASSING.has(status);
+  const { name, status, code } = errorFacts(error);
+  if (status !== undefined) return PASSING.has(status);
+  return code === undefined ? name === "TypeError" : PASSING_CODES.has(code);
 }
 
 /**

@@ -58,8 +58,9 @@ const FETCH_CODES: readonly (readonly [RegExp, code: string])[] = [
   [/connection refused|os error 10061/i, "ECONNREFUSED"],
   [/connection reset|os error 10054/i, "ECONNRESET"],
   [/connection closed before message completed/, "ECONNRESET"],
+  [/tls handshake eof|without sending TLS close_notify/, "ECONNRESET"],
   [/^error reading a body from connection/, "ECONNRESET"],
-  [/^stream error received/, "ERR_HTTP2_STREAM_ERROR"],
+  [/(?:stream|connection) error received/, "ERR_HTTP2_STREAM_ERROR"],
   [/^unexpected end of file$/, "Z_BUF_ERROR"],
   [/broken pipe/i, "EPIPE"],
   [/timed out|os error 10060/i, "ETIMEDOUT"],
@@ -67,6 +68,11 @@ const FETCH_CODES: readonly (readonly [RegExp, code: string])[] = [
   [/network is unreachable|os error 10051/i, "ENETUNREACH"],
   [/invalid peer certificate/, "ERR_TLS_CERT_INVALID"],
   [/received (?:corrupt message|fatal alert)/, "EPROTO"],
+  [/^(?:Invalid URL|Url scheme )/, "ERR_INVALID_URL"],
+  [/^Fetch failed: (?:Requests to port|Can not redirect)/, "ERR_INVALID_URL"],
+  [/^Fetch failed: Maximum number of redirects/, "ERR_TOO_MANY_REDIRECTS"],
+  // Of the cache itself: the result of a downloader is of a wrong kind.
+  [/^Cannot (?:download|read)/, "ERR_INVALID_ARG_TYPE"],
 ];
 
 /** Returns the facts of a thrown value. Never throws itself. */

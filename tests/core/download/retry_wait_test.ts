@@ -19,6 +19,7 @@ Deno.test("isPassing() takes the statuses of passing failures, cut bodies, and c
     assertEquals(isPassing(Object.assign(new Error(), { status })), isWanted);
   }
   const others: [unknown, boolean][] = [
+    [new TypeError("error sending request"), true],
     [new TypeError("Cannot fetch from example.org: connection refused"), true],
     [coded("ENOTFOUND"), true],
     [new Error("no luck", { cause: coded("UND_ERR_SOCKET") }), true],
@@ -26,7 +27,8 @@ Deno.test("isPassing() takes the statuses of passing failures, cut bodies, and c
     [coded("ENOENT"), false],
     [Object.assign(coded("ECONNRESET"), { status: 404 }), false],
     [new TypeError("Fetch failed: Requests to port 25 are blocked"), false],
-    [new TypeError("Cannot read properties of undefined"), false],
+    [new TypeError("Url scheme 'ftp' not supported"), false],
+    [new TypeError("Invalid URL: 'http://['"), false],
     [new Deno.errors.NotCapable("Requires net access"), false],
     [new IncompleteBodyError(5, 10), true],
     [new IncompleteBodyError(11, 10), false],

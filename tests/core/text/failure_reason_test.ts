@@ -219,6 +219,26 @@ const REAL: [what: string, fail: () => Promise<unknown>, reason: string][] = [
     "Z_BUF_ERROR",
   ],
   [
+    "a server that closes the connection before TLS has begun",
+    () => served((socket) => socket.once("data", () => socket.end()), "https"),
+    "ECONNRESET",
+  ],
+  [
+    "a blocked port",
+    () => fetch("http://127.0.0.1:25/").catch((error) => error),
+    "ERR_INVALID_URL",
+  ],
+  [
+    "another scheme",
+    () => fetch("ftp://127.0.0.1/").catch((error) => error),
+    "ERR_INVALID_URL",
+  ],
+  [
+    "no URL",
+    () => fetch("http://[").catch((error) => error),
+    "ERR_INVALID_URL",
+  ],
+  [
     "a server that does not speak TLS",
     () =>
       served((socket) => socket.once("data", () => socket.end(HEAD)), "https"),
