@@ -149,6 +149,8 @@ export class FollowedDownload {
       if (!isAlive || await this.#isOver()) this.lose(this.#lossError());
     } catch (error) {
       if (error instanceof MediaCacheError) throw error;
+      // A download that was ended during the look is no fault of the disk.
+      this.#task.controller.signal.throwIfAborted();
       this.#parts.errors.report("follow a download", error);
       if (++this.#failures >= MAX_FAILURES) throw error;
     }
@@ -235,9 +237,14 @@ export class FollowedDownload {
     return !isFree;
   }
 
-  /** Whether the download ended before its type was known. */
+  /**
+   * Whether the download ended before its type was known, or will not be stored and nobody
+   * reads it: callers of a check want what is stored.
+   */
   async #isOver(): Promise<boolean> {
-    return this.#body === undefined && !await this.#isCurrent();
+    const isUnread = this.#body === undefined ||
+      this.#task.revalidated !== undefined;
+    return isUnread && !await this.#isCurrent();
   }
 
   #isCurrent(): Promise<boolean> {

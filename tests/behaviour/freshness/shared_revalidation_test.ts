@@ -123,6 +123,32 @@ Deno.test("delete() and put() with replace in another cache win over a check", a
   }
 });
 
+Deno.test("a check that another cache has outdated keeps nobody waiting who follows it", async () => {
+  await using caches = await pair({ maxAgeMs: 0 });
+  const { one, two, cacheDir } = caches;
+  await using third = await MediaCache.open({ cacheDir });
+  await one.put("a", OLD, "image/png", "a.png");
+  assertBytes(await (await two.get("a"))?.bytes(), OLD);
+  const { tap, call } = await begin(one, "a", { size: 1_000_000 });
+  tap.write(pattern(1_000));
+  const known = Promise.withResolvers<void>();
+  const waiting = two.getOrDownload("a", () => Promise.reject("asked"), {
+    onProgress({ total }) {
+      // The length is known with the type, and the body is about to be handed out.
+      if (total !== undefined) known.resolve();
+      else tap.write(pattern(1_000));
+    },
+  });
+  await known.promise;
+
+  const options = { replace: true };
+  assert(await third.put("a", NEW, "image/png", "a.png", options));
+
+  assertBytes(await (await waiting).bytes(), NEW);
+  tap.fail(new Error("broken"));
+  assertBytes(await (await call).bytes(), OLD);
+});
+
 for (const same of [true, false]) {
   Deno.test(`two processes with 10 callers of a stale entry ask once, for ${same ? "the same" : "other"} bytes`, async () => {
     await using origin = new VersionedOrigin({ body: same ? OLD : NEW });
