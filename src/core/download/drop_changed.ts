@@ -69,7 +69,10 @@ export async function dropChanged(
     const entry = await old();
     const isUnsure = entry !== undefined && entry.storedAt >= since &&
       remote?.awaitsUpload(entry, changedAt) === true;
-    if (isUnsure) return "failed";
+    if (isUnsure) {
+      await remote?.undoUpload(key, isOld, since);
+      return "failed";
+    }
     const isDropped = entry !== undefined &&
       await deletion.deleteByKey(key, entry.url, REASON);
     // After the entry has gone, no other upload of its bytes begins.
