@@ -5,7 +5,10 @@ const MAX_VALIDATOR_CHARS = 256;
 
 /** The validators that an origin has sent with a body. */
 export interface OriginValidators {
-  /** The entity tag, strong or weak; in a note also a list, where servers tag the bytes differently. */
+  /**
+   * The entity tag, strong or weak; in a note also a list, where servers tag the bytes
+   * differently.
+   */
   readonly etag?: string;
   /** The `Last-Modified` date. */
   readonly lastModified?: string;
@@ -64,5 +67,7 @@ export function nextValidators(
   const isAlternating = tags.length > 1 || etag === first.etag;
   if (!isAlternating || tags.includes(etag)) return received;
   const list = [etag, ...tags].join(SEPARATOR);
-  return isKeptValidator(list) ? { ...received, etag: list } : received;
+  // A tag of another form would make the whole list useless.
+  const isList = isKeptValidator(list) && ETAGS_REGEXP.test(list);
+  return isList ? { ...received, etag: list } : received;
 }
