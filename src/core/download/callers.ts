@@ -148,6 +148,11 @@ export class Callers<T> {
     }
   }
 
+  /** Reports no more progress: unread Media keep the task, but not the listeners. */
+  endProgress(): void {
+    this.#watchers.clear();
+  }
+
   /** Resolves each wait with a result of its own, made by `make`. */
   resolve(make: () => T): void {
     for (const { resolve } of this.#waiting) resolve(make());

@@ -278,6 +278,7 @@ export class SharedDownload implements DownloadListener {
   /** Ends the download for callers: everything is received, and stored if possible. */
   onEnded(): void {
     this.#origin = { is: "over" };
+    this.callers.endProgress();
     this.#onUnjoinable();
   }
 

@@ -89,7 +89,7 @@ export class Hits {
     if (hit === undefined) return undefined;
     const checked = await check(hit.entry)
       // The next line tells the reason of the signal.
-      .catch(() => "fresh" as const);
+      .catch(() => "stale" as const);
     this.#recheck(hit, signal);
     if (checked !== "replaced") {
       const isStale = checked === "stale";
