@@ -4,8 +4,8 @@ import type { OptionCheck } from "./option_check.ts";
 export interface FailureOptions {
   /**
    * How often a download is tried again after a failure that may pass: status 408, 429, 502,
-   * 503 or 504, a body that breaks, or no answer, as an error of `fetch` or another client
-   * tells by its code, such as `ECONNRESET`. Not after a URL that `fetch` refuses, and not
+   * 503 or 504, a body that breaks, or no answer, as a TypeError of `fetch` tells, or the code
+   * of another error, such as `ECONNRESET`. Not after a URL that `fetch` refuses, and not
    * after the first byte was handed out. The wait is random, 300 to 3,000 ms, or that of
    * `Retry-After`; if that is above 10 s, or beyond `timeoutMs`, the call rejects at once.
    *
